@@ -1,0 +1,89 @@
+//! A model as a graph: written once, run by any backend.
+//!
+//! A layer's `forward` records nodes into a [`Recorder`]; nothing is computed. Shapes are checked as
+//! they are recorded. [`Recorder::finish`] drops what no output needs and moves element-wise work
+//! into the epilogues of products ([`fuse`]); [`plan`] then knows every value's lifetime.
+
+mod fuse;
+mod op;
+pub mod plan;
+mod record;
+mod shape;
+#[cfg(test)]
+mod tests;
+
+pub use op::{Activation, Epilogue, Op};
+pub use record::{Recorder, Tensor};
+pub use shape::{Element, Shape};
+
+/// A node's place in its graph; also the name of the one value that it makes.
+pub type NodeId = usize;
+
+/// One operation with its inputs, and the value that it makes.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// What is computed.
+    pub op: Op,
+    /// From which values: earlier nodes, in the order that the operation lists.
+    pub inputs: Vec<NodeId>,
+    /// The extents of the value.
+    pub shape: Shape,
+    /// How the value is stored.
+    pub element: Element,
+    /// Where in the model it stands: `unet.down_blocks.0.resnets.0.conv1`.
+    pub label: String,
+}
+
+/// A finished graph: nodes in an order in which they can run.
+#[derive(Debug, Clone)]
+pub struct Graph {
+    nodes: Vec<Node>,
+    outputs: Vec<NodeId>,
+}
+
+impl Graph {
+    /// All nodes; each comes after its inputs.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The node of this id.
+    #[must_use]
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id]
+    }
+
+    /// The values that a run gives back, in this order.
+    #[must_use]
+    pub fn outputs(&self) -> &[NodeId] {
+        &self.outputs
+    }
+
+    /// The input of this name.
+    #[must_use]
+    pub fn input(&self, wanted: &str) -> Option<NodeId> {
+        self.nodes.iter().position(|n| matches!(&n.op, Op::Input { name } if name == wanted))
+    }
+
+    /// Multiplications and additions of one run, two for each product of two numbers: products,
+    /// convolutions and attention. The rest is bound by memory, not by arithmetic.
+    #[must_use]
+    pub fn flops(&self) -> u64 {
+        self.nodes.iter().map(|node| self.node_flops(node)).sum()
+    }
+
+    /// [`Graph::flops`] of one node.
+    #[must_use]
+    pub fn node_flops(&self, node: &Node) -> u64 {
+        let rows = node.shape.rows() as u64;
+        match &node.op {
+            Op::Linear { weight, .. } | Op::Conv3x3 { weight, .. } => 2 * rows * weight.len() as u64,
+            Op::Attention { .. } => {
+                let keys = self.nodes[node.inputs[1]].shape.pixels() as u64;
+                4 * rows * keys * node.shape.channels as u64
+            }
+            _ => 0,
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The operations of a graph: what SDXL is made of.
+
+use std::sync::Arc;
+
+use crate::weights::Weight;
+
+/// A function of one number, applied where a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Activation {
+    /// The number itself.
+    #[default]
+    None,
+    /// `x · sigmoid(x)`.
+    Silu,
+    /// `x · Φ(x)`, the exact form with erf.
+    Gelu,
+    /// `x · sigmoid(1.702 x)`, the first text encoder's.
+    QuickGelu,
+    /// `a · gelu(b)`, a and b being the first and second half of the channels, which it halves.
+    /// Only as the epilogue of [`Op::Linear`].
+    Geglu,
+}
+
+/// What a product or convolution does to its sums before it writes them, in this order:
+/// `activation(sum + bias + per_image) + residual`.
+#[derive(Debug, Clone, Default)]
+pub struct Epilogue {
+    /// A number for each output channel.
+    pub bias: Option<Arc<Weight>>,
+    /// Whether an input `[images, 1, 1, channels]` is added: the time embedding.
+    pub per_image: bool,
+    /// The function.
+    pub activation: Activation,
+    /// Whether an input of the output's shape is added last.
+    pub residual: bool,
+}
+
+/// One operation. Its inputs, listed by the node, are named in brackets.
+#[derive(Debug, Clone)]
+pub enum Op {
+    /// A value from outside, by name. []
+    Input {
+        /// The name by which a program is given it.
+        name: String,
+    },
+    /// `x · weightᵀ` over the channels, then the epilogue. Weight `[out, in]` or `[out, in, 1, 1]`.
+    /// [x, per_image?, residual?]
+    Linear {
+        /// `[out, in]`.
+        weight: Arc<Weight>,
+        /// What follows the sums.
+        epilogue: Epilogue,
+    },
+    /// 3×3 convolution, one pixel of zeros around the picture, then the epilogue.
+    /// `height' = (height − 1) / stride + 1`. [x, per_image?, residual?]
+    Conv3x3 {
+        /// `[out, in, 3, 3]`.
+        weight: Arc<Weight>,
+        /// 1 or 2.
+        stride: usize,
+        /// What follows the sums.
+        epilogue: Epilogue,
+    },
+    /// Softmax(q · kᵀ / √head_dim) · v for each head, heads side by side in the channels. [q, k, v]
+    Attention {
+        /// Heads; `channels / heads` is head_dim.
+        heads: usize,
+        /// Whether a query sees only keys at its own place and before: the text encoders.
+        causal: bool,
+    },
+    /// Each group of channels of each image to mean 0 and deviation 1, then scaled and shifted,
+    /// then SiLU if asked for. [x]
+    GroupNorm {
+        /// A factor for each channel.
+        scale: Arc<Weight>,
+        /// A summand for each channel.
+        shift: Arc<Weight>,
+        /// Groups; they divide the channels.
+        groups: usize,
+        /// Added to the variance.
+        epsilon: f32,
+        /// Whether SiLU follows.
+        silu: bool,
+    },
+    /// Each pixel's channels to mean 0 and deviation 1, then scaled and shifted. [x]
+    LayerNorm {
+        /// A factor for each channel.
+        scale: Arc<Weight>,
+        /// A summand for each channel.
+        shift: Arc<Weight>,
+        /// Added to the variance.
+        epsilon: f32,
+    },
+    /// `a + b`, of one shape. [a, b]
+    Add,
+    /// `x + vector`, a vector `[images, 1, 1, channels]` for each image. [x, vector]
+    AddPerImage,
+    /// The function of every number. Never [`Activation::Geglu`]. [x]
+    Activate(Activation),
+    /// Channels of a, then channels of b. [a, b]
+    Concat,
+    /// Nearest neighbour, to the node's own height and width: `source = place · from / to`. [x]
+    Upsample,
+    /// Mean of 2×2 pixels. [x]
+    Downsample,
+    /// Row `ids[i]` of the table plus row `i` of the positions. [ids: `[images, 1, tokens, 1]` of U32]
+    Embed {
+        /// `[vocabulary, channels]`.
+        table: Arc<Weight>,
+        /// `[tokens or more, channels]`.
+        positions: Arc<Weight>,
+    },
+    /// One token of each image: `[images, 1, 1, channels]`. [x, index: `[images, 1, 1, 1]` of U32]
+    TakeToken,
+    /// Three channels in [−1, 1] to packed RGBA8, one U32 a pixel, red lowest, rounded half to even.
+    /// Alpha is 255, or 0 where a channel was not finite. [x]
+    Picture,
+}
+
+impl Op {
+    /// The operation's name, as tables print it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Input { .. } => "input",
+            Self::Linear { .. } => "linear",
+            Self::Conv3x3 { .. } => "conv3x3",
+            Self::Attention { .. } => "attention",
+            Self::GroupNorm { .. } => "group_norm",
+            Self::LayerNorm { .. } => "layer_norm",
+            Self::Add => "add",
+            Self::AddPerImage => "add_per_image",
+            Self::Activate(_) => "activate",
+            Self::Concat => "concat",
+            Self::Upsample => "upsample",
+            Self::Downsample => "downsample",
+            Self::Embed { .. } => "embed",
+            Self::TakeToken => "take_token",
+            Self::Picture => "picture",
+        }
+    }
+
+    /// The epilogue of a product or convolution.
+    #[must_use]
+    pub fn epilogue(&self) -> Option<&Epilogue> {
+        match self {
+            Self::Linear { epilogue, .. } | Self::Conv3x3 { epilogue, .. } => Some(epilogue),
+            _ => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn epilogue_mut(&mut self) -> Option<&mut Epilogue> {
+        match self {
+            Self::Linear { epilogue, .. } | Self::Conv3x3 { epilogue, .. } => Some(epilogue),
+            _ => None,
+        }
+    }
+
+    /// The name of the weight that gives the node its label.
+    pub(crate) fn weight_name(&self) -> Option<&str> {
+        match self {
+            Self::Linear { weight, .. } | Self::Conv3x3 { weight, .. } => Some(weight.name()),
+            Self::GroupNorm { scale, .. } | Self::LayerNorm { scale, .. } => Some(scale.name()),
+            Self::Embed { table, .. } => Some(table.name()),
+            _ => None,
+        }
+    }
+}

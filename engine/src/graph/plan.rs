@@ -1,0 +1,72 @@
+//! The memory plan: which buffer holds which value, and how much that is, before anything runs.
+
+use super::{Graph, NodeId};
+
+/// Buffers ("slots") and the value that each node writes to which of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Bytes of every slot.
+    pub slots: Vec<u64>,
+    /// The slot of each node's value.
+    pub slot_of: Vec<usize>,
+    /// The last node that reads each value; for outputs the end of the graph.
+    pub last_use: Vec<NodeId>,
+}
+
+impl Plan {
+    /// All slots together: the peak, since slots are allocated once and reused.
+    #[must_use]
+    pub fn peak(&self) -> u64 {
+        self.slots.iter().sum()
+    }
+}
+
+/// Values that live at the same time never share a slot; a value takes the free slot that fits it
+/// most closely, or grows the largest free one, or opens a new one.
+///
+/// `bytes` tells a value's size on the device. With `keep_all` nothing is reused, so that a trace
+/// can look at every value.
+#[must_use]
+pub fn plan(graph: &Graph, bytes: impl Fn(NodeId) -> u64, keep_all: bool) -> Plan {
+    let last_use = last_uses(graph, keep_all);
+    let mut slots: Vec<u64> = Vec::new();
+    let mut free: Vec<usize> = Vec::new();
+    let mut slot_of = vec![usize::MAX; graph.nodes().len()];
+    for (id, node) in graph.nodes().iter().enumerate() {
+        let need = bytes(id);
+        let slot = match choose(&slots, &free, need) {
+            Some(place) => free.swap_remove(place),
+            None => {
+                slots.push(0);
+                slots.len() - 1
+            }
+        };
+        slots[slot] = slots[slot].max(need);
+        slot_of[id] = slot;
+        // An input's slot is free only after this node has run: never read and written at once.
+        let mut dying: Vec<NodeId> = node.inputs.iter().copied().filter(|&i| last_use[i] == id).collect();
+        dying.sort_unstable();
+        dying.dedup();
+        free.extend(dying.into_iter().map(|input| slot_of[input]));
+    }
+    Plan { slots, slot_of, last_use }
+}
+
+/// The place in `free` of the smallest slot that is large enough, else of the largest.
+fn choose(slots: &[u64], free: &[usize], need: u64) -> Option<usize> {
+    let fits = (0..free.len()).filter(|&place| slots[free[place]] >= need);
+    fits.min_by_key(|&place| slots[free[place]])
+        .or_else(|| (0..free.len()).max_by_key(|&place| slots[free[place]]))
+}
+
+fn last_uses(graph: &Graph, keep_all: bool) -> Vec<NodeId> {
+    let end = graph.nodes().len();
+    let mut last: Vec<NodeId> = if keep_all { vec![end; end] } else { (0..end).collect() };
+    if !keep_all {
+        for (id, node) in graph.nodes().iter().enumerate() {
+            node.inputs.iter().for_each(|&input| last[input] = id);
+        }
+    }
+    graph.outputs().iter().for_each(|&output| last[output] = end);
+    last
+}

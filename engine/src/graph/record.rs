@@ -1,0 +1,244 @@
+//! Recording: every function adds one node, checks the shapes, and answers the value's handle.
+
+use std::sync::Arc;
+
+use super::{Activation, Element, Epilogue, Graph, Node, NodeId, Op, Shape, fuse};
+use crate::weights::Weight;
+use crate::{Error, Result};
+
+/// A value in a graph under construction: its node and its shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tensor {
+    id: NodeId,
+    shape: Shape,
+}
+
+impl Tensor {
+    /// `[images, height, width, channels]`.
+    #[must_use]
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+}
+
+/// Records a model's operations.
+///
+/// Weights were checked when they were loaded, so shapes that do not fit are a mistake in a model's
+/// code: the first is kept and reported by [`Recorder::finish`], and `forward` functions read as
+/// mathematics, without a `?` on every line.
+#[derive(Debug)]
+pub struct Recorder {
+    nodes: Vec<Node>,
+    element: Element,
+    error: Option<Error>,
+}
+
+impl Recorder {
+    /// An empty graph whose inner values are stored as `element`.
+    #[must_use]
+    pub fn new(element: Element) -> Self {
+        Self { nodes: Vec::new(), element, error: None }
+    }
+
+    /// A value given from outside as f32.
+    pub fn input(&mut self, name: &str, shape: Shape) -> Tensor {
+        self.input_as(name, shape, Element::F32)
+    }
+
+    /// Token ids or places, given from outside.
+    pub fn ids(&mut self, name: &str, shape: Shape) -> Tensor {
+        self.input_as(name, shape, Element::U32)
+    }
+
+    /// `x · weightᵀ + bias`: weight `[out, in]`, `x [.., in] → [.., out]`.
+    pub fn linear(&mut self, x: Tensor, weight: &Arc<Weight>, bias: Option<&Arc<Weight>>) -> Tensor {
+        let fits = weight.fan_in() == x.shape.channels;
+        self.check(fits, weight.name(), || format!("{} for a weight {:?}", x.shape, weight.shape()));
+        let epilogue = Epilogue { bias: bias.cloned(), ..Epilogue::default() };
+        let shape = x.shape.with_channels(weight.outputs());
+        self.push(Op::Linear { weight: weight.clone(), epilogue }, &[x], shape)
+    }
+
+    /// `a · gelu(b)` with `[a, b] = x · weightᵀ + bias`: weight `[2 · inner, in] → [.., inner]`.
+    pub fn linear_geglu(&mut self, x: Tensor, weight: &Arc<Weight>, bias: &Arc<Weight>) -> Tensor {
+        let fits = weight.fan_in() == x.shape.channels && weight.outputs().is_multiple_of(2);
+        self.check(fits, weight.name(), || format!("{} for a weight {:?}", x.shape, weight.shape()));
+        let activation = Activation::Geglu;
+        let epilogue = Epilogue { bias: Some(bias.clone()), activation, ..Epilogue::default() };
+        let shape = x.shape.with_channels(weight.outputs() / 2);
+        self.push(Op::Linear { weight: weight.clone(), epilogue }, &[x], shape)
+    }
+
+    /// 3×3 convolution with one pixel of zeros around: weight `[out, in, 3, 3]`.
+    pub fn conv3x3(
+        &mut self,
+        x: Tensor,
+        weight: &Arc<Weight>,
+        bias: Option<&Arc<Weight>>,
+        stride: usize,
+    ) -> Tensor {
+        let fits = weight.fan_in() == 9 * x.shape.channels;
+        self.check(fits, weight.name(), || format!("{} for a weight {:?}", x.shape, weight.shape()));
+        let epilogue = Epilogue { bias: bias.cloned(), ..Epilogue::default() };
+        let (height, width) = ((x.shape.height - 1) / stride + 1, (x.shape.width - 1) / stride + 1);
+        let shape = Shape::image(x.shape.images, height, width, weight.outputs());
+        self.push(Op::Conv3x3 { weight: weight.clone(), stride, epilogue }, &[x], shape)
+    }
+
+    /// Attention over all heads: `q [n, .., heads · head_dim]`, `k` and `v` of one shape.
+    pub fn attention(&mut self, q: Tensor, k: Tensor, v: Tensor, heads: usize, causal: bool) -> Tensor {
+        let channels = q.shape.channels;
+        let fits = k.shape == v.shape
+            && k.shape.channels == channels
+            && k.shape.images == q.shape.images
+            && channels.is_multiple_of(heads);
+        self.check(fits, "attention", || format!("{} with keys {}, {heads} heads", q.shape, k.shape));
+        self.push(Op::Attention { heads, causal }, &[q, k, v], q.shape)
+    }
+
+    /// Group norm; see [`Op::GroupNorm`].
+    pub fn group_norm(
+        &mut self,
+        x: Tensor,
+        (scale, shift): (&Arc<Weight>, &Arc<Weight>),
+        groups: usize,
+        epsilon: f32,
+    ) -> Tensor {
+        let channels = x.shape.channels;
+        let fits = scale.len() == channels && shift.len() == channels && channels.is_multiple_of(groups);
+        self.check(fits, scale.name(), || format!("{} in {groups} groups", x.shape));
+        let (scale, shift) = (scale.clone(), shift.clone());
+        self.push(Op::GroupNorm { scale, shift, groups, epsilon, silu: false }, &[x], x.shape)
+    }
+
+    /// Layer norm over the channels.
+    pub fn layer_norm(
+        &mut self,
+        x: Tensor,
+        (scale, shift): (&Arc<Weight>, &Arc<Weight>),
+        epsilon: f32,
+    ) -> Tensor {
+        let fits = scale.len() == x.shape.channels && shift.len() == x.shape.channels;
+        self.check(fits, scale.name(), || format!("{} with {} scales", x.shape, scale.len()));
+        let (scale, shift) = (scale.clone(), shift.clone());
+        self.push(Op::LayerNorm { scale, shift, epsilon }, &[x], x.shape)
+    }
+
+    /// `a + b`, of one shape.
+    pub fn add(&mut self, a: Tensor, b: Tensor) -> Tensor {
+        self.check(a.shape == b.shape, "add", || format!("{} and {}", a.shape, b.shape));
+        self.push(Op::Add, &[a, b], a.shape)
+    }
+
+    /// `x + vector`, one vector `[images, 1, 1, channels]` for each image.
+    pub fn add_per_image(&mut self, x: Tensor, vector: Tensor) -> Tensor {
+        let fits = vector.shape == Shape::vector(x.shape.images, x.shape.channels);
+        self.check(fits, "add_per_image", || format!("{} and {}", x.shape, vector.shape));
+        self.push(Op::AddPerImage, &[x, vector], x.shape)
+    }
+
+    /// `x · sigmoid(x)`.
+    pub fn silu(&mut self, x: Tensor) -> Tensor {
+        self.activate(x, Activation::Silu)
+    }
+
+    /// A function of every number, [`Activation::Geglu`] excepted.
+    pub fn activate(&mut self, x: Tensor, activation: Activation) -> Tensor {
+        let fits = activation != Activation::Geglu;
+        self.check(fits, "activate", || "GEGLU is an epilogue of a product".into());
+        self.push(Op::Activate(activation), &[x], x.shape)
+    }
+
+    /// Channels of `a`, then channels of `b`.
+    pub fn concat(&mut self, a: Tensor, b: Tensor) -> Tensor {
+        let shape = a.shape.with_channels(a.shape.channels + b.shape.channels);
+        let fits = a.shape.with_channels(0) == b.shape.with_channels(0);
+        self.check(fits, "concat", || format!("{} and {}", a.shape, b.shape));
+        self.push(Op::Concat, &[a, b], shape)
+    }
+
+    /// Nearest neighbour to `height × width`.
+    pub fn upsample(&mut self, x: Tensor, height: usize, width: usize) -> Tensor {
+        let shape = Shape { height, width, ..x.shape };
+        self.push(Op::Upsample, &[x], shape)
+    }
+
+    /// Mean of 2×2 pixels; a last odd row or column is dropped.
+    pub fn downsample(&mut self, x: Tensor) -> Tensor {
+        let shape = Shape { height: x.shape.height / 2, width: x.shape.width / 2, ..x.shape };
+        self.push(Op::Downsample, &[x], shape)
+    }
+
+    /// Token embedding plus position embedding: `ids [n, 1, tokens, 1] → [n, 1, tokens, channels]`.
+    pub fn embed(&mut self, ids: Tensor, table: &Arc<Weight>, positions: &Arc<Weight>) -> Tensor {
+        let fits = table.fan_in() == positions.fan_in() && positions.outputs() >= ids.shape.pixels();
+        self.check(fits, table.name(), || format!("{} positions for {}", positions.outputs(), ids.shape));
+        let (table, positions) = (table.clone(), positions.clone());
+        let shape = ids.shape.with_channels(table.fan_in());
+        self.push(Op::Embed { table, positions }, &[ids], shape)
+    }
+
+    /// One token of each image: `x [n, .., c]`, `index [n, 1, 1, 1] → [n, 1, 1, c]`.
+    pub fn take_token(&mut self, x: Tensor, index: Tensor) -> Tensor {
+        let fits = index.shape == Shape::vector(x.shape.images, 1);
+        self.check(fits, "take_token", || format!("{} at {}", x.shape, index.shape));
+        self.push(Op::TakeToken, &[x, index], Shape::vector(x.shape.images, x.shape.channels))
+    }
+
+    /// Three channels in [−1, 1] to packed RGBA8; see [`Op::Picture`].
+    pub fn picture(&mut self, x: Tensor) -> Tensor {
+        self.check(x.shape.channels == 3, "picture", || format!("{} has no three channels", x.shape));
+        let picture = self.push(Op::Picture, &[x], x.shape.with_channels(1));
+        self.nodes[picture.id].element = Element::U32;
+        picture
+    }
+
+    /// The graph that computes `outputs`: what they do not need is dropped, epilogues are fused,
+    /// and outputs are stored in f32.
+    ///
+    /// # Errors
+    /// [`Error::Graph`], the first shape that did not fit.
+    pub fn finish(self, outputs: &[Tensor]) -> Result<Graph> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let mut graph = Graph { nodes: self.nodes, outputs: outputs.iter().map(|t| t.id).collect() };
+        for &output in &graph.outputs {
+            let element = &mut graph.nodes[output].element;
+            if *element == Element::F16 {
+                *element = Element::F32;
+            }
+        }
+        Ok(fuse::fuse(graph))
+    }
+
+    fn input_as(&mut self, name: &str, shape: Shape, element: Element) -> Tensor {
+        let input = self.push(Op::Input { name: name.into() }, &[], shape);
+        self.nodes[input.id].element = element;
+        self.nodes[input.id].label = name.into();
+        input
+    }
+
+    fn push(&mut self, op: Op, inputs: &[Tensor], shape: Shape) -> Tensor {
+        let id = self.nodes.len();
+        let label = match (op.weight_name(), inputs.first()) {
+            (Some(name), _) => name.trim_end_matches(".weight").to_owned(),
+            (None, Some(x)) => format!("{} of {}", op.name(), innermost(&self.nodes[x.id].label)),
+            (None, None) => op.name().to_owned(),
+        };
+        let inputs = inputs.iter().map(|t| t.id).collect();
+        self.nodes.push(Node { op, inputs, shape, element: self.element, label });
+        Tensor { id, shape }
+    }
+
+    fn check(&mut self, fits: bool, node: &str, what: impl FnOnce() -> String) {
+        if !fits && self.error.is_none() {
+            self.error = Some(Error::Graph { node: node.to_owned(), what: what() });
+        }
+    }
+}
+
+/// `add of silu of x` says no more than `add of x`: keeps labels short.
+fn innermost(label: &str) -> &str {
+    label.rsplit(" of ").next().unwrap_or(label)
+}

@@ -1,0 +1,86 @@
+//! The graph's own promises: fusion keeps the order of an epilogue, plans never share a live slot.
+
+use std::sync::Arc;
+
+use super::{Activation, Element, Graph, Op, Recorder, Shape, plan::plan};
+use crate::weights::Weight;
+
+fn weight(name: &str, shape: &[usize]) -> Arc<Weight> {
+    let count = shape.iter().product();
+    Arc::new(Weight::from_f32(name, shape.to_vec(), &vec![0.5; count]))
+}
+
+/// A residual block: norm, SiLU, convolution, time, norm, SiLU, convolution, shortcut.
+fn res_block() -> Graph {
+    let mut g = Recorder::new(Element::F32);
+    let x = g.input("x", Shape::image(1, 8, 8, 32));
+    let time = g.input("time", Shape::vector(1, 32));
+    let (scale, shift) = (weight("norm.weight", &[32]), weight("norm.bias", &[32]));
+    let h = g.group_norm(x, (&scale, &shift), 8, 1e-5);
+    let h = g.silu(h);
+    let h = g.conv3x3(h, &weight("conv1.weight", &[32, 32, 3, 3]), None, 1);
+    let h = g.add_per_image(h, time);
+    let h = g.group_norm(h, (&scale, &shift), 8, 1e-5);
+    let h = g.silu(h);
+    let h = g.conv3x3(h, &weight("conv2.weight", &[32, 32, 3, 3]), None, 1);
+    let y = g.add(x, h);
+    g.finish(&[y]).expect("shapes fit")
+}
+
+#[test]
+fn a_residual_block_fuses_to_two_norms_and_two_convolutions() {
+    let graph = res_block();
+    let names: Vec<_> = graph.nodes().iter().map(|n| n.op.name()).collect();
+    assert_eq!(names, ["input", "input", "group_norm", "conv3x3", "group_norm", "conv3x3"]);
+    let first = graph.nodes()[3].op.epilogue().expect("a convolution");
+    let second = graph.nodes()[5].op.epilogue().expect("a convolution");
+    assert!(first.per_image && !first.residual && !second.per_image && second.residual);
+    assert_eq!(graph.nodes()[3].inputs, [2, 1], "the time embedding is the second input");
+}
+
+#[test]
+fn a_function_after_a_residual_is_not_moved_before_it() {
+    let mut g = Recorder::new(Element::F32);
+    let x = g.input("x", Shape::tokens(1, 4, 8));
+    let y = g.linear(x, &weight("w.weight", &[8, 8]), None);
+    let y = g.add(y, x);
+    let y = g.silu(y);
+    let graph = g.finish(&[y]).expect("shapes fit");
+    assert_eq!(graph.nodes().len(), 3);
+    assert!(matches!(graph.nodes()[2].op, Op::Activate(Activation::Silu)));
+}
+
+#[test]
+fn a_value_with_two_readers_is_not_fused_away() {
+    let mut g = Recorder::new(Element::F32);
+    let x = g.input("x", Shape::tokens(1, 4, 8));
+    let h = g.linear(x, &weight("w.weight", &[8, 8]), None);
+    let a = g.silu(h);
+    let y = g.add(a, h);
+    let graph = g.finish(&[y]).expect("shapes fit");
+    assert_eq!(graph.nodes().iter().filter(|n| n.op.name() == "linear").count(), 1);
+    assert_eq!(graph.nodes().len(), 4);
+}
+
+#[test]
+fn shapes_that_do_not_fit_are_reported_by_name() {
+    let mut g = Recorder::new(Element::F32);
+    let x = g.input("x", Shape::tokens(1, 4, 8));
+    let y = g.linear(x, &weight("mid.proj.weight", &[8, 9]), None);
+    let error = g.finish(&[y]).expect_err("9 inputs for 8 channels");
+    assert!(error.to_string().contains("mid.proj.weight"), "{error}");
+}
+
+#[test]
+fn values_that_live_together_have_slots_of_their_own() {
+    let graph = res_block();
+    let plan = plan(&graph, |id| graph.node(id).shape.len() as u64 * 4, false);
+    for a in 0..graph.nodes().len() {
+        for b in a + 1..graph.nodes().len() {
+            let together = plan.last_use[a] >= b;
+            assert!(!together || plan.slot_of[a] != plan.slot_of[b], "values {a} and {b}");
+        }
+    }
+    // x, the time vector, and two values in flight.
+    assert!(plan.slots.len() <= 4, "{:?}", plan.slots);
+}

@@ -1,0 +1,18 @@
+//! SDXL on a tensor engine of its own.
+//!
+//! The modules stand in the order in which a picture is made:
+//!
+//! ```text
+//! request → prompt → tokens → text encoders → conditioning ┐
+//!                      noise → latents → sampler × unet → vae → picture
+//! ```
+//!
+//! Beneath them lie `weights` (checkpoints), `graph` (a model, written once) and the two backends
+//! that run a graph: `gpu` (wgpu and WGSL) and `cpu` (rayon), behind `backend`.
+
+pub mod backend;
+pub mod error;
+pub mod graph;
+pub mod weights;
+
+pub use error::{Error, Result};
