@@ -1,1 +1,4 @@
 //! What the tests share: fixtures, tolerances, devices.
+
+#[cfg(test)]
+mod noise;

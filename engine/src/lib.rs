@@ -13,6 +13,7 @@
 pub mod backend;
 pub mod error;
 pub mod graph;
+pub mod noise;
 pub mod weights;
 
 pub use error::{Error, Result};
