@@ -2,3 +2,7 @@
 
 #[cfg(test)]
 mod noise;
+#[cfg(test)]
+mod sampler;
+#[cfg(test)]
+mod schedule;

@@ -14,6 +14,8 @@ pub mod backend;
 pub mod error;
 pub mod graph;
 pub mod noise;
+pub mod sampler;
+pub mod schedule;
 pub mod weights;
 
 pub use error::{Error, Result};

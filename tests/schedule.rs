@@ -1,0 +1,147 @@
+//! Schedules against published tables and against what diffusers used in the goldens.
+
+use std::path::{Path, PathBuf};
+
+use fulmen_engine::schedule::{Prediction, Schedule, SchedulerConfig, TimestepSpacing};
+use safetensors::SafeTensors;
+
+fn lightning(steps: usize) -> Schedule {
+    let config = SchedulerConfig { timestep_spacing: TimestepSpacing::Trailing, ..SchedulerConfig::sdxl() };
+    Schedule::new(&config, steps).unwrap()
+}
+
+fn read(path: &Path) -> Vec<u8> {
+    std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn floats(tensors: &SafeTensors<'_>, name: &str) -> Vec<f32> {
+    bytemuck::pod_collect_to_vec(tensors.tensor(name).unwrap().data())
+}
+
+/// Timesteps and σ of SDXL-Lightning under trailing spacing, and 0 at the end.
+#[test]
+fn lightnings_tables_are_met() {
+    let tables: [(usize, &[(f32, f32)]); 4] = [
+        (1, &[(999.0, 14.61465)]),
+        (2, &[(999.0, 14.61465), (499.0, 1.61289)]),
+        (4, &[(999.0, 14.61465), (749.0, 4.08173), (499.0, 1.61289), (249.0, 0.69321)]),
+        (
+            8,
+            &[
+                (999.0, 14.61465),
+                (874.0, 7.29736),
+                (749.0, 4.08173),
+                (624.0, 2.49253),
+                (499.0, 1.61289),
+                (374.0, 1.06895),
+                (249.0, 0.69321),
+                (124.0, 0.39775),
+            ],
+        ),
+    ];
+    for (steps, table) in tables {
+        let schedule = lightning(steps);
+        for (i, (timestep, sigma)) in table.iter().enumerate() {
+            assert_eq!(schedule.timesteps[i], *timestep, "timestep {i} of {steps}");
+            let got = schedule.sigmas[i];
+            assert!((got - sigma).abs() < 1e-5, "σ {i} of {steps} is {got}, not {sigma}");
+        }
+        assert_eq!(schedule.sigmas[steps], 0.0, "the last σ of {steps}");
+        assert_eq!(schedule.init_noise_sigma, schedule.sigmas[0]);
+    }
+}
+
+/// (scheduler's folder, golden file) of every golden in the repository.
+fn goldens() -> Vec<(PathBuf, PathBuf)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut cases: Vec<(PathBuf, PathBuf)> =
+        ["sdxl_like", "odd_sizes", "x0_one_step", "epsilon_linspace_cfg"]
+            .iter()
+            .map(|case| root.join("fixtures/goldens").join(case))
+            .map(|case| (case.join("scheduler"), case.join("golden.safetensors")))
+            .collect();
+    let demo = root.join("golden/demo");
+    cases.extend(
+        std::fs::read_dir(&demo)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|e| e == "safetensors"))
+            .map(|path| (root.join("../models/demo/scheduler"), path)),
+    );
+    assert_eq!(cases.len(), 10, "every golden is there");
+    cases
+}
+
+#[test]
+fn every_goldens_timesteps_are_met_and_sigmas_to_the_last_bit() {
+    for (folder, golden) in goldens() {
+        let file = folder.join("scheduler_config.json");
+        let config = SchedulerConfig::from_json(&read(&file), &file).unwrap();
+        let bytes = read(&golden);
+        let tensors = SafeTensors::deserialize(&bytes).unwrap();
+        let timesteps = floats(&tensors, "timesteps");
+        let schedule = Schedule::new(&config, timesteps.len()).unwrap();
+        assert_eq!(schedule.timesteps, timesteps, "{}", golden.display());
+        for (got, want) in schedule.sigmas.iter().zip(floats(&tensors, "sigmas")) {
+            // torch's square root is one unit in the last place off now and then.
+            let ulps = got.to_bits().abs_diff(want.to_bits());
+            assert!(ulps <= 1, "σ {got} is not {want} in {}", golden.display());
+        }
+    }
+}
+
+#[test]
+fn leading_starts_from_the_root_of_variance_plus_one() {
+    let schedule = Schedule::new(&SchedulerConfig::sdxl(), 30).unwrap();
+    let max = schedule.sigmas[0];
+    assert_eq!(schedule.timesteps[..2], [958.0, 925.0]);
+    assert!((schedule.init_noise_sigma - (max * max + 1.0).sqrt()).abs() < 1e-6);
+}
+
+#[test]
+fn every_number_of_steps_falls_to_nought_and_has_its_length() {
+    for spacing in [TimestepSpacing::Trailing, TimestepSpacing::Leading, TimestepSpacing::Linspace] {
+        let config = SchedulerConfig { timestep_spacing: spacing, ..SchedulerConfig::sdxl() };
+        for steps in 1..=1000 {
+            let schedule = Schedule::new(&config, steps).unwrap();
+            assert_eq!((schedule.steps(), schedule.sigmas.len()), (steps, steps + 1));
+            let falls = schedule.sigmas.windows(2).all(|pair| pair[0] > pair[1]);
+            // Leading with 1,000 steps asks for level 1,000, which numpy holds at 999.
+            assert!(falls || (spacing == TimestepSpacing::Leading && steps == 1000), "{spacing:?} {steps}");
+        }
+    }
+}
+
+#[test]
+fn settings_that_are_not_supported_are_named_with_their_file() {
+    let cases = [
+        (r#"{"use_karras_sigmas": true}"#, "`use_karras_sigmas` is set"),
+        (
+            r#"{"beta_schedule": "squaredcos_cap_v2"}"#,
+            "`beta_schedule` is \"squaredcos_cap_v2\"; supported are linear",
+        ),
+        (r#"{"_class_name": "LCMScheduler"}"#, "`_class_name` is \"LCMScheduler\""),
+        (r#"{"prediction_type": "flow"}"#, "`prediction_type` is \"flow\""),
+        (r#"{"interpolation_type": "log_linear"}"#, "`interpolation_type`"),
+        (r#"{"final_sigmas_type": "sigma_min"}"#, "`final_sigmas_type`"),
+        (r#"{"rescale_betas_zero_snr": true}"#, "`rescale_betas_zero_snr`"),
+        (r#"{"num_train_timesteps": 0}"#, "`num_train_timesteps` is 0"),
+        (r#"{"beta_start": 2.0}"#, "`beta_start` 2"),
+        ("[]", "not a scheduler's settings"),
+        ("{", "not a scheduler's settings"),
+    ];
+    for (json, want) in cases {
+        let file = Path::new("model/scheduler/scheduler_config.json");
+        let error = SchedulerConfig::from_json(json.as_bytes(), file).expect_err(json).to_string();
+        let file = "model/scheduler/scheduler_config.json: ";
+        assert!(error.starts_with(file) && error.contains(want), "{json} gives {error}");
+    }
+}
+
+#[test]
+fn what_is_absent_or_unknown_has_diffusers_defaults() {
+    let json = br#"{"_class_name": "EulerDiscreteScheduler", "clip_sample": false, "skip_prk_steps": true}"#;
+    let config = SchedulerConfig::from_json(json, Path::new("scheduler_config.json")).unwrap();
+    assert_eq!(config.timestep_spacing, TimestepSpacing::Linspace);
+    assert_eq!((config.beta_start, config.beta_end, config.prediction), (0.0001, 0.02, Prediction::Epsilon));
+}
