@@ -1,5 +1,37 @@
 //! Checkpoints: files of named tensors, mapped into memory and read where they lie.
+//!
+//! Three kinds of checkpoint come in: a diffusers folder, a single file with the original names,
+//! and a UNet alone that is laid over one of them. One kind comes out: [`Weights`], tensors under
+//! diffusers' names. What a model must have is derived from its configuration (`inventory`), what a
+//! tensor is called in a file from the tables in `names`.
+//!
+//! Every file is hostile until it has been checked: nothing here panics, or allocates more than a
+//! few times a file's header, whatever the bytes are.
 
+mod archive;
+mod checkpoint;
+mod component;
+mod configs;
+mod embedded;
+mod entry;
+mod file;
+mod finite;
+mod header;
+mod inventory;
+mod kind;
+mod names;
+mod source;
+mod tensors;
+mod tokenizer;
 mod weight;
 
+pub use checkpoint::Checkpoint;
+pub use component::Component;
+pub use configs::Configs;
+pub use inventory::{TensorSpec, inventory};
+pub use tensors::Weights;
+pub use tokenizer::TokenizerFiles;
 pub use weight::{Format, Weight};
+
+#[cfg(test)]
+mod tests;

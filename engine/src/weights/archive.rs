@@ -1,0 +1,127 @@
+//! The tensors of one component's file, or of all its shards.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::component::Component;
+use super::file::{self, bad_file};
+use super::header::{self, Stored};
+use super::source::Source;
+use crate::error::{Error, Result};
+
+/// The largest published models have a few dozen shards.
+const MAX_SHARDS: usize = 1000;
+
+/// Named tensors, mapped.
+#[derive(Debug, Default)]
+pub(crate) struct Archive {
+    /// The file, or the index of its shards.
+    pub(crate) origin: PathBuf,
+    pub(crate) tensors: HashMap<String, Stored>,
+    /// Every file and its size.
+    pub(crate) files: Vec<(PathBuf, u64)>,
+}
+
+/// `*.safetensors.index.json`: which shard has which tensor.
+#[derive(Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+impl Archive {
+    /// One file on a disk.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let missing = || Error::Read { file: path.into(), source: std::io::ErrorKind::NotFound.into() };
+        let mut archive = Self { origin: path.to_path_buf(), ..Self::default() };
+        archive.add(path, &file::map(path)?.ok_or_else(missing)?)?;
+        Ok(archive)
+    }
+
+    /// A component's file or shards in a diffusers folder; `None` if it has none.
+    pub(crate) fn find(source: &Source, component: Component) -> Result<Option<Self>> {
+        let stem = component.weights_stem();
+        // Full precision first; `fp16` files are the same weights, rounded.
+        let names = ["", ".fp16", ".bf16"].map(|variant| {
+            [
+                format!("{stem}{variant}.safetensors"),
+                format!("{stem}{variant}.safetensors.index.json"),
+                // diffusers and transformers put the variant here, some releases there.
+                format!("{stem}.safetensors.index{variant}.json"),
+            ]
+        });
+        for name in names.iter().flatten() {
+            if let Some(archive) = Self::read(source, component, name)? {
+                return Ok(Some(archive));
+            }
+        }
+        let present = source.list(component.name())?;
+        match present.iter().filter(|name| name.ends_with(".safetensors")).collect::<Vec<_>>()[..] {
+            [only] => Self::read(source, component, only),
+            _ => Ok(None),
+        }
+    }
+
+    fn read(source: &Source, component: Component, name: &str) -> Result<Option<Self>> {
+        let name = format!("{component}/{name}");
+        let mut archive = Self { origin: source.path(&name), ..Self::default() };
+        if name.ends_with(".json") {
+            let Some(index) = source.read(&name)? else { return Ok(None) };
+            archive.add_shards(source, component, &index)?;
+        } else {
+            let Some(bytes) = source.map(&name)? else { return Ok(None) };
+            archive.add(&source.path(&name), &bytes)?;
+        }
+        Ok(Some(archive))
+    }
+
+    fn add(&mut self, file: &Path, bytes: &Bytes) -> Result<()> {
+        self.files.push((file.to_path_buf(), bytes.len() as u64));
+        for (key, tensor) in header::parse(file, bytes)? {
+            if let Some(twice) = self.tensors.insert(key, tensor) {
+                let what = format!("has tensor `{}`, which is also in {}", twice.key, twice.file.display());
+                return Err(bad_file(file, what));
+            }
+        }
+        Ok(())
+    }
+
+    fn add_shards(&mut self, source: &Source, component: Component, index: &[u8]) -> Result<()> {
+        let origin = self.origin.clone();
+        let index: Index = serde_json::from_slice(index)
+            .map_err(|e| bad_file(&origin, format!("is not an index of shards: {e}")))?;
+        let shards: BTreeSet<&String> = index.weight_map.values().collect();
+        if shards.len() > MAX_SHARDS {
+            return Err(bad_file(&origin, format!("names {} shards; that is no model", shards.len())));
+        }
+        for shard in shards {
+            // An index must not lead out of its folder.
+            if shard.contains(['/', '\\', ':']) || shard == ".." || shard.chars().any(char::is_control) {
+                return Err(bad_file(&origin, "names a shard that is not a plain file name"));
+            }
+            let name = format!("{component}/{shard}");
+            let Some(bytes) = source.map(&name)? else {
+                let what = format!("needs the shard `{shard}`, which is not there; fetch it");
+                return Err(bad_file(&origin, what));
+            };
+            self.add(&source.path(&name), &bytes)?;
+        }
+        let absent = index.weight_map.keys().find(|key| !self.tensors.contains_key(*key));
+        absent.map_or(Ok(()), |key| Err(Error::MissingTensor { file: origin, name: key.clone() }))
+    }
+}
+
+/// Why a component has no weights, as a sentence.
+pub(crate) fn why_absent(source: &Source, component: Component) -> Result<String> {
+    let present = source.list(component.name())?;
+    let pickle = present.iter().find(|name| name.ends_with(".bin") || name.ends_with(".ckpt"));
+    Ok(match pickle {
+        Some(name) => format!(
+            "has its weights only as `{name}`, a PyTorch pickle, which can run code when it is opened; \
+             fetch the safetensors files"
+        ),
+        None => format!("has no {}.safetensors; fetch the whole model", component.weights_stem()),
+    })
+}

@@ -1,0 +1,231 @@
+//! A checkpoint, of whatever kind.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use super::archive::{self, Archive};
+use super::component::Component;
+use super::configs::Configs;
+use super::embedded;
+use super::file::bad_file;
+use super::kind::is_known_extra;
+use super::names::{self, Dialect};
+use super::source::Source;
+use super::tensors::{Tensors, Weights};
+use super::tokenizer::TokenizerFiles;
+use crate::error::{Error, Result};
+
+/// A model on a disk (or in this binary): configurations, tokenizers, and tensors that stay in their
+/// files until they are used. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    /// What the user named last: the model, or the UNet laid over it.
+    path: PathBuf,
+    source: Option<Source>,
+    configs: Configs,
+    /// In the order of [`Component::WITH_WEIGHTS`].
+    components: [Slot; 4],
+    unused: Vec<String>,
+}
+
+/// A component's tensors.
+#[derive(Debug, Clone)]
+enum Slot {
+    Here(Arc<Tensors>),
+    /// Not there: which file or folder, and why.
+    Absent(PathBuf, String),
+}
+
+impl Checkpoint {
+    /// Opens a diffusers folder, or a single SDXL file with the original names.
+    ///
+    /// # Errors
+    /// The file or folder cannot be read, is damaged, or is something else.
+    pub fn open(path: &Path) -> Result<Self> {
+        match std::fs::metadata(path) {
+            Ok(about) if about.is_dir() => Self::folder(Source::Folder(path.to_path_buf())),
+            Ok(_) => Self::single_file(path, &Configs::sdxl_base()?),
+            Err(source) => Err(Error::Read { file: path.to_path_buf(), source }),
+        }
+    }
+
+    /// Opens a single file whose network is not of SDXL base's shape.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`].
+    pub fn single_file(path: &Path, configs: &Configs) -> Result<Self> {
+        let archive = Archive::open(path)?;
+        archive.expect_checkpoint()?;
+        let mut used = HashSet::new();
+        let mut slot = |component| {
+            let tensors = Tensors::find(&archive, configs, (component, Dialect::Original), &mut used)?;
+            Ok::<_, Error>(Slot::Here(Arc::new(tensors)))
+        };
+        let [unet, vae, text, text_2] = Component::WITH_WEIGHTS;
+        let components = [slot(unet)?, slot(vae)?, slot(text)?, slot(text_2)?];
+        let unused = unused(&archive, &used);
+        Ok(Self { path: path.to_path_buf(), source: None, configs: configs.clone(), components, unused })
+    }
+
+    /// The small model that is part of this binary.
+    ///
+    /// # Errors
+    /// None that a user could meet.
+    pub fn embedded_demo() -> Result<Self> {
+        Self::folder(embedded::demo())
+    }
+
+    fn folder(source: Source) -> Result<Self> {
+        let configs = Configs::read(source.clone())?;
+        if !configs.has(Component::ModelIndex) && !configs.has(Component::Unet) {
+            let what = "has no model_index.json; give a diffusers folder, or a .safetensors file";
+            return Err(bad_file(source.root(), what));
+        }
+        let mut unused = Vec::new();
+        let mut slot = |component| Slot::read(&source, &configs, component, &mut unused);
+        let [unet, vae, text, text_2] = Component::WITH_WEIGHTS;
+        let components = [slot(unet)?, slot(vae)?, slot(text)?, slot(text_2)?];
+        Ok(Self { path: source.root().to_path_buf(), source: Some(source), configs, components, unused })
+    }
+
+    /// Lays a UNet over this checkpoint's own: a file with a UNet alone, or the UNet of a whole file.
+    ///
+    /// # Errors
+    /// The file cannot be read, is damaged, or has no UNet.
+    pub fn with_unet(mut self, path: &Path) -> Result<Self> {
+        let archive = Archive::open(path)?;
+        let dialect = archive.expect_unet()?;
+        self.configs.or_from(Component::Unet, &Configs::sdxl_base()?);
+        let mut used = HashSet::new();
+        let tensors = Tensors::find(&archive, &self.configs, (Component::Unet, dialect), &mut used)?;
+        self.components[Component::Unet as usize] = Slot::Here(Arc::new(tensors));
+        let mut extra = unused(&archive, &used);
+        if dialect == Dialect::Original {
+            // The other components of a whole file were not asked for.
+            extra.retain(|key| key.starts_with(names::UNET));
+        }
+        self.unused.extend(extra);
+        self.path = path.to_path_buf();
+        Ok(self)
+    }
+
+    /// A component's configuration, read into `T` ([`serde_json::Value`] for all of it).
+    ///
+    /// # Errors
+    /// There is none, or it does not fit `T`.
+    pub fn config<T: DeserializeOwned>(&self, component: Component) -> Result<T> {
+        self.configs.get(component)
+    }
+
+    /// All configurations.
+    #[must_use]
+    pub fn configs(&self) -> &Configs {
+        &self.configs
+    }
+
+    /// Whether the configurations came with the model. Those of a single file are SDXL base's, and say
+    /// nothing of how that model is meant to be sampled.
+    #[must_use]
+    pub fn has_own_configs(&self) -> bool {
+        self.source.is_some()
+    }
+
+    /// A component's tensors.
+    ///
+    /// # Errors
+    /// The component is not there, or lacks a tensor.
+    pub fn weights(&self, component: Component) -> Result<Weights> {
+        match self.components.get(component as usize) {
+            Some(Slot::Here(tensors)) => {
+                tensors.complete()?;
+                Ok(Weights::new(tensors.clone()))
+            }
+            Some(Slot::Absent(file, why)) => Err(bad_file(file, why)),
+            None => Err(bad_file(&self.path, format!("a {component} has no weights"))),
+        }
+    }
+
+    /// The tokenizer's files that belong to a text encoder.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn tokenizer(&self, encoder: Component) -> Result<TokenizerFiles> {
+        match &self.source {
+            Some(source) => TokenizerFiles::read(source, encoder),
+            None => Ok(TokenizerFiles::clip(encoder)),
+        }
+    }
+
+    /// The path that the user gave last (of the model, or of the UNet laid over it). Published files
+    /// say in their names how they are meant to be sampled: `sdxl_lightning_4step_unet`.
+    #[must_use]
+    pub fn file_name_hint(&self) -> &Path {
+        &self.path
+    }
+
+    /// Bytes of all mapped files.
+    #[must_use]
+    pub fn mapped_bytes(&self) -> u64 {
+        // A single file is shared by its components.
+        self.here()
+            .flat_map(|tensors| tensors.files.iter().cloned())
+            .collect::<BTreeMap<_, _>>()
+            .values()
+            .sum()
+    }
+
+    /// Tensors that no part of the model asks for, by their names in the file; those that are known to
+    /// be carried along (averages, buffers) are left out.
+    #[must_use]
+    pub fn unused(&self) -> &[String] {
+        &self.unused
+    }
+
+    /// Looks through all numbers of all tensors, on all threads.
+    ///
+    /// # Errors
+    /// A tensor holds NaN or infinity.
+    pub fn verify(&self) -> Result<()> {
+        self.here().try_for_each(|tensors| tensors.verify())
+    }
+
+    fn here(&self) -> impl Iterator<Item = &Arc<Tensors>> {
+        self.components.iter().filter_map(|slot| match slot {
+            Slot::Here(tensors) => Some(tensors),
+            Slot::Absent(..) => None,
+        })
+    }
+}
+
+impl Slot {
+    fn read(
+        source: &Source,
+        configs: &Configs,
+        component: Component,
+        unused: &mut Vec<String>,
+    ) -> Result<Self> {
+        let folder = source.path(component.name());
+        if !configs.has(component) {
+            let what = format!("has no {}; is it a folder with an SDXL model?", component.config_file());
+            return Ok(Self::Absent(source.root().to_path_buf(), what));
+        }
+        let Some(archive) = Archive::find(source, component)? else {
+            return Ok(Self::Absent(folder, archive::why_absent(source, component)?));
+        };
+        let mut used = HashSet::new();
+        let tensors = Tensors::find(&archive, configs, (component, Dialect::Diffusers), &mut used)?;
+        unused.extend(self::unused(&archive, &used).iter().map(|key| format!("{component}.{key}")));
+        Ok(Self::Here(Arc::new(tensors)))
+    }
+}
+
+/// Tensors of a file that are neither used nor known to be carried along, sorted.
+fn unused(archive: &Archive, used: &HashSet<String>) -> Vec<String> {
+    let unknown = |key: &&String| !used.contains(*key) && !is_known_extra(key);
+    let mut keys: Vec<String> = archive.tensors.keys().filter(unknown).cloned().collect();
+    keys.sort_unstable();
+    keys
+}

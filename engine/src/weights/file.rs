@@ -1,0 +1,81 @@
+//! Opening files that may be anything at all.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use bytes::Bytes;
+use memmap2::Mmap;
+
+use crate::error::{Error, Result};
+
+/// Configurations and vocabularies are far smaller; what is larger is not one.
+const SMALL_FILE: u64 = 64 << 20;
+
+/// An error about a file's content.
+pub(crate) fn bad_file(file: &Path, what: impl Into<String>) -> Error {
+    Error::File { file: file.to_path_buf(), what: what.into() }
+}
+
+fn cannot_read(file: &Path) -> impl Fn(io::Error) -> Error {
+    |source| Error::Read { file: file.to_path_buf(), source }
+}
+
+/// The size of a regular file; `None` where there is nothing of this name.
+pub(crate) fn size_of(path: &Path) -> Result<Option<u64>> {
+    match fs::metadata(path) {
+        Ok(about) if about.is_file() => Ok(Some(about.len())),
+        Ok(about) if about.is_dir() => Err(bad_file(path, "is a folder where a file was expected")),
+        // Opening a pipe or a device could block for ever.
+        Ok(_) => Err(bad_file(path, "is neither a file nor a folder")),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => match fs::symlink_metadata(path) {
+            Ok(_) => Err(bad_file(path, "is a link to a file that is not there; fetch the model again")),
+            Err(_) => Ok(None),
+        },
+        Err(source) => Err(cannot_read(path)(source)),
+    }
+}
+
+/// Maps a file into memory; `None` where there is nothing of this name.
+pub(crate) fn map(path: &Path) -> Result<Option<Bytes>> {
+    match size_of(path)? {
+        None => return Ok(None),
+        Some(0) => return Err(bad_file(path, "is empty; the download did not finish, fetch it again")),
+        Some(_) => {}
+    }
+    let file = File::open(path).map_err(cannot_read(path))?;
+    // SAFETY: the map is read-only and every offset into it has been checked against its length. What
+    // cannot be checked is another process: one that writes to the file while it is mapped changes
+    // weights under us (wrong pictures, no worse), and one that truncates it ends this process with a
+    // bus error at the next read. Programs that replace files, as all downloaders do, write a new file
+    // and rename it, which leaves ours as it was. Reading 7 GB into memory instead would cost every
+    // user twice the memory to guard against that.
+    let mapped = unsafe { Mmap::map(&file) }.map_err(cannot_read(path))?;
+    Ok(Some(Bytes::from_owner(mapped)))
+}
+
+/// Reads a small file; `None` where there is nothing of this name.
+pub(crate) fn read(path: &Path) -> Result<Option<Bytes>> {
+    let Some(size) = size_of(path)? else { return Ok(None) };
+    if size > SMALL_FILE {
+        return Err(bad_file(path, format!("has {} MiB, which is too large for what it is", size >> 20)));
+    }
+    let file = File::open(path).map_err(cannot_read(path))?;
+    let mut bytes = Vec::new();
+    file.take(SMALL_FILE).read_to_end(&mut bytes).map_err(cannot_read(path))?;
+    Ok(Some(Bytes::from(bytes)))
+}
+
+/// Names of what lies in a folder, sorted; none if it is not there.
+pub(crate) fn list(folder: &Path) -> Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(cannot_read(folder)(source)),
+    };
+    let names: io::Result<Vec<String>> =
+        entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect();
+    let mut names = names.map_err(cannot_read(folder))?;
+    names.sort_unstable();
+    Ok(names)
+}

@@ -1,0 +1,63 @@
+//! The VAE's names in the original code, and in diffusers before attention was renamed.
+
+/// The original name of a tensor, without the prefix.
+pub(super) fn original(levels: usize, name: &str) -> String {
+    let parts: Vec<&str> = name.split('.').collect();
+    match parts.as_slice() {
+        [side, "conv_norm_out", last] => format!("{side}.norm_out.{last}"),
+        [side, "mid_block", "resnets", "0", rest @ ..] => format!("{side}.mid.block_1.{}", res_block(rest)),
+        [side, "mid_block", "resnets", "1", rest @ ..] => format!("{side}.mid.block_2.{}", res_block(rest)),
+        [side, "mid_block", "attentions", "0", rest @ ..] => format!("{side}.mid.attn_1.{}", attention(rest)),
+        [side, "down_blocks", i, "resnets", j, rest @ ..] => {
+            format!("{side}.down.{i}.block.{j}.{}", res_block(rest))
+        }
+        [side, "down_blocks", i, "downsamplers", "0", rest @ ..] => {
+            format!("{side}.down.{i}.downsample.{}", rest.join("."))
+        }
+        // The original code counts the decoder's levels from the outside, too.
+        [side, "up_blocks", i, "resnets", j, rest @ ..] => {
+            format!("{side}.up.{}.block.{j}.{}", mirrored(levels, i), res_block(rest))
+        }
+        [side, "up_blocks", i, "upsamplers", "0", rest @ ..] => {
+            format!("{side}.up.{}.upsample.{}", mirrored(levels, i), rest.join("."))
+        }
+        _ => name.to_owned(),
+    }
+}
+
+/// diffusers' name before 0.15, if the tensor had another one.
+pub(super) fn before_attention_was_renamed(name: &str) -> Option<String> {
+    let (block, rest) = name.split_once("attentions.0.")?;
+    let (layer, last) = rest.rsplit_once('.')?;
+    let layer = match layer {
+        "to_q" => "query",
+        "to_k" => "key",
+        "to_v" => "value",
+        "to_out.0" => "proj_attn",
+        _ => return None,
+    };
+    Some(format!("{block}attentions.0.{layer}.{last}"))
+}
+
+fn mirrored(levels: usize, level: &str) -> usize {
+    // Names come from the inventory, where this part is a number below `levels`.
+    levels.saturating_sub(1 + level.parse::<usize>().unwrap_or(0))
+}
+
+fn res_block(rest: &[&str]) -> String {
+    match rest {
+        ["conv_shortcut", last] => format!("nin_shortcut.{last}"),
+        _ => rest.join("."),
+    }
+}
+
+fn attention(rest: &[&str]) -> String {
+    match rest {
+        ["group_norm", last] => format!("norm.{last}"),
+        ["to_q", last] => format!("q.{last}"),
+        ["to_k", last] => format!("k.{last}"),
+        ["to_v", last] => format!("v.{last}"),
+        ["to_out", "0", last] => format!("proj_out.{last}"),
+        _ => rest.join("."),
+    }
+}

@@ -1,0 +1,64 @@
+//! Where a folder's files come from: a disk, or this very binary.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::file;
+use crate::error::Result;
+
+/// A folder of named files. Names have `/` between their parts.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    /// On a disk.
+    Folder(PathBuf),
+    /// In the binary: a name for messages, then names and bytes.
+    Embedded(&'static str, &'static [(&'static str, &'static [u8])]),
+}
+
+impl Source {
+    /// The folder, for messages.
+    pub(crate) fn root(&self) -> &Path {
+        match self {
+            Self::Folder(root) => root,
+            Self::Embedded(root, _) => Path::new(root),
+        }
+    }
+
+    /// A file of it, for messages.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.root().join(name)
+    }
+
+    /// A large file's bytes, mapped; `None` if there is no such file.
+    pub(crate) fn map(&self, name: &str) -> Result<Option<Bytes>> {
+        match self {
+            Self::Folder(root) => file::map(&root.join(name)),
+            Self::Embedded(..) => Ok(self.embedded(name)),
+        }
+    }
+
+    /// A small file's bytes; `None` if there is no such file.
+    pub(crate) fn read(&self, name: &str) -> Result<Option<Bytes>> {
+        match self {
+            Self::Folder(root) => file::read(&root.join(name)),
+            Self::Embedded(..) => Ok(self.embedded(name)),
+        }
+    }
+
+    /// The names of the files in a folder of it, sorted.
+    pub(crate) fn list(&self, folder: &str) -> Result<Vec<String>> {
+        match self {
+            Self::Folder(root) => file::list(&root.join(folder)),
+            Self::Embedded(_, files) => {
+                let inside = |name: &'static str| name.strip_prefix(folder)?.strip_prefix('/');
+                Ok(files.iter().filter_map(|(name, _)| inside(name)).map(str::to_owned).collect())
+            }
+        }
+    }
+
+    fn embedded(&self, name: &str) -> Option<Bytes> {
+        let Self::Embedded(_, files) = self else { return None };
+        files.iter().find(|(known, _)| *known == name).map(|(_, bytes)| Bytes::from_static(bytes))
+    }
+}

@@ -1,0 +1,50 @@
+//! The files of the two tokenizers.
+
+use bytes::Bytes;
+
+use super::component::Component;
+use super::embedded;
+use super::source::Source;
+use crate::error::Result;
+
+/// A CLIP tokenizer's files as they are.
+#[derive(Debug, Clone)]
+pub struct TokenizerFiles {
+    /// `vocab.json`: each token and its number.
+    pub vocab: Bytes,
+    /// `merges.txt`: which pairs become one token, most frequent first.
+    pub merges: Bytes,
+    /// `tokenizer_config.json`: among others the token that pads.
+    pub config: Bytes,
+}
+
+impl TokenizerFiles {
+    /// CLIP's own, for the first or second encoder.
+    pub(crate) fn clip(encoder: Component) -> Self {
+        let config = match encoder {
+            Component::TextEncoder2 => embedded::TOKENIZER_2,
+            _ => embedded::TOKENIZER,
+        };
+        Self {
+            vocab: Bytes::from_static(embedded::VOCAB),
+            merges: Bytes::from_static(embedded::MERGES),
+            config: Bytes::from_static(config),
+        }
+    }
+
+    /// Those of a folder; what is not in it is CLIP's own.
+    pub(crate) fn read(source: &Source, encoder: Component) -> Result<Self> {
+        let folder = match encoder {
+            Component::TextEncoder2 => "tokenizer_2",
+            _ => "tokenizer",
+        };
+        let clip = Self::clip(encoder);
+        let read = |name: &str| source.read(&format!("{folder}/{name}"));
+        let config = read("tokenizer_config.json")?.unwrap_or(clip.config);
+        // One without the other would number the wrong tokens.
+        Ok(match (read("vocab.json")?, read("merges.txt")?) {
+            (Some(vocab), Some(merges)) => Self { vocab, merges, config },
+            _ => Self { vocab: clip.vocab, merges: clip.merges, config },
+        })
+    }
+}
