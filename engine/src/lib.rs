@@ -12,6 +12,7 @@
 
 pub mod backend;
 pub mod error;
+pub mod gpu;
 pub mod graph;
 pub mod noise;
 pub mod sampler;

@@ -1,0 +1,199 @@
+//! Which devices there are, and which one a user means.
+
+use std::sync::LazyLock;
+
+use serde::Serialize;
+
+use super::Core;
+use crate::{Error, Result};
+
+/// One for the process: loading and asking every driver takes a while.
+static INSTANCE: LazyLock<wgpu::Instance> = LazyLock::new(|| {
+    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
+    descriptor.flags = wgpu::InstanceFlags::empty();
+    // Refuse before a driver starts to page: an error is better than a desktop that stands still.
+    descriptor.memory_budget_thresholds.for_resource_creation = Some(97);
+    wgpu::Instance::new(descriptor)
+});
+
+/// What kind of device an adapter is, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AdapterKind {
+    /// A GPU with memory of its own.
+    Discrete,
+    /// A GPU that shares the CPU's memory.
+    Integrated,
+    /// A GPU lent by a hypervisor.
+    Virtual,
+    /// The driver does not say.
+    Other,
+    /// No GPU: a driver that computes on the CPU. Never chosen by itself.
+    Software,
+}
+
+/// An adapter as `fulmen devices` shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AdapterDescription {
+    /// The N of `gpu:N`.
+    pub index: usize,
+    /// The device's name.
+    pub name: String,
+    /// `vulkan`, `metal`, `dx12` or `gl`.
+    pub backend: String,
+    /// Discrete, integrated and so on.
+    pub kind: AdapterKind,
+    /// The driver's name and version.
+    pub driver: String,
+    /// Whether shaders can compute in f16 natively. Kernels do not need it.
+    pub f16: bool,
+    /// Smallest and largest subgroup, where subgroups can be used at all.
+    pub subgroup_sizes: Option<(u32, u32)>,
+    /// Whether the device can time its own work.
+    pub timestamps: bool,
+    /// The most bytes of one buffer.
+    pub max_buffer_bytes: u64,
+    /// The most bytes that a kernel can see of one buffer; larger values are worked in windows.
+    pub max_binding_bytes: u64,
+    /// Workgroup memory in bytes.
+    pub workgroup_memory_bytes: u32,
+    /// The core that products would run on.
+    pub core: Core,
+}
+
+impl AdapterDescription {
+    fn new(index: usize, adapter: &wgpu::Adapter) -> Self {
+        let (info, limits, features) = (adapter.get_info(), adapter.limits(), adapter.features());
+        let sizes = (info.subgroup_min_size, info.subgroup_max_size);
+        let mut description = Self {
+            index,
+            name: info.name.trim().to_owned(),
+            backend: info.backend.to_str().to_owned(),
+            kind: kind(info.device_type),
+            driver: [info.driver.trim(), info.driver_info.trim()].join(" ").trim().to_owned(),
+            f16: features.contains(wgpu::Features::SHADER_F16),
+            subgroup_sizes: features.contains(wgpu::Features::SUBGROUP).then_some(sizes),
+            timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
+            max_buffer_bytes: limits.max_buffer_size,
+            max_binding_bytes: limits.max_storage_buffer_binding_size,
+            workgroup_memory_bytes: limits.max_compute_workgroup_storage_size,
+            core: Core::Tiled,
+        };
+        // On software drivers workgroup memory and barriers cost six times what they give. On a
+        // GPU it is expected to be the other way round.
+        if description.kind == AdapterKind::Software && description.fixed_subgroup().is_some() {
+            description.core = Core::Subgroup;
+        }
+        description
+    }
+
+    /// The subgroup size, where it is the same for every kernel. wgpu cannot pin it.
+    #[must_use]
+    pub fn fixed_subgroup(&self) -> Option<u32> {
+        self.subgroup_sizes.filter(|(min, max)| min == max).map(|(min, _)| min)
+    }
+}
+
+fn kind(device_type: wgpu::DeviceType) -> AdapterKind {
+    match device_type {
+        wgpu::DeviceType::DiscreteGpu => AdapterKind::Discrete,
+        wgpu::DeviceType::IntegratedGpu => AdapterKind::Integrated,
+        wgpu::DeviceType::VirtualGpu => AdapterKind::Virtual,
+        wgpu::DeviceType::Other => AdapterKind::Other,
+        wgpu::DeviceType::Cpu => AdapterKind::Software,
+    }
+}
+
+fn adapters() -> Vec<(wgpu::Adapter, AdapterDescription)> {
+    let mut found = pollster::block_on(INSTANCE.enumerate_adapters(wgpu::Backends::all()));
+    // A device that speaks both answers through GL too: list that way last.
+    found.sort_by_key(|adapter| adapter.get_info().backend == wgpu::Backend::Gl);
+    let describe = |(index, adapter)| {
+        let description = AdapterDescription::new(index, &adapter);
+        (adapter, description)
+    };
+    found.into_iter().enumerate().map(describe).collect()
+}
+
+/// Every adapter of this machine, in the order that `gpu:N` counts.
+#[must_use]
+pub fn list_adapters() -> Vec<AdapterDescription> {
+    adapters().into_iter().map(|(_, description)| description).collect()
+}
+
+/// The adapter that `choice` names, and its description.
+pub(super) fn find(choice: &str) -> Result<(wgpu::Adapter, AdapterDescription)> {
+    let mut all = adapters();
+    let descriptions: Vec<_> = all.iter().map(|(_, description)| description.clone()).collect();
+    let index = choose_adapter(choice, &descriptions)?;
+    Ok(all.swap_remove(index))
+}
+
+/// The place in `adapters` of the one that `choice` means:
+///
+/// - `auto`: the best GPU; a software adapter never (the caller falls back to the CPU backend,
+///   which is much faster);
+/// - `gpu`: the best adapter, a software one only if there is nothing else;
+/// - `gpu:N`: the N-th;
+/// - anything else: the one whose name contains it, whatever the case.
+///
+/// # Errors
+/// [`Error::Device`]: there is none, or several answer to the name.
+pub fn choose_adapter(choice: &str, adapters: &[AdapterDescription]) -> Result<usize> {
+    let best = || adapters.iter().min_by_key(|a| (a.kind, a.backend == "gl", a.index)).map(|a| a.index);
+    match choice.trim() {
+        "auto" => best()
+            .filter(|&index| adapters[index].kind != AdapterKind::Software)
+            .ok_or_else(|| Error::Device(format!("no GPU was found{}", hint(adapters)))),
+        "gpu" => best().ok_or_else(|| Error::Device(format!("no GPU was found{}", hint(adapters)))),
+        other => match other.strip_prefix("gpu:") {
+            Some(number) => numbered(number, adapters),
+            None => named(other, adapters),
+        },
+    }
+}
+
+/// What to do where there is no GPU.
+fn hint(adapters: &[AdapterDescription]) -> String {
+    let driver = "install your GPU's driver (on Linux the Vulkan one: mesa-vulkan-drivers or nvidia's), \
+                  or use --device cpu";
+    match adapters.first() {
+        None => format!(": {driver}"),
+        Some(software) => {
+            format!("; `{}` computes on the CPU and is chosen only by name: {driver}", software.name)
+        }
+    }
+}
+
+fn numbered(number: &str, adapters: &[AdapterDescription]) -> Result<usize> {
+    let index: usize = number
+        .parse()
+        .map_err(|_| Error::Device(format!("`gpu:{number}`: a number is expected after the colon")))?;
+    if index < adapters.len() {
+        return Ok(index);
+    }
+    Err(Error::Device(format!("there is no device gpu:{index}; {}", names(adapters))))
+}
+
+fn named(part: &str, adapters: &[AdapterDescription]) -> Result<usize> {
+    let part = part.to_lowercase();
+    let hits: Vec<_> = adapters.iter().filter(|a| a.name.to_lowercase().contains(&part)).collect();
+    // One GPU seen through two interfaces is one GPU: the first, which is not GL.
+    let same = hits.iter().filter(|a| a.backend != "gl").count() <= 1;
+    match hits.first() {
+        None => Err(Error::Device(format!("no device is called `{part}`; {}", names(adapters)))),
+        Some(hit) if same => Ok(hit.index),
+        Some(_) => {
+            Err(Error::Device(format!("several devices are called `{part}`: say gpu:N; {}", names(adapters))))
+        }
+    }
+}
+
+fn names(adapters: &[AdapterDescription]) -> String {
+    if adapters.is_empty() {
+        return format!("no GPU was found{}", hint(adapters));
+    }
+    let list: Vec<_> =
+        adapters.iter().map(|a| format!("gpu:{} is {} ({})", a.index, a.name, a.backend)).collect();
+    list.join(", ")
+}

@@ -1,0 +1,183 @@
+//! An opened device. Whatever wgpu or the driver says becomes a sentence here, never a panic.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{AdapterDescription, Core, GpuOptions};
+use crate::{Error, Result};
+
+/// What operations must know of the device they are lowered for.
+#[derive(Debug, Clone)]
+pub(super) struct Facts {
+    /// The device's name, for errors.
+    pub name: String,
+    /// The core for products.
+    pub core: Core,
+    /// The size of every subgroup; `None` where it varies or subgroups are off.
+    pub subgroup: Option<u32>,
+    /// The most bytes of one binding.
+    pub max_binding: u64,
+    /// The most bytes of one binding of rows; lower than `max_binding` only in tests.
+    pub window: u64,
+    /// The most bytes of one buffer.
+    pub max_buffer: u64,
+    /// Bindings start at multiples of this.
+    pub alignment: u64,
+    /// The most workgroups in one dimension of a grid.
+    pub max_workgroups: u32,
+    /// Whether buffers are surrounded by a pattern.
+    pub guards: bool,
+}
+
+impl Facts {
+    fn new(device: &wgpu::Device, description: &AdapterDescription, options: GpuOptions) -> Self {
+        let limits = device.limits();
+        let subgroup = description.fixed_subgroup().filter(|_| options.subgroups);
+        let core = if subgroup.is_some() { options.core.unwrap_or(description.core) } else { Core::Tiled };
+        let max_binding = limits.max_storage_buffer_binding_size;
+        Self {
+            name: description.name.clone(),
+            core,
+            subgroup,
+            max_binding,
+            window: options.window_bytes.unwrap_or(max_binding).min(max_binding),
+            max_buffer: limits.max_buffer_size,
+            alignment: u64::from(limits.min_storage_buffer_offset_alignment),
+            max_workgroups: limits.max_compute_workgroups_per_dimension,
+            guards: options.guards,
+        }
+    }
+}
+
+/// A device, its queue, and what became of them.
+pub(super) struct Device {
+    pub wgpu: wgpu::Device,
+    pub queue: wgpu::Queue,
+    pub facts: Facts,
+    /// The first failure that came outside any call of ours: a lost device, a late error.
+    failure: Arc<Mutex<Option<String>>>,
+    allocated: AtomicU64,
+}
+
+impl Device {
+    /// Opens an adapter.
+    pub(super) fn open(
+        adapter: &wgpu::Adapter,
+        description: &AdapterDescription,
+        options: GpuOptions,
+    ) -> Result<Self> {
+        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        let wanted = if options.subgroups { wanted } else { wanted - wgpu::Features::SUBGROUP };
+        let limits = if options.default_limits { wgpu::Limits::defaults() } else { adapter.limits() };
+        let descriptor = wgpu::DeviceDescriptor {
+            label: Some("fulmen"),
+            required_features: adapter.features() & wanted,
+            required_limits: limits,
+            memory_hints: wgpu::MemoryHints::MemoryUsage,
+            ..Default::default()
+        };
+        let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| {
+            Error::Device(format!(
+                "{} cannot be opened: {error}; is its driver up to date?",
+                description.name
+            ))
+        })?;
+        let failure = Arc::new(Mutex::new(None));
+        watch(&device, &failure);
+        let facts = Facts::new(&device, description, options);
+        Ok(Self { wgpu: device, queue, facts, failure, allocated: AtomicU64::new(0) })
+    }
+
+    /// Calls into wgpu and turns what it complains of into an error.
+    pub(super) fn attempt<T>(&self, doing: &str, call: impl FnOnce() -> T) -> Result<T> {
+        let filters =
+            [wgpu::ErrorFilter::Internal, wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::OutOfMemory];
+        let scopes = filters.map(|filter| self.wgpu.push_error_scope(filter));
+        let value = call();
+        let mut first = None;
+        for scope in scopes.into_iter().rev() {
+            first = first.or(pollster::block_on(scope.pop()));
+        }
+        match first {
+            None => self.healthy().map(|()| value),
+            Some(wgpu::Error::OutOfMemory { .. }) => Err(self.out_of_memory(0)),
+            Some(error) => Err(Error::Device(format!("{}: {doing} failed: {error}", self.facts.name))),
+        }
+    }
+
+    /// A new buffer, counted.
+    pub(super) fn buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+        let descriptor =
+            wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
+        let buffer =
+            self.attempt("a buffer", || self.wgpu.create_buffer(&descriptor)).map_err(
+                |error| match error {
+                    Error::Memory { .. } => self.out_of_memory(size),
+                    other => other,
+                },
+            )?;
+        self.allocated.fetch_add(size, Ordering::Relaxed);
+        Ok(buffer)
+    }
+
+    /// Counts a buffer as given back.
+    pub(super) fn release(&self, size: u64) {
+        self.allocated.fetch_sub(size, Ordering::Relaxed);
+    }
+
+    fn out_of_memory(&self, more: u64) -> Error {
+        let have = self.allocated.load(Ordering::Relaxed);
+        Error::Memory { device: self.facts.name.clone(), need: have + more, have }
+    }
+
+    /// Hands commands to the device.
+    pub(super) fn submit(&self, commands: wgpu::CommandBuffer) -> Result<wgpu::SubmissionIndex> {
+        self.attempt("submitting work", || self.queue.submit([commands]))
+    }
+
+    /// Submits and finishes what was written to buffers, so that its staging memory is given back.
+    pub(super) fn flush(&self) -> Result<()> {
+        self.attempt("a copy to the device", || self.queue.submit([]))?;
+        self.wait(None)
+    }
+
+    /// Waits until a submission (or all of them) is done.
+    pub(super) fn wait(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
+        let poll = wgpu::PollType::Wait { submission_index: submission, timeout: None };
+        // wgpu treats a device that is lost while it waits as fatal: that panic stops here.
+        let polled = catch_unwind(AssertUnwindSafe(|| self.wgpu.poll(poll)));
+        self.healthy()?;
+        match polled {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(Error::Device(format!("{} does not answer: {error}", self.facts.name))),
+            Err(_) => Err(Error::Device(format!("{} was lost while it computed", self.facts.name))),
+        }
+    }
+
+    /// `Err` once the device has failed.
+    fn healthy(&self) -> Result<()> {
+        match &*self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
+            None => Ok(()),
+            Some(what) => Err(Error::Device(format!(
+                "{} failed: {what}; a driver that was updated or a picture that is too large can do that",
+                self.facts.name
+            ))),
+        }
+    }
+}
+
+/// Keeps the first failure that no call of ours is there to see.
+fn watch(device: &wgpu::Device, failure: &Arc<Mutex<Option<String>>>) {
+    let keep = |failure: &Mutex<Option<String>>, what: String| {
+        failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(what);
+    };
+    let uncaptured = failure.clone();
+    device.on_uncaptured_error(Arc::new(move |error| keep(&uncaptured, error.to_string())));
+    let lost = failure.clone();
+    device.set_device_lost_callback(move |reason, message| {
+        if reason != wgpu::DeviceLostReason::Destroyed {
+            keep(&lost, format!("the device was lost ({message})"));
+        }
+    });
+}

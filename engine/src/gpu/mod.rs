@@ -1,0 +1,101 @@
+//! The wgpu backend: WGSL kernels on Vulkan, Metal, DX12 or GL.
+//!
+//! ```text
+//! adapters  which devices there are, which one is meant
+//! device    an opened device; errors become sentences here
+//! shaders   the table of WGSL files           pipelines  compiled once each
+//! lowering  the interface between operations and the runtime: a node becomes dispatches
+//! ops       one `lower_…` for each operation
+//! packing   weights as kernels want them      store      their copies on the device
+//! memory    the pool of buffers               transfer   host values to rows and back
+//! program   compile once, replay every step
+//! ```
+
+#![allow(dead_code, reason = "the operations that use all of the interface land one by one")]
+
+mod adapters;
+mod device;
+mod lowering;
+mod memory;
+mod ops;
+mod options;
+mod packing;
+mod pipelines;
+mod program;
+mod replay;
+mod shaders;
+mod store;
+mod transfer;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use adapters::{AdapterDescription, AdapterKind, choose_adapter, list_adapters};
+pub use options::{Core, GpuOptions};
+pub use shaders::shader_sources;
+
+use crate::Result;
+use crate::backend::{Backend, Program};
+use crate::graph::Graph;
+use device::Device;
+use memory::Pool;
+use pipelines::Pipelines;
+use store::WeightStore;
+
+/// A GPU, opened.
+pub struct GpuBackend {
+    shared: Arc<Shared>,
+    description: AdapterDescription,
+}
+
+/// What all programs of one device share.
+struct Shared {
+    device: Device,
+    pipelines: Pipelines,
+    weights: WeightStore,
+    /// Held by a program while it runs: the buffers carry nothing from one run to the next.
+    pool: Mutex<Pool>,
+}
+
+impl Shared {
+    /// The pool, also after a panic elsewhere: a run fills every buffer before it reads it.
+    fn lock_pool(&self) -> std::sync::MutexGuard<'_, Pool> {
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl GpuBackend {
+    /// Opens the device that `choice` names: `auto`, `gpu`, `gpu:N` or a part of a name.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`], a sentence: no such device, several of them, a driver missing.
+    pub fn open(choice: &str, options: GpuOptions) -> Result<Self> {
+        let (adapter, description) = adapters::find(choice)?;
+        let device = Device::open(&adapter, &description, options)?;
+        let pipelines = Pipelines::new(options.checked);
+        let shared =
+            Shared { device, pipelines, weights: WeightStore::default(), pool: Mutex::new(Pool::default()) };
+        Ok(Self { shared: Arc::new(shared), description })
+    }
+
+    /// What was opened.
+    #[must_use]
+    pub fn description(&self) -> &AdapterDescription {
+        &self.description
+    }
+
+    /// The core that products run on.
+    #[must_use]
+    pub fn core(&self) -> Core {
+        self.shared.device.facts.core
+    }
+}
+
+impl Backend for GpuBackend {
+    fn name(&self) -> &str {
+        &self.description.name
+    }
+
+    fn compile(&self, graph: Arc<Graph>) -> Result<Box<dyn Program>> {
+        Ok(Box::new(program::GpuProgram::compile(self.shared.clone(), graph)?))
+    }
+}

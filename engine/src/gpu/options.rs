@@ -1,0 +1,44 @@
+//! How a device is used: all of it injectable, so that tests can play a poorer device.
+
+use serde::Serialize;
+
+/// The shape of the kernels for products, convolutions and attention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Core {
+    /// Tiles in workgroup memory: needs nothing, runs everywhere.
+    Tiled,
+    /// A subgroup owns a tile and broadcasts: needs subgroups of one fixed size.
+    Subgroup,
+}
+
+/// Options of [`super::GpuBackend::open`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GpuOptions {
+    /// The core, instead of the one that the device's kind suggests.
+    pub core: Option<Core>,
+    /// Ask for wgpu's default limits instead of all that the adapter has.
+    pub default_limits: bool,
+    /// The most bytes of a value that one dispatch binds; the device's own limit if it is lower.
+    pub window_bytes: Option<u64>,
+    /// Compile kernels with wgpu's run-time checks.
+    pub checked: bool,
+    /// Use subgroups where the device has them.
+    pub subgroups: bool,
+    /// Surround every buffer with a pattern and fail a run that changes it or that leaves numbers
+    /// in the padding of an output. For tests: slow.
+    pub guards: bool,
+}
+
+impl Default for GpuOptions {
+    fn default() -> Self {
+        Self {
+            core: None,
+            default_limits: false,
+            window_bytes: None,
+            checked: false,
+            subgroups: true,
+            guards: false,
+        }
+    }
+}

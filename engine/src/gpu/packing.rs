@@ -1,0 +1,247 @@
+//! Weights as kernels want them: transposed to `[K'][N']`, padded to multiples of 8 with zeros, in
+//! pairs of halves or f32. Made on the CPU while they are copied to the device.
+
+use half::f16;
+use rayon::prelude::*;
+
+use crate::weights::{Format, Weight};
+
+/// How a matrix's columns (its outputs) are ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Columns {
+    /// As they are.
+    Plain,
+    /// GEGLU: values (the first half) and gates (the second) in turn by twos: v0 v1 g0 g1 v2 v3 …,
+    /// so that a thread that owns four columns writes one pair.
+    Geglu,
+}
+
+impl Columns {
+    /// Columns of the packed matrix.
+    fn padded(self, outputs: usize) -> usize {
+        match self {
+            Self::Plain => outputs.next_multiple_of(8),
+            Self::Geglu => 2 * (outputs / 2).next_multiple_of(8),
+        }
+    }
+
+    /// The packed place of output `n`.
+    fn place(self, n: usize, outputs: usize) -> usize {
+        match self {
+            Self::Plain => n,
+            Self::Geglu => {
+                let (gate, n) = if n < outputs / 2 { (0, n) } else { (2, n - outputs / 2) };
+                n / 2 * 4 + gate + n % 2
+            }
+        }
+    }
+}
+
+/// A layout on the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Packing {
+    /// A product's or convolution's matrix: `[K'/2][N']` of pairs (k, k+1), k in the low half, or
+    /// `[K'][N']` of f32. `K' = tap · pitch + channel`, the pitch being the input channels rounded
+    /// up to a multiple of 8.
+    Matrix {
+        /// Pairs of halves instead of f32.
+        half: bool,
+        /// The order of the outputs.
+        columns: Columns,
+    },
+    /// A bias, scale or shift in f32.
+    Vector {
+        /// The order of its numbers.
+        columns: Columns,
+    },
+    /// An embedding table: rows as they are, each padded to its pitch.
+    Table {
+        /// Pairs of halves along the row instead of f32.
+        half: bool,
+    },
+}
+
+/// The size of a packed weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Extents {
+    /// K' of a matrix, rows of a table, 1 for a vector.
+    pub rows: usize,
+    /// N' of a matrix, the pitch of a table or vector.
+    pub columns: usize,
+    /// Whether numbers are halves.
+    pub half: bool,
+}
+
+impl Extents {
+    /// Bytes on the device.
+    pub(super) fn bytes(&self) -> u64 {
+        (self.rows * self.columns * if self.half { 2 } else { 4 }) as u64
+    }
+}
+
+/// `(input channels, taps)` of a product (one tap) or convolution (nine).
+fn channels_and_taps(weight: &Weight) -> (usize, usize) {
+    let channels = weight.shape().get(1).copied().unwrap_or(1);
+    (channels, weight.fan_in() / channels.max(1))
+}
+
+/// The size that `weight` has once it is packed.
+pub(super) fn packed_extents(weight: &Weight, packing: Packing) -> Extents {
+    match packing {
+        Packing::Matrix { half, columns } => {
+            let (channels, taps) = channels_and_taps(weight);
+            let rows = taps * channels.next_multiple_of(8);
+            Extents { rows, columns: columns.padded(weight.outputs()), half }
+        }
+        Packing::Vector { columns } => {
+            Extents { rows: 1, columns: columns.padded(weight.len()), half: false }
+        }
+        Packing::Table { half } => {
+            Extents { rows: weight.outputs(), columns: weight.fan_in().next_multiple_of(8), half }
+        }
+    }
+}
+
+/// The packed words.
+pub(super) fn pack(weight: &Weight, packing: Packing) -> Vec<u32> {
+    let extents = packed_extents(weight, packing);
+    let mut words = vec![0u32; extents.bytes() as usize / 4];
+    match packing {
+        Packing::Matrix { columns, .. } => pack_matrix(weight, columns, extents, &mut words),
+        Packing::Vector { columns } => {
+            for (n, value) in weight.to_f32().into_iter().enumerate() {
+                words[columns.place(n, weight.len())] = value.to_bits();
+            }
+        }
+        Packing::Table { .. } => pack_table(weight, extents, &mut words),
+    }
+    words
+}
+
+/// Channels that are transposed at once: a line of the cache or two of every output.
+const BLOCK: usize = 64;
+
+/// Transposes in blocks of channels, in parallel. A block reads a run of every output once, and
+/// writes rows of its own, for a convolution in each of the nine taps.
+fn pack_matrix(weight: &Weight, columns: Columns, extents: Extents, words: &mut [u32]) {
+    let (channels, taps) = channels_and_taps(weight);
+    let words_of = |rows: usize| rows * extents.columns / if extents.half { 2 } else { 1 };
+    let mut blocks: Vec<Vec<&mut [u32]>> = Vec::new();
+    for tap in words.chunks_mut(words_of(extents.rows / taps)) {
+        for (place, block) in tap.chunks_mut(words_of(BLOCK)).enumerate() {
+            if blocks.len() <= place {
+                blocks.push(Vec::new());
+            }
+            blocks[place].push(block);
+        }
+    }
+    blocks.into_par_iter().enumerate().for_each(|(place, mut block)| {
+        let first = place * BLOCK;
+        let count = BLOCK.min(channels - first);
+        let mut bits = vec![0u32; count * taps];
+        for n in 0..weight.outputs() {
+            read_bits(weight, (n * channels + first) * taps, extents.half, &mut bits);
+            let column = columns.place(n, weight.outputs());
+            for (tap, rows) in block.iter_mut().enumerate() {
+                for channel in 0..count {
+                    let value = bits[channel * taps + tap];
+                    put(rows, (channel, column), extents, value);
+                }
+            }
+        }
+    });
+}
+
+/// Puts the bits of one number into a row-major block of rows.
+fn put(rows: &mut [u32], (row, column): (usize, usize), extents: Extents, bits: u32) {
+    if extents.half {
+        rows[row / 2 * extents.columns + column] |= bits << (16 * (row % 2));
+    } else {
+        rows[row * extents.columns + column] = bits;
+    }
+}
+
+fn pack_table(weight: &Weight, extents: Extents, words: &mut [u32]) {
+    let channels = weight.fan_in();
+    let row_words = extents.columns / if extents.half { 2 } else { 1 };
+    words.par_chunks_mut(row_words).enumerate().for_each(|(row, words)| {
+        let mut bits = vec![0u32; channels];
+        read_bits(weight, row * channels, extents.half, &mut bits);
+        for (channel, bits) in bits.into_iter().enumerate() {
+            match extents.half {
+                true => words[channel / 2] |= bits << (16 * (channel % 2)),
+                false => words[channel] = bits,
+            }
+        }
+    });
+}
+
+/// The bits of some numbers, as halves (in the low 16 bits) or as f32.
+fn read_bits(weight: &Weight, start: usize, half: bool, out: &mut [u32]) {
+    if half && weight.format() == Format::F16 {
+        let bytes = &weight.bytes()[2 * start..2 * (start + out.len())];
+        for (out, pair) in out.iter_mut().zip(bytes.as_chunks::<2>().0) {
+            *out = u32::from(u16::from_le_bytes(*pair));
+        }
+        return;
+    }
+    let mut values = vec![0.0; out.len()];
+    weight.read(start, &mut values);
+    for (out, value) in out.iter_mut().zip(values) {
+        *out = if half { u32::from(f16::from_f32(value).to_bits()) } else { value.to_bits() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(shape: &[usize]) -> Weight {
+        let count = shape.iter().product::<usize>();
+        let values: Vec<f32> = (0..count).map(|v| v as f32).collect();
+        Weight::from_f32("w", shape.to_vec(), &values)
+    }
+
+    fn half_of(words: &[u32], extents: Extents, k: usize, n: usize) -> f32 {
+        let word = words[k / 2 * extents.columns + n];
+        f16::from_bits((word >> (16 * (k % 2))) as u16).to_f32()
+    }
+
+    #[test]
+    fn a_convolution_is_packed_by_tap_then_channel() {
+        let weight = counted(&[3, 5, 3, 3]);
+        let packing = Packing::Matrix { half: true, columns: Columns::Plain };
+        let (words, extents) = (pack(&weight, packing), packed_extents(&weight, packing));
+        assert_eq!((extents.rows, extents.columns), (72, 8));
+        let (n, channel, tap) = (2, 4, 7);
+        let wanted = ((n * 5 + channel) * 9 + tap) as f32;
+        assert_eq!(half_of(&words, extents, tap * 8 + channel, n), wanted);
+        assert_eq!(half_of(&words, extents, tap * 8 + 5, n), 0.0, "a padding channel");
+        assert_eq!(half_of(&words, extents, 0, 3), 0.0, "a padding output");
+    }
+
+    #[test]
+    fn a_product_wider_than_a_block_is_transposed_in_f32() {
+        let weight = counted(&[9, 70]);
+        let packing = Packing::Matrix { half: false, columns: Columns::Plain };
+        let (words, extents) = (pack(&weight, packing), packed_extents(&weight, packing));
+        assert_eq!((extents.rows, extents.columns), (72, 16));
+        assert_eq!(f32::from_bits(words[69 * 16 + 8]), (8 * 70 + 69) as f32);
+    }
+
+    #[test]
+    fn geglu_puts_values_and_gates_in_turn_by_twos() {
+        let weight = counted(&[12]);
+        let words = pack(&weight, Packing::Vector { columns: Columns::Geglu });
+        let values: Vec<f32> = words.into_iter().map(f32::from_bits).collect();
+        assert_eq!(values, [0., 1., 6., 7., 2., 3., 8., 9., 4., 5., 10., 11., 0., 0., 0., 0.]);
+    }
+
+    #[test]
+    fn a_table_keeps_its_rows() {
+        let weight = counted(&[3, 3]);
+        let words = pack(&weight, Packing::Table { half: true });
+        let half = |v: f32| u32::from(f16::from_f32(v).to_bits());
+        assert_eq!(words[4..6], [half(3.0) | half(4.0) << 16, half(5.0)]);
+    }
+}

@@ -1,0 +1,187 @@
+//! A graph made ready for a GPU: all decisions are taken here, once.
+
+use std::sync::Arc;
+
+use super::Shared;
+use super::device::Device;
+use super::lowering::{BufferName, Dispatch, Lowering, Value};
+use super::memory::{DeviceBuffer, Pool};
+use super::packing::packed_extents;
+use super::pipelines::Pipeline;
+use super::store::StoredWeight;
+use crate::backend::{CancelToken, HostTensor, MemoryNeed, Program};
+use crate::graph::plan::plan;
+use crate::graph::{Graph, Node, NodeId};
+use crate::{Error, Result};
+
+/// A compiled graph.
+pub(super) struct GpuProgram {
+    pub(super) shared: Arc<Shared>,
+    pub(super) graph: Arc<Graph>,
+    pub(super) steps: Vec<Step>,
+    memory: MemoryNeed,
+    places: Places,
+    weights: Vec<Arc<StoredWeight>>,
+    params: wgpu::Buffer,
+    /// What kernels bind that read nothing.
+    nothing: DeviceBuffer,
+    /// The pool's generation that the bind groups were made for.
+    generation: u64,
+}
+
+/// One dispatch, ready to be replayed.
+pub(super) struct Step {
+    pub dispatch: Dispatch,
+    pub pipeline: Arc<Pipeline>,
+    /// `None` until the pool's buffers are known.
+    pub bind_group: Option<wgpu::BindGroup>,
+}
+
+/// Which buffer of the pool holds what.
+struct Places {
+    /// For every node.
+    values: Vec<usize>,
+    /// For every scratch buffer.
+    scratch: Vec<usize>,
+    /// Bytes of every buffer, falling.
+    sizes: Vec<u64>,
+}
+
+impl Places {
+    /// Values and scratch side by side, largest first: then programs of one device share best.
+    fn new(slots: &[u64], slot_of: &[usize], scratch: &[u64]) -> Self {
+        // A binding of four words is the least that a kernel declares.
+        let all: Vec<u64> = slots.iter().chain(scratch).map(|&bytes| bytes.max(16)).collect();
+        let mut order: Vec<usize> = (0..all.len()).collect();
+        order.sort_by_key(|&slot| std::cmp::Reverse(all[slot]));
+        let mut rank = vec![0; all.len()];
+        order.iter().enumerate().for_each(|(place, &slot)| rank[slot] = place);
+        Self {
+            values: slot_of.iter().map(|&slot| rank[slot]).collect(),
+            scratch: rank[slots.len()..].to_vec(),
+            sizes: order.iter().map(|&slot| all[slot]).collect(),
+        }
+    }
+}
+
+impl GpuProgram {
+    /// Lowers, plans, allocates, copies weights, compiles kernels.
+    pub(super) fn compile(shared: Arc<Shared>, graph: Arc<Graph>) -> Result<Self> {
+        let device = &shared.device;
+        let lowering = Lowering::run(&graph, &device.facts)?;
+        let value_bytes = |id: NodeId| Value::new(id, graph.node(id)).bytes();
+        let plan = plan(&graph, value_bytes, false);
+        let memory = MemoryNeed {
+            activations: plan.peak(),
+            weights: lowering.weights.iter().map(|(w, packing)| packed_extents(w, *packing).bytes()).sum(),
+            scratch: lowering.scratch.iter().sum(),
+        };
+        let places = Places::new(&plan.slots, &plan.slot_of, &lowering.scratch);
+        refuse_too_large(device, &places.sizes)?;
+        let Lowering { dispatches, weights, .. } = lowering;
+        // Values first: where they do not fit, no time was spent on weights.
+        shared.lock_pool().ensure(device, &places.sizes)?;
+        let weights = shared.weights.get(device, &weights)?;
+        let params = upload_params(device, &dispatches)?;
+        let nothing = DeviceBuffer::new(device, "nothing", 16)?;
+        nothing.write(device, 0, &[0; 16])?;
+        let steps = dispatches
+            .into_iter()
+            .map(|dispatch| {
+                let pipeline = shared.pipelines.get(device, &dispatch)?;
+                Ok(Step { dispatch, pipeline, bind_group: None })
+            })
+            .collect::<Result<_>>()?;
+        Ok(Self { graph, steps, memory, places, weights, params, nothing, generation: 0, shared })
+    }
+
+    /// The buffer that holds a node's value.
+    pub(super) fn value_buffer<'a>(&self, pool: &'a Pool, id: NodeId) -> &'a DeviceBuffer {
+        &pool.buffers()[self.places.values[id]]
+    }
+
+    /// Brings the pool to this program's size, and the bind groups to the pool.
+    pub(super) fn bind(&mut self, pool: &mut Pool) -> Result<()> {
+        let shared = self.shared.clone();
+        let device = &shared.device;
+        pool.ensure(device, &self.places.sizes)?;
+        if self.generation == pool.generation {
+            return Ok(());
+        }
+        let groups = device.attempt("binding buffers", || {
+            (0..self.steps.len()).map(|place| self.bind_group(device, pool, place)).collect::<Vec<_>>()
+        })?;
+        for (step, group) in self.steps.iter_mut().zip(groups) {
+            step.bind_group = Some(group);
+        }
+        self.generation = pool.generation;
+        Ok(())
+    }
+
+    fn bind_group(&self, device: &Device, pool: &Pool, place: usize) -> wgpu::BindGroup {
+        let step = &self.steps[place];
+        let params = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+            buffer: &self.params,
+            offset: (place * Dispatch::PARAMS_BYTES) as u64,
+            size: std::num::NonZeroU64::new(Dispatch::PARAMS_BYTES as u64),
+        });
+        let storage = step.dispatch.bindings.iter().map(|binding| {
+            let buffer = match binding.buffer {
+                BufferName::Value(id) => self.value_buffer(pool, id),
+                BufferName::Weight(place) => &self.weights[place].buffer,
+                BufferName::Scratch(place) => &pool.buffers()[self.places.scratch[place]],
+                BufferName::Nothing => &self.nothing,
+            };
+            buffer.range(binding.offset, binding.size)
+        });
+        let entries: Vec<_> = std::iter::once(params)
+            .chain(storage)
+            .enumerate()
+            .map(|(binding, resource)| wgpu::BindGroupEntry { binding: binding as u32, resource })
+            .collect();
+        device.wgpu.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(step.dispatch.kernel.shader.name),
+            layout: &step.pipeline.bindings,
+            entries: &entries,
+        })
+    }
+}
+
+/// A value that no buffer of the device can hold.
+fn refuse_too_large(device: &Device, sizes: &[u64]) -> Result<()> {
+    let have = device.facts.max_buffer;
+    match sizes.first() {
+        Some(&need) if need > have => Err(Error::Memory { device: device.facts.name.clone(), need, have }),
+        _ => Ok(()),
+    }
+}
+
+/// One uniform buffer for all dispatches, a slot each.
+fn upload_params(device: &Device, dispatches: &[Dispatch]) -> Result<wgpu::Buffer> {
+    let mut bytes = vec![0; dispatches.len().max(1) * Dispatch::PARAMS_BYTES];
+    for (slot, dispatch) in bytes.chunks_exact_mut(Dispatch::PARAMS_BYTES).zip(dispatches) {
+        slot[..dispatch.params.len()].copy_from_slice(&dispatch.params);
+    }
+    let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
+    let buffer = device.buffer("parameters", bytes.len() as u64, usage)?;
+    device.attempt("parameters", || device.queue.write_buffer(&buffer, 0, &bytes))?;
+    Ok(buffer)
+}
+
+impl Program for GpuProgram {
+    fn memory(&self) -> MemoryNeed {
+        self.memory
+    }
+
+    fn run(&mut self, inputs: &[(&str, &HostTensor)], cancel: &CancelToken) -> Result<Vec<HostTensor>> {
+        self.replay(inputs, cancel)
+    }
+
+    fn trace(
+        &mut self,
+        inputs: &[(&str, &HostTensor)],
+        visit: &mut dyn FnMut(&Node, &HostTensor) -> Result<()>,
+    ) -> Result<()> {
+        self.replay_slowly(inputs, visit)
+    }
+}

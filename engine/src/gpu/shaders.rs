@@ -1,0 +1,43 @@
+//! The table of WGSL files. Shared files are joined in front; there is no other preprocessing.
+
+/// One kernel's file.
+#[derive(Debug, PartialEq)]
+pub(super) struct Shader {
+    /// Its name, without `.wgsl`.
+    pub name: &'static str,
+    parts: &'static [&'static str],
+}
+
+impl Shader {
+    /// The text that is compiled.
+    pub(super) fn source(&self) -> String {
+        self.parts.join("\n")
+    }
+}
+
+/// `NAME = "file" with ["shared file", …];`
+macro_rules! shaders {
+    ($($(#[$doc:meta])* $id:ident = $file:literal with [$($shared:literal),*];)*) => {
+        $(
+            $(#[$doc])*
+            pub(super) static $id: Shader = Shader {
+                name: $file,
+                parts: &[
+                    $(include_str!(concat!("../../../shaders/shared/", $shared, ".wgsl")),)*
+                    include_str!(concat!("../../../shaders/", $file, ".wgsl")),
+                ],
+            };
+        )*
+        static ALL: &[&Shader] = &[$(&$id),*];
+    };
+}
+
+shaders! {
+    ADD = "add" with ["grid", "half"];
+}
+
+/// Every kernel's name and complete text: for tests that translate them for other systems.
+#[must_use]
+pub fn shader_sources() -> Vec<(&'static str, String)> {
+    ALL.iter().map(|shader| (shader.name, shader.source())).collect()
+}
