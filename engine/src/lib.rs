@@ -11,6 +11,7 @@
 //! that run a graph: `gpu` (wgpu and WGSL) and `cpu` (rayon), behind `backend`.
 
 pub mod backend;
+pub mod cpu;
 pub mod error;
 pub mod gpu;
 pub mod graph;

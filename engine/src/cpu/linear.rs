@@ -1,0 +1,130 @@
+//! Linear layers: `[rows, in] · [out, in]ᵀ`, then the epilogue.
+//!
+//! Twin: `reference::product`. NMSE ≤ 1e-12.
+
+use rayon::prelude::*;
+
+use super::epilogue::Finish;
+use super::functions::vectorised;
+use super::panel::{self, Depth, Outputs, PANEL};
+use super::product::{self, Factors, Rows};
+use super::scratch;
+use super::strips::Strips;
+use super::value::Turn;
+use crate::graph::Epilogue;
+use crate::weights::Weight;
+
+/// Numbers of a block of depth at most: a panel of them is 96 KiB.
+const DEPTH: usize = 512;
+/// With fewer rows than this, turning a panel costs more than multiplying by it.
+const FEW_ROWS: usize = 8;
+/// Weights of one output that are converted at a time where rows are few.
+const STRETCH: usize = 1024;
+
+pub(super) fn linear(weight: &Weight, epilogue: &Epilogue, turn: &Turn<'_>, out: &mut [f32]) {
+    let finish = Finish::new(epilogue, turn);
+    if turn.shape.rows() <= FEW_ROWS {
+        few_rows(weight, &finish, turn, out);
+    } else {
+        product::run(&Linear { weight, x: turn.inputs[0].numbers }, &finish, turn, out);
+    }
+}
+
+struct Linear<'a> {
+    weight: &'a Weight,
+    x: &'a [f32],
+}
+
+impl Factors for Linear<'_> {
+    fn depth(&self) -> usize {
+        let fan_in = self.weight.fan_in();
+        fan_in.div_ceil(fan_in.div_ceil(DEPTH)).next_multiple_of(8).min(fan_in)
+    }
+
+    fn blocks(&self) -> usize {
+        self.weight.fan_in().div_ceil(self.depth())
+    }
+
+    fn depth_of(&self, block: usize) -> usize {
+        self.depth().min(self.weight.fan_in() - block * self.depth())
+    }
+
+    fn gathered(&self, _rows: usize) -> usize {
+        0
+    }
+
+    fn rows<'a>(&'a self, block: usize, rows: std::ops::Range<usize>, _space: &'a mut [f32]) -> Rows<'a> {
+        let stride = self.weight.fan_in();
+        Rows { numbers: &self.x[rows.start * stride + block * self.depth()..rows.end * stride], stride }
+    }
+
+    fn panel(&self, block: usize, outputs: Outputs, space: &mut [f32], panel: &mut [f32]) {
+        let depth = Depth { start: block * self.depth(), count: self.depth_of(block), place: |k| k };
+        panel::fill(self.weight, outputs, depth, space, panel);
+    }
+}
+
+/// One or a few rows (time embeddings, pooled text): bound by reading the weights, so each is read
+/// once, where it lies, and meets every row at once.
+fn few_rows(weight: &Weight, finish: &Finish<'_>, turn: &Turn<'_>, out: &mut [f32]) {
+    let (rows, outputs) = (turn.shape.rows(), turn.shape.channels);
+    let panels = outputs.div_ceil(Outputs::width(finish.is_geglu()));
+    let out = Strips::of(out, outputs);
+    (0..panels).into_par_iter().for_each(|panel| {
+        let at = Outputs::nth(panel, outputs, finish.is_geglu());
+        scratch::lend([rows * PANEL, STRETCH], |[sums, space]| {
+            for (column, output) in at.weight_rows() {
+                for row in 0..rows {
+                    sums[row * PANEL + column] = 0.0;
+                }
+                dot_rows(weight, (output, turn.inputs[0].numbers), space, |row, sum| {
+                    sums[row * PANEL + column] += sum;
+                });
+            }
+            // SAFETY: every panel is one task's.
+            unsafe { finish.write(sums, 0, at, &out) };
+        });
+    });
+}
+
+/// Gives `add(row, part of the sum)` for every row and stretch of one output's weights.
+fn dot_rows(
+    weight: &Weight,
+    (output, x): (usize, &[f32]),
+    space: &mut [f32],
+    mut add: impl FnMut(usize, f32),
+) {
+    let fan_in = weight.fan_in();
+    for start in (0..fan_in).step_by(STRETCH) {
+        let weights = &mut space[..STRETCH.min(fan_in - start)];
+        weight.read(output * fan_in + start, weights);
+        vectorised(|| {
+            for (row, x) in x.chunks_exact(fan_in).enumerate() {
+                add(row, dot(&x[start..start + weights.len()], weights));
+            }
+        });
+    }
+}
+
+/// A dot product in 32 sums, so that additions need not wait for each other.
+#[inline(always)]
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    const LANES: usize = 32;
+    let mut sums = [0.0f32; LANES];
+    let (a_whole, a_rest) = a.as_chunks::<LANES>();
+    let (b_whole, b_rest) = b.as_chunks::<LANES>();
+    for (a, b) in a_whole.iter().zip(b_whole) {
+        for lane in 0..LANES {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    let mut width = LANES;
+    while width > 1 {
+        width /= 2;
+        for lane in 0..width {
+            sums[lane] += sums[lane + width];
+        }
+    }
+    sums[0] + rest
+}

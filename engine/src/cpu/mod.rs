@@ -1,0 +1,55 @@
+//! The CPU backend: rayon for the cores, `gemm` for products, plain loops for the compiler to vectorise.
+//!
+//! One file an operation, of the same name in [`reference`] (the definition of right) and here (fast).
+//! Activations are f32, `[rows, channels]`; weights are read block by block where the checkpoint's
+//! file is mapped. Every output is one sum taken in one order, whatever the tiles and however many
+//! threads: a picture has the same bits on one core and on sixty-four.
+
+mod attention;
+mod conv3x3;
+mod embed;
+mod epilogue;
+mod functions;
+mod group_norm;
+mod layer_norm;
+mod linear;
+mod panel;
+mod picture;
+mod pointwise;
+mod product;
+mod program;
+pub mod reference;
+mod resample;
+mod scratch;
+mod strips;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::sync::Arc;
+
+use crate::Result;
+use crate::backend::{Backend, Program};
+use crate::graph::Graph;
+
+/// The processor that this program runs on.
+#[derive(Debug, Default)]
+pub struct CpuBackend;
+
+impl CpuBackend {
+    /// There is always one. Threads are those of the rayon pool that a program is run in.
+    #[must_use]
+    pub fn new() -> Self {
+        Self
+    }
+}
+
+impl Backend for CpuBackend {
+    fn name(&self) -> &str {
+        "CPU"
+    }
+
+    fn compile(&self, graph: Arc<Graph>) -> Result<Box<dyn Program>> {
+        Ok(Box::new(program::CpuProgram::new(graph)))
+    }
+}

@@ -1,0 +1,114 @@
+//! Weights as the products want them: a block of 48 outputs, `[depth][48]`, out of `[outputs][depth]`.
+
+use crate::weights::Weight;
+
+/// Outputs of one panel: three vectors of AVX-512, the height of `gemm`'s tile there (and twice that
+/// of AVX2's), so that a panel is multiplied where it lies.
+pub(super) const PANEL: usize = 48;
+
+/// Rows of a weight that are transposed together.
+const ROWS: usize = 8;
+
+/// Which weights a panel holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outputs {
+    /// The first output.
+    pub(super) first: usize,
+    /// Outputs, at most [`PANEL`] (for GEGLU half as many).
+    pub(super) count: usize,
+    /// For GEGLU the outputs in all: as far behind an output's weight stands that of its gate.
+    pub(super) gate: Option<usize>,
+}
+
+impl Outputs {
+    /// The panels that cover `outputs`.
+    pub(super) fn nth(panel: usize, outputs: usize, geglu: bool) -> Self {
+        let width = Self::width(geglu);
+        let first = panel * width;
+        Self { first, count: width.min(outputs - first), gate: geglu.then_some(outputs) }
+    }
+
+    /// Outputs of a full panel.
+    pub(super) fn width(geglu: bool) -> usize {
+        if geglu { PANEL / 2 } else { PANEL }
+    }
+
+    /// Columns that a product must compute, padding included: whole vectors.
+    pub(super) fn columns(&self) -> usize {
+        if self.gate.is_some() { PANEL } else { self.count.next_multiple_of(16) }
+    }
+
+    /// Every column that has an output, with the weight's row.
+    pub(super) fn weight_rows(&self) -> impl Iterator<Item = (usize, usize)> {
+        let run =
+            |(column, first, count): (usize, usize, usize)| (0..count).map(move |i| (column + i, first + i));
+        self.runs().into_iter().flat_map(run)
+    }
+
+    /// The weight's rows for each group of columns: `(column, first row, rows)`.
+    fn runs(&self) -> [(usize, usize, usize); 2] {
+        let gates = self.gate.map_or((0, 0, 0), |gate| (PANEL / 2, gate + self.first, self.count));
+        [(0, self.first, self.count), gates]
+    }
+}
+
+/// Numbers of each weight row that a panel holds, and where in the panel they go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Depth<P> {
+    /// The first of the row.
+    pub(super) start: usize,
+    /// How many.
+    pub(super) count: usize,
+    /// From the place in the block to the panel's row.
+    pub(super) place: P,
+}
+
+/// Fills `panel [count][PANEL]`; columns without an output become zero. `rows` is working space for
+/// eight rows of `count` numbers.
+pub(super) fn fill<P>(weight: &Weight, outputs: Outputs, depth: Depth<P>, rows: &mut [f32], panel: &mut [f32])
+where
+    P: Fn(usize) -> usize + Copy,
+{
+    if outputs.count < Outputs::width(outputs.gate.is_some()) {
+        panel.fill(0.0);
+    }
+    let fan_in = weight.fan_in();
+    for (column, first, count) in outputs.runs() {
+        for done in (0..count).step_by(ROWS) {
+            let here = ROWS.min(count - done);
+            for (row, numbers) in rows.chunks_exact_mut(depth.count).take(here).enumerate() {
+                weight.read((first + done + row) * fan_in + depth.start, numbers);
+            }
+            rows[here * depth.count..ROWS * depth.count].fill(0.0);
+            super::functions::vectorised(|| transpose(rows, &depth, &mut panel[column + done..]));
+        }
+    }
+}
+
+/// `rows [8][count]` to eight neighbouring columns of a panel.
+#[inline(always)]
+fn transpose<P: Fn(usize) -> usize>(rows: &[f32], depth: &Depth<P>, panel: &mut [f32]) {
+    let whole = depth.count / ROWS * ROWS;
+    for k in (0..whole).step_by(ROWS) {
+        let block: [[f32; ROWS]; ROWS] =
+            std::array::from_fn(|row| std::array::from_fn(|i| rows[row * depth.count + k + i]));
+        for (i, column) in shuffle(shuffle(shuffle(block))).iter().enumerate() {
+            panel[(depth.place)(k + i) * PANEL..][..ROWS].copy_from_slice(column);
+        }
+    }
+    for k in whole..depth.count {
+        for row in 0..ROWS {
+            panel[(depth.place)(k) * PANEL + row] = rows[row * depth.count + k];
+        }
+    }
+}
+
+/// One third of an 8×8 transposition: rows i and i + 4 are dealt like cards into rows 2i and 2i + 1.
+#[inline(always)]
+fn shuffle(rows: [[f32; ROWS]; ROWS]) -> [[f32; ROWS]; ROWS] {
+    std::array::from_fn(|to| {
+        let (a, b) = (&rows[to / 2], &rows[to / 2 + 4]);
+        let from = to % 2 * 4;
+        [a[from], b[from], a[from + 1], b[from + 1], a[from + 2], b[from + 2], a[from + 3], b[from + 3]]
+    })
+}

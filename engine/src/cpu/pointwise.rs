@@ -1,0 +1,71 @@
+//! Functions of every number, sums of two values, channels side by side, rounding to halves: bound by
+//! memory, all of them.
+//!
+//! Twin: `reference::pointwise`. Exact, the functions excepted (NMSE ≤ 1e-12).
+
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+use rayon::prelude::*;
+
+use super::functions::{self, vectorised};
+use super::value::Turn;
+use crate::graph::Activation;
+
+/// Numbers of a task.
+const CHUNK: usize = 16 * 1024;
+
+pub(super) fn add(turn: &Turn<'_>, out: &mut [f32]) {
+    let [a, b] = [0, 1].map(|input| turn.inputs[input].numbers.par_chunks(CHUNK));
+    out.par_chunks_mut(CHUNK).zip(a.zip(b)).for_each(|(out, (a, b))| {
+        vectorised(|| out.iter_mut().zip(a.iter().zip(b)).for_each(|(out, (a, b))| *out = a + b));
+    });
+}
+
+pub(super) fn add_per_image(turn: &Turn<'_>, out: &mut [f32]) {
+    let (channels, pixels) = (turn.shape.channels, turn.shape.pixels());
+    let rows = (CHUNK / channels).max(1);
+    let vectors = turn.inputs[1].numbers;
+    let x = turn.inputs[0].numbers.par_chunks(rows * channels);
+    out.par_chunks_mut(rows * channels).zip(x).enumerate().for_each(|(chunk, (out, x))| {
+        let lines = out.chunks_exact_mut(channels).zip(x.chunks_exact(channels));
+        for (row, (out, x)) in (chunk * rows..).zip(lines) {
+            let vector = &vectors[row / pixels * channels..][..channels];
+            out.iter_mut().zip(x.iter().zip(vector)).for_each(|(out, (x, v))| *out = x + v);
+        }
+    });
+}
+
+pub(super) fn activate(activation: Activation, turn: &Turn<'_>, out: &mut [f32]) {
+    let x = turn.inputs[0].numbers.par_chunks(CHUNK);
+    out.par_chunks_mut(CHUNK).zip(x).for_each(|(out, x)| {
+        out.copy_from_slice(x);
+        vectorised(|| functions::activate(out, activation));
+    });
+}
+
+pub(super) fn concat(turn: &Turn<'_>, out: &mut [f32]) {
+    let [a, b] = [turn.inputs[0], turn.inputs[1]];
+    let (left, right) = (a.shape.channels, b.shape.channels);
+    let rows = (CHUNK / (left + right)).max(1);
+    let parts = a.numbers.par_chunks(rows * left).zip(b.numbers.par_chunks(rows * right));
+    out.par_chunks_mut(rows * (left + right)).zip(parts).for_each(|(out, (a, b))| {
+        let pixels = a.chunks_exact(left).zip(b.chunks_exact(right));
+        for (out, (a, b)) in out.chunks_exact_mut(left + right).zip(pixels) {
+            out[..left].copy_from_slice(a);
+            out[left..].copy_from_slice(b);
+        }
+    });
+}
+
+/// Rounds every number to the nearest f16, to even between two: what a device that stores halves
+/// would keep. An emulation, for comparisons; it saves no memory here.
+pub(super) fn round_to_halves(out: &mut [f32]) {
+    out.par_chunks_mut(CHUNK).for_each(|out| {
+        let mut halves = [f16::ZERO; 512];
+        for line in out.chunks_mut(halves.len()) {
+            let halves = &mut halves[..line.len()];
+            halves.convert_from_f32_slice(line);
+            halves.convert_to_f32_slice(line);
+        }
+    });
+}

@@ -1,0 +1,155 @@
+//! Running a graph: node by node, every value in the slot that the plan gave it.
+
+use std::sync::Arc;
+
+use super::group_norm::Norm;
+use super::value::{Turn, Value};
+use super::{
+    attention, conv3x3, embed, group_norm, layer_norm, linear, picture, pointwise, product, resample,
+};
+use crate::backend::{CancelToken, HostTensor, MemoryNeed, Program, Values};
+use crate::graph::plan::{Plan, plan};
+use crate::graph::{Element, Graph, Node, NodeId, Op};
+use crate::{Error, Result};
+
+/// A graph with its memory plan. Slots live only during a run, so that text encoder, UNet and VAE do
+/// not add up.
+pub(super) struct CpuProgram {
+    graph: Arc<Graph>,
+    plan: Plan,
+}
+
+impl CpuProgram {
+    pub(super) fn new(graph: Arc<Graph>) -> Self {
+        let plan = plan(&graph, |id| bytes(graph.node(id)), false);
+        Self { graph, plan }
+    }
+
+    /// Runs every node in order and shows each to `done`, with its value.
+    fn each_node(
+        &self,
+        inputs: &[(&str, &HostTensor)],
+        cancel: &CancelToken,
+        done: &mut dyn FnMut(NodeId, Value<'_>) -> Result<()>,
+    ) -> Result<()> {
+        // Zeroed memory is mapped, not written: pages come to life as they are first used.
+        let mut slots: Vec<Vec<f32>> =
+            self.plan.slots.iter().map(|bytes| vec![0.0; *bytes as usize / size_of::<f32>()]).collect();
+        let given = self.graph.nodes().iter().map(|node| given(node, inputs)).collect::<Result<Vec<_>>>()?;
+        for (id, node) in self.graph.nodes().iter().enumerate() {
+            cancel.check()?;
+            // The node's own slot is taken out while the others are read.
+            let mut slot = std::mem::take(&mut slots[self.plan.slot_of[id]]);
+            let value = |id: NodeId| {
+                let shape = self.graph.node(id).shape;
+                given[id].map_or_else(
+                    || Value { shape, numbers: &slots[self.plan.slot_of[id]][..shape.len()] },
+                    Value::of,
+                )
+            };
+            let read: Vec<Value<'_>> = node.inputs.iter().map(|&input| value(input)).collect();
+            let shown = match given[id] {
+                Some(tensor) => Value::of(tensor),
+                None => {
+                    let out = &mut slot[..node.shape.len()];
+                    compute(node, &Turn { inputs: &read, shape: node.shape, cancel }, out);
+                    Value { shape: node.shape, numbers: out }
+                }
+            };
+            cancel.check()?;
+            done(id, shown)?;
+            slots[self.plan.slot_of[id]] = slot;
+        }
+        Ok(())
+    }
+}
+
+impl Program for CpuProgram {
+    fn memory(&self) -> MemoryNeed {
+        let scratch = (rayon::current_num_threads() as u64) * product::SCRATCH;
+        MemoryNeed { activations: self.plan.peak(), weights: 0, scratch }
+    }
+
+    fn run(&mut self, inputs: &[(&str, &HostTensor)], cancel: &CancelToken) -> Result<Vec<HostTensor>> {
+        let outputs = self.graph.outputs();
+        let mut kept: Vec<Option<HostTensor>> = vec![None; outputs.len()];
+        self.each_node(inputs, cancel, &mut |id, value| {
+            for (place, _) in outputs.iter().enumerate().filter(|(_, output)| **output == id) {
+                kept[place] = Some(to_host(self.graph.node(id), value));
+            }
+            Ok(())
+        })?;
+        Ok(kept.into_iter().map(|output| output.expect("every output is a node, and all have run")).collect())
+    }
+
+    fn trace(
+        &mut self,
+        inputs: &[(&str, &HostTensor)],
+        visit: &mut dyn FnMut(&Node, &HostTensor) -> Result<()>,
+    ) -> Result<()> {
+        self.each_node(inputs, &CancelToken::default(), &mut |id, value| {
+            let node = self.graph.node(id);
+            visit(node, &to_host(node, value))
+        })
+    }
+}
+
+/// Bytes of a node's slot. Inputs are read where the caller has them.
+fn bytes(node: &Node) -> u64 {
+    match node.op {
+        Op::Input { .. } => 0,
+        _ => (node.shape.len() * size_of::<f32>()) as u64,
+    }
+}
+
+/// For an input the value that the caller gave; `None` for any other node.
+fn given<'a>(node: &Node, inputs: &[(&str, &'a HostTensor)]) -> Result<Option<&'a HostTensor>> {
+    let Op::Input { name } = &node.op else { return Ok(None) };
+    let error = |what| Error::Graph { node: node.label.clone(), what };
+    let Some((_, tensor)) = inputs.iter().find(|(given, _)| given == name) else {
+        return Err(error("the run was given no such input".into()));
+    };
+    if tensor.shape != node.shape {
+        return Err(error(format!("the graph was made for {}, the input is {}", node.shape, tensor.shape)));
+    }
+    if matches!(tensor.values, Values::U32(_)) != (node.element == Element::U32) {
+        return Err(error("ids where activations belong, or the reverse".into()));
+    }
+    Ok(Some(tensor))
+}
+
+fn to_host(node: &Node, value: Value<'_>) -> HostTensor {
+    match node.element {
+        Element::U32 => HostTensor::u32(value.shape, value.ids().to_vec()),
+        Element::F32 | Element::F16 => HostTensor::f32(value.shape, value.numbers.to_vec()),
+    }
+}
+
+/// Computes one node into `out`.
+fn compute(node: &Node, turn: &Turn<'_>, out: &mut [f32]) {
+    match &node.op {
+        Op::Input { .. } => unreachable!("inputs are read where the caller has them"),
+        Op::Linear { weight, epilogue } => linear::linear(weight, epilogue, turn, out),
+        Op::Conv3x3 { weight, stride, epilogue } => conv3x3::conv3x3((weight, *stride), epilogue, turn, out),
+        Op::Attention { heads, causal } => attention::attention(*heads, *causal, turn, out),
+        Op::GroupNorm { scale, shift, groups, epsilon, silu } => {
+            let norm = Norm { scale, shift, groups: *groups, epsilon: *epsilon, silu: *silu };
+            group_norm::group_norm(&norm, turn, out);
+        }
+        Op::LayerNorm { scale, shift, epsilon } => {
+            layer_norm::layer_norm((scale, shift), *epsilon, turn, out);
+        }
+        Op::Add => pointwise::add(turn, out),
+        Op::AddPerImage => pointwise::add_per_image(turn, out),
+        Op::Activate(activation) => pointwise::activate(*activation, turn, out),
+        Op::Concat => pointwise::concat(turn, out),
+        Op::Upsample => resample::upsample(turn, out),
+        Op::Downsample => resample::downsample(turn, out),
+        Op::Embed { table, positions } => embed::embed((table, positions), turn, out),
+        Op::TakeToken => embed::take_token(turn, out),
+        Op::Picture => picture::picture(turn, out),
+    }
+    if node.element == Element::F16 {
+        pointwise::round_to_halves(out);
+    }
+}

@@ -1,0 +1,46 @@
+//! The definition of right: every operation as plain loops with sums in f64.
+//!
+//! Nothing here is shared with the fast code, neither of this backend nor of the other: what both
+//! are held against must not have their mistakes. Values are not rounded to a node's element type.
+
+mod attention;
+mod embed;
+mod norm;
+mod picture;
+mod pointwise;
+mod product;
+mod resample;
+
+use crate::backend::HostTensor;
+use crate::graph::{Node, Op};
+
+/// The value of one node, computed alone from the values of its inputs.
+///
+/// # Panics
+/// If the inputs are not those that the operation lists: what a [`crate::graph::Recorder`] made
+/// always fits. An [`Op::Input`] takes its own value as its only input.
+#[must_use]
+pub fn evaluate(node: &Node, inputs: &[&HostTensor]) -> HostTensor {
+    match &node.op {
+        Op::Input { .. } => inputs[0].clone(),
+        Op::Linear { weight, epilogue } => product::linear(node, inputs, weight, epilogue),
+        Op::Conv3x3 { weight, stride, epilogue } => {
+            product::conv3x3(node, inputs, (weight, *stride), epilogue)
+        }
+        Op::Attention { heads, causal } => attention::attention(inputs, *heads, *causal),
+        Op::GroupNorm { scale, shift, groups, epsilon, silu } => {
+            let normed = norm::group_norm(inputs[0], (scale, shift), *groups, *epsilon);
+            if *silu { pointwise::activate(&normed, crate::graph::Activation::Silu) } else { normed }
+        }
+        Op::LayerNorm { scale, shift, epsilon } => norm::layer_norm(inputs[0], (scale, shift), *epsilon),
+        Op::Add => pointwise::add(inputs[0], inputs[1]),
+        Op::AddPerImage => pointwise::add_per_image(inputs[0], inputs[1]),
+        Op::Activate(activation) => pointwise::activate(inputs[0], *activation),
+        Op::Concat => pointwise::concat(inputs[0], inputs[1]),
+        Op::Upsample => resample::upsample(inputs[0], node.shape),
+        Op::Downsample => resample::downsample(inputs[0], node.shape),
+        Op::Embed { table, positions } => embed::embed(inputs[0], table, positions),
+        Op::TakeToken => embed::take_token(inputs[0], inputs[1]),
+        Op::Picture => picture::picture(inputs[0]),
+    }
+}
