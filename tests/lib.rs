@@ -6,3 +6,5 @@ mod noise;
 mod sampler;
 #[cfg(test)]
 mod schedule;
+#[cfg(test)]
+mod tokens;

@@ -18,6 +18,7 @@ pub mod graph;
 pub mod noise;
 pub mod sampler;
 pub mod schedule;
+pub mod tokens;
 pub mod weights;
 
 pub use error::{Error, Result};

@@ -1,0 +1,240 @@
+//! A prompt as numbers: CLIP's byte-pair encoding, 77 ids a prompt.
+//!
+//! The steps are those of transformers' `CLIPTokenizer`: NFC, lowercase, words by CLIP's own pattern, bytes, and
+//! merges with `</w>` at the end of a word. SDXL has two tokenizers that differ in their padding: the first pads
+//! by `<|endoftext|>`, the second by `!`. A padding token is special, so the second tokenizer also reads every
+//! `!` of a prompt as padding (id 0) rather than as the mark (id 256), and so must we.
+
+mod words;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use serde_json::Value;
+use tokenizers::models::bpe::{BpeConfig, Merges, PipelineBPE, Vocab};
+use tokenizers::pipeline::{
+    EncodeOptions, PipelineModel, PipelinePostProcessor, PipelinePreTokenizer, PipelineToken,
+    PipelineTokenizer,
+};
+use tokenizers::vocab::bucket_added_vocabulary::AddedVocabulary;
+
+use self::words::{Piece, Special, Words};
+use crate::{Error, Result};
+
+/// Ids that a text encoder reads at once, begin and end among them.
+pub const LENGTH: usize = 77;
+
+/// Ids of the prompt itself.
+const ROOM: usize = LENGTH - 2;
+
+/// Bytes of a word that are read. No token is longer than 32 bytes, so 75 of them end long before; merges far
+/// behind do not reach back.
+const LONGEST_WORD: usize = 8192;
+
+/// Characters of the prompt that a warning repeats.
+const QUOTED: usize = 60;
+
+const BEGIN: &str = "<|startoftext|>";
+const END: &str = "<|endoftext|>";
+
+/// What CLIP's vocabulary has at the end of a token that ends a word.
+const END_OF_WORD: &str = "</w>";
+
+/// Contents of a tokenizer's folder.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenizerFiles<'a> {
+    /// The folder, to be named in errors.
+    pub folder: &'a Path,
+    /// `vocab.json`
+    pub vocab: &'a [u8],
+    /// `merges.txt`
+    pub merges: &'a [u8],
+    /// `tokenizer_config.json`, if there is one.
+    pub config: Option<&'a [u8]>,
+    /// `special_tokens_map.json`, if there is one.
+    pub special_tokens: Option<&'a [u8]>,
+    /// The padding where neither of the two names it.
+    pub padding: Padding,
+}
+
+/// What a prompt is filled up with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Padding {
+    /// `<|endoftext|>`: SDXL's first tokenizer.
+    End,
+    /// `!`: SDXL's second tokenizer.
+    Exclamation,
+}
+
+/// A prompt as a text encoder reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tokens {
+    /// Begin, prompt, end, padding.
+    pub ids: [u32; LENGTH],
+    /// Where the first end is: its hidden state is the pooled one.
+    pub end: usize,
+    /// A warning that says from where on the prompt was too long to be read.
+    pub dropped: Option<String>,
+}
+
+/// One of SDXL's two tokenizers.
+pub struct Tokenizer {
+    words: Words,
+    merge: PipelineTokenizer,
+    /// Ids of words of one letter of the byte alphabet.
+    letters: HashMap<char, u32>,
+    begin: u32,
+    end: u32,
+    padding: u32,
+}
+
+impl Tokenizer {
+    /// Build a tokenizer from the files of its folder.
+    pub fn new(files: &TokenizerFiles<'_>) -> Result<Self> {
+        let vocab: HashMap<String, u32> = parse(files, "vocab.json", files.vocab)?;
+        let id = |token: &str| {
+            let id = vocab.get(token).copied();
+            id.ok_or_else(|| fail(files, "vocab.json", &format!("it has no `{token}`; is it CLIP's?")))
+        };
+        let pad_token = padding_token(files)?;
+        let (begin, end, padding) = (id(BEGIN)?, id(END)?, id(&pad_token)?);
+        // As in transformers: begin and end are found after lowercasing, another padding before it.
+        let special = |text: &str, id, normalized| Special { text: text.to_owned(), id, normalized };
+        let mut specials = vec![special(BEGIN, begin, true), special(END, end, true)];
+        if padding != begin && padding != end && !pad_token.is_empty() {
+            specials.push(special(&pad_token, padding, false));
+        }
+        let damaged = |e: tokenizers::Error| fail(files, "merges.txt", &e.to_string());
+        let letters = letters(&vocab);
+        let merge = merge_pipeline(vocab.into_iter().collect(), merges(files)?).map_err(damaged)?;
+        Ok(Self { words: Words::new(specials).map_err(damaged)?, merge, letters, begin, end, padding })
+    }
+
+    /// The ids of a prompt. What does not fit in is dropped, and said so.
+    pub fn encode(&self, prompt: &str) -> Tokens {
+        let (mut found, dropped_at) = self.read(prompt);
+        found.truncate(ROOM);
+        let mut ids = [self.padding; LENGTH];
+        ids[0] = self.begin;
+        for (id, token) in ids[1..].iter_mut().zip(&found) {
+            *id = token.id();
+        }
+        ids[found.len() + 1] = self.end;
+        let end = ids.iter().position(|id| *id == self.end).unwrap_or(LENGTH - 1);
+        Tokens { ids, end, dropped: dropped_at.map(|at| warning(&prompt[at..])) }
+    }
+
+    /// Tokens of the prompt until there are too many, and then the byte at which the first stretch begins that
+    /// is not wholly read.
+    ///
+    /// No token crosses white space, so stretches between it can be read one by one, and a prompt of a megabyte
+    /// costs no more than its first 76 tokens.
+    fn read(&self, prompt: &str) -> (Vec<PipelineToken>, Option<usize>) {
+        let mut tokens = Vec::new();
+        for stretch in prompt.split_whitespace() {
+            let read = &stretch[..stretch.floor_char_boundary(LONGEST_WORD)];
+            let pieces = self.words.each(read, |piece| self.push(piece, &mut tokens));
+            pieces.expect("no stretch is long enough to be refused");
+            if tokens.len() > ROOM {
+                return (tokens, Some(stretch.as_ptr() as usize - prompt.as_ptr() as usize));
+            }
+        }
+        (tokens, None)
+    }
+
+    fn push(&self, piece: Piece<'_>, tokens: &mut Vec<PipelineToken>) {
+        match piece {
+            Piece::Special(id) => tokens.push(id.into()),
+            Piece::Word(word) => match single(word).and_then(|letter| self.letters.get(&letter)) {
+                Some(id) => tokens.push((*id).into()),
+                None => {
+                    let merged = self.merge.encode_into(word, &EncodeOptions::no_specials(), tokens);
+                    merged.expect("no word is long enough to be refused");
+                }
+            },
+        }
+    }
+}
+
+/// The letter of a word of one letter.
+fn single(word: &str) -> Option<char> {
+    let mut letters = word.chars();
+    letters.next().filter(|_| letters.next().is_none())
+}
+
+/// Ids of words of one letter, which `tokenizers` 1.0.0-rc.3 takes for a token that does not end a word.
+fn letters(vocab: &HashMap<String, u32>) -> HashMap<char, u32> {
+    let letter = |(token, id): (&String, &u32)| Some((single(token.strip_suffix(END_OF_WORD)?)?, *id));
+    vocab.iter().filter_map(letter).collect()
+}
+
+/// The sentence about what was not read.
+fn warning(rest: &str) -> String {
+    let quoted: String = rest.chars().take(QUOTED).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let more = if rest.chars().nth(QUOTED).is_some() { "…" } else { "" };
+    format!("the prompt is longer than {ROOM} tokens; it is cut in or before “{quoted}{more}”")
+}
+
+fn fail(files: &TokenizerFiles<'_>, name: &str, what: &str) -> Error {
+    Error::File { file: files.folder.join(name), what: what.to_owned() }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(files: &TokenizerFiles<'_>, name: &str, json: &[u8]) -> Result<T> {
+    serde_json::from_slice(json).map_err(|e| fail(files, name, &format!("not a tokenizer's JSON: {e}")))
+}
+
+/// `pad_token` of either settings file, which hold it as a word or as an object with `content`.
+fn padding_token(files: &TokenizerFiles<'_>) -> Result<String> {
+    let settings =
+        [("tokenizer_config.json", files.config), ("special_tokens_map.json", files.special_tokens)];
+    for (name, bytes) in settings {
+        let Some(bytes) = bytes else { continue };
+        let json: Value = parse(files, name, bytes)?;
+        let token = &json["pad_token"];
+        if let Some(word) = token.as_str().or(token["content"].as_str()) {
+            return Ok(word.to_owned());
+        }
+    }
+    Ok(match files.padding {
+        Padding::End => END,
+        Padding::Exclamation => "!",
+    }
+    .to_owned())
+}
+
+/// `merges.txt`: a version line, then a pair of tokens a line, the strongest first.
+fn merges(files: &TokenizerFiles<'_>) -> Result<Merges> {
+    let text = std::str::from_utf8(files.merges).map_err(|e| fail(files, "merges.txt", &e.to_string()))?;
+    let version = |(i, line): &(usize, &str)| *i == 0 && line.starts_with("#version");
+    let lines = text.lines().enumerate().filter(|line| !version(line) && !line.1.is_empty());
+    let pair = |(i, line): (usize, &str)| {
+        let pair = line.split_once(' ').map(|(left, right)| (left.to_owned(), right.to_owned()));
+        pair.ok_or_else(|| fail(files, "merges.txt", &format!("line {} is not two tokens: {line:?}", i + 1)))
+    };
+    lines.map(pair).collect()
+}
+
+/// The merging of words in the byte alphabet, by the `tokenizers` crate.
+///
+/// Words are cut and spelled in `words`: the crate's own reader (1.0.0-rc.3) takes no pattern but those it knows
+/// by heart, and CLIP's is not among them; its way to bytes forgets `</w>` behind letters of several bytes.
+fn merge_pipeline(vocab: Vocab, merges: Merges) -> tokenizers::Result<PipelineTokenizer> {
+    let model = PipelineBPE::from_config(BpeConfig {
+        vocab,
+        merges,
+        unk_token: Some(END.into()),
+        end_of_word_suffix: Some(END_OF_WORD.into()),
+        ..BpeConfig::default()
+    })?;
+    Ok(PipelineTokenizer::from_parts(
+        AddedVocabulary::new(),
+        Vec::new(),
+        PipelinePreTokenizer::None,
+        PipelineModel::BPE(model),
+        PipelinePostProcessor::default(),
+        None,
+        Default::default(),
+        None,
+        None,
+    ))
+}

@@ -1,0 +1,157 @@
+//! Token ids against transformers' CLIPTokenizer and against what diffusers fed to the goldens.
+
+use std::path::Path;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use fulmen_engine::tokens::{LENGTH, Padding, Tokenizer, TokenizerFiles};
+use proptest::prelude::*;
+use safetensors::SafeTensors;
+use serde_json::Value;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+fn open(name: &str, padding: Padding, with_settings: bool) -> Tokenizer {
+    let folder = Path::new(ROOT).join("../models/demo").join(name);
+    let read = |file: &str| std::fs::read(folder.join(file)).unwrap();
+    let (config, special_tokens) = (read("tokenizer_config.json"), read("special_tokens_map.json"));
+    Tokenizer::new(&TokenizerFiles {
+        folder: &folder,
+        vocab: &read("vocab.json"),
+        merges: &read("merges.txt"),
+        config: with_settings.then_some(config.as_slice()),
+        special_tokens: with_settings.then_some(special_tokens.as_slice()),
+        padding,
+    })
+    .unwrap()
+}
+
+// The padding given here is wrong on purpose: the settings files decide.
+static FIRST: LazyLock<Tokenizer> = LazyLock::new(|| open("tokenizer", Padding::Exclamation, true));
+static SECOND: LazyLock<Tokenizer> = LazyLock::new(|| open("tokenizer_2", Padding::End, true));
+
+/// A list of ids with the padding that the fixture leaves out.
+fn padded(list: &Value, padding: u32) -> Vec<u32> {
+    let mut ids: Vec<u32> = list.as_array().unwrap().iter().map(|id| id.as_u64().unwrap() as u32).collect();
+    ids.resize(LENGTH, padding);
+    ids
+}
+
+#[test]
+fn transformers_ids_come_out_for_every_prompt() {
+    let text = std::fs::read_to_string(Path::new(ROOT).join("fixtures/clip_ids.json")).unwrap();
+    let fixture: Value = serde_json::from_str(&text).unwrap();
+    let cases = fixture["cases"].as_array().unwrap();
+    assert!(cases.len() >= 200, "{} prompts", cases.len());
+    for case in cases {
+        let prompt = case["prompt"].as_str().unwrap();
+        for (tokenizer, key, padding) in [(&FIRST, "first", 49407), (&SECOND, "second", 0)] {
+            let tokens = tokenizer.encode(prompt);
+            assert_eq!(tokens.ids.to_vec(), padded(&case[key], padding), "{key} ids of {prompt:?}");
+            assert_eq!(Some(tokens.end), tokens.ids.iter().position(|id| *id == 49407), "{prompt:?}");
+        }
+    }
+}
+
+fn golden_ids(tensors: &SafeTensors<'_>, name: &str) -> Vec<u32> {
+    let data = tensors.tensor(name).unwrap();
+    let wide = data.dtype() == safetensors::Dtype::I64;
+    let width = if wide { 8 } else { 4 };
+    data.data().chunks_exact(width).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+}
+
+fn assert_golden(golden: &Path, prompt: &str, names: [&str; 2]) {
+    let bytes = std::fs::read(golden).unwrap();
+    let tensors = SafeTensors::deserialize(&bytes).unwrap();
+    for (tokenizer, name) in [&FIRST, &SECOND].into_iter().zip(names) {
+        assert_eq!(tokenizer.encode(prompt).ids.to_vec(), golden_ids(&tensors, name), "{name} of {prompt:?}");
+    }
+}
+
+#[test]
+fn the_goldens_ids_come_out() {
+    let demo = Path::new(ROOT).join("golden/demo");
+    let cases: Value = serde_json::from_slice(&std::fs::read(demo.join("cases.json")).unwrap()).unwrap();
+    for case in cases.as_array().unwrap() {
+        let golden = demo.join(case["file"].as_str().unwrap());
+        assert_golden(&golden, case["prompt"].as_str().unwrap(), ["input_ids", "input_ids_2"]);
+    }
+    for name in ["sdxl_like", "odd_sizes", "x0_one_step", "epsilon_linspace_cfg"] {
+        let folder = Path::new(ROOT).join("fixtures/goldens").join(name);
+        let case: Value = serde_json::from_slice(&std::fs::read(folder.join("case.json")).unwrap()).unwrap();
+        let golden = folder.join("golden.safetensors");
+        assert_golden(&golden, case["prompt"].as_str().unwrap(), ["input_ids", "input_ids_2"]);
+        if let Some(negative) = case["negative_prompt"].as_str() {
+            assert_golden(&golden, negative, ["negative_input_ids", "negative_input_ids_2"]);
+        }
+    }
+}
+
+#[test]
+fn without_settings_files_the_callers_padding_is_used() {
+    for (padding, want) in [(Padding::End, 49407), (Padding::Exclamation, 0)] {
+        assert_eq!(open("tokenizer", padding, false).encode("a cat").ids[LENGTH - 1], want, "{padding:?}");
+    }
+}
+
+#[test]
+fn a_prompt_that_is_too_long_says_where_it_is_cut() {
+    assert_eq!(FIRST.encode(&"word ".repeat(75)).dropped, None);
+    let tokens = FIRST.encode(&format!("{}tail of the prompt", "word ".repeat(75)));
+    assert_eq!(tokens.end, LENGTH - 1);
+    let dropped = tokens.dropped.unwrap();
+    assert!(dropped.contains("75 tokens") && dropped.ends_with("“tail of the prompt”"), "{dropped}");
+}
+
+/// A megabyte of anything costs little: only words that can matter are read.
+#[test]
+fn a_megabyte_of_prompt_costs_little() {
+    FIRST.encode("");
+    for piece in
+        ["a", "a ", " ", "word ", "!", "\u{301}", "😀", "\0", "'s", "é\u{323}", "שלום ", "\u{202e}", "1"]
+    {
+        let prompt = piece.repeat((1 << 20) / piece.len());
+        let start = Instant::now();
+        let tokens = FIRST.encode(&prompt);
+        let spent = start.elapsed();
+        assert!(spent < Duration::from_millis(250), "1 MiB of {piece:?} took {spent:?}");
+        assert!(tokens.ids.iter().all(|id| *id < 49408), "{piece:?}");
+        assert!(tokens.dropped.is_none_or(|dropped| dropped.len() < 500), "{piece:?} has a long warning");
+    }
+}
+
+#[test]
+fn files_that_are_not_a_tokenizer_are_named() {
+    let fine: &[u8] = br#"{"<|startoftext|>": 0, "<|endoftext|>": 1, "a": 2, "b": 3, "ab": 4}"#;
+    let cases: [(&[u8], &[u8], &str); 6] = [
+        (b"{", b"", "clip/vocab.json: not a tokenizer's JSON"),
+        (b"[]", b"", "clip/vocab.json: not a tokenizer's JSON"),
+        (b"{}", b"", "clip/vocab.json: it has no `<|startoftext|>`"),
+        (fine, b"\xff\xfe", "clip/merges.txt: invalid utf-8"),
+        (fine, b"#version: 0.2\na b\nab", "clip/merges.txt: line 3 is not two tokens"),
+        (fine, b"a z", "clip/merges.txt: "),
+    ];
+    for (vocab, merges, want) in cases {
+        let padding = Padding::End;
+        let folder = Path::new("clip");
+        let files = TokenizerFiles { folder, vocab, merges, config: None, special_tokens: None, padding };
+        let error = Tokenizer::new(&files).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(error.replace('\\', "/").starts_with(want), "{error:?} does not start with {want:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_text_gives_77_ids_in_range(
+        prompt in prop_oneof![any::<String>(), "(\\PC|[!'\u{301} \t]|<\\|endoftext\\|>){0,200}"],
+    ) {
+        for tokenizer in [&FIRST, &SECOND] {
+            let tokens = tokenizer.encode(&prompt);
+            prop_assert_eq!(tokens.ids[0], 49406);
+            prop_assert_eq!(tokens.ids[tokens.end], 49407);
+            prop_assert!(tokens.ids.iter().all(|id| *id < 49408));
+        }
+    }
+}
