@@ -16,8 +16,11 @@ pub mod error;
 pub mod gpu;
 pub mod graph;
 pub mod noise;
+pub mod picture;
+pub mod request;
 pub mod sampler;
 pub mod schedule;
+pub mod settings;
 pub mod tokens;
 pub mod weights;
 

@@ -132,7 +132,7 @@ impl Tokenizer {
     fn read(&self, prompt: &str) -> (Vec<PipelineToken>, Option<usize>) {
         let mut tokens = Vec::new();
         for stretch in prompt.split_whitespace() {
-            let read = &stretch[..stretch.floor_char_boundary(LONGEST_WORD)];
+            let read = first_bytes(stretch, LONGEST_WORD);
             let pieces = self.words.each(read, |piece| self.push(piece, &mut tokens));
             pieces.expect("no stretch is long enough to be refused");
             if tokens.len() > ROOM {
@@ -154,6 +154,12 @@ impl Tokenizer {
             },
         }
     }
+}
+
+/// At most `count` bytes of a text, cut between characters.
+fn first_bytes(text: &str, count: usize) -> &str {
+    let count = (0..=count.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
+    &text[..count.unwrap_or(0)]
 }
 
 /// The letter of a word of one letter.

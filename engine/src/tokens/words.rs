@@ -18,6 +18,7 @@ pub(super) struct Special {
 }
 
 /// What a prompt falls into.
+#[derive(Clone, Copy)]
 pub(super) enum Piece<'a> {
     /// A special token's id.
     Special(u32),

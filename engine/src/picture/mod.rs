@@ -1,0 +1,138 @@
+//! A finished picture, and its files: PNG with the settings inside, JPEG, WebP.
+
+mod file;
+mod parameters;
+
+use std::io::Cursor;
+use std::path::Path;
+
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::webp::WebPEncoder;
+use image::{ExtendedColorType, ImageEncoder, ImageResult};
+
+pub use self::parameters::Parameters;
+use crate::{Error, Result};
+
+/// High enough that no one sees the loss.
+const JPEG_QUALITY: u8 = 95;
+
+/// The text chunk that AUTOMATIC1111, and everything after it, reads settings from.
+const KEYWORD: &str = "parameters";
+
+/// A picture: `[height, width, 3]`, eight bits a colour, sRGB.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Pixels from left to right.
+    pub width: usize,
+    /// Pixels from top to bottom.
+    pub height: usize,
+    /// Red, green, blue of each pixel, rows from the top.
+    pub rgb: Vec<u8>,
+}
+
+/// The kinds of file that a picture is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Lossless, with the settings as text.
+    Png,
+    /// Lossy, small.
+    Jpeg,
+    /// Lossless, smaller than PNG.
+    WebP,
+}
+
+impl Format {
+    /// The kind that a file's name asks for. Ask before drawing: a wrong name should not cost a picture.
+    pub fn of(file: &Path) -> Result<Self> {
+        let extension = file.extension().and_then(|e| e.to_str()).map(str::to_ascii_lowercase);
+        match extension.as_deref() {
+            Some("png") => Ok(Self::Png),
+            Some("jpg" | "jpeg") => Ok(Self::Jpeg),
+            Some("webp") => Ok(Self::WebP),
+            _ => {
+                let file = file.display();
+                Err(Error::Request(format!(
+                    "{file} does not say what to write; end it in .png, .jpg or .webp"
+                )))
+            }
+        }
+    }
+
+    /// The kind's media type, for HTTP.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Png => "image/png",
+            Self::Jpeg => "image/jpeg",
+            Self::WebP => "image/webp",
+        }
+    }
+}
+
+impl Picture {
+    /// From the device's pixels: red in the lowest byte, alpha in the highest. Alpha 0 marks a pixel that was
+    /// not finite before it was rounded to bytes.
+    pub fn from_rgba(width: usize, height: usize, pixels: &[u32]) -> Result<Self> {
+        assert_eq!(pixels.len(), width * height, "one word a pixel");
+        if pixels.iter().any(|pixel| pixel >> 24 == 0) {
+            return Err(Error::PictureNotFinite { layer: "vae.decoder".into() });
+        }
+        let rgb = pixels.iter().flat_map(|pixel| pixel.to_le_bytes().into_iter().take(3)).collect();
+        Ok(Self { width, height, rgb })
+    }
+
+    /// The bytes of a file. Only PNG takes the settings in.
+    pub fn encode(&self, format: Format, parameters: Option<&Parameters>) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let encoded = match format {
+            Format::Png => return self.png(parameters).map_err(|e| self.refused("PNG", &e)),
+            Format::Jpeg => {
+                self.write_to(JpegEncoder::new_with_quality(Cursor::new(&mut bytes), JPEG_QUALITY))
+            }
+            Format::WebP => self.write_to(WebPEncoder::new_lossless(Cursor::new(&mut bytes))),
+        };
+        encoded.map_err(|e| self.refused(format.media_type(), &e))?;
+        Ok(bytes)
+    }
+
+    /// Write a file of the kind that its name asks for, wholly or not at all.
+    pub fn save(&self, file: &Path, parameters: Option<&Parameters>) -> Result<()> {
+        let bytes = self.encode(Format::of(file)?, parameters)?;
+        file::write(file, &bytes)
+    }
+
+    fn write_to(&self, encoder: impl ImageEncoder) -> ImageResult<()> {
+        encoder.write_image(&self.rgb, self.width as u32, self.height as u32, ExtendedColorType::Rgb8)
+    }
+
+    fn png(&self, parameters: Option<&Parameters>) -> Result<Vec<u8>, png::EncodingError> {
+        let mut bytes = Vec::new();
+        let mut encoder = png::Encoder::new(&mut bytes, self.width as u32, self.height as u32);
+        encoder.set_color(png::ColorType::Rgb);
+        encoder.set_depth(png::BitDepth::Eight);
+        if let Some(parameters) = parameters {
+            // A chunk of text ends at NUL, so there can be none within.
+            let text = parameters.to_string().replace('\0', " ");
+            // tEXt holds Latin-1; what goes beyond it needs iTXt, which some old readers do not know.
+            if text.chars().all(|c| u32::from(c) < 256) {
+                encoder.add_text_chunk(KEYWORD.into(), text)?;
+            } else {
+                encoder.add_itxt_chunk(KEYWORD.into(), text)?;
+            }
+        }
+        let mut writer = encoder.write_header()?;
+        writer.write_image_data(&self.rgb)?;
+        writer.finish()?;
+        Ok(bytes)
+    }
+
+    /// A format has limits of its own, for instance 16,383 pixels a side for WebP.
+    fn refused(&self, format: &str, why: &dyn std::fmt::Display) -> Error {
+        Error::Request(format!(
+            "{}x{} pixels cannot be written as {format}: {why}; try .png",
+            self.width, self.height
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests;

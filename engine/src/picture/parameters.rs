@@ -1,0 +1,144 @@
+//! The settings of a picture as text, in the form that AUTOMATIC1111 began and most tools read:
+//!
+//! ```text
+//! a red circle
+//! Negative prompt: blurry
+//! Steps: 4, Sampler: Euler, Schedule type: Trailing, CFG scale: 0, Seed: 1, Size: 128x128, Model: demo, RNG: CPU, Version: Fulmen 0.1.0
+//! ```
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::noise::Rng;
+use crate::{Error, Result};
+
+const NEGATIVE: &str = "\nNegative prompt: ";
+
+/// What is needed to draw a picture again.
+///
+/// Text and back gives the same settings, with one exception that lies in the form: a prompt in which a line
+/// begins with `Negative prompt: ` is cut there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Parameters {
+    /// What was drawn.
+    pub prompt: String,
+    /// What was not to be drawn.
+    pub negative_prompt: Option<String>,
+    /// Steps of the sampler.
+    pub steps: usize,
+    /// The sampler's name.
+    pub sampler: String,
+    /// The schedule's name.
+    pub schedule: String,
+    /// Classifier-free guidance; up to 1 is none.
+    pub guidance: f32,
+    /// The seed of this picture.
+    pub seed: u64,
+    /// Pixels from left to right.
+    pub width: usize,
+    /// Pixels from top to bottom.
+    pub height: usize,
+    /// The model's name.
+    pub model: String,
+    /// Whose noise.
+    pub rng: Rng,
+    /// The program and its version.
+    pub version: String,
+}
+
+impl Parameters {
+    /// This program, as `version` names it.
+    pub fn this_version() -> String {
+        format!("Fulmen {}", env!("CARGO_PKG_VERSION"))
+    }
+}
+
+impl fmt::Display for Parameters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.prompt)?;
+        if let Some(negative) = &self.negative_prompt {
+            write!(f, "{NEGATIVE}{negative}")?;
+        }
+        let rng = match self.rng {
+            Rng::Torch => "CPU",
+            Rng::Philox => "NV",
+        };
+        write!(f, "\nSteps: {}, Sampler: {}", self.steps, quoted(&self.sampler))?;
+        write!(f, ", Schedule type: {}, CFG scale: {}", quoted(&self.schedule), self.guidance)?;
+        write!(f, ", Seed: {}, Size: {}x{}", self.seed, self.width, self.height)?;
+        write!(f, ", Model: {}, RNG: {rng}, Version: {}", quoted(&self.model), quoted(&self.version))
+    }
+}
+
+impl FromStr for Parameters {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let (prompts, settings) = text.trim_end().rsplit_once('\n').ok_or_else(|| missing("Steps"))?;
+        let (prompt, negative_prompt) = match prompts.split_once(NEGATIVE) {
+            Some((prompt, negative)) => (prompt, Some(negative.to_owned())),
+            None => (prompts, None),
+        };
+        let fields = fields(settings);
+        let find = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let word = |name: &str| find(name).unwrap_or_default().to_owned();
+        let (width, height) =
+            find("Size").and_then(|size| size.split_once('x')).ok_or_else(|| missing("Size"))?;
+        Ok(Self {
+            prompt: prompt.to_owned(),
+            negative_prompt,
+            steps: number("Steps", find("Steps"))?,
+            sampler: word("Sampler"),
+            schedule: word("Schedule type"),
+            guidance: number("CFG scale", find("CFG scale"))?,
+            seed: number("Seed", find("Seed"))?,
+            width: number("Size", Some(width))?,
+            height: number("Size", Some(height))?,
+            model: word("Model"),
+            // AUTOMATIC1111 names the generator only where it is not the card's.
+            rng: if find("RNG") == Some("CPU") { Rng::Torch } else { Rng::Philox },
+            version: word("Version"),
+        })
+    }
+}
+
+/// A value as it stands, or as a JSON string where commas and the like would break the line.
+fn quoted(value: &str) -> String {
+    // Trimmed when read, so edges of white space need quotes too.
+    let plain = !value.contains([',', ':', '"', '\n', '\r']) && value.trim() == value;
+    if plain { value.to_owned() } else { serde_json::Value::from(value).to_string() }
+}
+
+/// `key: value` pairs between commas; a value in quotes may hold commas.
+fn fields(line: &str) -> Vec<(String, String)> {
+    let mut fields = Vec::new();
+    let mut rest = line;
+    while let Some((key, after)) = rest.split_once(':') {
+        let after = after.trim_start();
+        let (value, next) = match quoted_value(after) {
+            Some((value, end)) => (value, after[end..].split_once(',').map_or("", |(_, next)| next)),
+            None => {
+                let (value, next) = after.split_once(',').unwrap_or((after, ""));
+                (value.trim().to_owned(), next)
+            }
+        };
+        fields.push((key.trim().to_owned(), value));
+        rest = next;
+    }
+    fields
+}
+
+/// The JSON string that a text begins with, and where it ends.
+fn quoted_value(text: &str) -> Option<(String, usize)> {
+    let mut strings = serde_json::Deserializer::from_str(text.starts_with('"').then_some(text)?).into_iter();
+    let value = strings.next()?.ok()?;
+    Some((value, strings.byte_offset()))
+}
+
+fn number<T: FromStr>(name: &str, value: Option<&str>) -> Result<T> {
+    value.and_then(|value| value.trim().parse().ok()).ok_or_else(|| missing(name))
+}
+
+fn missing(name: &str) -> Error {
+    Error::Request(format!("this text holds no settings of a picture: `{name}` is missing or not a number"))
+}

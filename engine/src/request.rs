@@ -1,0 +1,177 @@
+//! What a caller wants drawn, checked once before any work begins.
+
+use crate::noise::Rng;
+use crate::{Error, Result};
+
+/// A latent covers this many pixels each way, so a picture is made of squares of 8×8.
+pub const GRAIN: usize = 8;
+
+/// Longest side, in pixels.
+pub const LONGEST_SIDE: usize = 16_384;
+
+/// Most pixels of one picture: 64 of SDXL's own 1024×1024.
+pub const MOST_PIXELS: usize = 64 << 20;
+
+/// Most steps: the levels of noise that SDXL is trained on.
+pub const MOST_STEPS: usize = 1000;
+
+/// Most pictures of one request.
+pub const MOST_IMAGES: usize = 100;
+
+/// Longest prompt, in bytes. Only 75 tokens are read; a file given by mistake should be told, not drawn.
+pub const LONGEST_PROMPT: usize = 1 << 20;
+
+/// What a caller wants drawn. `None` is left to the model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// What to draw.
+    pub prompt: String,
+    /// What not to draw; read only with guidance.
+    pub negative_prompt: Option<String>,
+    /// Pixels from left to right, a multiple of 8.
+    pub width: Option<usize>,
+    /// Pixels from top to bottom, a multiple of 8.
+    pub height: Option<usize>,
+    /// Steps of the sampler.
+    pub steps: Option<usize>,
+    /// Classifier-free guidance; up to 1 is none.
+    pub guidance: Option<f32>,
+    /// Where the noise starts; picture i of several has seed + i. `None` is a random one.
+    pub seed: Option<u64>,
+    /// How many pictures.
+    pub images: usize,
+    /// Whose noise.
+    pub rng: Rng,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            prompt: String::new(),
+            negative_prompt: None,
+            width: None,
+            height: None,
+            steps: None,
+            guidance: None,
+            seed: None,
+            images: 1,
+            rng: Rng::default(),
+        }
+    }
+}
+
+impl Request {
+    /// Whether the request can be met at all; if not, a sentence that says what to ask for instead.
+    pub fn validate(&self) -> Result<()> {
+        let sides = [("--width", self.width), ("--height", self.height)];
+        for (flag, side) in sides {
+            side.map_or(Ok(()), |side| check_side(flag, side))?;
+        }
+        if let (Some(width), Some(height)) = (self.width, self.height) {
+            check_pixels(width, height)?;
+        }
+        if let Some(steps) = self.steps
+            && !(1..=MOST_STEPS).contains(&steps)
+        {
+            return refuse(format!("--steps {steps} is not possible; use 1 to {MOST_STEPS}"));
+        }
+        if let Some(guidance) = self.guidance
+            && !(guidance.is_finite() && guidance >= 0.0)
+        {
+            return refuse(format!(
+                "--guidance {guidance} is not possible; use 0 for none, or for instance 5"
+            ));
+        }
+        if !(1..=MOST_IMAGES).contains(&self.images) {
+            return refuse(format!("--images {} is not possible; use 1 to {MOST_IMAGES}", self.images));
+        }
+        self.check_prompts()
+    }
+
+    fn check_prompts(&self) -> Result<()> {
+        let prompts = [("prompt", Some(&self.prompt)), ("negative prompt", self.negative_prompt.as_ref())];
+        for (name, prompt) in prompts {
+            let length = prompt.map_or(0, String::len);
+            if length > LONGEST_PROMPT {
+                return refuse(format!(
+                    "the {name} has {length} bytes; 75 tokens (about 60 words) are read, and {LONGEST_PROMPT} bytes taken"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A width and a height that were filled in by a model are checked together too.
+pub fn check_pixels(width: usize, height: usize) -> Result<()> {
+    if width.saturating_mul(height) <= MOST_PIXELS {
+        return Ok(());
+    }
+    let most = MOST_PIXELS >> 20;
+    refuse(format!("{width}x{height} is more than {most} million pixels; try --width 1024 --height 1024"))
+}
+
+fn check_side(flag: &str, side: usize) -> Result<()> {
+    if side < GRAIN {
+        return refuse(format!(
+            "{flag} {side} is too small; the smallest is {GRAIN}, because one latent covers {GRAIN}x{GRAIN} pixels"
+        ));
+    }
+    if side > LONGEST_SIDE {
+        return refuse(format!("{flag} {side} is too large; the largest is {LONGEST_SIDE}"));
+    }
+    if !side.is_multiple_of(GRAIN) {
+        let below = side / GRAIN * GRAIN;
+        let above = below + GRAIN;
+        return refuse(format!("{flag} {side} is not a multiple of {GRAIN}; try {below} or {above}"));
+    }
+    Ok(())
+}
+
+fn refuse(sentence: String) -> Result<()> {
+    Err(Error::Request(sentence))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(change: impl FnOnce(&mut Request)) -> String {
+        let mut request = Request { prompt: "a cat".into(), ..Request::default() };
+        change(&mut request);
+        request.validate().map_or_else(|e| e.to_string(), |()| "fine".into())
+    }
+
+    #[test]
+    fn a_size_that_is_no_multiple_of_8_is_told_its_neighbours() {
+        assert_eq!(verdict(|r| r.width = Some(500)), "--width 500 is not a multiple of 8; try 496 or 504");
+        assert_eq!(verdict(|r| r.height = Some(9)), "--height 9 is not a multiple of 8; try 8 or 16");
+    }
+
+    #[test]
+    fn sizes_that_cannot_be_are_told_the_limit() {
+        assert!(verdict(|r| r.width = Some(0)).contains("the smallest is 8, because one latent covers 8x8"));
+        assert!(verdict(|r| r.height = Some(usize::MAX)).contains("the largest is 16384"));
+        let both = verdict(|r| (r.width, r.height) = (Some(16_384), Some(8192)));
+        assert!(both.contains("16384x8192 is more than 64 million pixels"), "{both}");
+    }
+
+    #[test]
+    fn numbers_out_of_range_name_their_flag() {
+        assert_eq!(verdict(|r| r.steps = Some(0)), "--steps 0 is not possible; use 1 to 1000");
+        assert!(verdict(|r| r.steps = Some(1001)).contains("--steps 1001"));
+        assert!(verdict(|r| r.guidance = Some(f32::NAN)).contains("--guidance NaN"));
+        assert!(verdict(|r| r.guidance = Some(-1.0)).contains("--guidance -1"));
+        assert!(verdict(|r| r.images = 0).contains("--images 0"));
+        assert!(verdict(|r| r.images = 101).contains("use 1 to 100"));
+        assert!(verdict(|r| r.prompt = "a".repeat((1 << 20) + 1)).contains("1048577 bytes"));
+    }
+
+    #[test]
+    fn whatever_the_limits_allow_is_fine() {
+        assert_eq!(verdict(|_| ()), "fine");
+        assert_eq!(verdict(|r| (r.width, r.height) = (Some(8), Some(16_384))), "fine");
+        assert_eq!(verdict(|r| (r.steps, r.guidance, r.images) = (Some(1000), Some(0.0), 100)), "fine");
+        assert_eq!(verdict(|r| (r.prompt, r.seed) = (String::new(), Some(u64::MAX))), "fine");
+    }
+}
