@@ -72,7 +72,7 @@ impl Configs {
         self.values[component as usize].is_some()
     }
 
-    /// A component's configuration as the file has it.
+    /// A component's configuration as JSON.
     ///
     /// # Errors
     /// There is none.

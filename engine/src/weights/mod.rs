@@ -21,6 +21,7 @@ mod inventory;
 mod kind;
 mod names;
 mod source;
+pub mod synth;
 mod tensors;
 mod tokenizer;
 mod weight;

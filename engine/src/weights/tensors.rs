@@ -70,7 +70,7 @@ impl Tensors {
     }
 
     fn lacks(&self, name: &str) -> Error {
-        Error::MissingTensor { file: self.origin.clone(), name: self.names.usual(name) }
+        Error::MissingTensor { file: self.origin.clone(), name: self.names.usual_place(name).key }
     }
 }
 

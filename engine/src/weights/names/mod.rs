@@ -94,9 +94,18 @@ impl NameTable {
         }
     }
 
-    /// The name to speak of in messages.
-    pub(crate) fn usual(&self, name: &str) -> String {
-        self.places(name).swap_remove(0).key
+    /// The likeliest of them: the one to write, and to speak of in messages.
+    pub(crate) fn usual_place(&self, name: &str) -> Place {
+        self.places(name).swap_remove(0)
+    }
+
+    /// The shape that the original code gives to a stored tensor which is canonically of `shape`.
+    pub(crate) fn shape_in_file(&self, name: &str, mut shape: Vec<usize>) -> Vec<usize> {
+        let is_matrix = shape.len() == 2;
+        if is_matrix && matches!(self, Self::Vae { .. }) && name.contains(".attentions.") {
+            shape.extend([1, 1]);
+        }
+        shape
     }
 }
 

@@ -1,12 +1,12 @@
-use crate::weights::{Component, Configs, inventory};
+use crate::weights::{Component, Configs, TensorSpec, inventory};
 
 fn parameters(configs: &Configs, component: Component) -> usize {
-    inventory(configs, component).expect("a list").iter().map(super::super::TensorSpec::parameters).sum()
+    inventory(configs, component).unwrap().iter().map(TensorSpec::parameters).sum()
 }
 
 #[test]
 fn sdxl_base_has_its_published_number_of_parameters() {
-    let base = Configs::sdxl_base().expect("built in");
+    let base = Configs::sdxl_base().unwrap();
     let counts = Component::WITH_WEIGHTS.map(|component| parameters(&base, component));
     assert_eq!(counts, [2_567_463_684, 83_653_863, 123_060_480, 694_659_840]);
 }

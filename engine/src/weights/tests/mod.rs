@@ -1,4 +1,10 @@
 //! Checkpoints as users have them, and as nobody should.
 
 mod demo;
+mod dialects;
+mod folders;
+mod hostile;
 mod inventory;
+mod make;
+mod mutations;
+mod synthetic;

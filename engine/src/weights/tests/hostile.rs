@@ -1,0 +1,250 @@
+use std::fs;
+use std::path::Path;
+
+use bytes::Bytes;
+use safetensors::Dtype;
+use serde_json::json;
+
+use super::make::{Tensor, safetensors, synthetic, tensors_of, tiny};
+use crate::error::Error;
+use crate::weights::synth::SynthLayout;
+use crate::weights::{Checkpoint, Component, Configs, header, inventory};
+
+/// A file with this header and so many bytes of data.
+fn with_header(header: &str, data: usize) -> Bytes {
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend(header.as_bytes());
+    file.resize(file.len() + data, 0);
+    Bytes::from(file)
+}
+
+fn complaint(bytes: impl Into<Bytes>) -> String {
+    header::parse(Path::new("x.safetensors"), &bytes.into()).map(drop).unwrap_err().to_string()
+}
+
+#[test]
+fn headers_that_lie_are_refused_by_name() {
+    let f32s =
+        |shape: &str, offsets: &str| format!(r#""dtype":"F32","shape":{shape},"data_offsets":{offsets}"#);
+    let one = |shape, offsets| format!(r#"{{"a.weight":{{{}}}}}"#, f32s(shape, offsets));
+    let two = |name, first, second| {
+        format!(r#"{{"a":{{{}}},"{name}":{{{}}}}}"#, f32s("[2]", first), f32s("[2]", second))
+    };
+    for (header, data, expected) in [
+        (one("[2]", "[0,4]"), 4, "tensor `a.weight` is F32 [2], which is not 4 bytes"),
+        (one("[2]", "[8,0]"), 8, "tensor `a.weight` lies at bytes 8 to 0"),
+        (one("[2]", "[4,12]"), 12, "leave a gap"),
+        (one("[2]", "[0,8]"), 7, "ends within tensor `a.weight`"),
+        (one("[2]", "[0,8]"), 9, "1 bytes after its last tensor"),
+        (one("[4294967296,4294967296]", "[0,0]"), 0, "tensor `a.weight` is F32"),
+        (one("[18446744073709551615]", "[0,18446744073709551615]"), 8, "tensor `a.weight` is F32"),
+        (one("[2]", "[0,18446744073709551616]"), 8, "tensor `a.weight`: "),
+        (one("[-2]", "[0,8]"), 8, "tensor `a.weight`: "),
+        (one("[1,1,1,1,1,1,1,1,2]", "[0,8]"), 8, "at most 8 dimensions"),
+        (one("[2]", "[0,8,9]"), 8, "tensor `a.weight`: "),
+        (two("b", "[0,8]", "[4,12]"), 12, "they overlap"),
+        (two("b", "[0,8]", "[0,8]"), 8, "they overlap"),
+        (two("a", "[0,8]", "[8,16]"), 16, "has two tensors `a`"),
+        (
+            r#"{"a":{"dtype":"F7","shape":[],"data_offsets":[0,0]}}"#.into(),
+            0,
+            "tensor `a`: unknown variant `F7`",
+        ),
+        (r#"{"a":{"shape":[],"data_offsets":[0,0]}}"#.into(), 0, "tensor `a`: missing field `dtype`"),
+        (r#"{"a\u001b[2J":{}}"#.into(), 0, "not printable"),
+        (format!(r#"{{"{}":{{}}}}"#, "a".repeat(600)), 0, "too long"),
+        (format!(r#"{{"__metadata__":{}"#, "[".repeat(4000)), 0, "the header is damaged"),
+        ("[]".into(), 0, "the header is damaged"),
+        ("{".into(), 0, "the header is damaged"),
+    ] {
+        let error = complaint(with_header(&header, data));
+        assert!(error.starts_with("x.safetensors: ") && error.contains(expected), "{header}: {error}");
+    }
+}
+
+#[test]
+fn header_lengths_that_lie_are_refused() {
+    for length in [u64::MAX, u64::MAX - 7, i64::MAX as u64, 100_000_001, 100_000_000, 1000, 3] {
+        let mut file = with_header("{}", 0).to_vec();
+        file[..8].copy_from_slice(&length.to_le_bytes());
+        let error = complaint(file);
+        assert!(error.contains("fetch it again"), "{length}: {error}");
+    }
+    let mut file = with_header("{\"a\"}", 0).to_vec();
+    file[10] = 0xff;
+    assert!(complaint(file).contains("the header is damaged"), "not UTF-8");
+}
+
+#[test]
+fn tensors_without_numbers_are_kept_as_they_are() {
+    let header = r#"{"b":{"dtype":"F16","shape":[0,3],"data_offsets":[0,0]},"a":{"dtype":"F16","shape":[],"data_offsets":[0,2]}}"#;
+    let tensors = header::parse(Path::new("x"), &with_header(header, 2)).unwrap();
+    assert_eq!((&tensors["b"].shape[..], tensors["a"].bytes.len()), (&[0, 3][..], 2));
+}
+
+#[test]
+fn files_of_other_kinds_are_recognised() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    for (bytes, expected) in [
+        (&b""[..], "is empty"),
+        (b"short", "only 5 bytes"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", "git lfs pull"),
+        (b"\n <!DOCTYPE html><html></html>", "web page"),
+        (b"GGUF\x03\0\0\0\0\0\0\0", "GGUF"),
+        (b"PK\x03\x04\0\0\0\0\0\0\0\0", "pickle"),
+        (b"\x80\x02}q\0\0\0\0\0\0\0\0\0", "pickle"),
+        (b"{\"weight_map\": {}}", "JSON"),
+        (b"\x02\0\0\0\0\0\0\0{}", "no tensors"),
+    ] {
+        fs::write(&path, bytes).unwrap();
+        let error = Checkpoint::open(&path).unwrap_err().to_string();
+        assert!(error.contains(expected) && error.contains("model.safetensors"), "{error}");
+    }
+    for (key, expected) in [
+        ("lora_unet_down_blocks_0.lora_down.weight", "LoRA"),
+        ("cond_stage_model.transformer.x", "Stable Diffusion 1 or 2"),
+        ("conditioner.embedders.0.model.ln_final.bias", "refiner"),
+        ("down_blocks.0.resnets.0.conv1.bias", "--unet"),
+        ("model.diffusion_model.out.0.bias", "--unet"),
+        ("double_blocks.0.x", "its first tensor is `double_blocks.0.x`"),
+    ] {
+        fs::write(&path, safetensors(&[(key.into(), Dtype::F16, vec![1], vec![0; 2])])).unwrap();
+        let error = Checkpoint::open(&path).unwrap_err().to_string();
+        assert!(error.contains(expected), "{key}: {error}");
+    }
+}
+
+#[test]
+fn paths_that_are_no_files_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let error = |path: &Path| Checkpoint::open(path).unwrap_err().to_string();
+    assert!(error(&at("nothing")).contains("cannot read"));
+    assert!(error(folder.path()).contains("has no model_index.json"));
+    fs::create_dir(at("unet.safetensors")).unwrap();
+    let laid = Checkpoint::embedded_demo().unwrap().with_unet(&at("unet.safetensors")).unwrap_err();
+    assert!(laid.to_string().contains("is a folder where a file was expected"), "{laid}");
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(at("loop"), at("loop")).unwrap();
+        assert!(error(&at("loop")).contains("cannot read"), "{}", error(&at("loop")));
+        std::os::unix::fs::symlink("/dev/zero", at("zero")).unwrap();
+        assert!(error(&at("zero")).contains("neither a file nor a folder"));
+        fs::create_dir(at("unet")).unwrap();
+        std::os::unix::fs::symlink(at("blob"), at("unet/config.json")).unwrap();
+        assert!(error(folder.path()).contains("link to a file that is not there"));
+    }
+}
+
+/// Opens a tiny folder after something was done to its VAE, and asks for everything in it.
+fn damaged_vae(damage: impl Fn(&mut Vec<Tensor>)) -> Error {
+    let (_keep, folder) = synthetic(&tiny("odd_sizes"), SynthLayout::Folder);
+    let path = folder.join("vae/diffusion_pytorch_model.safetensors");
+    let mut tensors = tensors_of(&path);
+    damage(&mut tensors);
+    fs::write(&path, safetensors(&tensors)).unwrap();
+    let model = Checkpoint::open(&folder).unwrap();
+    let everything = || {
+        let vae = model.weights(Component::Vae)?;
+        let list = inventory(model.configs(), Component::Vae)?;
+        list.iter().try_for_each(|spec| vae.tensor(&spec.name, &spec.shape).map(drop))
+    };
+    let error = everything().unwrap_err();
+    if matches!(error, Error::TensorNotFinite { .. }) {
+        assert_eq!(model.verify().unwrap_err().to_string(), error.to_string());
+    }
+    error
+}
+
+#[test]
+fn damaged_tensors_are_named_with_their_file() {
+    fn find(tensors: &mut [Tensor]) -> &mut Tensor {
+        tensors.iter_mut().find(|(key, ..)| key == "decoder.conv_norm_out.bias").unwrap()
+    }
+    type Damage = fn(&mut Vec<Tensor>);
+    let damages: [(Damage, &str); 6] = [
+        (|t| find(t).3[7] = 0x7c, "`decoder.conv_norm_out.bias` holds values that are not finite"),
+        (|t| find(t).3[7] = 0xff, "`decoder.conv_norm_out.bias` holds values that are not finite"),
+        (
+            |t| t.retain(|(key, ..)| key != "decoder.conv_norm_out.bias"),
+            "has no tensor `decoder.conv_norm_out.bias`",
+        ),
+        (|t| find(t).2 = vec![3, 4], "`decoder.conv_norm_out.bias` has shape [3, 4], the model needs [12]"),
+        (|t| find(t).1 = Dtype::I16, "`decoder.conv_norm_out.bias` is stored as I16"),
+        (
+            |t| {
+                let t = find(t);
+                (t.1, t.2, t.3) = (Dtype::F64, vec![12], vec![0; 96]);
+            },
+            "is stored as F64",
+        ),
+    ];
+    for (damage, expected) in damages {
+        let error = damaged_vae(damage).to_string();
+        assert!(error.contains(expected) && error.contains("vae"), "{error}");
+    }
+}
+
+#[test]
+fn damage_in_a_single_file_is_told_in_the_names_of_that_file() {
+    let configs = tiny("odd_sizes");
+    let (_keep, path) = synthetic(&configs, SynthLayout::SingleFile);
+    let whole = tensors_of(&path);
+    let open = |tensors: &[Tensor], component: Component, name: &str, shape: &[usize]| {
+        fs::write(&path, safetensors(tensors)).unwrap();
+        let model = Checkpoint::single_file(&path, &configs).unwrap();
+        model.weights(component).and_then(|w| w.tensor(name, shape)).unwrap_err().to_string()
+    };
+    let fused = "conditioner.embedders.1.model.transformer.resblocks.1.attn.in_proj_weight";
+    let mut misshapen = whole.clone();
+    misshapen.iter_mut().filter(|t| t.0 == fused).for_each(|t| t.2 = vec![36, 108]);
+    let key = "text_model.encoder.layers.1.self_attn.k_proj.weight";
+    let error = open(&misshapen, Component::TextEncoder2, key, &[36, 36]);
+    assert!(error.contains(&format!("`{fused}` has shape [36, 108], the model needs [108, 36]")), "{error}");
+    let missing: Vec<Tensor> =
+        whole.into_iter().filter(|t| t.0 != "model.diffusion_model.out.0.bias").collect();
+    let error = open(&missing, Component::Unet, "conv_norm_out.bias", &[20]);
+    assert!(error.contains("has no tensor `model.diffusion_model.out.0.bias`"), "{error}");
+}
+
+#[test]
+fn tensors_that_nobody_asked_for_are_listed() {
+    let (_keep, folder) = synthetic(&tiny("odd_sizes"), SynthLayout::Folder);
+    let path = folder.join("vae/diffusion_pytorch_model.safetensors");
+    let mut tensors = tensors_of(&path);
+    for key in ["model_ema.decay", "decoder.position_ids", "logit_scale", "surprise"] {
+        tensors.push((key.into(), Dtype::I64, vec![1], vec![0xff; 8]));
+    }
+    fs::write(&path, safetensors(&tensors)).unwrap();
+    assert_eq!(Checkpoint::open(&folder).unwrap().unused(), ["vae.surprise"]);
+}
+
+#[test]
+fn configurations_out_of_this_world_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("unet")).unwrap();
+    let usual = tiny("odd_sizes").value(Component::Unet).unwrap().clone();
+    for (field, value) in [
+        ("block_out_channels", json!([])),
+        ("block_out_channels", json!([32, 0, 32])),
+        ("block_out_channels", json!([32, 64, 4_000_000_000_u64])),
+        ("block_out_channels", json!("many")),
+        ("layers_per_block", json!(1_000_000_000)),
+        ("layers_per_block", json!([1, 1])),
+        ("transformer_layers_per_block", json!([1, 1, 1_000_000])),
+        ("down_block_types", json!(["DownBlock2D", "DownBlock2D", "KDownBlock2D"])),
+        ("up_block_types", json!(["UpBlock2D"])),
+        ("cross_attention_dim", json!(null)),
+    ] {
+        let mut config = usual.clone();
+        config[field] = value.clone();
+        fs::write(folder.path().join("unet/config.json"), config.to_string()).unwrap();
+        let configs = Configs::folder(folder.path()).unwrap();
+        let error = inventory(&configs, Component::Unet).map(drop).unwrap_err().to_string();
+        assert!(error.contains("unet/config.json: "), "{field} = {value}: {error}");
+    }
+    fs::write(folder.path().join("unet/config.json"), "{\"a\": ").unwrap();
+    let error = Configs::folder(folder.path()).map(drop).unwrap_err().to_string();
+    assert!(error.contains("is not valid JSON"), "{error}");
+}

@@ -1,0 +1,79 @@
+//! Files for tests.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+use tempfile::TempDir;
+
+use crate::weights::header;
+use crate::weights::synth::{self, SynthLayout};
+use crate::weights::{Checkpoint, Component, Configs, inventory};
+
+/// A tensor of a file: name, type, shape, bytes.
+pub(super) type Tensor = (String, Dtype, Vec<usize>, Vec<u8>);
+
+/// A safetensors file as the format's own writer makes it.
+pub(super) fn safetensors(tensors: &[Tensor]) -> Vec<u8> {
+    let mut views = Vec::new();
+    for (name, dtype, shape, bytes) in tensors {
+        views.push((name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).unwrap()));
+    }
+    safetensors::serialize(views, None).unwrap()
+}
+
+/// The tensors of a file, by name.
+pub(super) fn tensors_of(path: &Path) -> Vec<Tensor> {
+    let bytes = Bytes::from(fs::read(path).unwrap());
+    let stored = header::parse(path, &bytes).unwrap();
+    stored.into_values().map(|s| (s.key, s.dtype, s.shape, s.bytes.to_vec())).collect()
+}
+
+/// Writes a file anew under other names; `None` leaves a tensor out.
+pub(super) fn rename(from: &Path, to: &Path, name: impl Fn(&str) -> Option<String>) {
+    let renamed = |(key, dtype, shape, bytes): Tensor| Some((name(&key)?, dtype, shape, bytes));
+    let tensors: Vec<Tensor> = tensors_of(from).into_iter().filter_map(renamed).collect();
+    fs::write(to, safetensors(&tensors)).unwrap();
+}
+
+/// Configurations of a tiny model.
+pub(super) fn tiny(case: &str) -> Configs {
+    let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/goldens");
+    Configs::folder(&goldens.join(case)).unwrap()
+}
+
+/// A synthetic model of a tiny configuration, written to a folder of its own.
+pub(super) fn synthetic(configs: &Configs, layout: SynthLayout) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("model");
+    synth::write(configs, &out, layout, &|_| Ok(())).unwrap();
+    (folder, out)
+}
+
+/// All tensors of a component as a model sees them: canonical names, in the order of the network.
+pub(super) fn canonical(checkpoint: &Checkpoint, component: Component) -> Vec<(String, Vec<usize>, Bytes)> {
+    let weights = checkpoint.weights(component).unwrap();
+    let list = inventory(checkpoint.configs(), component).unwrap();
+    let tensor = |spec: &crate::weights::TensorSpec| {
+        let tensor = weights.tensor(&spec.name, &spec.shape).unwrap();
+        (tensor.name().to_owned(), tensor.shape().to_vec(), tensor.bytes().clone())
+    };
+    list.iter().map(tensor).collect()
+}
+
+/// Fails unless both checkpoints hold the same model.
+pub(super) fn assert_same(left: &Checkpoint, right: &Checkpoint) {
+    for component in Component::WITH_WEIGHTS {
+        assert_same_component(left, right, component);
+    }
+}
+
+/// Fails unless a component is the same in both.
+pub(super) fn assert_same_component(left: &Checkpoint, right: &Checkpoint, component: Component) {
+    for (a, b) in canonical(left, component).iter().zip(canonical(right, component)) {
+        assert_eq!((&a.0, &a.1), (&b.0, &b.1));
+        assert!(a.2 == b.2, "{} has other values", a.0);
+    }
+}
