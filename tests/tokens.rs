@@ -11,24 +11,35 @@ use serde_json::Value;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-fn open(name: &str, padding: Padding, with_settings: bool) -> Tokenizer {
+/// A folder of the demo model, opened with or without its settings files.
+fn with_files<T>(
+    name: &str,
+    padding: Padding,
+    settings: bool,
+    open: impl FnOnce(&TokenizerFiles<'_>) -> T,
+) -> T {
     let folder = Path::new(ROOT).join("../models/demo").join(name);
     let read = |file: &str| std::fs::read(folder.join(file)).unwrap();
     let (config, special_tokens) = (read("tokenizer_config.json"), read("special_tokens_map.json"));
-    Tokenizer::new(&TokenizerFiles {
+    open(&TokenizerFiles {
         folder: &folder,
         vocab: &read("vocab.json"),
         merges: &read("merges.txt"),
-        config: with_settings.then_some(config.as_slice()),
-        special_tokens: with_settings.then_some(special_tokens.as_slice()),
+        config: settings.then_some(config.as_slice()),
+        special_tokens: settings.then_some(special_tokens.as_slice()),
         padding,
     })
-    .unwrap()
 }
 
 // The padding given here is wrong on purpose: the settings files decide.
-static FIRST: LazyLock<Tokenizer> = LazyLock::new(|| open("tokenizer", Padding::Exclamation, true));
-static SECOND: LazyLock<Tokenizer> = LazyLock::new(|| open("tokenizer_2", Padding::End, true));
+static BOTH: LazyLock<[Tokenizer; 2]> = LazyLock::new(|| {
+    with_files("tokenizer", Padding::Exclamation, true, |first| {
+        with_files("tokenizer_2", Padding::End, true, |second| Tokenizer::pair(first, second))
+    })
+    .unwrap()
+});
+static FIRST: LazyLock<&Tokenizer> = LazyLock::new(|| &BOTH[0]);
+static SECOND: LazyLock<&Tokenizer> = LazyLock::new(|| &BOTH[1]);
 
 /// A list of ids with the padding that the fixture leaves out.
 fn padded(list: &Value, padding: u32) -> Vec<u32> {
@@ -90,7 +101,8 @@ fn the_goldens_ids_come_out() {
 #[test]
 fn without_settings_files_the_callers_padding_is_used() {
     for (padding, want) in [(Padding::End, 49407), (Padding::Exclamation, 0)] {
-        assert_eq!(open("tokenizer", padding, false).encode("a cat").ids[LENGTH - 1], want, "{padding:?}");
+        let tokenizer = with_files("tokenizer", padding, false, Tokenizer::new).unwrap();
+        assert_eq!(tokenizer.encode("a cat").ids[LENGTH - 1], want, "{padding:?}");
     }
 }
 
@@ -123,10 +135,11 @@ fn a_megabyte_of_prompt_costs_little() {
 #[test]
 fn files_that_are_not_a_tokenizer_are_named() {
     let fine: &[u8] = br#"{"<|startoftext|>": 0, "<|endoftext|>": 1, "a": 2, "b": 3, "ab": 4}"#;
-    let cases: [(&[u8], &[u8], &str); 6] = [
+    let cases: [(&[u8], &[u8], &str); 7] = [
         (b"{", b"", "clip/vocab.json: not a tokenizer's JSON"),
         (b"[]", b"", "clip/vocab.json: not a tokenizer's JSON"),
-        (b"{}", b"", "clip/vocab.json: it has no `<|startoftext|>`"),
+        (b"{}", b"", "clip/vocab.json: it has no `<|endoftext|>`"),
+        (br#"{"<|endoftext|>": 1}"#, b"", "clip/vocab.json: it has no `<|startoftext|>`"),
         (fine, b"\xff\xfe", "clip/merges.txt: invalid utf-8"),
         (fine, b"#version: 0.2\na b\nab", "clip/merges.txt: line 3 is not two tokens"),
         (fine, b"a z", "clip/merges.txt: "),

@@ -9,6 +9,7 @@ mod words;
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 use tokenizers::models::bpe::{BpeConfig, Merges, PipelineBPE, Vocab};
@@ -80,9 +81,7 @@ pub struct Tokens {
 /// One of SDXL's two tokenizers.
 pub struct Tokenizer {
     words: Words,
-    merge: PipelineTokenizer,
-    /// Ids of words of one letter of the byte alphabet.
-    letters: HashMap<char, u32>,
+    vocabulary: Vocabulary,
     begin: u32,
     end: u32,
     padding: u32,
@@ -91,9 +90,21 @@ pub struct Tokenizer {
 impl Tokenizer {
     /// Build a tokenizer from the files of its folder.
     pub fn new(files: &TokenizerFiles<'_>) -> Result<Self> {
-        let vocab: HashMap<String, u32> = parse(files, "vocab.json", files.vocab)?;
+        Self::over(Vocabulary::read(files)?, files)
+    }
+
+    /// Both tokenizers of a model. They mostly differ in their padding alone, and then the vocabulary, which
+    /// takes a tenth of a second to prepare, is shared.
+    pub fn pair(first: &TokenizerFiles<'_>, second: &TokenizerFiles<'_>) -> Result<[Self; 2]> {
+        let vocabulary = Vocabulary::read(first)?;
+        let same = first.vocab == second.vocab && first.merges == second.merges;
+        let other = if same { vocabulary.clone() } else { Vocabulary::read(second)? };
+        Ok([Self::over(vocabulary, first)?, Self::over(other, second)?])
+    }
+
+    fn over(vocabulary: Vocabulary, files: &TokenizerFiles<'_>) -> Result<Self> {
         let id = |token: &str| {
-            let id = vocab.get(token).copied();
+            let id = vocabulary.ids.get(token).copied();
             id.ok_or_else(|| fail(files, "vocab.json", &format!("it has no `{token}`; is it CLIP's?")))
         };
         let pad_token = padding_token(files)?;
@@ -104,10 +115,8 @@ impl Tokenizer {
         if padding != begin && padding != end && !pad_token.is_empty() {
             specials.push(special(&pad_token, padding, false));
         }
-        let damaged = |e: tokenizers::Error| fail(files, "merges.txt", &e.to_string());
-        let letters = letters(&vocab);
-        let merge = merge_pipeline(vocab.into_iter().collect(), merges(files)?).map_err(damaged)?;
-        Ok(Self { words: Words::new(specials).map_err(damaged)?, merge, letters, begin, end, padding })
+        let words = Words::new(specials).expect("the pattern is a constant, and tested");
+        Ok(Self { words, vocabulary, begin, end, padding })
     }
 
     /// The ids of a prompt. What does not fit in is dropped, and said so.
@@ -145,13 +154,40 @@ impl Tokenizer {
     fn push(&self, piece: Piece<'_>, tokens: &mut Vec<PipelineToken>) {
         match piece {
             Piece::Special(id) => tokens.push(id.into()),
-            Piece::Word(word) => match single(word).and_then(|letter| self.letters.get(&letter)) {
-                Some(id) => tokens.push((*id).into()),
-                None => {
-                    let merged = self.merge.encode_into(word, &EncodeOptions::no_specials(), tokens);
-                    merged.expect("no word is long enough to be refused");
-                }
-            },
+            Piece::Word(word) => self.vocabulary.push(word, tokens),
+        }
+    }
+}
+
+/// Tokens and how words merge into them.
+#[derive(Clone)]
+struct Vocabulary {
+    ids: Arc<HashMap<String, u32>>,
+    merge: PipelineTokenizer,
+}
+
+impl Vocabulary {
+    fn read(files: &TokenizerFiles<'_>) -> Result<Self> {
+        let ids: HashMap<String, u32> = parse(files, "vocab.json", files.vocab)?;
+        if !ids.contains_key(END) {
+            return Err(fail(files, "vocab.json", &format!("it has no `{END}`; is it CLIP's?")));
+        }
+        let vocab = ids.iter().map(|(token, id)| (token.clone(), *id)).collect();
+        let merge =
+            merge_pipeline(vocab, merges(files)?).map_err(|e| fail(files, "merges.txt", &e.to_string()))?;
+        Ok(Self { ids: Arc::new(ids), merge })
+    }
+
+    /// The tokens of a word in the byte alphabet.
+    fn push(&self, word: &str, tokens: &mut Vec<PipelineToken>) {
+        // Words of one letter are looked up here: `tokenizers` 1.0.0-rc.3 forgets that they end a word.
+        let is_letter = word.chars().nth(1).is_none();
+        match self.ids.get(&format!("{word}{END_OF_WORD}")).filter(|_| is_letter) {
+            Some(id) => tokens.push((*id).into()),
+            None => {
+                let merged = self.merge.encode_into(word, &EncodeOptions::no_specials(), tokens);
+                merged.expect("no word is long enough to be refused");
+            }
         }
     }
 }
@@ -160,18 +196,6 @@ impl Tokenizer {
 fn first_bytes(text: &str, count: usize) -> &str {
     let count = (0..=count.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
     &text[..count.unwrap_or(0)]
-}
-
-/// The letter of a word of one letter.
-fn single(word: &str) -> Option<char> {
-    let mut letters = word.chars();
-    letters.next().filter(|_| letters.next().is_none())
-}
-
-/// Ids of words of one letter, which `tokenizers` 1.0.0-rc.3 takes for a token that does not end a word.
-fn letters(vocab: &HashMap<String, u32>) -> HashMap<char, u32> {
-    let letter = |(token, id): (&String, &u32)| Some((single(token.strip_suffix(END_OF_WORD)?)?, *id));
-    vocab.iter().filter_map(letter).collect()
 }
 
 /// The sentence about what was not read.
