@@ -68,7 +68,7 @@ impl Archive {
         let name = format!("{component}/{name}");
         let mut archive = Self { origin: source.path(&name), ..Self::default() };
         if name.ends_with(".json") {
-            let Some(index) = source.read(&name)? else { return Ok(None) };
+            let Some(index) = source.read(&name, file::INDEX)? else { return Ok(None) };
             archive.add_shards(source, component, &index)?;
         } else {
             let Some(bytes) = source.map(&name)? else { return Ok(None) };

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::component::Component;
-use super::file::bad_file;
+use super::file::{self, bad_file};
 use super::source::Source;
 use crate::error::Result;
 
@@ -48,7 +48,7 @@ impl Configs {
     pub(crate) fn read(source: Source) -> Result<Self> {
         let value = |component: &Component| {
             let name = component.config_file();
-            let Some(bytes) = source.read(name)? else { return Ok(None) };
+            let Some(bytes) = source.read(name, file::CONFIG)? else { return Ok(None) };
             let value: Value = serde_json::from_slice(&bytes)
                 .map_err(|e| bad_file(&source.path(name), format!("is not valid JSON: {e}")))?;
             if !value.is_object() {

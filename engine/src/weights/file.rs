@@ -9,8 +9,12 @@ use memmap2::Mmap;
 
 use crate::error::{Error, Result};
 
-/// Configurations and vocabularies are far smaller; what is larger is not one.
-const SMALL_FILE: u64 = 64 << 20;
+/// A configuration's limit. JSON in memory may be sixteen times its size in the file.
+pub(crate) const CONFIG: u64 = 1 << 20;
+/// The limit of an index of shards: names, some thousands.
+pub(crate) const INDEX: u64 = 16 << 20;
+/// A tokenizer's limit: CLIP's vocabulary is one megabyte.
+pub(crate) const VOCABULARY: u64 = 64 << 20;
 
 /// An error about a file's content.
 pub(crate) fn bad_file(file: &Path, what: impl Into<String>) -> Error {
@@ -54,15 +58,15 @@ pub(crate) fn map(path: &Path) -> Result<Option<Bytes>> {
     Ok(Some(Bytes::from_owner(mapped)))
 }
 
-/// Reads a small file; `None` where there is nothing of this name.
-pub(crate) fn read(path: &Path) -> Result<Option<Bytes>> {
+/// Reads a small file, of at most `limit` bytes; `None` where there is nothing of this name.
+pub(crate) fn read(path: &Path, limit: u64) -> Result<Option<Bytes>> {
     let Some(size) = size_of(path)? else { return Ok(None) };
-    if size > SMALL_FILE {
+    if size > limit {
         return Err(bad_file(path, format!("has {} MiB, which is too large for what it is", size >> 20)));
     }
     let file = File::open(path).map_err(cannot_read(path))?;
     let mut bytes = Vec::new();
-    file.take(SMALL_FILE).read_to_end(&mut bytes).map_err(cannot_read(path))?;
+    file.take(limit).read_to_end(&mut bytes).map_err(cannot_read(path))?;
     Ok(Some(Bytes::from(bytes)))
 }
 

@@ -38,10 +38,10 @@ impl Source {
         }
     }
 
-    /// A small file's bytes; `None` if there is no such file.
-    pub(crate) fn read(&self, name: &str) -> Result<Option<Bytes>> {
+    /// A small file's bytes, at most `limit`; `None` if there is no such file.
+    pub(crate) fn read(&self, name: &str, limit: u64) -> Result<Option<Bytes>> {
         match self {
-            Self::Folder(root) => file::read(&root.join(name)),
+            Self::Folder(root) => file::read(&root.join(name), limit),
             Self::Embedded(..) => Ok(self.embedded(name)),
         }
     }

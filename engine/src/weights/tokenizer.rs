@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::component::Component;
 use super::embedded;
+use super::file;
 use super::source::Source;
 use crate::error::Result;
 
@@ -39,7 +40,7 @@ impl TokenizerFiles {
             _ => "tokenizer",
         };
         let clip = Self::clip(encoder);
-        let read = |name: &str| source.read(&format!("{folder}/{name}"));
+        let read = |name: &str| source.read(&format!("{folder}/{name}"), file::VOCABULARY);
         let config = read("tokenizer_config.json")?.unwrap_or(clip.config);
         // One without the other would number the wrong tokens.
         Ok(match (read("vocab.json")?, read("merges.txt")?) {

@@ -247,4 +247,8 @@ fn configurations_out_of_this_world_are_refused() {
     fs::write(folder.path().join("unet/config.json"), "{\"a\": ").unwrap();
     let error = Configs::folder(folder.path()).map(drop).unwrap_err().to_string();
     assert!(error.contains("is not valid JSON"), "{error}");
+    // Sixteen times as large in memory, if it were read.
+    fs::write(folder.path().join("unet/config.json"), "[".repeat(2 << 20)).unwrap();
+    let error = Configs::folder(folder.path()).map(drop).unwrap_err().to_string();
+    assert!(error.contains("has 2 MiB, which is too large"), "{error}");
 }
