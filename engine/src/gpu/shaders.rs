@@ -34,6 +34,14 @@ macro_rules! shaders {
 
 shaders! {
     ADD = "add" with ["grid", "half"];
+    LINEAR_TILED = "linear_tiled" with ["grid", "tile", "weight", "weight_tile", "activation", "epilogue"];
+    LINEAR_SUBGROUP = "linear_subgroup"
+        with ["grid", "half", "band", "weight", "weight_band", "activation", "epilogue"];
+    CONV3X3_TILED = "conv3x3_tiled" with ["grid", "tile", "weight", "weight_tile", "activation", "epilogue"];
+    CONV3X3_SUBGROUP = "conv3x3_subgroup"
+        with ["grid", "half", "band", "weight", "weight_band", "activation", "epilogue"];
+    ATTENTION_TILED = "attention_tiled" with ["grid", "tile"];
+    ATTENTION_SUBGROUP = "attention_subgroup" with ["grid", "half", "band"];
 }
 
 /// Every kernel's name and complete text: for tests that translate them for other systems.

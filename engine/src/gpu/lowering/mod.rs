@@ -183,7 +183,7 @@ impl<'a> Lowering<'a> {
     }
 
     /// The binding, if the device can bind as much at once.
-    fn bindable(&self, binding: Binding) -> Result<Binding> {
+    pub(super) fn bindable(&self, binding: Binding) -> Result<Binding> {
         if binding.size <= self.facts.max_binding {
             return Ok(binding);
         }

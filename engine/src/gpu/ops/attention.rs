@@ -1,10 +1,135 @@
-//! Placeholder until the kernels of `attention` are there.
+//! Attention over all heads.
 
-use crate::gpu::lowering::Lowering;
-use crate::graph::NodeId;
-use crate::{Error, Result};
+use std::f32::consts::LOG2_E;
+use std::ops::Range;
 
-/// Lowers [`crate::graph::Op`] `attention`.
+use bytemuck::{Pod, Zeroable};
+
+use super::epilogue::{banded, core};
+use crate::Result;
+use crate::gpu::lowering::{Kernel, Lowering, Value};
+use crate::gpu::options::Core;
+use crate::gpu::shaders;
+use crate::graph::{NodeId, Op};
+
+/// In step with `Params` of `attention_tiled.wgsl` and `attention_subgroup.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct AttentionParams {
+    queries: u32,
+    first_query: u32,
+    keys: u32,
+    heads: u32,
+    head_dim: u32,
+    pitch: u32,
+    q_skip: u32,
+    k_skip: u32,
+    v_skip: u32,
+    y_skip: u32,
+    scale: f32,
+    padding: u32,
+}
+
+/// Columns of a head that one workgroup makes.
+const COLUMNS: usize = 64;
+
+/// The node's values and what kernels are made of.
+struct Attention {
+    q: Value,
+    k: Value,
+    v: Value,
+    y: Value,
+    heads: usize,
+    head_dim: usize,
+    core: Core,
+    causal: bool,
+}
+
+/// Softmax(q · kᵀ / √head_dim) · v: a workgroup for 64 (subgroup core: 128) queries of a head.
+///
+/// A window is some queries of one image; it binds all keys and values of that image.
 pub(super) fn lower_attention(lowering: &mut Lowering, id: NodeId) -> Result<()> {
-    Err(Error::Device(format!("no kernel for {}", lowering.node(id).op.name())))
+    let Op::Attention { heads, causal } = lowering.node(id).op else { unreachable!("an attention node") };
+    let (q, k, v) = (lowering.input(0), lowering.input(1), lowering.input(2));
+    let head_dim = q.shape.channels / heads;
+    // Heads of other widths do not start at a vector of eight.
+    let core = if head_dim.is_multiple_of(8) { core(lowering) } else { Core::Tiled };
+    let y = lowering.value(id);
+    let attention = Attention { q, k, v, y, heads, head_dim, core, causal };
+    for window in lowering.windows(y.rows(), 1, |rows| vec![(q, rows.clone()), (y, rows)])? {
+        for rows in attention.by_image(window) {
+            attention.emit(lowering, &rows)?;
+        }
+    }
+    Ok(())
+}
+
+impl Attention {
+    /// Cuts rows where images end.
+    fn by_image(&self, rows: Range<usize>) -> Vec<Range<usize>> {
+        let queries = self.q.shape.pixels();
+        let images = rows.start / queries..rows.end.div_ceil(queries);
+        let part = |image: usize| rows.start.max(image * queries)..rows.end.min((image + 1) * queries);
+        images.map(part).collect()
+    }
+
+    /// One dispatch for some queries of one image.
+    fn emit(&self, lowering: &mut Lowering, rows: &Range<usize>) -> Result<()> {
+        let keys = self.k.shape.pixels();
+        let image = rows.start / self.q.shape.pixels();
+        let seen = image * keys..(image + 1) * keys;
+        let (k, v) = (lowering.read(&self.k, seen.clone()), lowering.read(&self.v, seen));
+        let (q, y) = (lowering.read(&self.q, rows.clone()), lowering.write(&self.y, rows.clone()));
+        let params = AttentionParams {
+            queries: rows.len() as u32,
+            first_query: (rows.start % self.q.shape.pixels()) as u32,
+            keys: keys as u32,
+            heads: self.heads as u32,
+            head_dim: self.head_dim as u32,
+            pitch: self.q.pitch as u32,
+            q_skip: q.skip,
+            k_skip: k.skip,
+            v_skip: v.skip,
+            y_skip: y.skip,
+            scale: LOG2_E / (self.head_dim as f32).sqrt(),
+            padding: 0,
+        };
+        let (kernel, units) = self.kernel(lowering);
+        let grid = lowering.fold(rows.len().div_ceil(self.queries()) * units);
+        let (k, v) = (lowering.bindable(k.binding)?, lowering.bindable(v.binding)?);
+        lowering.emit(kernel, vec![q.binding, k, v, y.binding], &params, grid);
+        Ok(())
+    }
+
+    /// Queries of one workgroup.
+    fn queries(&self) -> usize {
+        match self.core {
+            Core::Tiled => 64,
+            Core::Subgroup => 128,
+        }
+    }
+
+    /// The kernel, and the workgroups for one tile of queries.
+    fn kernel(&self, lowering: &Lowering) -> (Kernel, usize) {
+        let variant = |kernel: Kernel| {
+            kernel
+                .flag("CAUSAL", self.causal)
+                .flag("Q_HALF", self.q.half())
+                .flag("K_HALF", self.k.half())
+                .flag("V_HALF", self.v.half())
+                .flag("Y_HALF", self.y.half())
+        };
+        let units = self.heads * self.head_dim.div_ceil(COLUMNS);
+        match self.core {
+            Core::Subgroup => (banded(lowering, variant(Kernel::new(&shaders::ATTENTION_SUBGROUP))), units),
+            Core::Tiled => {
+                // Two heads share a word of halves: one workgroup computes them in turn.
+                let shared = self.y.half() && !self.head_dim.is_multiple_of(2);
+                let kernel = variant(Kernel::new(&shaders::ATTENTION_TILED))
+                    .flag("ALIGNED", self.head_dim.is_multiple_of(4))
+                    .flag("SHARED_WORDS", shared);
+                (kernel, if shared { 1 } else { units })
+            }
+        }
+    }
 }

@@ -1,10 +1,85 @@
-//! Placeholder until the kernels of `conv3x3` are there.
+//! The 3×3 convolution.
 
-use crate::gpu::lowering::Lowering;
-use crate::graph::NodeId;
-use crate::{Error, Result};
+use std::ops::Range;
 
-/// Lowers [`crate::graph::Op`] `conv3x3`.
+use bytemuck::{Pod, Zeroable};
+
+use super::epilogue::{Product, banded, core};
+use crate::Result;
+use crate::gpu::lowering::{Lowering, Value};
+use crate::gpu::options::Core;
+use crate::gpu::shaders;
+use crate::graph::{NodeId, Op};
+
+/// In step with `Params` of `conv3x3_tiled.wgsl` and `conv3x3_subgroup.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct ConvParams {
+    rows: u32,
+    first_row: u32,
+    pixels: u32,
+    columns: u32,
+    depth: u32,
+    x_first: u32,
+    y_skip: u32,
+    residual_skip: u32,
+    width: u32,
+    in_width: u32,
+    in_height: u32,
+    stride: u32,
+}
+
+/// A product whose left side is gathered: a workgroup for 64 pixels × 64 channels.
+///
+/// A window is some rows of output pixels; it binds the rows of x that they see.
 pub(super) fn lower_conv3x3(lowering: &mut Lowering, id: NodeId) -> Result<()> {
-    Err(Error::Device(format!("no kernel for {}", lowering.node(id).op.name())))
+    let Op::Conv3x3 { weight, stride, epilogue } = &lowering.node(id).op else {
+        unreachable!("a convolution's node")
+    };
+    let product = Product::new(lowering, id, weight, epilogue)?;
+    let kernel = match core(lowering) {
+        Core::Tiled => product.kernel(&shaders::CONV3X3_TILED),
+        Core::Subgroup => banded(lowering, product.kernel(&shaders::CONV3X3_SUBGROUP)),
+    };
+    let (x, y) = (*product.x(), *product.y());
+    let bound = |rows: Range<usize>| {
+        let mut bound = product.rows(&rows);
+        bound.push((x, seen_by(&rows, &x, &y, *stride)));
+        bound
+    };
+    for rows in lowering.windows(y.rows(), y.shape.width, bound)? {
+        let left = lowering.read(&x, seen_by(&rows, &x, &y, *stride));
+        let right = product.bind(lowering, &rows)?;
+        let params = ConvParams {
+            rows: rows.len() as u32,
+            first_row: rows.start as u32,
+            pixels: y.shape.pixels() as u32,
+            columns: product.columns(),
+            depth: x.pitch as u32,
+            x_first: left.first,
+            y_skip: right.y_skip,
+            residual_skip: right.residual_skip,
+            width: y.shape.width as u32,
+            in_width: x.shape.width as u32,
+            in_height: x.shape.height as u32,
+            stride: *stride as u32,
+        };
+        let bindings = [vec![left.binding], right.bindings].concat();
+        lowering.emit(kernel.clone(), bindings, &params, product.grid(lowering, rows.len()));
+    }
+    Ok(())
+}
+
+/// The pixels of x that some output pixels see: whole rows of pixels, with one above and one below
+/// where the picture has them.
+fn seen_by(rows: &Range<usize>, x: &Value, y: &Value, stride: usize) -> Range<usize> {
+    let row_of = |pixel: usize| {
+        let row = pixel / y.shape.width;
+        (row / y.shape.height * x.shape.height, row % y.shape.height * stride)
+    };
+    let (first_image, first) = row_of(rows.start);
+    let (last_image, last) = row_of(rows.end - 1);
+    let start = first_image + first.saturating_sub(1);
+    let end = last_image + (last + 2).min(x.shape.height);
+    start * x.shape.width..end * x.shape.width
 }

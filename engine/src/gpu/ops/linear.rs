@@ -1,10 +1,57 @@
-//! Placeholder until the kernels of `linear` are there.
+//! The product of activations and a weight.
 
+use bytemuck::{Pod, Zeroable};
+
+use super::epilogue::{Product, banded, core};
+use crate::Result;
 use crate::gpu::lowering::Lowering;
-use crate::graph::NodeId;
-use crate::{Error, Result};
+use crate::gpu::options::Core;
+use crate::gpu::shaders;
+use crate::graph::{NodeId, Op};
 
-/// Lowers [`crate::graph::Op`] `linear`.
+/// In step with `Params` of `linear_tiled.wgsl` and `linear_subgroup.wgsl`.
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct LinearParams {
+    rows: u32,
+    first_row: u32,
+    pixels: u32,
+    columns: u32,
+    depth: u32,
+    x_skip: u32,
+    y_skip: u32,
+    residual_skip: u32,
+}
+
+/// `y = activation(x · weightᵀ + bias + per_image) + residual`: a workgroup for 64 × 64 sums.
 pub(super) fn lower_linear(lowering: &mut Lowering, id: NodeId) -> Result<()> {
-    Err(Error::Device(format!("no kernel for {}", lowering.node(id).op.name())))
+    let Op::Linear { weight, epilogue } = &lowering.node(id).op else { unreachable!("a linear node") };
+    let product = Product::new(lowering, id, weight, epilogue)?;
+    let kernel = match core(lowering) {
+        Core::Tiled => product.kernel(&shaders::LINEAR_TILED),
+        Core::Subgroup => banded(lowering, product.kernel(&shaders::LINEAR_SUBGROUP)),
+    };
+    let (x, y) = (*product.x(), *product.y());
+    let bound = |rows: std::ops::Range<usize>| {
+        let mut bound = product.rows(&rows);
+        bound.push((x, rows));
+        bound
+    };
+    for rows in lowering.windows(y.rows(), 1, bound)? {
+        let left = lowering.read(&x, rows.clone());
+        let right = product.bind(lowering, &rows)?;
+        let params = LinearParams {
+            rows: rows.len() as u32,
+            first_row: rows.start as u32,
+            pixels: y.shape.pixels() as u32,
+            columns: product.columns(),
+            depth: x.pitch as u32,
+            x_skip: left.skip,
+            y_skip: right.y_skip,
+            residual_skip: right.residual_skip,
+        };
+        let bindings = [vec![left.binding], right.bindings].concat();
+        lowering.emit(kernel.clone(), bindings, &params, product.grid(lowering, rows.len()));
+    }
+    Ok(())
 }

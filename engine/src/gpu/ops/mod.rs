@@ -2,6 +2,7 @@
 
 mod attention;
 mod conv3x3;
+mod epilogue;
 mod linear;
 mod pointwise;
 

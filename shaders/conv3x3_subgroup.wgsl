@@ -1,0 +1,113 @@
+// 3×3 convolution with one pixel of zeros around the picture, then the epilogue: the same as
+// conv3x3_tiled.wgsl, for devices whose subgroups have a fixed size.
+//
+//   x       [images, in_height, in_width, depth]   halves or f32; depth is a multiple of 8
+//   weight  [9 taps · depth, columns]              packed as shared/weight.wgsl says
+//   y       [images, height, width, columns]
+//
+// One workgroup for 64 pixels × 64 channels, one band (shared/band.wgsl) for 16 × 32 of them. A lane
+// looks up its two pixels once for each tap.
+//
+// CPU twin: cpu::conv3x3.  Agreement: NMSE < 1e-7 in f32, 1e-6 in halves.
+
+override X_HALF: bool = false;
+
+struct Params {
+    /// Output pixels of this window.
+    rows: u32,
+    /// The window's first pixel in the whole value.
+    first_row: u32,
+    /// Output pixels of one image.
+    pixels: u32,
+    /// Columns of the packed weight, a multiple of 8.
+    columns: u32,
+    /// Numbers in a pixel of x.
+    depth: u32,
+    /// The pixel of x, counted over the whole batch, with which its binding starts.
+    x_first: u32,
+    /// Rows that are bound before the window's first.
+    y_skip: u32,
+    residual_skip: u32,
+    /// Output pixels in a row of pixels.
+    width: u32,
+    in_width: u32,
+    in_height: u32,
+    stride: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec4u>;
+
+/// Where an output pixel looks.
+struct Place {
+    /// Row and column of the input pixel under the first tap, from -1 on.
+    corner: vec2i,
+    /// The first pixel of the image, as bound.
+    image: u32,
+}
+
+/// Where the `row`-th pixel of the window looks; beyond the window, nowhere.
+fn place_of(row: u32) -> Place {
+    if row >= params.rows {
+        return Place(vec2i(-9), 0u);
+    }
+    let pixel = params.first_row + row;
+    let within = pixel % params.pixels;
+    let corner = vec2u(within / params.width, within % params.width) * params.stride;
+    let image = pixel / params.pixels * params.in_height * params.in_width - params.x_first;
+    return Place(vec2i(corner) - 1, image);
+}
+
+/// The pixel under a tap, as bound.
+struct Pixel {
+    number: u32,
+    inside: bool,
+}
+
+fn pixel_under(place: Place, tap: u32) -> Pixel {
+    let at = place.corner + vec2i(vec2u(tap / 3u, tap % 3u));
+    let size = vec2i(vec2u(params.in_height, params.in_width));
+    let inside = all(at >= vec2i(0)) && all(at < size);
+    return Pixel(place.image + u32(at.x * size.y + at.y), inside);
+}
+
+/// Eight neighbouring channels of a pixel; zeros beyond the picture.
+fn load_x(pixel: Pixel, channel: u32) -> Eight {
+    if !pixel.inside {
+        return Eight(vec4f(), vec4f());
+    }
+    let element = pixel.number * params.depth + channel;
+    if X_HALF {
+        return unpack_eight(x[element / 8u]);
+    }
+    return eight_from_bits(x[element / 4u], x[element / 4u + 1u]);
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3u,
+    @builtin(num_workgroups) grid: vec3u,
+    @builtin(subgroup_id) subgroup: u32,
+    @builtin(subgroup_size) size: u32,
+    @builtin(subgroup_invocation_id) invocation: u32,
+) {
+    let lane = invocation % BAND;
+    band_start = invocation - lane;
+    let band = subgroup * (size / BAND) + invocation / BAND;
+    let place = band_place(flat_workgroup(workgroup, grid), band, lane);
+    if place.x >= params.rows {
+        return;
+    }
+    // A lane beyond the columns works like the last one within, and writes nothing.
+    let column = min(place.y, params.columns - 4u);
+    let upper = place_of(place.x + lane);
+    let lower = place_of(place.x + 8u + lane);
+    for (var tap = 0u; tap < 9u; tap++) {
+        let a = pixel_under(upper, tap);
+        let b = pixel_under(lower, tap);
+        for (var channel = 0u; channel < params.depth; channel += 8u) {
+            add_eight(load_x(a, channel), load_x(b, channel), tap * params.depth + channel, column);
+        }
+    }
+    finish_band(place);
+}

@@ -1,0 +1,85 @@
+// Product of activations and a weight, then the epilogue.
+//
+//   x       [rows, depth]      halves or f32; depth is a multiple of 8
+//   weight  [depth, columns]   packed as shared/weight.wgsl says
+//   y       [rows, columns]    or half the columns for GEGLU
+//
+// One workgroup for 64 × 64 sums (shared/tile.wgsl). While a tile is multiplied, the next one is on
+// its way into registers. Sums are f32 in the order of depth, so two runs agree in every bit.
+//
+// CPU twin: cpu::linear.  Agreement: NMSE < 1e-7 in f32, 1e-6 in halves.
+
+override X_HALF: bool = false;
+
+struct Params {
+    /// Rows of this window.
+    rows: u32,
+    /// The window's first row in the whole value.
+    first_row: u32,
+    /// Rows of one image.
+    pixels: u32,
+    /// Columns of the packed weight, a multiple of 8.
+    columns: u32,
+    /// Numbers in a row of x.
+    depth: u32,
+    /// Rows that are bound before the window's first.
+    x_skip: u32,
+    y_skip: u32,
+    residual_skip: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(1) var<storage, read> x: array<vec2u>;
+
+/// Four neighbouring numbers of a row; zeros beyond the depth.
+fn load_x(row: u32, k: u32) -> vec4f {
+    if k >= params.depth {
+        return vec4f();
+    }
+    let element = (min(row, params.rows - 1u) + params.x_skip) * params.depth + k;
+    if X_HALF {
+        let words = x[element / 4u];
+        return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
+    }
+    return vec4f(bitcast<vec2f>(x[element / 2u]), bitcast<vec2f>(x[element / 2u + 1u]));
+}
+
+/// A lane's share of the left tile: four numbers of each of four rows.
+fn fetch_x(row: u32, k: u32) -> mat4x4f {
+    return mat4x4f(load_x(row, k), load_x(row + 1u, k), load_x(row + 2u, k), load_x(row + 3u, k));
+}
+
+@compute @workgroup_size(LANES)
+fn main(
+    @builtin(workgroup_id) workgroup: vec3u,
+    @builtin(num_workgroups) grid: vec3u,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let across = (params.columns + TILE - 1u) / TILE;
+    let place = flat_workgroup(workgroup, grid);
+    let first_row = place / across * TILE;
+    let first_column = place % across * TILE;
+    if first_row >= params.rows {
+        return;
+    }
+    let quad = lane % 16u;
+    let step = lane / 16u * 4u;
+
+    var sums: Sums;
+    var rows = fetch_x(first_row + quad * 4u, step);
+    var columns = fetch_weight(lane, 0u, params.depth, first_column);
+    for (var k = 0u; k < params.depth; k += DEPTH) {
+        put_left(quad, step, rows);
+        put_weight(lane, columns);
+        workgroupBarrier();
+        let next = k + DEPTH;
+        rows = fetch_x(first_row + quad * 4u, next + step);
+        columns = fetch_weight(lane, next, max(params.depth, next) - next, first_column);
+        multiply_tiles(lane, &sums);
+        workgroupBarrier();
+    }
+    for (var i = 0u; i < 16u; i++) {
+        finish(first_row + tile_row(lane, i / 2u), first_column + tile_column(lane, i % 2u), sums[0]);
+        turn(&sums);
+    }
+}
