@@ -1,5 +1,7 @@
 //! The files of the two tokenizers.
 
+use std::path::PathBuf;
+
 use bytes::Bytes;
 
 use super::component::Component;
@@ -11,6 +13,8 @@ use crate::error::Result;
 /// A CLIP tokenizer's files as they are.
 #[derive(Debug, Clone)]
 pub struct TokenizerFiles {
+    /// Where they lie, for messages.
+    pub folder: PathBuf,
     /// `vocab.json`: each token and its number.
     pub vocab: Bytes,
     /// `merges.txt`: which pairs become one token, most frequent first.
@@ -27,6 +31,7 @@ impl TokenizerFiles {
             _ => embedded::TOKENIZER,
         };
         Self {
+            folder: PathBuf::from("the built-in CLIP tokenizer"),
             vocab: Bytes::from_static(embedded::VOCAB),
             merges: Bytes::from_static(embedded::MERGES),
             config: Bytes::from_static(config),
@@ -41,11 +46,11 @@ impl TokenizerFiles {
         };
         let clip = Self::clip(encoder);
         let read = |name: &str| source.read(&format!("{folder}/{name}"), file::VOCABULARY);
-        let config = read("tokenizer_config.json")?.unwrap_or(clip.config);
+        let config = read("tokenizer_config.json")?.unwrap_or_else(|| clip.config.clone());
         // One without the other would number the wrong tokens.
         Ok(match (read("vocab.json")?, read("merges.txt")?) {
-            (Some(vocab), Some(merges)) => Self { vocab, merges, config },
-            _ => Self { vocab: clip.vocab, merges: clip.merges, config },
+            (Some(vocab), Some(merges)) => Self { folder: source.path(folder), vocab, merges, config },
+            _ => Self { config, ..clip },
         })
     }
 }

@@ -132,5 +132,6 @@ fn a_folders_own_tokenizer_is_used() {
     let (first, second) =
         (model.tokenizer(Component::TextEncoder).unwrap(), model.tokenizer(Component::TextEncoder2).unwrap());
     assert_eq!((first.vocab.len(), &second.vocab[..]), (961_143, &b"{}"[..]));
+    assert_eq!(second.folder, folder.join("tokenizer_2"));
     assert!(second.config.windows(3).any(|w| w == b"\"!\""), "the second pads with `!`");
 }
