@@ -1,6 +1,8 @@
 //! What the tests share: fixtures, tolerances, devices.
 
 #[cfg(test)]
+mod house;
+#[cfg(test)]
 mod noise;
 #[cfg(test)]
 mod sampler;
