@@ -1,12 +1,14 @@
-//! What the tests share: fixtures, tolerances, devices.
+//! Tests across crates: published numbers, parity of backends, reference runs of diffusers.
+#![cfg(test)]
 
-#[cfg(test)]
-mod house;
-#[cfg(test)]
+mod colours;
+mod demo;
+mod devices;
+mod golden;
+mod ladder;
 mod noise;
-#[cfg(test)]
+mod published;
 mod sampler;
-#[cfg(test)]
 mod schedule;
-#[cfg(test)]
+mod tiny;
 mod tokens;

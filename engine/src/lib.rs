@@ -12,16 +12,23 @@
 
 pub mod backend;
 pub mod cpu;
+pub mod engine;
 pub mod error;
 pub mod gpu;
 pub mod graph;
+pub mod layers;
 pub mod noise;
 pub mod picture;
 pub mod request;
 pub mod sampler;
 pub mod schedule;
 pub mod settings;
+pub mod text;
 pub mod tokens;
+pub mod unet;
+pub mod vae;
 pub mod weights;
 
+pub use engine::{Engine, Options};
 pub use error::{Error, Result};
+pub use request::Request;

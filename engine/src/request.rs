@@ -61,6 +61,12 @@ impl Default for Request {
 }
 
 impl Request {
+    /// A prompt, everything else being left to the model.
+    #[must_use]
+    pub fn new(prompt: impl Into<String>) -> Self {
+        Self { prompt: prompt.into(), ..Self::default() }
+    }
+
     /// Whether the request can be met at all; if not, a sentence that says what to ask for instead.
     pub fn validate(&self) -> Result<()> {
         let sides = [("--width", self.width), ("--height", self.height)];

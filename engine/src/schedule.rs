@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::weights::{Checkpoint, Component};
 use crate::{Error, Result};
 
 /// How β grows with the level.
@@ -72,6 +73,16 @@ impl SchedulerConfig {
             steps_offset: 1,
             prediction: Prediction::Epsilon,
         }
+    }
+
+    /// A checkpoint's own.
+    ///
+    /// # Errors
+    /// As [`SchedulerConfig::from_json`].
+    pub fn load(checkpoint: &Checkpoint) -> Result<Self> {
+        let configs = checkpoint.configs();
+        let json = configs.value(Component::Scheduler)?.to_string();
+        Self::from_json(json.as_bytes(), &configs.file(Component::Scheduler))
     }
 
     /// Read `scheduler_config.json`. A setting that changes the numbers and is not known here is an error;

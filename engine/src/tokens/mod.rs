@@ -5,6 +5,7 @@
 //! by `<|endoftext|>`, the second by `!`. A padding token is special, so the second tokenizer also reads every
 //! `!` of a prompt as padding (id 0) rather than as the mark (id 256), and so must we.
 
+mod load;
 mod words;
 
 use std::collections::HashMap;

@@ -1,5 +1,6 @@
 //! One canonical tensor: where it is stored, and the weights that were made of it.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -32,6 +33,17 @@ struct Made {
 impl Entry {
     pub(crate) fn new(stored: Stored, part: Part) -> Self {
         Self { stored, part, made: Mutex::default() }
+    }
+
+    /// A tensor that was made here.
+    pub(crate) fn of(weight: &Weight, origin: &Path) -> Self {
+        let dtype = match weight.format() {
+            Format::F32 => Dtype::F32,
+            Format::F16 => Dtype::F16,
+            Format::Bf16 => Dtype::BF16,
+        };
+        let (key, shape, bytes) = (weight.name().to_owned(), weight.shape().to_vec(), weight.bytes().clone());
+        Self::new(Stored { file: origin.into(), key, dtype, shape, bytes }, Part::Whole)
     }
 
     /// The tensor under its canonical name, in the wanted shape.

@@ -89,6 +89,18 @@ impl Weights {
         Self { tensors, prefix: String::new() }
     }
 
+    /// A view of tensors that were made here, not read: for layers outside of a checkpoint.
+    ///
+    /// # Errors
+    /// None that a user could meet.
+    pub fn of(weights: &[Weight]) -> Result<Self> {
+        let origin = PathBuf::from("memory");
+        let entries = weights.iter().map(|w| (w.name().to_owned(), Entry::of(w, &origin))).collect();
+        let names = NameTable::new(&Configs::sdxl_base()?, Component::Unet, Dialect::Diffusers)?;
+        let component = Component::Unet;
+        Ok(Self::new(Arc::new(Tensors { component, origin, files: vec![], names, entries, missing: None })))
+    }
+
     /// The tensors under a name: `w.at("norm1").tensor("weight", …)` is `norm1.weight`.
     #[must_use]
     pub fn at(&self, name: &str) -> Self {

@@ -1,0 +1,71 @@
+//! Which device draws: what a user may write, and what it means here.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::backend::Backend;
+use crate::cpu::CpuBackend;
+use crate::gpu::{GpuBackend, GpuOptions, choose_adapter, list_adapters};
+use crate::{Error, Result};
+
+/// What a user may ask for with `--device`: `auto`, `cpu`, `gpu`, `gpu:N`, or part of a name.
+///
+/// `auto` is the best real GPU, else the CPU backend: a software adapter is never chosen by itself,
+/// for the CPU backend is faster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Device(String);
+
+impl Default for Device {
+    fn default() -> Self {
+        Self("auto".into())
+    }
+}
+
+impl FromStr for Device {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text.trim() {
+            "" => Err(Error::Request("the device is empty; try auto, cpu or gpu".into())),
+            device => Ok(Self(device.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A backend, and what the user should know of how it was chosen.
+pub(super) struct Opened {
+    pub(super) backend: Arc<dyn Backend>,
+    /// Whether activations are best stored in 16 bits.
+    pub(super) is_gpu: bool,
+    pub(super) warning: Option<String>,
+}
+
+impl Device {
+    /// The backend that this means on this machine.
+    ///
+    /// # Errors
+    /// [`Error::Device`] where no such device is there or it cannot be opened.
+    pub fn open(&self) -> Result<Arc<dyn Backend>> {
+        Ok(self.choose()?.backend)
+    }
+
+    pub(super) fn choose(&self) -> Result<Opened> {
+        let cpu = |warning| Opened { backend: Arc::new(CpuBackend::new()), is_gpu: false, warning };
+        match self.0.as_str() {
+            "cpu" => Ok(cpu(None)),
+            "auto" if choose_adapter("auto", &list_adapters()).is_err() => Ok(cpu(None)),
+            choice => match GpuBackend::open(choice, GpuOptions::default()) {
+                Ok(gpu) => Ok(Opened { backend: Arc::new(gpu), is_gpu: true, warning: None }),
+                Err(error) if choice == "auto" => Ok(cpu(Some(format!("{error}; the CPU draws instead")))),
+                Err(error) => Err(error),
+            },
+        }
+    }
+}

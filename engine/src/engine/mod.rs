@@ -1,0 +1,184 @@
+//! From a request to a picture.
+//!
+//! [`Engine::open`] reads a checkpoint and opens a device; [`Engine::generate`] draws. Graphs are
+//! compiled once for a picture size and replayed for every step and every picture.
+
+mod device;
+mod draw;
+mod models;
+mod plan;
+mod stage;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+pub use device::Device;
+use device::Opened;
+pub use plan::DrawPlan;
+pub use watch::{Drawn, Event, Seconds, Stage as DrawStage, TraceRow, Watch};
+
+use self::models::Models;
+use self::stage::Stage;
+use crate::Result;
+use crate::backend::{Backend, CancelToken, MemoryNeed};
+use crate::graph::{Element, Shape};
+use crate::picture::Picture;
+use crate::request::Request;
+use crate::tokens::LENGTH;
+use crate::weights::Checkpoint;
+
+/// How activations are stored. Sums are f32 either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    /// 32 bits: the CPU's default.
+    F32,
+    /// 16 bits: half the memory and traffic, the GPU's default. The CPU backend only imitates it.
+    F16,
+}
+
+impl From<Precision> for Element {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Self::F32,
+            Precision::F16 => Self::F16,
+        }
+    }
+}
+
+/// What an engine is opened with.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// A diffusers folder or a single file; `None`: the demo model inside the program.
+    pub model: Option<PathBuf>,
+    /// A UNet-only file that replaces the model's own.
+    pub unet: Option<PathBuf>,
+    /// Where to draw.
+    pub device: Device,
+    /// How to store activations; `None`: f16 on a GPU, f32 on the CPU.
+    pub precision: Option<Precision>,
+}
+
+/// A model on a device.
+pub struct Engine {
+    backend: Arc<dyn Backend>,
+    element: Element,
+    checkpoint: Checkpoint,
+    models: Models,
+    stages: Option<Stages>,
+    /// Seconds of opening and compiling that no picture has accounted for yet.
+    loading: f64,
+    /// What the user should know of the device.
+    warning: Option<String>,
+}
+
+/// The compiled graphs, and for which latents they were compiled.
+struct Stages {
+    latents: Shape,
+    text: Stage,
+    unet: Stage,
+    vae: Stage,
+}
+
+impl Engine {
+    /// Opens a device and a checkpoint. Every tensor is checked here, so that drawing cannot fail
+    /// for a damaged file.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the device or the files, by name.
+    pub fn open(options: &Options) -> Result<Self> {
+        let start = Instant::now();
+        let Opened { backend, is_gpu, warning } = options.device.choose()?;
+        let mut checkpoint = match &options.model {
+            None => Checkpoint::embedded_demo()?,
+            Some(path) => Checkpoint::open(path)?,
+        };
+        if let Some(unet) = &options.unet {
+            checkpoint = checkpoint.with_unet(unet)?;
+        }
+        checkpoint.verify()?;
+        let usual = if is_gpu { Precision::F16 } else { Precision::F32 };
+        let element = options.precision.unwrap_or(usual).into();
+        let models = Models::load(&checkpoint)?;
+        let loading = start.elapsed().as_secs_f64();
+        Ok(Self { backend, element, checkpoint, models, stages: None, loading, warning })
+    }
+
+    /// The device's name.
+    #[must_use]
+    pub fn device(&self) -> &str {
+        self.backend.name()
+    }
+
+    /// How activations are stored.
+    #[must_use]
+    pub fn element(&self) -> Element {
+        self.element
+    }
+
+    /// Picture pixels of a side that the model was trained at, and draws where none are asked for.
+    #[must_use]
+    pub fn own_size(&self) -> usize {
+        self.models.own_size()
+    }
+
+    /// Everything that a request leaves open, decided; nothing is computed.
+    ///
+    /// # Errors
+    /// [`crate::Error::Request`].
+    pub fn plan(&self, request: &Request) -> Result<DrawPlan> {
+        let mut plan = DrawPlan::new(request, &self.models, &self.checkpoint)?;
+        plan.warnings.extend(self.warning.clone());
+        Ok(plan)
+    }
+
+    /// Compiles what `plan` needs, and answers the memory that it will take at its peak.
+    ///
+    /// # Errors
+    /// [`crate::Error::Memory`], [`crate::Error::Device`].
+    pub fn prepare(&mut self, plan: &DrawPlan) -> Result<MemoryNeed> {
+        let start = Instant::now();
+        let latents = plan.latents(self.models.vae.config());
+        if self.stages.as_ref().is_none_or(|stages| stages.latents != latents) {
+            // Dropped first: two sizes at once may not fit.
+            self.stages = None;
+            self.stages = Some(self.compile(latents)?);
+            self.loading += start.elapsed().as_secs_f64();
+        }
+        Ok(self.stages.as_ref().map(Stages::memory).unwrap_or_default())
+    }
+
+    /// Draws one picture, with no one watching.
+    ///
+    /// # Errors
+    /// As [`Engine::generate`].
+    pub fn draw(&mut self, request: &Request) -> Result<Picture> {
+        let mut ignore = |_| {};
+        let mut watch = Watch { event: &mut ignore, trace: None, cancel: CancelToken::default() };
+        let mut drawn = self.generate(&Request { images: 1, ..request.clone() }, &mut watch)?;
+        Ok(drawn.remove(0).picture)
+    }
+
+    fn compile(&self, latents: Shape) -> Result<Stages> {
+        let Models { text, unet, vae, .. } = &self.models;
+        let backend = self.backend.as_ref();
+        let one = Shape { images: 1, ..latents };
+        Ok(Stages {
+            latents,
+            text: Stage::compile(backend, text.graph(self.element)?)?,
+            unet: Stage::compile(backend, unet.graph(latents, LENGTH, self.element)?)?,
+            vae: Stage::compile(backend, vae.graph(one, self.element, false)?)?,
+        })
+    }
+}
+
+impl Stages {
+    /// Stages follow each other: activations and scratch are those of the largest; weights stay.
+    fn memory(&self) -> MemoryNeed {
+        let needs = [self.text.memory(), self.unet.memory(), self.vae.memory()];
+        let peak = needs.iter().max_by_key(|need| need.activations + need.scratch);
+        let weights = needs.iter().map(|need| need.weights).sum();
+        MemoryNeed { weights, ..peak.copied().unwrap_or_default() }
+    }
+}

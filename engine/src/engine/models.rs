@@ -1,0 +1,83 @@
+//! The three models of a checkpoint with their tokenizers, checked and ready to record.
+
+use crate::schedule::SchedulerConfig;
+use crate::text::TextEncoders;
+use crate::tokens::Tokenizer;
+use crate::unet::{UNet, UNetConfig};
+use crate::vae::{VaeConfig, VaeDecoder};
+use crate::weights::{Checkpoint, Component};
+use crate::{Error, Result};
+
+/// Latent pixels of a side where a configuration does not say.
+const USUAL_SAMPLE_SIZE: usize = 128;
+
+pub(super) struct Models {
+    pub(super) tokenizers: [Tokenizer; 2],
+    pub(super) text: TextEncoders,
+    pub(super) unet: UNet,
+    pub(super) vae: VaeDecoder,
+    pub(super) scheduler: SchedulerConfig,
+    /// Whether no negative prompt means zeros, not the empty prompt.
+    pub(super) force_zeros: bool,
+}
+
+impl Models {
+    pub(super) fn load(checkpoint: &Checkpoint) -> Result<Self> {
+        let unet: UNetConfig = checkpoint.config(Component::Unet)?;
+        let vae: VaeConfig = checkpoint.config(Component::Vae)?;
+        refuse(checkpoint, Component::Unet, unet.unsupported())?;
+        refuse(checkpoint, Component::Vae, vae.unsupported())?;
+        let text = TextEncoders::load(checkpoint)?;
+        refuse(checkpoint, Component::Unet, misfit(&unet, &vae, &text))?;
+        Ok(Self {
+            tokenizers: Tokenizer::load(checkpoint)?,
+            text,
+            unet: UNet::load(&checkpoint.weights(Component::Unet)?, unet)?,
+            vae: VaeDecoder::load(&checkpoint.weights(Component::Vae)?, vae)?,
+            scheduler: SchedulerConfig::load(checkpoint)?,
+            force_zeros: checkpoint
+                .config::<serde_json::Value>(Component::ModelIndex)
+                .is_ok_and(|index| index["force_zeros_for_empty_prompt"] == true),
+        })
+    }
+
+    /// A folder may bring a vocabulary that its text encoders do not know.
+    pub(super) fn check_ids(&self, ids: [&[u32]; 2]) -> Result<()> {
+        for (ids, known) in ids.into_iter().zip(self.text.vocabulary()) {
+            if let Some(id) = ids.iter().find(|&&id| id as usize >= known) {
+                let what = format!("the tokenizer made id {id}, the text encoder knows {known}");
+                return Err(Error::File { file: "tokenizer/vocab.json".into(), what });
+            }
+        }
+        Ok(())
+    }
+
+    /// Picture pixels of a side that the model was trained at.
+    pub(super) fn own_size(&self) -> usize {
+        self.unet.config().sample_size.unwrap_or(USUAL_SAMPLE_SIZE) * self.vae.config().scale()
+    }
+}
+
+fn refuse(checkpoint: &Checkpoint, component: Component, what: Option<String>) -> Result<()> {
+    match what {
+        None => Ok(()),
+        Some(what) => Err(Error::File { file: checkpoint.configs().file(component), what }),
+    }
+}
+
+/// Which parts of a pipeline do not fit together.
+fn misfit(unet: &UNetConfig, vae: &VaeConfig, text: &TextEncoders) -> Option<String> {
+    let checks = [
+        ("in_channels", unet.in_channels, vae.latent_channels, "the VAE's latent_channels"),
+        ("out_channels", unet.out_channels, unet.in_channels, "its in_channels"),
+        ("cross_attention_dim", unet.cross_attention_dim, text.context_channels(), "both text encoders"),
+        (
+            "projection_class_embeddings_input_dim",
+            unet.pooled_channels(),
+            text.pooled_channels(),
+            "the second text encoder's projection_dim",
+        ),
+    ];
+    let (field, found, wanted, of) = checks.into_iter().find(|(_, found, wanted, _)| found != wanted)?;
+    Some(format!("`{field}` gives {found} channels, {of} {wanted}"))
+}

@@ -1,0 +1,124 @@
+//! What a caller sees while a picture is drawn: events, a trace, and the way to stop it.
+
+use crate::Result;
+use crate::backend::{CancelToken, MemoryNeed};
+use crate::graph::Shape;
+use crate::picture::Parameters;
+use crate::picture::Picture;
+
+/// How a caller watches a run, and stops it.
+pub struct Watch<'a> {
+    /// Told of everything that happens, in order.
+    pub event: &'a mut dyn FnMut(Event),
+    /// Shown every node's value. Slow: every value is copied to the host.
+    pub trace: Option<&'a mut dyn FnMut(&TraceRow) -> Result<()>>,
+    /// Stops the run at its next node.
+    pub cancel: CancelToken,
+}
+
+/// What happens while pictures are drawn.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// Something that the user should know.
+    Warning(String),
+    /// A stage begins.
+    Stage(Stage),
+    /// What the run will take at its peak, known before it starts.
+    Memory(MemoryNeed),
+    /// A step of a picture is done.
+    Step {
+        /// Which picture, from 0.
+        image: usize,
+        /// Which step, from 1.
+        step: usize,
+        /// Of how many.
+        steps: usize,
+        /// How long it took.
+        seconds: f64,
+    },
+    /// A picture is done.
+    Picture(Box<Drawn>),
+}
+
+/// The stages of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Weights are read, graphs compiled.
+    Load,
+    /// The prompt is encoded.
+    Text,
+    /// Latents are denoised: the picture's number, from 0.
+    Denoise(usize),
+    /// Latents become a picture: its number, from 0.
+    Decode(usize),
+}
+
+/// A picture with all that is known of how it was made.
+#[derive(Debug, Clone)]
+pub struct Drawn {
+    /// The pixels.
+    pub picture: Picture,
+    /// The settings, as they are written into the file.
+    pub parameters: Parameters,
+    /// The seed of its noise.
+    pub seed: u64,
+    /// Where the time went.
+    pub seconds: Seconds,
+}
+
+/// Seconds by stage, of one picture.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+pub struct Seconds {
+    /// Reading weights and compiling graphs.
+    pub load: f64,
+    /// Both text encoders.
+    pub text: f64,
+    /// Each step of the sampler.
+    pub unet_steps: Vec<f64>,
+    /// The VAE's decoder.
+    pub vae: f64,
+}
+
+/// One node's value in short.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct TraceRow {
+    /// `text`, `unet step 1`, …, `vae`.
+    pub program: String,
+    /// Where in the model: `unet.down_blocks.0.resnets.0.conv1`.
+    pub node: String,
+    /// The operation.
+    pub op: &'static str,
+    /// `[images, height, width, channels]`.
+    pub shape: [usize; 4],
+    /// Of all values.
+    pub mean: f64,
+    /// Standard deviation of all values.
+    pub sigma: f64,
+    /// The least; NaN where any value is.
+    pub min: f32,
+    /// The greatest; NaN where any value is.
+    pub max: f32,
+    /// The first eight values.
+    pub head: Vec<f32>,
+}
+
+impl TraceRow {
+    /// Statistics of `values`.
+    pub(super) fn new(program: &str, (node, op): (&str, &'static str), shape: Shape, values: &[f32]) -> Self {
+        let count = values.len().max(1) as f64;
+        let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / count;
+        let spread = values.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / count;
+        let bad = values.iter().copied().find(|v| v.is_nan());
+        Self {
+            program: program.into(),
+            node: node.into(),
+            op,
+            shape: [shape.images, shape.height, shape.width, shape.channels],
+            mean,
+            sigma: spread.sqrt(),
+            min: bad.unwrap_or_else(|| values.iter().copied().fold(f32::INFINITY, f32::min)),
+            max: bad.unwrap_or_else(|| values.iter().copied().fold(f32::NEG_INFINITY, f32::max)),
+            head: values.iter().take(8).copied().collect(),
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Products: over the channels of a pixel, and over the 3×3 pixels around it.
+
+use std::sync::Arc;
+
+use crate::Result;
+use crate::graph::{Recorder, Tensor};
+use crate::weights::{Weight, Weights};
+
+/// `x · weightᵀ + bias`: `[.., in] → [.., out]`. A 1×1 convolution is the same thing.
+#[derive(Debug)]
+pub struct Linear {
+    weight: Arc<Weight>,
+    /// Attention's queries, keys and values have none in the UNet.
+    bias: Option<Arc<Weight>>,
+}
+
+impl Linear {
+    /// `weight [out, in]` (or `[out, in, 1, 1]`) and, where the checkpoint has it, `bias [out]`.
+    ///
+    /// # Errors
+    /// A missing or misshapen tensor, by name.
+    pub fn load(w: &Weights, inputs: usize, outputs: usize) -> Result<Self> {
+        let weight = w.tensor("weight", &[outputs, inputs])?;
+        let bias = if w.has("bias") { Some(w.vector("bias", outputs)?) } else { None };
+        Ok(Self { weight, bias })
+    }
+
+    /// `[.., in] → [.., out]`.
+    pub fn forward(&self, g: &mut Recorder, x: Tensor) -> Tensor {
+        g.linear(x, &self.weight, self.bias.as_ref())
+    }
+}
+
+/// A 3×3 convolution with one pixel of zeros around: `[n, h, w, in] → [n, h', w', out]`.
+#[derive(Debug)]
+pub struct Conv3x3 {
+    weight: Arc<Weight>,
+    bias: Arc<Weight>,
+    stride: usize,
+}
+
+impl Conv3x3 {
+    /// `weight [out, in, 3, 3]` and `bias [out]`, every pixel.
+    ///
+    /// # Errors
+    /// A missing or misshapen tensor, by name.
+    pub fn load(w: &Weights, inputs: usize, outputs: usize) -> Result<Self> {
+        Self::load_strided(w, inputs, outputs, 1)
+    }
+
+    /// The same, every `stride`-th pixel of every `stride`-th row.
+    ///
+    /// # Errors
+    /// A missing or misshapen tensor, by name.
+    pub fn load_strided(w: &Weights, inputs: usize, outputs: usize, stride: usize) -> Result<Self> {
+        let weight = w.tensor("weight", &[outputs, inputs, 3, 3])?;
+        Ok(Self { weight, bias: w.vector("bias", outputs)?, stride })
+    }
+
+    /// `[n, h, w, in] → [n, h', w', out]`.
+    pub fn forward(&self, g: &mut Recorder, x: Tensor) -> Tensor {
+        g.conv3x3(x, &self.weight, Some(&self.bias), self.stride)
+    }
+}

@@ -1,0 +1,9 @@
+//! Text: two CLIP encoders, and what the UNet is told.
+
+mod clip;
+mod config;
+mod encoders;
+
+pub use clip::ClipEncoder;
+pub use config::ClipConfig;
+pub use encoders::{Conditioning, TextEncoders};

@@ -1,0 +1,13 @@
+//! The UNet: noisy latents, a time step and a conditioning in, an answer of the latents' shape out.
+
+mod blocks;
+mod conditioning;
+mod config;
+mod model;
+mod transformer;
+
+pub use blocks::{DownBlock, LevelShape, MidBlock, Told, UpBlock};
+pub use conditioning::{TimeEmbedding, sinusoid};
+pub use config::{PerLevel, UNetConfig};
+pub use model::UNet;
+pub use transformer::{Transformer, TransformerShape};

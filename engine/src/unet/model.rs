@@ -1,0 +1,147 @@
+//! The U itself.
+
+use super::blocks::{DownBlock, LevelShape, MidBlock, Told, UpBlock};
+use super::transformer::TransformerShape;
+use super::{TimeEmbedding, UNetConfig};
+use crate::Result;
+use crate::graph::{Element, Graph, Recorder, Shape};
+use crate::layers::{Conv3x3, GroupNorm};
+use crate::weights::Weights;
+
+/// SDXL's UNet (Podell et al. 2023, arXiv 2307.01952): `UNet2DConditionModel` with SDXL's block
+/// types, of any size.
+#[derive(Debug)]
+pub struct UNet {
+    config: UNetConfig,
+    conv_in: Conv3x3,
+    time_embedding: TimeEmbedding,
+    down_blocks: Vec<DownBlock>,
+    mid_block: MidBlock,
+    up_blocks: Vec<UpBlock>,
+    norm_out: GroupNorm,
+    conv_out: Conv3x3,
+}
+
+impl UNet {
+    /// Under diffusers' names.
+    ///
+    /// # Errors
+    /// A missing or misshapen tensor, by name.
+    pub fn load(w: &Weights, config: UNetConfig) -> Result<Self> {
+        let first = config.block_out_channels[0];
+        let last = config.levels() - 1;
+        let mid = level(&config, last, config.block_out_channels[last]);
+        Ok(Self {
+            conv_in: Conv3x3::load(&w.at("conv_in"), config.in_channels, first)?,
+            time_embedding: TimeEmbedding::load(w, &config)?,
+            down_blocks: down_blocks(w, &config)?,
+            mid_block: MidBlock::load(&w.at("mid_block"), mid, transformer(&config, last))?,
+            up_blocks: up_blocks(w, &config)?,
+            norm_out: GroupNorm::load(
+                &w.at("conv_norm_out"),
+                first,
+                config.norm_num_groups,
+                config.norm_eps,
+            )?,
+            conv_out: Conv3x3::load(&w.at("conv_out"), first, config.out_channels)?,
+            config,
+        })
+    }
+
+    /// What it was built from.
+    #[must_use]
+    pub fn config(&self) -> &UNetConfig {
+        &self.config
+    }
+
+    /// Inputs `latents [n, h, w, in]` (scaled for the step), `time [n, 1, 1, level-0 channels]` (a
+    /// sinusoid), `context [n, 1, tokens, context]`, `added [n, 1, 1, pooled + 6 sinusoids]`; one
+    /// output `[n, h, w, out]`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Graph`].
+    pub fn graph(&self, latents: Shape, tokens: usize, element: Element) -> Result<Graph> {
+        let config = &self.config;
+        let n = latents.images;
+        let mut g = Recorder::new(element);
+        let x = g.input("latents", latents);
+        let time = g.input("time", Shape::vector(n, config.block_out_channels[0]));
+        let context = g.input("context", Shape::tokens(n, tokens, config.cross_attention_dim));
+        let added = g.input("added", Shape::vector(n, config.projection_class_embeddings_input_dim));
+
+        let time = self.time_embedding.forward(&mut g, time, added);
+        let told = Told { time, context: Some(context) };
+        let mut x = self.conv_in.forward(&mut g, x);
+        let mut skips = vec![x];
+        for block in &self.down_blocks {
+            x = block.forward(&mut g, x, told, &mut skips);
+        }
+        x = self.mid_block.forward(&mut g, x, told);
+        for block in &self.up_blocks {
+            x = block.forward(&mut g, x, told, &mut skips);
+        }
+        let x = self.norm_out.silu(&mut g, x);
+        let answer = self.conv_out.forward(&mut g, x);
+        g.finish(&[answer])
+    }
+}
+
+/// The blocks on the way down; all but the innermost end at half the resolution.
+fn down_blocks(w: &Weights, config: &UNetConfig) -> Result<Vec<DownBlock>> {
+    let load = |i: usize| {
+        let inputs = config.block_out_channels[i.saturating_sub(1)];
+        let attends = config.down_block_types[i].starts_with("CrossAttn");
+        let shape = LevelShape {
+            attention: attends.then(|| transformer(config, i)),
+            resample: i + 1 < config.levels(),
+            ..level(config, i, inputs)
+        };
+        DownBlock::load(&w.at(&format!("down_blocks.{i}")), shape)
+    };
+    (0..config.levels()).map(load).collect()
+}
+
+/// The blocks on the way up, innermost first; all but the outermost end at double the resolution.
+fn up_blocks(w: &Weights, config: &UNetConfig) -> Result<Vec<UpBlock>> {
+    let channels = &config.block_out_channels;
+    let innermost = config.levels() - 1;
+    let load = |i: usize| {
+        let here = innermost - i;
+        let layers = config.layers_per_block + 1;
+        let attends = config.up_block_types[i].starts_with("CrossAttn");
+        let shape = LevelShape {
+            layers,
+            attention: attends.then(|| transformer(config, here)),
+            resample: here > 0,
+            ..level(config, here, channels[(here + 1).min(innermost)])
+        };
+        // The level's own values, and last the one with which it began: the level above's.
+        let mut skips = vec![channels[here]; layers];
+        skips[layers - 1] = channels[here.saturating_sub(1)];
+        UpBlock::load(&w.at(&format!("up_blocks.{i}")), shape, &skips)
+    };
+    (0..config.levels()).map(load).collect()
+}
+
+fn level(config: &UNetConfig, level: usize, inputs: usize) -> LevelShape {
+    LevelShape {
+        inputs,
+        channels: config.block_out_channels[level],
+        layers: config.layers_per_block,
+        time: config.time_channels(),
+        groups: config.norm_num_groups,
+        epsilon: config.norm_eps,
+        attention: None,
+        resample: false,
+    }
+}
+
+fn transformer(config: &UNetConfig, level: usize) -> TransformerShape {
+    TransformerShape {
+        channels: config.block_out_channels[level],
+        context_channels: Some(config.cross_attention_dim),
+        heads: config.heads(level),
+        layers: config.transformer_layers_per_block.at(level),
+        groups: config.norm_num_groups,
+    }
+}

@@ -1,0 +1,72 @@
+//! What `vae/config.json` says.
+
+use serde::Deserialize;
+
+/// `vae/config.json` of a diffusers `AutoencoderKL`, as far as its decoder needs it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct VaeConfig {
+    /// Channels of the latents.
+    pub latent_channels: usize,
+    /// Channels of the picture, 3.
+    pub out_channels: usize,
+    /// Channels of every level, outermost first; each but the first halves the resolution.
+    pub block_out_channels: Vec<usize>,
+    /// Residual blocks of a level in the encoder; one more in the decoder.
+    pub layers_per_block: usize,
+    /// Groups of every group norm.
+    pub norm_num_groups: usize,
+    /// The UNet's latents are the encoder's times this.
+    pub scaling_factor: f32,
+    /// Whether values exceed what f16 can hold, as those of SDXL's own VAE do.
+    #[serde(default = "yes")]
+    pub force_upcast: bool,
+    /// Whether a 1×1 convolution stands before the decoder.
+    #[serde(default = "yes")]
+    pub use_post_quant_conv: bool,
+    /// Whether the middle has attention.
+    #[serde(default = "yes")]
+    pub mid_block_add_attention: bool,
+    act_fn: Option<String>,
+    #[serde(default)]
+    up_block_types: Vec<String>,
+    #[serde(default)]
+    latents_mean: serde_json::Value,
+    #[serde(default)]
+    latents_std: serde_json::Value,
+    #[serde(default)]
+    shift_factor: Option<f32>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl VaeConfig {
+    /// Picture pixels to a latent pixel, along a side.
+    #[must_use]
+    pub fn scale(&self) -> usize {
+        1 << (self.block_out_channels.len().saturating_sub(1))
+    }
+
+    /// What in this configuration is not SDXL's kind of VAE, as a sentence; `None` if nothing is.
+    #[must_use]
+    pub fn unsupported(&self) -> Option<String> {
+        let (channels, groups) = (&self.block_out_channels, self.norm_num_groups);
+        let levels_fit = !channels.is_empty() && channels.len() <= 8 && self.layers_per_block > 0;
+        let groups_fit = groups > 0 && channels.iter().all(|c| *c > 0 && c.is_multiple_of(groups));
+        let checks = [
+            ("block_out_channels", levels_fit),
+            ("norm_num_groups", groups_fit),
+            ("out_channels", self.out_channels == 3),
+            ("latent_channels", self.latent_channels > 0),
+            ("scaling_factor", self.scaling_factor.is_finite() && self.scaling_factor > 0.0),
+            ("act_fn", self.act_fn.as_deref().is_none_or(|name| name == "silu")),
+            ("up_block_types", self.up_block_types.iter().all(|name| name == "UpDecoderBlock2D")),
+            ("latents_mean", self.latents_mean.is_null()),
+            ("latents_std", self.latents_std.is_null()),
+            ("shift_factor", self.shift_factor.is_none_or(|shift| shift == 0.0)),
+        ];
+        let field = checks.iter().find(|(_, fits)| !fits)?.0;
+        Some(format!("`{field}` has a value that SDXL's VAE does not use"))
+    }
+}
