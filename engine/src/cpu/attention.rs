@@ -1,181 +1,191 @@
 //! Attention over blocks of keys with a running softmax: the scores of all keys are never in memory.
 //!
-//! A task owns one head and a block of queries, and keeps everything with the queries innermost
-//! (`[head_dim][queries]`, `[keys][queries]`): then both products read the keys and values where they
-//! lie, and the softmax goes down columns with a query in each vector lane.
+//! A task owns one head and a few panels of 64 queries, and keeps everything with the queries
+//! innermost (`[head_dim][64]`, `[keys][64]`): then both products read keys and values where they lie,
+//! and the softmax goes down columns, a query in each vector lane, with no sum across lanes.
 //!
 //! Twin: `reference::attention`. NMSE ≤ 1e-11.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
-use super::functions::{exp, vectorised};
+use super::functions::{exp2_of_negative, vectorised};
 use super::scratch;
 use super::strips::Strips;
 use super::value::Turn;
 
-/// Queries of a task at most: what it costs to read a key is spread over so many.
-const QUERIES: usize = 192;
-/// Keys of a block. Fixed, since it decides the order of the sums.
+/// Queries of a panel: four vectors of AVX-512, the height of `gemm`'s tile there.
+const PANEL: usize = 64;
+/// Panels of a task: a block of keys and values stays in cache for so many.
+const PANELS: usize = 4;
+/// Keys of a block. It decides the order of the sums, so it is one for all shapes.
 const KEYS: usize = 256;
 
 pub(super) fn attention(heads: usize, causal: bool, turn: &Turn<'_>, out: &mut [f32]) {
     let shape = turn.shape;
     let queries = shape.pixels();
-    let blocks = queries.div_ceil(QUERIES);
-    // Whole vectors of queries, so that no product has a ragged edge.
-    let width = queries.div_ceil(blocks).next_multiple_of(16);
+    let tasks = queries.div_ceil(PANEL * PANELS);
+    // As even as whole panels allow.
+    let share = queries.div_ceil(PANEL).div_ceil(tasks) * PANEL;
     let keys = turn.inputs[1].shape.pixels();
     let head_dim = shape.channels / heads;
     let out = Strips::of(out, shape.channels);
-    (0..shape.images * heads * blocks).into_par_iter().for_each(|task| {
-        let (head, block) = (task / blocks % heads, task % blocks);
-        let image = task / blocks / heads;
-        let first = block * width;
-        let count = width.min(queries.saturating_sub(first));
-        if count > 0 {
-            let strip = Strip { image, channel: head * head_dim, head_dim, first, count, width, keys };
-            // SAFETY: no two tasks share both a query and a head.
-            unsafe { strip.run(causal, turn, &out) };
-        }
+    (0..shape.images * heads * tasks).into_par_iter().for_each(|task| {
+        let (strip, first) = (task / tasks, task % tasks * share);
+        let head = Head { image: strip / heads, channel: strip % heads * head_dim, head_dim, keys };
+        // SAFETY: no two tasks share both a query and a head.
+        unsafe { head.run(first..(first + share).min(queries), causal, turn, &out) };
     });
 }
 
-/// One task: some queries of one head.
-struct Strip {
+/// One head of one image.
+struct Head {
     image: usize,
     /// The head's first channel.
     channel: usize,
     head_dim: usize,
-    /// The first query, within its image.
-    first: usize,
-    count: usize,
-    /// `count` rounded up to whole vectors.
-    width: usize,
     keys: usize,
 }
 
-/// What is known of each query's softmax so far, and its columns.
-struct State<'a> {
-    /// `[head_dim][width]`, scaled by 1/√head_dim.
+/// A panel of queries, and what is known of their softmax and mean so far.
+struct Panel<'a> {
+    queries: Range<usize>,
+    /// `[head_dim][PANEL]`, scaled by log₂e/√head_dim.
     q: &'a mut [f32],
-    /// `[KEYS][width]`.
-    scores: &'a mut [f32],
-    /// `[head_dim][width]`: the values so far, weighted.
+    /// `[head_dim][PANEL]`: the values so far, weighted.
     mean: &'a mut [f32],
-    /// `[3][width]`: largest score, sum of weights, factor for what came before.
-    running: &'a mut [f32],
+    /// Largest score, sum of weights.
+    running: &'a mut [[f32; PANEL]; 2],
 }
 
-impl Strip {
+impl Head {
     /// # Safety
     /// These queries and channels of `out` are this task's alone.
-    unsafe fn run(&self, causal: bool, turn: &Turn<'_>, out: &Strips<'_>) {
-        let lengths =
-            [self.head_dim * self.width, KEYS * self.width, self.head_dim * self.width, 3 * self.width];
-        scratch::lend(lengths, |[q, scores, mean, running]| {
-            let mut state = State { q, scores, mean, running };
-            self.begin(turn, &mut state);
-            let seen = if causal { self.keys.min(self.first + self.count) } else { self.keys };
-            for start in (0..seen).step_by(KEYS) {
+    unsafe fn run(&self, queries: Range<usize>, causal: bool, turn: &Turn<'_>, out: &Strips<'_>) {
+        let len = self.head_dim * PANEL;
+        let count = queries.len().div_ceil(PANEL);
+        let lengths = [len * count, len * count, 2 * PANEL * count, KEYS * PANEL];
+        scratch::lend(lengths, |[q, mean, running, scores]| {
+            let running: &mut [[[f32; PANEL]; 2]] = bytemuck::cast_slice_mut(running);
+            let parts = q.chunks_exact_mut(len).zip(mean.chunks_exact_mut(len)).zip(running);
+            let firsts = queries.clone().step_by(PANEL);
+            let panels = firsts.zip(parts).map(|(first, ((q, mean), running))| {
+                let queries = first..(first + PANEL).min(queries.end);
+                self.begin(Panel { queries, q, mean, running }, turn)
+            });
+            let mut panels: Vec<Panel<'_>> = panels.collect();
+            for start in (0..self.keys).step_by(KEYS) {
                 if turn.cancelled() {
                     return;
                 }
-                let keys = start..(start + KEYS).min(seen);
-                self.block(keys, causal, turn, &mut state);
-            }
-            for query in 0..self.count {
-                let row = self.image * turn.shape.pixels() + self.first + query;
-                // SAFETY: the caller's promise.
-                let out = unsafe { out.strip(row, self.channel, self.head_dim) };
-                let total = state.running[self.width + query];
-                for (out, mean) in out.iter_mut().zip(state.mean[query..].iter().step_by(self.width)) {
-                    *out = mean / total;
+                for panel in &mut panels {
+                    self.block(start..(start + KEYS).min(self.keys), causal, turn, (panel, scores));
                 }
+            }
+            for panel in &panels {
+                // SAFETY: the caller's promise.
+                unsafe { self.end(panel, turn, out) };
             }
         });
     }
 
     /// Turns the queries and clears what runs.
-    fn begin(&self, turn: &Turn<'_>, state: &mut State<'_>) {
+    fn begin<'a>(&self, panel: Panel<'a>, turn: &Turn<'_>) -> Panel<'a> {
         let channels = turn.shape.channels;
-        let scale = 1.0 / (self.head_dim as f32).sqrt();
-        state.q.fill(0.0);
-        state.mean.fill(0.0);
-        for query in 0..self.count {
-            let row = self.image * turn.shape.pixels() + self.first + query;
+        let scale = std::f32::consts::LOG2_E / (self.head_dim as f32).sqrt();
+        panel.q.fill(0.0);
+        panel.mean.fill(0.0);
+        for (lane, query) in panel.queries.clone().enumerate() {
+            let row = self.image * turn.shape.pixels() + query;
             let numbers = &turn.inputs[0].numbers[row * channels + self.channel..][..self.head_dim];
-            for (q, number) in state.q[query..].iter_mut().step_by(self.width).zip(numbers) {
-                *q = number * scale;
+            for (q, number) in panel.q.chunks_exact_mut(PANEL).zip(numbers) {
+                q[lane] = number * scale;
             }
         }
-        state.running.fill(0.0);
-        state.running[..self.width].fill(f32::NEG_INFINITY);
+        *panel.running = [[f32::NEG_INFINITY; PANEL], [0.0; PANEL]];
+        panel
     }
 
     /// Scores against a block of keys, their softmax, and their values' share.
-    fn block(&self, keys: std::ops::Range<usize>, causal: bool, turn: &Turn<'_>, state: &mut State<'_>) {
+    fn block(
+        &self,
+        keys: Range<usize>,
+        causal: bool,
+        turn: &Turn<'_>,
+        (panel, scores): (&mut Panel<'_>, &mut [f32]),
+    ) {
+        let keys = if causal { keys.start..keys.end.min(panel.queries.end) } else { keys };
+        if keys.is_empty() {
+            return;
+        }
         let start = (self.image * self.keys + keys.start) * turn.shape.channels + self.channel;
         let [k, v] = [1, 2].map(|input| &turn.inputs[input].numbers[start..]);
-        let (stride, width, count) = (turn.shape.channels, self.width, keys.len());
-        let q = Columns { numbers: state.q, width };
-        multiply(
-            &q,
-            Factor { numbers: k, along: 1, across: stride },
-            (count, self.head_dim),
-            (state.scores, false),
-        );
+        let stride = turn.shape.channels;
+        let scores = &mut scores[..keys.len() * PANEL];
+        let key = Factor { numbers: k, along: 1, across: stride };
+        multiply(panel.q, key, (keys.len(), self.head_dim), (scores, false));
         if causal {
-            self.hide_the_future(keys.start, &mut state.scores[..count * width]);
+            hide_the_future(panel.queries.start, keys.start, scores);
         }
-        vectorised(|| soften(&mut state.scores[..count * width], state.running, state.mean, width));
-        let scores = Columns { numbers: &state.scores[..count * width], width };
-        multiply(
-            &scores,
-            Factor { numbers: v, along: stride, across: 1 },
-            (self.head_dim, count),
-            (state.mean, true),
+        vectorised(
+            #[inline(always)]
+            || soften(scores, panel),
         );
+        let value = Factor { numbers: v, along: stride, across: 1 };
+        multiply(scores, value, (self.head_dim, keys.len()), (panel.mean, true));
     }
 
-    fn hide_the_future(&self, first_key: usize, scores: &mut [f32]) {
-        for (key, scores) in (first_key..).zip(scores.chunks_exact_mut(self.width)) {
-            let hidden = key.saturating_sub(self.first).min(self.width);
-            scores[..hidden].fill(f32::NEG_INFINITY);
+    /// Divides by the sum of the weights and writes.
+    ///
+    /// # Safety
+    /// As for [`Head::run`].
+    unsafe fn end(&self, panel: &Panel<'_>, turn: &Turn<'_>, out: &Strips<'_>) {
+        for (lane, query) in panel.queries.clone().enumerate() {
+            let row = self.image * turn.shape.pixels() + query;
+            // SAFETY: the caller's promise.
+            let out = unsafe { out.strip(row, self.channel, self.head_dim) };
+            let total = panel.running[1][lane];
+            for (out, mean) in out.iter_mut().zip(panel.mean.chunks_exact(PANEL)) {
+                *out = mean[lane] / total;
+            }
         }
     }
 }
 
-/// Scores become weights `e^(score − largest)`; sums and means so far are scaled to a new largest.
+fn hide_the_future(first_query: usize, first_key: usize, scores: &mut [f32]) {
+    for (key, scores) in (first_key..).zip(scores.chunks_exact_mut(PANEL)) {
+        scores[..key.saturating_sub(first_query).min(PANEL)].fill(f32::NEG_INFINITY);
+    }
+}
+
+/// Scores become weights `2^(score − largest)`; sum and mean so far are scaled to a new largest.
 #[inline(always)]
-fn soften(scores: &mut [f32], running: &mut [f32], mean: &mut [f32], width: usize) {
-    let (largest, rest) = running.split_at_mut(width);
-    let (total, factor) = rest.split_at_mut(width);
-    factor.copy_from_slice(largest);
-    for scores in scores.chunks_exact(width) {
-        for (largest, &score) in largest.iter_mut().zip(scores) {
-            *largest = if score > *largest { score } else { *largest };
+fn soften(scores: &mut [f32], panel: &mut Panel<'_>) {
+    let scores = scores.as_chunks_mut::<PANEL>().0;
+    let [before, mut total] = *panel.running;
+    let mut largest = before;
+    for scores in &*scores {
+        for lane in 0..PANEL {
+            largest[lane] = if scores[lane] > largest[lane] { scores[lane] } else { largest[lane] };
         }
     }
-    for lane in 0..width {
-        factor[lane] = exp(factor[lane] - largest[lane]);
+    let factor: [f32; PANEL] = std::array::from_fn(|lane| exp2_of_negative(before[lane] - largest[lane]));
+    for lane in 0..PANEL {
         total[lane] *= factor[lane];
     }
-    for scores in scores.chunks_exact_mut(width) {
-        for lane in 0..width {
-            let weight = exp(scores[lane] - largest[lane]);
-            scores[lane] = weight;
-            total[lane] += weight;
+    for scores in scores {
+        for lane in 0..PANEL {
+            scores[lane] = exp2_of_negative(scores[lane] - largest[lane]);
+            total[lane] += scores[lane];
         }
     }
-    for mean in mean.chunks_exact_mut(width) {
-        mean.iter_mut().zip(&*factor).for_each(|(mean, factor)| *mean *= factor);
+    *panel.running = [largest, total];
+    for mean in panel.mean.as_chunks_mut::<PANEL>().0 {
+        for lane in 0..PANEL {
+            mean[lane] *= factor[lane];
+        }
     }
-}
-
-/// `[depth][width]`: a query in each column.
-struct Columns<'a> {
-    numbers: &'a [f32],
-    width: usize,
 }
 
 /// The other factor: `numbers[along · depth + across · output]`.
@@ -186,28 +196,27 @@ struct Factor<'a> {
     across: usize,
 }
 
-/// `sums [outputs][width] (+)= Σ columns[depth] · factor[depth, output]`.
+/// `sums [outputs][PANEL] (+)= Σ columns [depth][PANEL] · factor[depth, output]`.
 fn multiply(
-    columns: &Columns<'_>,
+    columns: &[f32],
     factor: Factor<'_>,
     (outputs, depth): (usize, usize),
     (sums, more): (&mut [f32], bool),
 ) {
-    let width = columns.width;
-    assert!(columns.numbers.len() >= depth * width && sums.len() >= outputs * width);
+    assert!(columns.len() >= depth * PANEL && sums.len() >= outputs * PANEL);
     assert!(factor.numbers.len() > (depth - 1) * factor.along + (outputs - 1) * factor.across);
     // SAFETY: every place that these extents and strides reach is within its slice, as asserted.
     unsafe {
         gemm::gemm(
-            width,
+            PANEL,
             outputs,
             depth,
             sums.as_mut_ptr(),
-            width as isize,
+            PANEL as isize,
             1,
             more,
-            columns.numbers.as_ptr(),
-            width as isize,
+            columns.as_ptr(),
+            PANEL as isize,
             1,
             factor.numbers.as_ptr(),
             factor.across as isize,

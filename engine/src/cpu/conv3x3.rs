@@ -7,6 +7,7 @@
 //! Twin: `reference::product`. NMSE ≤ 1e-12.
 
 use super::epilogue::Finish;
+use super::functions::vectorised;
 use super::panel::{self, Depth, Outputs};
 use super::product::{self, Factors, Rows};
 use super::value::{Turn, Value};
@@ -40,6 +41,7 @@ impl Conv3x3<'_> {
     }
 
     /// The pixel under each tap, row by row; `None` where it is off the picture.
+    #[inline(always)]
     fn taps(&self, row: usize) -> [Option<usize>; TAPS] {
         let (from, to) = (self.x.shape, self.to);
         let (image, place) = (row / to.pixels(), row % to.pixels());
@@ -71,12 +73,17 @@ impl Factors for Conv3x3<'_> {
 
     fn rows<'a>(&'a self, block: usize, rows: std::ops::Range<usize>, space: &'a mut [f32]) -> Rows<'a> {
         let (all, first, count) = (self.x.shape.channels, block * CHANNELS, self.channels_of(block));
-        for (row, line) in rows.zip(space.chunks_exact_mut(TAPS * count)) {
-            for (pixel, to) in self.taps(row).into_iter().zip(line.chunks_exact_mut(count)) {
-                let from = pixel.map(|pixel| &self.x.numbers[pixel * all + first..][..count]);
-                copy(from, to);
-            }
-        }
+        vectorised(
+            #[inline(always)]
+            || {
+                for (row, line) in rows.zip(space.chunks_exact_mut(TAPS * count)) {
+                    for (pixel, to) in self.taps(row).into_iter().zip(line.chunks_exact_mut(count)) {
+                        let from = pixel.map(|pixel| &self.x.numbers[pixel * all + first..][..count]);
+                        copy(from, to);
+                    }
+                }
+            },
+        );
         Rows { numbers: space, stride: TAPS * count }
     }
 
@@ -88,12 +95,12 @@ impl Factors for Conv3x3<'_> {
     }
 }
 
-/// Copies one pixel's channels; a full block's length is known, so it needs no call.
+/// Copies one pixel's channels; a full block's length is known, so that takes no call.
 #[inline(always)]
 fn copy(from: Option<&[f32]>, to: &mut [f32]) {
-    match (from, <&mut [f32; CHANNELS]>::try_from(&mut *to)) {
-        (Some(from), Ok(to)) => to.copy_from_slice(from),
-        (Some(from), Err(_)) => to.copy_from_slice(from),
-        (None, _) => to.fill(0.0),
+    let Some(from) = from else { return to.fill(0.0) };
+    match (<&[f32; CHANNELS]>::try_from(from), <&mut [f32; CHANNELS]>::try_from(&mut *to)) {
+        (Ok(from), Ok(to)) => *to = *from,
+        _ => to.copy_from_slice(from),
     }
 }

@@ -43,13 +43,16 @@ impl<'a> Finish<'a> {
     /// # Safety
     /// Rows and outputs of this block are this task's alone.
     pub(super) unsafe fn write(&self, sums: &mut [f32], first_row: usize, at: Outputs, out: &Strips<'_>) {
-        vectorised(|| {
-            for (row, sums) in (first_row..).zip(sums.chunks_exact_mut(PANEL)) {
-                // SAFETY: the caller's promise.
-                let out = unsafe { out.strip(row, at.first, at.count) };
-                self.write_row(sums, row, at, out);
-            }
-        });
+        vectorised(
+            #[inline(always)]
+            || {
+                for (row, sums) in (first_row..).zip(sums.chunks_exact_mut(PANEL)) {
+                    // SAFETY: the caller's promise.
+                    let out = unsafe { out.strip(row, at.first, at.count) };
+                    self.write_row(sums, row, at, out);
+                }
+            },
+        );
     }
 
     #[inline(always)]

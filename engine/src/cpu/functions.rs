@@ -5,7 +5,8 @@
 
 use crate::graph::Activation;
 
-/// Runs `loops` compiled for the widest vectors of this processor.
+/// Runs `loops` compiled for the widest vectors of this processor. Write `#[inline(always)]` before
+/// the closure: a closure that is called, not inlined, stays compiled for the oldest processor.
 #[inline]
 pub(super) fn vectorised<R>(loops: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(loops)
@@ -32,6 +33,23 @@ pub(super) fn exp(x: f32) -> f32 {
     let fraction = p * (r * r) + r + 1.0;
     let power = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
     fraction * power
+}
+
+/// 2ˣ for x ≤ 0 to 2 units in the last place, and 0 (but for 2⁻¹²⁶) far below; NaN stays NaN.
+#[inline(always)]
+pub(super) fn exp2_of_negative(x: f32) -> f32 {
+    let x = if x < -126.0 { -126.0 } else { x };
+    const ROUND: f32 = 12_582_912.0;
+    let shifted = x + ROUND;
+    let r = x - (shifted - ROUND);
+    // Cephes' polynomial.
+    let p = 1.535_336_2e-4;
+    let p = p * r + 1.339_887_4e-3;
+    let p = p * r + 9.618_437e-3;
+    let p = p * r + 5.550_332_5e-2;
+    let p = p * r + 2.402_264_8e-1;
+    let p = p * r + 6.931_472e-1;
+    (p * r + 1.0) * f32::from_bits(shifted.to_bits().wrapping_add(127) << 23)
 }
 
 /// `x · sigmoid(x)`.
@@ -98,6 +116,13 @@ mod tests {
             worst = worst.max(((f64::from(exp(x)) - right) / right).abs());
         }
         assert!(worst < 2.5e-7, "relative error {worst:e}");
+        for step in -125_000..=0 {
+            let x = step as f32 * 1e-3;
+            let right = f64::from(x).exp2();
+            worst = worst.max(((f64::from(exp2_of_negative(x)) - right) / right).abs());
+        }
+        assert!(worst < 2.5e-7, "relative error {worst:e}");
+        assert!(exp2_of_negative(f32::NAN).is_nan());
         assert!(exp(f32::NAN).is_nan() && exp(f32::NEG_INFINITY) < 1.3e-38);
     }
 }

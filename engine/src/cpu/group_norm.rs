@@ -54,11 +54,21 @@ pub(super) fn group_norm(norm: &Norm<'_>, turn: &Turn<'_>, out: &mut [f32]) {
     let chunk = (CHUNK / channels).max(1) * channels;
     let x = turn.inputs[0].numbers;
     for (x, out) in x.chunks_exact(image_len).zip(out.chunks_exact_mut(image_len)) {
-        let chunks: Vec<Vec<Moments>> =
-            x.par_chunks(chunk).map(|rows| vectorised(|| moments(rows, channels, norm.groups))).collect();
+        let chunks: Vec<Vec<Moments>> = x
+            .par_chunks(chunk)
+            .map(|rows| {
+                vectorised(
+                    #[inline(always)]
+                    || moments(rows, channels, norm.groups),
+                )
+            })
+            .collect();
         let lines = lines(norm, &chunks, channels);
         x.par_chunks(chunk).zip(out.par_chunks_mut(chunk)).for_each(|(x, out)| {
-            vectorised(|| apply(&lines, norm.silu, x, out));
+            vectorised(
+                #[inline(always)]
+                || apply(&lines, norm.silu, x, out),
+            );
         });
     }
 }

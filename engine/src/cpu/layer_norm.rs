@@ -18,13 +18,16 @@ pub(super) fn layer_norm((scale, shift): (&Weight, &Weight), epsilon: f32, turn:
     let (scale, shift) = (scale.to_f32(), shift.to_f32());
     let x = turn.inputs[0].numbers.par_chunks(ROWS * channels);
     x.zip(out.par_chunks_mut(ROWS * channels)).for_each(|(x, out)| {
-        vectorised(|| {
-            for (x, out) in x.chunks_exact(channels).zip(out.chunks_exact_mut(channels)) {
-                norm(x, epsilon, out);
-                let lines = scale.iter().zip(&shift);
-                out.iter_mut().zip(lines).for_each(|(x, (scale, shift))| *x = *x * scale + shift);
-            }
-        });
+        vectorised(
+            #[inline(always)]
+            || {
+                for (x, out) in x.chunks_exact(channels).zip(out.chunks_exact_mut(channels)) {
+                    norm(x, epsilon, out);
+                    let lines = scale.iter().zip(&shift);
+                    out.iter_mut().zip(lines).for_each(|(x, (scale, shift))| *x = *x * scale + shift);
+                }
+            },
+        );
     });
 }
 

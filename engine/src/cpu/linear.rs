@@ -14,7 +14,7 @@ use super::value::Turn;
 use crate::graph::Epilogue;
 use crate::weights::Weight;
 
-/// Numbers of a block of depth at most: a panel of them is 96 KiB.
+/// Numbers of a block of depth at most: a panel of them is 128 KiB.
 const DEPTH: usize = 512;
 /// With fewer rows than this, turning a panel costs more than multiplying by it.
 const FEW_ROWS: usize = 8;
@@ -98,11 +98,14 @@ fn dot_rows(
     for start in (0..fan_in).step_by(STRETCH) {
         let weights = &mut space[..STRETCH.min(fan_in - start)];
         weight.read(output * fan_in + start, weights);
-        vectorised(|| {
-            for (row, x) in x.chunks_exact(fan_in).enumerate() {
-                add(row, dot(&x[start..start + weights.len()], weights));
-            }
-        });
+        vectorised(
+            #[inline(always)]
+            || {
+                for (row, x) in x.chunks_exact(fan_in).enumerate() {
+                    add(row, dot(&x[start..start + weights.len()], weights));
+                }
+            },
+        );
     }
 }
 

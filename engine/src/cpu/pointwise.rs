@@ -17,7 +17,10 @@ const CHUNK: usize = 16 * 1024;
 pub(super) fn add(turn: &Turn<'_>, out: &mut [f32]) {
     let [a, b] = [0, 1].map(|input| turn.inputs[input].numbers.par_chunks(CHUNK));
     out.par_chunks_mut(CHUNK).zip(a.zip(b)).for_each(|(out, (a, b))| {
-        vectorised(|| out.iter_mut().zip(a.iter().zip(b)).for_each(|(out, (a, b))| *out = a + b));
+        vectorised(
+            #[inline(always)]
+            || out.iter_mut().zip(a.iter().zip(b)).for_each(|(out, (a, b))| *out = a + b),
+        );
     });
 }
 
@@ -39,7 +42,10 @@ pub(super) fn activate(activation: Activation, turn: &Turn<'_>, out: &mut [f32])
     let x = turn.inputs[0].numbers.par_chunks(CHUNK);
     out.par_chunks_mut(CHUNK).zip(x).for_each(|(out, x)| {
         out.copy_from_slice(x);
-        vectorised(|| functions::activate(out, activation));
+        vectorised(
+            #[inline(always)]
+            || functions::activate(out, activation),
+        );
     });
 }
 

@@ -1,6 +1,6 @@
 //! The loop nest that linear layers and convolutions share, around `gemm`'s inner tile.
 //!
-//! Outputs are cut into panels of 48, rows into blocks of up to 512, the depth into blocks that keep
+//! Outputs are cut into panels of 64, rows into blocks of up to 512, the depth into blocks that keep
 //! a panel in the second-level cache. A task owns a block of rows and a few panels. For each block
 //! of depth it makes the rows ready (a convolution copies its pixels side by side, a linear layer
 //! reads them where they are), turns each panel's weights into f32 and adds the product to its sums.
@@ -18,7 +18,7 @@ use super::value::Turn;
 /// Rows of a block at most: what it costs to convert a weight is spread over so many.
 const ROWS: usize = 512;
 /// Panels of a task at most: what it costs to gather a pixel is spread over so many.
-const PANELS: usize = 7;
+const PANELS: usize = 5;
 /// Bytes of working space that a thread takes, at most.
 pub(super) const SCRATCH: u64 = 4 << 20;
 /// Tasks for each thread, so that threads that were held up do not hold up the rest for long.

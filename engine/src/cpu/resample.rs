@@ -27,13 +27,17 @@ pub(super) fn downsample(turn: &Turn<'_>, out: &mut [f32]) {
     out.par_chunks_mut(to.width * channels).enumerate().for_each(|(line, out)| {
         let top = (line / to.height * from.height + line % to.height * 2) * from.width * channels;
         let [upper, lower] = [top, top + from.width * channels].map(|start| &x[start..]);
-        vectorised(|| {
-            for (column, pixel) in out.chunks_exact_mut(channels).enumerate() {
-                let [left, right] = [column * 2 * channels, (column * 2 + 1) * channels];
-                for (c, out) in pixel.iter_mut().enumerate() {
-                    *out = (upper[left + c] + upper[right + c] + (lower[left + c] + lower[right + c])) * 0.25;
+        vectorised(
+            #[inline(always)]
+            || {
+                for (column, pixel) in out.chunks_exact_mut(channels).enumerate() {
+                    let [left, right] = [column * 2 * channels, (column * 2 + 1) * channels];
+                    for (c, out) in pixel.iter_mut().enumerate() {
+                        *out = (upper[left + c] + upper[right + c] + (lower[left + c] + lower[right + c]))
+                            * 0.25;
+                    }
                 }
-            }
-        });
+            },
+        );
     });
 }
