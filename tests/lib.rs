@@ -10,5 +10,6 @@ mod noise;
 mod published;
 mod sampler;
 mod schedule;
+mod selftest;
 mod tiny;
 mod tokens;

@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Beneath them lie `weights` (checkpoints), `graph` (a model, written once) and the two backends
-//! that run a graph: `gpu` (wgpu and WGSL) and `cpu` (rayon), behind `backend`.
+//! that run a graph: `gpu` (wgpu and WGSL) and `cpu` (rayon), behind `backend`. `selftest` holds every
+//! operation on awkward sizes against its definition, for users and tests alike.
 
 pub mod backend;
 pub mod cpu;
@@ -22,6 +23,7 @@ pub mod picture;
 pub mod request;
 pub mod sampler;
 pub mod schedule;
+pub mod selftest;
 pub mod settings;
 pub mod text;
 pub mod tokens;
