@@ -5,6 +5,7 @@ mod colours;
 mod demo;
 mod devices;
 mod golden;
+mod house;
 mod ladder;
 mod noise;
 mod published;
