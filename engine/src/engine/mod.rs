@@ -17,7 +17,7 @@ use std::time::Instant;
 pub use device::Device;
 use device::Opened;
 pub use plan::DrawPlan;
-pub use watch::{Drawn, Event, Seconds, Stage as DrawStage, TraceRow, Watch};
+pub use watch::{Drawn, Event, OnTrace, Seconds, Stage as DrawStage, TraceRow, Watch};
 
 use self::models::Models;
 use self::stage::Stage;

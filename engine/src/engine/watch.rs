@@ -6,12 +6,15 @@ use crate::graph::Shape;
 use crate::picture::Parameters;
 use crate::picture::Picture;
 
+/// Told of every node's value.
+pub type OnTrace<'a> = dyn FnMut(&TraceRow) -> Result<()> + 'a;
+
 /// How a caller watches a run, and stops it.
 pub struct Watch<'a> {
     /// Told of everything that happens, in order.
     pub event: &'a mut dyn FnMut(Event),
     /// Shown every node's value. Slow: every value is copied to the host.
-    pub trace: Option<&'a mut dyn FnMut(&TraceRow) -> Result<()>>,
+    pub trace: Option<&'a mut OnTrace<'a>>,
     /// Stops the run at its next node.
     pub cancel: CancelToken,
 }
