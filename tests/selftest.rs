@@ -3,6 +3,7 @@
 
 use fulmen_engine::backend::Backend;
 use fulmen_engine::cpu::CpuBackend;
+use fulmen_engine::gpu::{GpuBackend, GpuOptions};
 use fulmen_engine::selftest::cases;
 
 /// All cases that disagree, or that a backend cannot run, in one message.
@@ -31,6 +32,12 @@ fn assert_all_agree(backend: &dyn Backend) {
 #[test]
 fn every_operation_of_the_cpu_backend_agrees_with_plain_loops() {
     assert_all_agree(&CpuBackend::new());
+}
+
+#[test]
+fn every_operation_of_the_gpu_backend_agrees_with_plain_loops() {
+    let choice = std::env::var("FULMEN_TEST_ADAPTER").unwrap_or_else(|_| "gpu".into());
+    assert_all_agree(&GpuBackend::open(&choice, GpuOptions::default()).unwrap());
 }
 
 #[test]

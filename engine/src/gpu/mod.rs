@@ -11,8 +11,6 @@
 //! program   compile once, replay every step
 //! ```
 
-#![allow(dead_code, reason = "the operations that use all of the interface land one by one")]
-
 mod adapters;
 mod device;
 mod lowering;

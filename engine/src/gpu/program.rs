@@ -70,7 +70,8 @@ impl GpuProgram {
         let device = &shared.device;
         let lowering = Lowering::run(&graph, &device.facts)?;
         let value_bytes = |id: NodeId| Value::new(id, graph.node(id)).bytes();
-        let plan = plan(&graph, value_bytes, false);
+        // With guards every value has a buffer of its own, or nobody would watch its end.
+        let plan = plan(&graph, value_bytes, device.facts.guards);
         let memory = MemoryNeed {
             activations: plan.peak(),
             weights: lowering.weights.iter().map(|(w, packing)| packed_extents(w, *packing).bytes()).sum(),

@@ -33,15 +33,27 @@ macro_rules! shaders {
 }
 
 shaders! {
+    ACTIVATE = "activate" with ["grid", "half", "activation"];
     ADD = "add" with ["grid", "half"];
-    LINEAR_TILED = "linear_tiled" with ["grid", "tile", "weight", "weight_tile", "activation", "epilogue"];
-    LINEAR_SUBGROUP = "linear_subgroup"
-        with ["grid", "half", "band", "weight", "weight_band", "activation", "epilogue"];
-    CONV3X3_TILED = "conv3x3_tiled" with ["grid", "tile", "weight", "weight_tile", "activation", "epilogue"];
+    ADD_PER_IMAGE = "add_per_image" with ["grid", "half"];
+    ATTENTION_SUBGROUP = "attention_subgroup" with ["grid", "half", "band"];
+    ATTENTION_TILED = "attention_tiled" with ["grid", "tile"];
+    CONCAT = "concat" with ["grid", "half"];
     CONV3X3_SUBGROUP = "conv3x3_subgroup"
         with ["grid", "half", "band", "weight", "weight_band", "activation", "epilogue"];
-    ATTENTION_TILED = "attention_tiled" with ["grid", "tile"];
-    ATTENTION_SUBGROUP = "attention_subgroup" with ["grid", "half", "band"];
+    CONV3X3_TILED = "conv3x3_tiled" with ["grid", "tile", "weight", "weight_tile", "activation", "epilogue"];
+    DOWNSAMPLE = "downsample" with ["grid", "half"];
+    EMBED = "embed" with ["grid", "half"];
+    GROUP_NORM_APPLY = "group_norm_apply" with ["grid", "half", "activation"];
+    GROUP_NORM_MERGE = "group_norm_merge" with [];
+    GROUP_NORM_STATS = "group_norm_stats" with ["grid", "half"];
+    LAYER_NORM = "layer_norm" with ["grid", "half"];
+    LINEAR_SUBGROUP = "linear_subgroup"
+        with ["grid", "half", "band", "weight", "weight_band", "activation", "epilogue"];
+    LINEAR_TILED = "linear_tiled" with ["grid", "tile", "weight", "weight_tile", "activation", "epilogue"];
+    PICTURE = "picture" with ["grid", "half"];
+    TAKE_TOKEN = "take_token" with ["grid", "half"];
+    UPSAMPLE = "upsample" with ["grid", "half"];
 }
 
 /// Every kernel's name and complete text: for tests that translate them for other systems.

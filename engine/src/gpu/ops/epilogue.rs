@@ -125,7 +125,7 @@ pub(super) fn banded(lowering: &Lowering, kernel: Kernel) -> Kernel {
 }
 
 /// In step with the constants of `shared/activation.wgsl` and `shared/epilogue.wgsl`.
-fn number_of(activation: Activation) -> u32 {
+pub(super) fn number_of(activation: Activation) -> u32 {
     match activation {
         Activation::None => 0,
         Activation::Silu => 1,

@@ -1,14 +1,21 @@
 //! One `lower_…` for each operation: choose a kernel, bind, dispatch.
+//!
+//! A `…Params` struct is the uniform struct of the kernel of the same name: same fields, same order.
 
 mod attention;
 mod conv3x3;
 mod epilogue;
 mod linear;
+mod norm;
 mod pointwise;
+mod resample;
+mod token;
 
-use super::lowering::Lowering;
+use std::ops::Range;
+
+use super::lowering::{Lowering, Rows, Value};
+use crate::Result;
 use crate::graph::{NodeId, Op};
-use crate::{Error, Result};
 
 /// Lowers one node.
 pub(super) fn lower(lowering: &mut Lowering, id: NodeId) -> Result<()> {
@@ -17,7 +24,44 @@ pub(super) fn lower(lowering: &mut Lowering, id: NodeId) -> Result<()> {
         Op::Linear { .. } => linear::lower_linear(lowering, id),
         Op::Conv3x3 { .. } => conv3x3::lower_conv3x3(lowering, id),
         Op::Attention { .. } => attention::lower_attention(lowering, id),
+        Op::GroupNorm { .. } => norm::lower_group_norm(lowering, id),
+        Op::LayerNorm { .. } => norm::lower_layer_norm(lowering, id),
         Op::Add => pointwise::lower_add(lowering, id),
-        other => Err(Error::Device(format!("no kernel for {}", other.name()))),
+        Op::AddPerImage => pointwise::lower_add_per_image(lowering, id),
+        Op::Activate(activation) => pointwise::lower_activate(lowering, id, *activation),
+        Op::Concat => pointwise::lower_concat(lowering, id),
+        Op::Upsample => resample::lower_upsample(lowering, id),
+        Op::Downsample => resample::lower_downsample(lowering, id),
+        Op::Embed { table, positions } => token::lower_embed(lowering, id, (table, positions)),
+        Op::TakeToken => token::lower_take_token(lowering, id),
+        Op::Picture => pointwise::lower_picture(lowering, id),
     }
+}
+
+/// Threads of a workgroup in kernels that give a thread eight numbers.
+const LANES: usize = 256;
+
+/// Some rows of y, and the same rows of every input.
+struct Window {
+    rows: Range<usize>,
+    inputs: Vec<Rows>,
+    y: Rows,
+}
+
+impl Window {
+    /// Threads: one for eight numbers of y.
+    fn count(&self, y: &Value) -> usize {
+        self.rows.len() * y.eighths()
+    }
+}
+
+/// Windows of an operation whose every row needs the same row of its inputs.
+fn windows_of(lowering: &Lowering, inputs: &[Value], y: &Value) -> Result<Vec<Window>> {
+    let bound = |rows: Range<usize>| inputs.iter().chain([y]).map(|value| (*value, rows.clone())).collect();
+    let windows = lowering.windows(y.rows(), 1, bound)?.into_iter().map(|rows| Window {
+        inputs: inputs.iter().map(|input| lowering.read(input, rows.clone())).collect(),
+        y: lowering.write(y, rows.clone()),
+        rows,
+    });
+    Ok(windows.collect())
 }

@@ -1,0 +1,211 @@
+//! Group norm and layer norm.
+
+use std::ops::Range;
+
+use bytemuck::{Pod, Zeroable};
+
+use super::{LANES, windows_of};
+use crate::gpu::lowering::{Binding, Kernel, Lowering, Value};
+use crate::gpu::packing::Columns;
+use crate::gpu::shaders;
+use crate::graph::{NodeId, Op};
+use crate::{Error, Result};
+
+/// How an image's pixels are cut for statistics: enough chunks to fill a GPU, none so long that its
+/// sums lose digits.
+#[derive(Clone, Copy)]
+struct Chunks {
+    /// Rows of a chunk.
+    rows: usize,
+    /// Chunks of an image.
+    per_image: usize,
+    /// Rows of an image.
+    pixels: usize,
+}
+
+impl Chunks {
+    fn of(x: &Value) -> Self {
+        let pixels = x.shape.pixels();
+        let rows = pixels.div_ceil(512).clamp(16, 256);
+        Self { rows, per_image: pixels.div_ceil(rows), pixels }
+    }
+
+    /// The row of the whole batch with which a chunk starts.
+    fn first_row(&self, chunk: usize) -> usize {
+        chunk / self.per_image * self.pixels + chunk % self.per_image * self.rows
+    }
+
+    /// The rows of some chunks, counted over the whole batch.
+    fn rows_of(&self, chunks: &Range<usize>) -> Range<usize> {
+        let last = chunks.end - 1;
+        let in_image = (last % self.per_image + 1) * self.rows;
+        let end = last / self.per_image * self.pixels + in_image.min(self.pixels);
+        self.first_row(chunks.start)..end
+    }
+}
+
+/// Three kernels: statistics of chunks, merged to a factor and an offset for each channel, applied.
+pub(super) fn lower_group_norm(lowering: &mut Lowering, id: NodeId) -> Result<()> {
+    let x = lowering.input(0);
+    let chunks = Chunks::of(&x);
+    let numbers = 2 * x.pitch * size_of::<f32>();
+    let partials = lowering.scratch((x.shape.images * chunks.per_image * numbers) as u64)?;
+    let folded = lowering.scratch((x.shape.images * numbers) as u64)?;
+    group_norm_stats(lowering, (&x, chunks), &partials)?;
+    group_norm_merge(lowering, id, chunks, (&partials, &folded))?;
+    group_norm_apply(lowering, id, &folded.read())
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct GroupNormStatsParams {
+    count: u32,
+    eighths: u32,
+    pixels: u32,
+    chunk_rows: u32,
+    chunks: u32,
+    chunk: u32,
+    x_first: u32,
+}
+
+fn group_norm_stats(
+    lowering: &mut Lowering,
+    (x, chunks): (&Value, Chunks),
+    partials: &Binding,
+) -> Result<()> {
+    let all = x.shape.images * chunks.per_image;
+    for window in lowering.windows(all, 1, |window| vec![(*x, chunks.rows_of(&window))])? {
+        let rows = lowering.read(x, chunks.rows_of(&window));
+        let count = window.len() * x.eighths();
+        let params = GroupNormStatsParams {
+            count: count as u32,
+            eighths: x.eighths() as u32,
+            pixels: chunks.pixels as u32,
+            chunk_rows: chunks.rows as u32,
+            chunks: chunks.per_image as u32,
+            chunk: window.start as u32,
+            x_first: rows.first,
+        };
+        let kernel = Kernel::new(&shaders::GROUP_NORM_STATS).flag("X_HALF", x.half());
+        let grid = lowering.fold(count.div_ceil(LANES));
+        lowering.emit(kernel, vec![rows.binding, partials.clone()], &params, grid);
+    }
+    Ok(())
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct GroupNormMergeParams {
+    groups: u32,
+    group_channels: u32,
+    pitch: u32,
+    pixels: u32,
+    chunk_rows: u32,
+    chunks: u32,
+    epsilon: f32,
+}
+
+/// `through`: the partials and what they are folded to.
+fn group_norm_merge(
+    lowering: &mut Lowering,
+    id: NodeId,
+    chunks: Chunks,
+    through: (&Binding, &Binding),
+) -> Result<()> {
+    let x = lowering.input(0);
+    let Op::GroupNorm { scale, shift, groups, epsilon, .. } = &lowering.node(id).op else {
+        return Err(not_a_norm(lowering, id));
+    };
+    let params = GroupNormMergeParams {
+        groups: *groups as u32,
+        group_channels: (x.shape.channels / groups) as u32,
+        pitch: x.pitch as u32,
+        pixels: chunks.pixels as u32,
+        chunk_rows: chunks.rows as u32,
+        chunks: chunks.per_image as u32,
+        epsilon: *epsilon,
+    };
+    let (partials, folded) = through;
+    let scale = lowering.vector(scale, Columns::Plain)?;
+    let shift = lowering.vector(shift, Columns::Plain)?;
+    let bindings = vec![partials.read(), scale, shift, folded.clone()];
+    let grid = [*groups as u32, x.shape.images as u32, 1];
+    lowering.emit(Kernel::new(&shaders::GROUP_NORM_MERGE), bindings, &params, grid);
+    Ok(())
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct GroupNormApplyParams {
+    count: u32,
+    eighths: u32,
+    pixels: u32,
+    row: u32,
+    x_skip: u32,
+    y_skip: u32,
+}
+
+fn group_norm_apply(lowering: &mut Lowering, id: NodeId, folded: &Binding) -> Result<()> {
+    let (x, y) = (lowering.input(0), lowering.value(id));
+    let silu = matches!(lowering.node(id).op, Op::GroupNorm { silu: true, .. });
+    let eighths = y.eighths() as u32;
+    for window in windows_of(lowering, &[x], &y)? {
+        let kernel = Kernel::new(&shaders::GROUP_NORM_APPLY)
+            .flag("X_HALF", x.half())
+            .flag("Y_HALF", y.half())
+            .flag("APPLY_SILU", silu);
+        let count = window.count(&y);
+        let params = GroupNormApplyParams {
+            count: count as u32,
+            eighths,
+            pixels: x.shape.pixels() as u32,
+            row: window.rows.start as u32,
+            x_skip: window.inputs[0].skip * eighths,
+            y_skip: window.y.skip * eighths,
+        };
+        let bindings = vec![window.inputs[0].binding.clone(), folded.clone(), window.y.binding];
+        let grid = lowering.fold(count.div_ceil(LANES));
+        lowering.emit(kernel, bindings, &params, grid);
+    }
+    Ok(())
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct LayerNormParams {
+    rows: u32,
+    channels: u32,
+    eighths: u32,
+    epsilon: f32,
+    x_skip: u32,
+    y_skip: u32,
+}
+
+/// A workgroup for a row.
+pub(super) fn lower_layer_norm(lowering: &mut Lowering, id: NodeId) -> Result<()> {
+    let (x, y) = (lowering.input(0), lowering.value(id));
+    let Op::LayerNorm { scale, shift, epsilon } = &lowering.node(id).op else {
+        return Err(not_a_norm(lowering, id));
+    };
+    let scale = lowering.vector(scale, Columns::Plain)?;
+    let shift = lowering.vector(shift, Columns::Plain)?;
+    for window in windows_of(lowering, &[x], &y)? {
+        let kernel = Kernel::new(&shaders::LAYER_NORM).flag("X_HALF", x.half()).flag("Y_HALF", y.half());
+        let params = LayerNormParams {
+            rows: window.rows.len() as u32,
+            channels: x.shape.channels as u32,
+            eighths: x.eighths() as u32,
+            epsilon: *epsilon,
+            x_skip: window.inputs[0].skip,
+            y_skip: window.y.skip,
+        };
+        let grid = lowering.fold(window.rows.len());
+        let x = window.inputs[0].binding.clone();
+        lowering.emit(kernel, vec![x, scale.clone(), shift.clone(), window.y.binding], &params, grid);
+    }
+    Ok(())
+}
+
+fn not_a_norm(lowering: &Lowering, id: NodeId) -> Error {
+    Error::Graph { node: lowering.node(id).label.clone(), what: "not a norm".into() }
+}

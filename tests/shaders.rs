@@ -1,0 +1,167 @@
+//! Every kernel in every variant is valid, and can be said in every system's own language.
+//!
+//! Drivers of most of those systems are not here; their translations at least are made.
+
+use fulmen_engine::gpu::shader_sources;
+use naga::back::{glsl, hlsl, msl, spv};
+use naga::proc::BoundsCheckPolicies;
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
+use naga::{Module, ShaderStage};
+
+type Constants = Vec<(String, f64)>;
+
+/// Values of the overrides that are numbers; those that are bools are tried both ways.
+fn numbers_of(name: &str) -> Vec<f64> {
+    match name {
+        "ACTIVATION" => vec![0.0, 1.0, 2.0, 3.0, 4.0],
+        _ => Vec::new(),
+    }
+}
+
+/// Every override with the values to be tried.
+fn choices(module: &Module) -> Vec<(String, Vec<f64>)> {
+    let choice = |constant: &naga::Override| {
+        let name = constant.name.clone().expect("an override has a name");
+        let is_bool = matches!(
+            module.types[constant.ty].inner,
+            naga::TypeInner::Scalar(naga::Scalar { kind: naga::ScalarKind::Bool, .. })
+        );
+        let values = if is_bool { vec![0.0, 1.0] } else { numbers_of(&name) };
+        (name, values)
+    };
+    module.overrides.iter().map(|(_, constant)| choice(constant)).filter(|(_, v)| !v.is_empty()).collect()
+}
+
+/// Combinations of a kernel's overrides: all of them where they are few; otherwise those in which at
+/// most one differs from all first or all last values.
+fn variants(module: &Module) -> Vec<Constants> {
+    let choices = choices(module);
+    let named = |values: &[f64]| -> Constants {
+        choices.iter().map(|(name, _)| name.clone()).zip(values.iter().copied()).collect()
+    };
+    if choices.iter().map(|(_, values)| values.len()).product::<usize>() <= 32 {
+        let mut all: Vec<Vec<f64>> = vec![Vec::new()];
+        for (_, values) in &choices {
+            let with = |start: &Vec<f64>| values.iter().map(|&v| [start.as_slice(), &[v]].concat()).collect();
+            all = all.iter().flat_map(|start| -> Vec<Vec<f64>> { with(start) }).collect();
+        }
+        return all.iter().map(|values| named(values)).collect();
+    }
+    let mut all = Vec::new();
+    for pick in [<[f64]>::first, <[f64]>::last] {
+        let base: Vec<f64> = choices.iter().filter_map(|(_, values)| pick(values)).copied().collect();
+        for (place, (_, values)) in choices.iter().enumerate() {
+            for &value in values {
+                let mut one = base.clone();
+                one[place] = value;
+                all.push(named(&one));
+            }
+        }
+    }
+    all
+}
+
+fn translate(module: &Module, info: &ModuleInfo) -> Result<(), String> {
+    let entry = (ShaderStage::Compute, "main".to_owned());
+    let spirv = spv::Options { lang_version: (1, 3), ..Default::default() };
+    spv::write_vec(module, info, &spirv, None).map_err(|e| format!("SPIR-V: {e}"))?;
+    let options = msl::Options { lang_version: (2, 4), fake_missing_bindings: true, ..Default::default() };
+    let pipeline = msl::PipelineOptions { entry_point: Some(entry.clone()), ..Default::default() };
+    msl::write_string(module, info, &options, &pipeline).map_err(|e| format!("MSL: {e}"))?;
+    to_hlsl(module, info, entry).map_err(|e| format!("HLSL: {e}"))?;
+    if !uses_subgroups(module) {
+        to_glsl(module, info).map_err(|e| format!("GLSL: {e}"))?;
+    }
+    Ok(())
+}
+
+/// Shader model 5.1 is what Windows' own compiler takes; subgroups are wanted from 6.0 on.
+fn to_hlsl(module: &Module, info: &ModuleInfo, entry: (ShaderStage, String)) -> Result<(), hlsl::Error> {
+    let shader_model = if uses_subgroups(module) { hlsl::ShaderModel::V6_0 } else { hlsl::ShaderModel::V5_1 };
+    let target = hlsl::BindTarget { space: 1, ..Default::default() };
+    let options =
+        hlsl::Options { shader_model, special_constants_binding: Some(target), ..Default::default() };
+    let pipeline = hlsl::PipelineOptions { entry_point: Some(entry) };
+    let mut text = String::new();
+    hlsl::Writer::new(&mut text, &options, &pipeline).write(module, info, None)?;
+    Ok(())
+}
+
+fn to_glsl(module: &Module, info: &ModuleInfo) -> Result<(), glsl::Error> {
+    let options = glsl::Options { version: glsl::Version::new_gles(310), ..Default::default() };
+    let pipeline = glsl::PipelineOptions {
+        shader_stage: ShaderStage::Compute,
+        entry_point: "main".to_owned(),
+        multiview: None,
+    };
+    let mut text = String::new();
+    let policies = BoundsCheckPolicies::default();
+    glsl::Writer::new(&mut text, module, info, &options, &pipeline, policies)?.write()?;
+    Ok(())
+}
+
+fn uses_subgroups(module: &Module) -> bool {
+    let text = format!("{:?}", module.entry_points[0].function.body);
+    text.contains("Subgroup")
+        || module.functions.iter().any(|(_, f)| format!("{:?}", f.body).contains("Subgroup"))
+}
+
+fn check(source: &str) -> Result<usize, String> {
+    let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
+    let validate = |module: &Module| {
+        Validator::new(
+            ValidationFlags::all(),
+            Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16_IN_FLOAT32,
+        )
+        .subgroup_stages(naga::valid::ShaderStages::COMPUTE)
+        .subgroup_operations(naga::valid::SubgroupOperationSet::all())
+        .validate(module)
+        .map_err(|e| e.emit_to_string(source))
+    };
+    let info = validate(&module)?;
+    let variants = variants(&module);
+    for variant in &variants {
+        let constants = variant.iter().cloned().collect();
+        let entry = Some((ShaderStage::Compute, "main"));
+        let (resolved, _) =
+            naga::back::pipeline_constants::process_overrides(&module, &info, entry, &constants)
+                .map_err(|e| format!("{variant:?}: {e}"))?;
+        let info = validate(&resolved)?;
+        translate(&resolved, &info).map_err(|e| format!("{variant:?}: {e}"))?;
+    }
+    Ok(variants.len())
+}
+
+#[test]
+fn every_kernel_can_be_said_in_every_shading_language() {
+    let sources = shader_sources();
+    assert!(!sources.is_empty());
+    for (name, source) in sources {
+        if let Err(error) = check(&source) {
+            panic!("shaders/{name}.wgsl: {error}");
+        }
+    }
+}
+
+#[test]
+fn every_kernel_is_in_the_table() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../shaders");
+    let mut files: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "wgsl"))
+        .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
+        .collect();
+    files.sort();
+    let mut listed: Vec<String> = shader_sources().into_iter().map(|(name, _)| name.to_owned()).collect();
+    listed.sort();
+    assert_eq!(files, listed);
+}
+
+#[test]
+fn no_kernel_asks_for_an_extension() {
+    for (name, source) in shader_sources() {
+        let asks = source.lines().find(|line| line.starts_with("enable ") || line.contains("arrayLength("));
+        assert_eq!(asks, None, "shaders/{name}.wgsl");
+    }
+}
