@@ -1,6 +1,6 @@
 //! The CPU backend: rayon for the cores, `gemm` for products, plain loops for the compiler to vectorise.
 //!
-//! One file an operation, of the same name in [`reference`] (the definition of right) and here (fast).
+//! One file an operation, of the same name in [`mod@reference`] (the definition of right) and here (fast).
 //! Activations are f32, `[rows, channels]`; weights are read block by block where the checkpoint's
 //! file is mapped. Every output is one sum taken in one order, whatever the tiles and however many
 //! threads: a picture has the same bits on one core and on sixty-four.

@@ -2,7 +2,7 @@
 //!
 //! A layer's `forward` records nodes into a [`Recorder`]; nothing is computed. Shapes are checked as
 //! they are recorded. [`Recorder::finish`] drops what no output needs and moves element-wise work
-//! into the epilogues of products ([`fuse`]); [`plan`] then knows every value's lifetime.
+//! into the epilogues of products (`fuse`); [`plan`] then knows every value's lifetime.
 
 mod fuse;
 mod op;

@@ -38,13 +38,13 @@ pub struct Epilogue {
 /// One operation. Its inputs, listed by the node, are named in brackets.
 #[derive(Debug, Clone)]
 pub enum Op {
-    /// A value from outside, by name. []
+    /// A value from outside, by name. `[]`
     Input {
         /// The name by which a program is given it.
         name: String,
     },
     /// `x · weightᵀ` over the channels, then the epilogue. Weight `[out, in]` or `[out, in, 1, 1]`.
-    /// [x, per_image?, residual?]
+    /// `[x, per_image?, residual?]`
     Linear {
         /// `[out, in]`.
         weight: Arc<Weight>,
@@ -52,7 +52,7 @@ pub enum Op {
         epilogue: Epilogue,
     },
     /// 3×3 convolution, one pixel of zeros around the picture, then the epilogue.
-    /// `height' = (height − 1) / stride + 1`. [x, per_image?, residual?]
+    /// `height' = (height − 1) / stride + 1`. `[x, per_image?, residual?]`
     Conv3x3 {
         /// `[out, in, 3, 3]`.
         weight: Arc<Weight>,
@@ -61,7 +61,7 @@ pub enum Op {
         /// What follows the sums.
         epilogue: Epilogue,
     },
-    /// Softmax(q · kᵀ / √head_dim) · v for each head, heads side by side in the channels. [q, k, v]
+    /// Softmax(q · kᵀ / √head_dim) · v for each head, heads side by side in the channels. `[q, k, v]`
     Attention {
         /// Heads; `channels / heads` is head_dim.
         heads: usize,
@@ -69,7 +69,7 @@ pub enum Op {
         causal: bool,
     },
     /// Each group of channels of each image to mean 0 and deviation 1, then scaled and shifted,
-    /// then SiLU if asked for. [x]
+    /// then SiLU if asked for. `[x]`
     GroupNorm {
         /// A factor for each channel.
         scale: Arc<Weight>,
@@ -82,7 +82,7 @@ pub enum Op {
         /// Whether SiLU follows.
         silu: bool,
     },
-    /// Each pixel's channels to mean 0 and deviation 1, then scaled and shifted. [x]
+    /// Each pixel's channels to mean 0 and deviation 1, then scaled and shifted. `[x]`
     LayerNorm {
         /// A factor for each channel.
         scale: Arc<Weight>,
@@ -91,29 +91,29 @@ pub enum Op {
         /// Added to the variance.
         epsilon: f32,
     },
-    /// `a + b`, of one shape. [a, b]
+    /// `a + b`, of one shape. `[a, b]`
     Add,
-    /// `x + vector`, a vector `[images, 1, 1, channels]` for each image. [x, vector]
+    /// `x + vector`, a vector `[images, 1, 1, channels]` for each image. `[x, vector]`
     AddPerImage,
-    /// The function of every number. Never [`Activation::Geglu`]. [x]
+    /// The function of every number. Never [`Activation::Geglu`]. `[x]`
     Activate(Activation),
-    /// Channels of a, then channels of b. [a, b]
+    /// Channels of a, then channels of b. `[a, b]`
     Concat,
-    /// Nearest neighbour, to the node's own height and width: `source = place · from / to`. [x]
+    /// Nearest neighbour, to the node's own height and width: `source = place · from / to`. `[x]`
     Upsample,
-    /// Mean of 2×2 pixels. [x]
+    /// Mean of 2×2 pixels. `[x]`
     Downsample,
-    /// Row `ids[i]` of the table plus row `i` of the positions. [ids: `[images, 1, tokens, 1]` of U32]
+    /// Row `ids[i]` of the table plus row `i` of the positions. `[ids]`, `[images, 1, tokens, 1]` of U32
     Embed {
         /// `[vocabulary, channels]`.
         table: Arc<Weight>,
         /// `[tokens or more, channels]`.
         positions: Arc<Weight>,
     },
-    /// One token of each image: `[images, 1, 1, channels]`. [x, index: `[images, 1, 1, 1]` of U32]
+    /// One token of each image: `[images, 1, 1, channels]`. `[x, index]`, index `[images, 1, 1, 1]` of U32
     TakeToken,
     /// Three channels in [−1, 1] to packed RGBA8, one U32 a pixel, red lowest, rounded half to even.
-    /// Alpha is 255, or 0 where a channel was not finite. [x]
+    /// Alpha is 255, or 0 where a channel was not finite. `[x]`
     Picture,
 }
 
