@@ -40,17 +40,24 @@ impl Conv3x3<'_> {
         CHANNELS.min(self.x.shape.channels - block * CHANNELS)
     }
 
-    /// The pixel under each tap, row by row; `None` where it is off the picture.
+    /// Copies the pixels under one tap of neighbouring outputs, from `(image, y, x)` of the output on,
+    /// each to its place in one of the `lines [..][9 taps][channels of the block]`.
     #[inline(always)]
-    fn taps(&self, row: usize) -> [Option<usize>; TAPS] {
-        let (from, to) = (self.x.shape, self.to);
-        let (image, place) = (row / to.pixels(), row % to.pixels());
-        let (top, left) = (place / to.width * self.stride, place % to.width * self.stride);
-        std::array::from_fn(|tap| {
-            // The picture starts one pixel of zeros later.
-            let (y, x) = ((top + tap / 3).checked_sub(1)?, (left + tap % 3).checked_sub(1)?);
-            (y < from.height && x < from.width).then(|| (image * from.height + y) * from.width + x)
-        })
+    fn gather(&self, tap: usize, (image, y, x): (usize, usize, usize), block: usize, lines: &mut [f32]) {
+        let (from, count) = (self.x.shape, self.channels_of(block));
+        // The picture starts one pixel of zeros later: source coordinates are one less than these.
+        let (y, left) = (y * self.stride + tap / 3, x * self.stride + tap % 3);
+        let inside = y > 0 && y <= from.height;
+        let source = if inside { (image * from.height + y - 1) * from.width } else { 0 };
+        for (i, line) in lines.chunks_exact_mut(TAPS * count).enumerate() {
+            let (x, to) = (left + i * self.stride, &mut line[tap * count..][..count]);
+            if inside && x > 0 && x <= from.width {
+                let pixel = (source + x - 1) * from.channels + block * CHANNELS;
+                copy(&self.x.numbers[pixel..][..count], to);
+            } else {
+                to.fill(0.0);
+            }
+        }
     }
 }
 
@@ -72,19 +79,24 @@ impl Factors for Conv3x3<'_> {
     }
 
     fn rows<'a>(&'a self, block: usize, rows: std::ops::Range<usize>, space: &'a mut [f32]) -> Rows<'a> {
-        let (all, first, count) = (self.x.shape.channels, block * CHANNELS, self.channels_of(block));
-        vectorised(
-            #[inline(always)]
-            || {
-                for (row, line) in rows.zip(space.chunks_exact_mut(TAPS * count)) {
-                    for (pixel, to) in self.taps(row).into_iter().zip(line.chunks_exact_mut(count)) {
-                        let from = pixel.map(|pixel| &self.x.numbers[pixel * all + first..][..count]);
-                        copy(from, to);
+        let (to, stride) = (self.to, self.depth_of(block));
+        let mut row = rows.start;
+        while row < rows.end {
+            let (line, x) = (row / to.width, row % to.width);
+            let count = (to.width - x).min(rows.end - row);
+            let lines = &mut space[(row - rows.start) * stride..][..count * stride];
+            let place = (line / to.height, line % to.height, x);
+            vectorised(
+                #[inline(always)]
+                || {
+                    for tap in 0..TAPS {
+                        self.gather(tap, place, block, lines);
                     }
-                }
-            },
-        );
-        Rows { numbers: space, stride: TAPS * count }
+                },
+            );
+            row += count;
+        }
+        Rows { numbers: space, stride }
     }
 
     fn panel(&self, block: usize, outputs: Outputs, space: &mut [f32], panel: &mut [f32]) {
@@ -97,8 +109,7 @@ impl Factors for Conv3x3<'_> {
 
 /// Copies one pixel's channels; a full block's length is known, so that takes no call.
 #[inline(always)]
-fn copy(from: Option<&[f32]>, to: &mut [f32]) {
-    let Some(from) = from else { return to.fill(0.0) };
+fn copy(from: &[f32], to: &mut [f32]) {
     match (<&[f32; CHANNELS]>::try_from(from), <&mut [f32; CHANNELS]>::try_from(&mut *to)) {
         (Ok(from), Ok(to)) => *to = *from,
         _ => to.copy_from_slice(from),

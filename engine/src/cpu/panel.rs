@@ -7,8 +7,11 @@ use crate::weights::{Format, Weight};
 /// is multiplied where it lies; and SDXL's channels are multiples of it.
 pub(super) const PANEL: usize = 64;
 
-/// Rows of a weight that are transposed together.
-const ROWS: usize = 8;
+/// Rows of a weight that are transposed together: a whole cache line of each panel row.
+pub(super) const ROWS: usize = 16;
+
+/// Rows and columns of a block of the transposition: eight vectors of eight.
+const SIDE: usize = 8;
 
 /// Which weights a panel holds.
 #[derive(Debug, Clone, Copy)]
@@ -65,7 +68,7 @@ pub(super) struct Depth<P> {
 }
 
 /// Fills `panel [count][PANEL]`; columns without an output become zero. `rows` is working space for
-/// eight rows of `count` numbers.
+/// sixteen rows of `count` numbers.
 pub(super) fn fill<P>(weight: &Weight, outputs: Outputs, depth: Depth<P>, rows: &mut [f32], panel: &mut [f32])
 where
     P: Fn(usize) -> usize + Copy,
@@ -117,15 +120,17 @@ fn from_half(half: u16) -> f32 {
     f32::from_bits(bits | u32::from(half & 0x8000) << 16)
 }
 
-/// `rows [8][count]` to eight neighbouring columns of a panel.
+/// `rows [16][count]` to sixteen neighbouring columns of a panel, in blocks of 8×8.
 #[inline(always)]
 fn transpose<P: Fn(usize) -> usize>(rows: &[f32], depth: &Depth<P>, panel: &mut [f32]) {
-    let whole = depth.count / ROWS * ROWS;
-    for k in (0..whole).step_by(ROWS) {
-        let block: [[f32; ROWS]; ROWS] =
-            std::array::from_fn(|row| std::array::from_fn(|i| rows[row * depth.count + k + i]));
-        for (i, column) in shuffle(shuffle(shuffle(block))).iter().enumerate() {
-            panel[(depth.place)(k + i) * PANEL..][..ROWS].copy_from_slice(column);
+    let whole = depth.count / SIDE * SIDE;
+    for k in (0..whole).step_by(SIDE) {
+        for first in (0..ROWS).step_by(SIDE) {
+            let block: [[f32; SIDE]; SIDE] =
+                std::array::from_fn(|row| std::array::from_fn(|i| rows[(first + row) * depth.count + k + i]));
+            for (i, column) in shuffle(shuffle(shuffle(block))).iter().enumerate() {
+                panel[(depth.place)(k + i) * PANEL + first..][..SIDE].copy_from_slice(column);
+            }
         }
     }
     for k in whole..depth.count {
@@ -135,9 +140,10 @@ fn transpose<P: Fn(usize) -> usize>(rows: &[f32], depth: &Depth<P>, panel: &mut 
     }
 }
 
-/// One third of an 8×8 transposition: rows i and i + 4 are dealt like cards into rows 2i and 2i + 1.
+/// A third of an 8×8 transposition: rows i and i + 4 are dealt like cards into rows 2i and 2i + 1.
+/// Written out, since that is the form which the compiler turns into shuffles of vectors.
 #[inline(always)]
-fn shuffle(rows: [[f32; ROWS]; ROWS]) -> [[f32; ROWS]; ROWS] {
+fn shuffle(rows: [[f32; SIDE]; SIDE]) -> [[f32; SIDE]; SIDE] {
     std::array::from_fn(|to| {
         let (a, b) = (&rows[to / 2], &rows[to / 2 + 4]);
         let from = to % 2 * 4;

@@ -10,7 +10,7 @@
 use rayon::prelude::*;
 
 use super::epilogue::Finish;
-use super::panel::{Outputs, PANEL};
+use super::panel::{self, Outputs, PANEL};
 use super::scratch;
 use super::strips::Strips;
 use super::value::Turn;
@@ -20,7 +20,7 @@ const ROWS: usize = 512;
 /// Panels of a task at most: what it costs to gather a pixel is spread over so many.
 const PANELS: usize = 5;
 /// Bytes of working space that a thread takes, at most.
-pub(super) const SCRATCH: u64 = 4 << 20;
+pub(super) const SCRATCH: u64 = 2 << 20;
 /// Tasks for each thread, so that threads that were held up do not hold up the rest for long.
 const TASKS: usize = 6;
 
@@ -43,7 +43,7 @@ pub(super) trait Factors: Sync {
     fn gathered(&self, rows: usize) -> usize;
     /// The rows' numbers of one block of depth.
     fn rows<'a>(&'a self, block: usize, rows: std::ops::Range<usize>, space: &'a mut [f32]) -> Rows<'a>;
-    /// Fills `panel [depth_of(block)][PANEL]`; `space` holds eight weight rows.
+    /// Fills `panel [depth_of(block)][PANEL]`; `space` holds [`panel::ROWS`] weight rows.
     fn panel(&self, block: usize, outputs: Outputs, space: &mut [f32], panel: &mut [f32]);
 }
 
@@ -103,7 +103,8 @@ impl Tile {
     fn run(&self, factors: &impl Factors, finish: &Finish<'_>, turn: &Turn<'_>, out: &Strips<'_>) {
         let (rows, depth) = (self.rows.len(), factors.depth());
         let panel_len = rows.max(2) * PANEL;
-        let lengths = [depth * PANEL, depth * 8, panel_len * self.panels.len(), factors.gathered(rows)];
+        let lengths =
+            [depth * PANEL, depth * panel::ROWS, panel_len * self.panels.len(), factors.gathered(rows)];
         let outputs = |panel: usize| Outputs::nth(panel, turn.shape.channels, finish.is_geglu());
         scratch::lend(lengths, |[weights, space, sums, gathered]| {
             for block in 0..factors.blocks() {
