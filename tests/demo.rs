@@ -57,6 +57,16 @@ fn pictures_in_f32_are_diffusers_on_the_cpu() {
 }
 
 #[test]
+fn pictures_in_f32_are_diffusers_on_the_gpu() {
+    pictures_are_diffusers("gpu", Precision::F32, (0.1, 2));
+}
+
+#[test]
 fn pictures_in_f16_are_near_diffusers_on_the_cpu() {
     pictures_are_diffusers("cpu", Precision::F16, (1.0, 255));
+}
+
+#[test]
+fn pictures_in_f16_are_near_diffusers_on_the_gpu() {
+    pictures_are_diffusers("gpu", Precision::F16, (1.0, 255));
 }
