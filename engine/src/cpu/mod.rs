@@ -40,8 +40,6 @@ impl CpuBackend {
     /// There is always one. Threads are those of the rayon pool that a program is run in.
     #[must_use]
     pub fn new() -> Self {
-        // Panels are made as `gemm` wants them; it need not copy them once more.
-        gemm::set_lhs_packing_threshold_single_thread(256);
         Self
     }
 }
@@ -52,6 +50,8 @@ impl Backend for CpuBackend {
     }
 
     fn compile(&self, graph: Arc<Graph>) -> Result<Box<dyn Program>> {
+        // Panels are made as `gemm` wants them; it need not copy them once more.
+        gemm::set_lhs_packing_threshold_single_thread(256);
         Ok(Box::new(program::CpuProgram::new(graph)))
     }
 }

@@ -93,7 +93,7 @@ where
 }
 
 /// [`Weight::read`], as loops that are compiled for this processor.
-fn read(weight: &Weight, start: usize, out: &mut [f32]) {
+pub(super) fn read(weight: &Weight, start: usize, out: &mut [f32]) {
     let size = weight.format().size();
     let bytes = &weight.bytes()[start * size..(start + out.len()) * size];
     vectorised(

@@ -22,7 +22,7 @@ const PANELS: usize = 5;
 /// Bytes of working space that a thread takes, at most.
 pub(super) const SCRATCH: u64 = 2 << 20;
 /// Tasks for each thread, so that threads that were held up do not hold up the rest for long.
-const TASKS: usize = 6;
+const TASKS: usize = 4;
 
 /// Rows made ready for one block of depth: row r starts at `numbers[r · stride]`.
 #[derive(Debug, Clone, Copy)]
