@@ -3,8 +3,10 @@
 
 use fulmen_engine::backend::Backend;
 use fulmen_engine::cpu::CpuBackend;
-use fulmen_engine::gpu::{GpuBackend, GpuOptions};
+use fulmen_engine::gpu::GpuOptions;
 use fulmen_engine::selftest::cases;
+
+use crate::devices::open_gpu;
 
 /// All cases that disagree, or that a backend cannot run, in one message.
 fn assert_all_agree(backend: &dyn Backend) {
@@ -36,8 +38,7 @@ fn every_operation_of_the_cpu_backend_agrees_with_plain_loops() {
 
 #[test]
 fn every_operation_of_the_gpu_backend_agrees_with_plain_loops() {
-    let choice = std::env::var("FULMEN_TEST_ADAPTER").unwrap_or_else(|_| "gpu".into());
-    assert_all_agree(&GpuBackend::open(&choice, GpuOptions::default()).unwrap());
+    assert_all_agree(&open_gpu(GpuOptions::default()));
 }
 
 #[test]

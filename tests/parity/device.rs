@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use fulmen_engine::gpu::{Core, GpuBackend, GpuOptions};
 
+use crate::devices::open_gpu;
+
 /// A device and what is particular about it.
 pub(super) struct Configuration {
     pub(super) name: &'static str,
@@ -13,8 +15,7 @@ pub(super) struct Configuration {
 /// Far smaller than most values of the tests.
 const TINY_WINDOW: u64 = 96 << 10;
 
-/// All configurations of the adapter that FULMEN_TEST_ADAPTER names, or of the best there is, which
-/// may be a software one. That there is none is a failure: a skipped test would say nothing.
+/// All configurations of the adapter under test.
 pub(super) fn configurations() -> &'static [Configuration] {
     static ALL: LazyLock<Vec<Configuration>> = LazyLock::new(open_all);
     &ALL
@@ -32,14 +33,6 @@ fn open_all() -> Vec<Configuration> {
         ("on the subgroup core", GpuOptions { core: Some(Core::Subgroup), ..guarded }),
         ("with checked kernels", GpuOptions { checked: true, ..guarded }),
     ]
-    .map(|(name, options)| Configuration { name, backend: open(options) })
+    .map(|(name, options)| Configuration { name, backend: open_gpu(options) })
     .into()
-}
-
-/// Opens the adapter under test.
-pub(super) fn open(options: GpuOptions) -> GpuBackend {
-    let choice = std::env::var("FULMEN_TEST_ADAPTER").unwrap_or_else(|_| "gpu".into());
-    GpuBackend::open(&choice, options).unwrap_or_else(|error| {
-        panic!("FULMEN_TEST_ADAPTER={choice}: {error}; mesa-vulkan-drivers has one for any machine")
-    })
 }

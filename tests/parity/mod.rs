@@ -8,6 +8,7 @@ mod case;
 mod device;
 mod norms;
 mod pointwise;
+mod products;
 mod resample;
 mod runtime;
 mod tokens;

@@ -7,7 +7,7 @@ use fulmen_engine::backend::{Backend, CancelToken, HostTensor};
 use fulmen_engine::gpu::GpuOptions;
 use fulmen_engine::graph::{Element, Graph, Recorder, Shape};
 
-use super::device::open;
+use crate::devices::open_gpu;
 
 fn sum(shape: Shape) -> Arc<Graph> {
     let mut g = Recorder::new(Element::F32);
@@ -18,7 +18,7 @@ fn sum(shape: Shape) -> Arc<Graph> {
 
 #[test]
 fn programs_of_one_device_take_turns_with_its_buffers() {
-    let backend = open(GpuOptions::default());
+    let backend = open_gpu(GpuOptions::default());
     let (small, large) = (Shape::tokens(1, 9, 8), Shape::tokens(1, 900, 8));
     let shapes = [small, large];
     let mut programs = shapes.map(|shape| backend.compile(sum(shape)).unwrap());
@@ -42,7 +42,7 @@ fn late_inputs_do_not_overwrite_values_in_use() {
     let late = g.input("late", shape);
     let y = g.add(b, late);
     let graph = Arc::new(g.finish(&[y]).unwrap());
-    let mut program = open(GpuOptions::default()).compile(graph).unwrap();
+    let mut program = open_gpu(GpuOptions::default()).compile(graph).unwrap();
     let (zeros, twos) = (vec![0.0; shape.len()], vec![2.0; shape.len()]);
     let (a, late) = (HostTensor::f32(shape, zeros), HostTensor::f32(shape, twos.clone()));
     let y = program.run(&[("late", &late), ("a", &a)], &CancelToken::default()).unwrap();
@@ -52,7 +52,7 @@ fn late_inputs_do_not_overwrite_values_in_use() {
 #[test]
 fn a_cancelled_run_says_so() {
     let shape = Shape::tokens(1, 5, 8);
-    let mut program = open(GpuOptions::default()).compile(sum(shape)).unwrap();
+    let mut program = open_gpu(GpuOptions::default()).compile(sum(shape)).unwrap();
     let a = HostTensor::f32(shape, vec![1.0; shape.len()]);
     let cancel = CancelToken::default();
     cancel.cancel();
@@ -63,7 +63,7 @@ fn a_cancelled_run_says_so() {
 
 #[test]
 fn a_value_that_no_buffer_holds_is_refused_with_its_size() {
-    let backend = open(GpuOptions { default_limits: true, ..GpuOptions::default() });
+    let backend = open_gpu(GpuOptions { default_limits: true, ..GpuOptions::default() });
     let Err(error) = backend.compile(sum(Shape::image(1, 4096, 4096, 8))) else {
         panic!("512 MiB in a buffer of 256")
     };
@@ -73,7 +73,7 @@ fn a_value_that_no_buffer_holds_is_refused_with_its_size() {
 
 #[test]
 fn a_line_that_no_window_holds_is_refused() {
-    let backend = open(GpuOptions { window_bytes: Some(1024), ..GpuOptions::default() });
+    let backend = open_gpu(GpuOptions { window_bytes: Some(1024), ..GpuOptions::default() });
     let shape = Shape::image(1, 4, 64, 8);
     let mut g = Recorder::new(Element::F32);
     let x = g.input("x", shape);
@@ -86,7 +86,7 @@ fn a_line_that_no_window_holds_is_refused() {
 #[test]
 fn a_missing_input_is_named() {
     let shape = Shape::tokens(1, 5, 8);
-    let mut program = open(GpuOptions::default()).compile(sum(shape)).unwrap();
+    let mut program = open_gpu(GpuOptions::default()).compile(sum(shape)).unwrap();
     let a = HostTensor::f32(shape, vec![1.0; shape.len()]);
     let error = program.run(&[("a", &a)], &CancelToken::default()).unwrap_err().to_string();
     assert!(error.contains("`b`") && error.contains("not given"), "{error}");
@@ -94,7 +94,7 @@ fn a_missing_input_is_named() {
 
 #[test]
 fn memory_is_known_before_the_first_run() {
-    let program = open(GpuOptions::default()).compile(sum(Shape::tokens(1, 100, 5))).unwrap();
+    let program = open_gpu(GpuOptions::default()).compile(sum(Shape::tokens(1, 100, 5))).unwrap();
     // Three values of 100 rows of 8 numbers.
     assert_eq!(program.memory().activations, 3 * 100 * 8 * 4);
 }

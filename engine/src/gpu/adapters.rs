@@ -104,7 +104,11 @@ fn kind(device_type: wgpu::DeviceType) -> AdapterKind {
     }
 }
 
-fn adapters() -> Vec<(wgpu::Adapter, AdapterDescription)> {
+/// Asked for once: every GL adapter that wgpu makes of one EGL context has a lock of its own for it,
+/// so devices of two of them would take the context from each other.
+static ADAPTERS: LazyLock<Vec<(wgpu::Adapter, AdapterDescription)>> = LazyLock::new(enumerate);
+
+fn enumerate() -> Vec<(wgpu::Adapter, AdapterDescription)> {
     let mut found = pollster::block_on(INSTANCE.enumerate_adapters(wgpu::Backends::all()));
     // A device that speaks both answers through GL too: list that way last.
     found.sort_by_key(|adapter| adapter.get_info().backend == wgpu::Backend::Gl);
@@ -118,15 +122,13 @@ fn adapters() -> Vec<(wgpu::Adapter, AdapterDescription)> {
 /// Every adapter of this machine, in the order that `gpu:N` counts.
 #[must_use]
 pub fn list_adapters() -> Vec<AdapterDescription> {
-    adapters().into_iter().map(|(_, description)| description).collect()
+    ADAPTERS.iter().map(|(_, description)| description.clone()).collect()
 }
 
 /// The adapter that `choice` names, and its description.
 pub(super) fn find(choice: &str) -> Result<(wgpu::Adapter, AdapterDescription)> {
-    let mut all = adapters();
-    let descriptions: Vec<_> = all.iter().map(|(_, description)| description.clone()).collect();
-    let index = choose_adapter(choice, &descriptions)?;
-    Ok(all.swap_remove(index))
+    let index = choose_adapter(choice, &list_adapters())?;
+    Ok(ADAPTERS[index].clone())
 }
 
 /// The place in `adapters` of the one that `choice` means:
