@@ -5,12 +5,14 @@
 
 mod attention;
 mod case;
+mod nodes;
 mod norms;
 mod pointwise;
 mod products;
 mod resample;
 
 pub use case::{Case, Verdict, nmse};
+pub use nodes::{NodeVerdict, demo_model};
 
 use crate::graph::Element;
 use case::Forge;
