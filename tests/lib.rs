@@ -4,7 +4,6 @@
 mod colours;
 mod demo;
 mod devices;
-mod full_size;
 mod golden;
 mod house;
 mod ladder;

@@ -1,0 +1,115 @@
+//! The arguments of `fulmen generate`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use fulmen_engine::engine::Precision;
+use fulmen_engine::noise::Rng;
+
+use super::help;
+
+/// Draws pictures of a text
+#[derive(Debug, clap::Args)]
+#[command(after_help = help::GENERATE)]
+pub(crate) struct GenerateArgs {
+    /// What to draw; `-` reads it from standard input. It may be empty
+    #[arg(value_name = "PROMPT")]
+    pub(crate) prompt: OsString,
+
+    /// A diffusers folder, or a single .safetensors file with the whole model [default: the small demo
+    /// model inside this program]
+    #[arg(long, value_name = "PATH", help_heading = "Model")]
+    pub(crate) model: Option<PathBuf>,
+
+    /// A UNet-only .safetensors file, laid over the model's own UNet
+    #[arg(long, value_name = "FILE", help_heading = "Model")]
+    pub(crate) unet: Option<PathBuf>,
+
+    /// What to keep out of the picture; counts only with a guidance above 1
+    #[arg(long, value_name = "TEXT", help_heading = "Picture")]
+    pub(crate) negative: Option<String>,
+
+    /// Steps of the sampler [default: what the model was made for]
+    #[arg(long, value_name = "N", help_heading = "Picture")]
+    pub(crate) steps: Option<usize>,
+
+    /// How strictly to follow the prompt; above 1 every step costs twice [default: what the model was
+    /// made for]
+    #[arg(long, value_name = "G", help_heading = "Picture", allow_negative_numbers = true)]
+    pub(crate) guidance: Option<f32>,
+
+    /// Width in pixels, a multiple of 8 [default: the model's own]
+    #[arg(long, value_name = "W", help_heading = "Picture")]
+    pub(crate) width: Option<usize>,
+
+    /// Height in pixels, a multiple of 8 [default: the model's own]
+    #[arg(long, value_name = "H", help_heading = "Picture")]
+    pub(crate) height: Option<usize>,
+
+    /// Seed of the noise: the same seed, the same picture [default: another one every time]
+    #[arg(long, value_name = "S", help_heading = "Picture")]
+    pub(crate) seed: Option<u64>,
+
+    /// Pictures to draw, with the seeds S, S+1, …
+    #[arg(short = 'n', long = "images", value_name = "COUNT", default_value_t = 1, help_heading = "Picture")]
+    pub(crate) images: usize,
+
+    /// Whose noise a seed stands for: PyTorch's on the CPU (ComfyUI, diffusers) or on NVIDIA cards (A1111)
+    #[arg(long, value_name = "RNG", default_value = "torch", help_heading = "Picture")]
+    pub(crate) rng: RngArg,
+
+    /// auto, cpu, gpu, gpu:N, or part of a device's name; `fulmen devices` lists them
+    #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = "Device")]
+    pub(crate) device: String,
+
+    /// How values are stored between layers [default: f16 on a GPU, f32 on the CPU]
+    #[arg(long, value_name = "P", help_heading = "Device")]
+    pub(crate) precision: Option<PrecisionArg>,
+
+    /// The file to write; its extension chooses PNG, JPEG or WebP. An existing file is replaced
+    /// [default: fulmen-SEED.png, which never replaces a file]
+    #[arg(short, long, value_name = "OUT", help_heading = "Output")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Write every layer's shape, mean, sigma, minimum, maximum and first 8 values to FILE: a table with
+    /// tabs, or JSON lines where the name ends in .jsonl. Slow
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub(crate) trace: Option<PathBuf>,
+
+    /// Print events as JSON lines on standard output, for programs
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+}
+
+/// Whose noise.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum RngArg {
+    Torch,
+    Philox,
+}
+
+impl From<RngArg> for Rng {
+    fn from(rng: RngArg) -> Self {
+        match rng {
+            RngArg::Torch => Self::Torch,
+            RngArg::Philox => Self::Philox,
+        }
+    }
+}
+
+/// How values are stored.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum PrecisionArg {
+    F32,
+    F16,
+}
+
+impl From<PrecisionArg> for Precision {
+    fn from(precision: PrecisionArg) -> Self {
+        match precision {
+            PrecisionArg::F32 => Self::F32,
+            PrecisionArg::F16 => Self::F16,
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What `--help` teaches below the list of options.
+
+pub(super) const AFTER: &str = "\
+Examples:
+  fulmen generate \"a red circle on a blue background\"
+  fulmen generate \"a lighthouse at dawn\" --model sdxl_lightning_4step.safetensors -o dawn.png
+  fulmen devices
+  fulmen selftest > report.txt
+
+Exit codes:
+  0  done
+  1  the run failed, or was stopped with Ctrl-C
+  2  the command line is wrong
+
+`fulmen COMMAND --help` explains a command.";
+
+pub(super) const GENERATE: &str = "\
+Without --model the small demo model inside this program draws: shapes such as \"a large red circle
+on a striped blue background\", two of them, or scenes such as \"a yellow house at sunset\".
+
+Examples:
+  fulmen generate \"a red circle on a blue background\" --seed 7
+  fulmen generate \"a fox in the snow\" --model DIR -o fox.jpg
+  fulmen generate \"a fox\" --model DIR --unet sdxl_lightning_4step_unet.safetensors
+  fulmen generate \"a fox\" -n 4 --seed 10 -o fox.png     fox-10.png … fox-13.png
+  fulmen generate - --json < prompt.txt
+
+Files:
+  -o OUT.png writes OUT.png; with -n above 1, OUT-SEED.png for every seed. What is there is replaced.
+  Without -o, fulmen-SEED.png in this folder, or fulmen-SEED-2.png and so on where that exists.
+  A PNG carries its settings in the form that A1111 began. A file is there whole or not at all.
+
+Events of --json, one object a line on standard output; the last one is `done` or `error`:
+  {\"event\":\"warning\",\"message\":…}
+  {\"event\":\"plan\",\"width\":…,\"height\":…,\"steps\":…,\"guidance\":…,\"seed\":…,\"device\":…,\"precision\":…}
+  {\"event\":\"stage\",\"stage\":\"load\"|\"text\"|\"denoise\"|\"decode\",\"image\":…}
+  {\"event\":\"memory\",\"predicted_bytes\":…}
+  {\"event\":\"step\",\"image\":…,\"step\":…,\"steps\":…,\"seconds\":…}
+  {\"event\":\"picture\",\"path\":…,\"seed\":…,\"width\":…,\"height\":…}
+  {\"event\":\"done\",\"pictures\":[…],\"seconds\":{\"load\",\"text\",\"unet_steps\",\"vae\",\"total\"},
+   \"peak_rss_bytes\":…,\"peak_anonymous_bytes\":…,\"predicted_bytes\":…,\"device\":…}
+  {\"event\":\"error\",\"message\":…,\"exit_code\":…}
+
+Columns of --trace: program, node, operation, shape (images×height×width×channels), mean, sigma, min,
+max, and the first 8 values.
+
+Exit codes: 0 drawn, 1 failed or stopped with Ctrl-C, 2 the command line is wrong.";
+
+pub(super) const DEVICES: &str = "\
+A GPU is asked for with --device gpu:N or with part of its name. `auto` takes the best real GPU, and
+the CPU where there is none. A driver that computes on the CPU is taken only where it is asked for,
+since the CPU backend is faster.";
+
+pub(super) const SELFTEST: &str = "\
+Every operation runs on the device in many sizes and is compared with plain loops on the CPU; then
+the demo model runs, node by node. NMSE is the mean square error over the mean square of what is
+right. Paste the whole table into a bug report.
+
+Exit codes: 0 everything agrees, 1 something does not, 2 the command line is wrong.";
+
+pub(super) const SYNTH: &str = "\
+The weights follow from the tensors' names alone, so everyone who runs this has the same files.
+
+Examples:
+  fulmen models synth --config sdxl --out synthetic            about 7 GB
+  fulmen models synth --config sdxl --out synthetic.safetensors --single-file
+  fulmen generate \"anything\" --model synthetic";

@@ -1,0 +1,69 @@
+//! What was typed: the first of two stages. Nothing here has been checked against anything else.
+
+mod generate;
+mod help;
+mod models;
+
+use std::ffi::OsString;
+
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+
+pub(crate) use generate::GenerateArgs;
+pub(crate) use models::{InspectArgs, ModelsArgs, ModelsCommand, SynthArgs};
+
+use crate::failure::{self, Failure};
+
+/// Draws pictures with SDXL-Lightning on any GPU, or on the CPU, without CUDA or Python.
+#[derive(Debug, Parser)]
+#[command(name = "fulmen", version, after_help = help::AFTER, arg_required_else_help = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Generate(GenerateArgs),
+    Devices(DevicesArgs),
+    Selftest(SelftestArgs),
+    Models(ModelsArgs),
+}
+
+/// Lists the devices that can draw, what they offer, and which one `auto` takes
+#[derive(Debug, clap::Args)]
+#[command(after_help = help::DEVICES)]
+pub(crate) struct DevicesArgs {
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Checks every kernel on this machine's driver, then the demo model layer by layer
+#[derive(Debug, clap::Args)]
+#[command(after_help = help::SELFTEST)]
+pub(crate) struct SelftestArgs {
+    /// auto, cpu, gpu, gpu:N, or part of a device's name; `fulmen devices` lists them
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub(crate) device: String,
+    /// Print one JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Reads the command line; `None` after `--help` and `--version`, which have been printed.
+pub(crate) fn parse() -> Result<Option<Args>, Failure> {
+    let words: Vec<OsString> = std::env::args_os().collect();
+    // An error in the arguments is an event too, so this is asked before they are understood.
+    if words.iter().any(|word| word == "--json") {
+        failure::also_as_json();
+    }
+    match Args::try_parse_from(words) {
+        Ok(args) => Ok(Some(args)),
+        Err(help) if matches!(help.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            drop(help.print());
+            Ok(None)
+        }
+        Err(error) => Err(Failure::Clap(error)),
+    }
+}

@@ -1,0 +1,50 @@
+//! The arguments of `fulmen models`.
+
+use std::path::PathBuf;
+
+use super::help;
+
+/// Looks into model files, and makes some up for tests
+#[derive(Debug, clap::Args)]
+pub(crate) struct ModelsArgs {
+    #[command(subcommand)]
+    pub(crate) command: ModelsCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum ModelsCommand {
+    Inspect(InspectArgs),
+    Synth(SynthArgs),
+}
+
+/// Says what a model is: its parts, parameters, precision, and the settings it is drawn with
+#[derive(Debug, clap::Args)]
+pub(crate) struct InspectArgs {
+    /// A diffusers folder, or a single .safetensors file
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Makes a model of made-up weights: the size and speed of the real one, pictures of nothing
+#[derive(Debug, clap::Args)]
+#[command(after_help = help::SYNTH)]
+pub(crate) struct SynthArgs {
+    /// `sdxl` for SDXL base's configuration, or a diffusers folder whose configuration to take
+    #[arg(long, value_name = "CONFIG")]
+    pub(crate) config: String,
+    /// The folder to write; with --single-file the .safetensors file
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Write one file with the original names instead of a diffusers folder
+    #[arg(long)]
+    pub(crate) single_file: bool,
+    /// Replace what is there
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Print events as JSON lines on standard output, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,141 @@
+//! `fulmen devices`: what can draw here.
+
+use fulmen_engine::gpu::{AdapterDescription, AdapterKind, choose_adapter, list_adapters};
+use serde::Serialize;
+
+use crate::args::DevicesArgs;
+use crate::console;
+use crate::failure::Failure;
+
+/// All devices of this machine.
+#[derive(Debug, Serialize)]
+pub(crate) struct Devices {
+    adapters: Vec<AdapterDescription>,
+    cpu: Cpu,
+    /// What `--device auto` takes: `gpu:N` or `cpu`.
+    auto: String,
+}
+
+/// The processor.
+#[derive(Debug, Serialize)]
+struct Cpu {
+    name: String,
+    /// Threads that this process may use.
+    threads: usize,
+    /// Vector instructions that products use where they are there.
+    instruction_sets: Vec<&'static str>,
+}
+
+/// Prints them.
+pub(crate) fn run(args: &DevicesArgs) -> Result<(), Failure> {
+    let devices = Devices::find();
+    if args.json {
+        console::json(&devices);
+    } else {
+        devices.print();
+    }
+    Ok(())
+}
+
+impl Devices {
+    pub(crate) fn find() -> Self {
+        let adapters = list_adapters();
+        let auto = choose_adapter("auto", &adapters).map_or_else(|_| "cpu".into(), |n| format!("gpu:{n}"));
+        Self { adapters, cpu: Cpu::find(), auto }
+    }
+
+    pub(crate) fn print(&self) {
+        self.adapters.iter().for_each(|adapter| console::out(&adapter_lines(adapter)));
+        console::out(&self.cpu.lines());
+        console::out(&format!("auto   takes {}", self.auto));
+    }
+}
+
+/// An adapter in four lines.
+fn adapter_lines(adapter: &AdapterDescription) -> String {
+    let AdapterDescription { index, name, backend, driver, .. } = adapter;
+    let subgroups = match adapter.subgroup_sizes {
+        None => "no subgroups".to_owned(),
+        Some((min, max)) if min == max => format!("subgroups of {min}"),
+        Some((min, max)) => format!("subgroups of {min} to {max}"),
+    };
+    let f16 = if adapter.f16 { "native f16" } else { "no native f16 (not needed)" };
+    let timestamps = if adapter.timestamps { "timestamps" } else { "no timestamps" };
+    let core = format!("{:?}", adapter.core).to_lowercase();
+    format!(
+        "gpu:{index}  {name} ({backend}, {})\n       driver {driver}\n       {core} core; {subgroups}, {f16}, {timestamps}\n       \
+         buffers of {}, bindings of {}, {} KiB of workgroup memory",
+        kind(adapter.kind),
+        mib(adapter.max_buffer_bytes),
+        mib(adapter.max_binding_bytes),
+        adapter.workgroup_memory_bytes >> 10
+    )
+}
+
+fn kind(kind: AdapterKind) -> &'static str {
+    match kind {
+        AdapterKind::Discrete => "discrete GPU",
+        AdapterKind::Integrated => "integrated GPU",
+        AdapterKind::Virtual => "virtual GPU",
+        AdapterKind::Other => "unknown kind",
+        AdapterKind::Software => "software: computes on the CPU, slower than the CPU backend",
+    }
+}
+
+/// Drivers without a limit say 2⁶⁴ − 1 or thereabouts.
+fn mib(bytes: u64) -> String {
+    if bytes >> 50 > 0 { "any size".into() } else { format!("{} MiB", bytes >> 20) }
+}
+
+impl Cpu {
+    fn find() -> Self {
+        Self {
+            name: model_name().unwrap_or_else(|| std::env::consts::ARCH.into()),
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            instruction_sets: instruction_sets(),
+        }
+    }
+
+    /// The processor in two lines.
+    fn lines(&self) -> String {
+        let threads = if self.threads == 1 { "1 thread".into() } else { format!("{} threads", self.threads) };
+        let sets = if self.instruction_sets.is_empty() {
+            "baseline".into()
+        } else {
+            self.instruction_sets.join(", ")
+        };
+        format!("cpu    {} ({threads})\n       instructions: {sets}", self.name)
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn instruction_sets() -> Vec<&'static str> {
+    let sets = [
+        ("AVX2", std::is_x86_feature_detected!("avx2")),
+        ("FMA", std::is_x86_feature_detected!("fma")),
+        ("F16C", std::is_x86_feature_detected!("f16c")),
+        ("AVX-512F", std::is_x86_feature_detected!("avx512f")),
+    ];
+    sets.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect()
+}
+
+#[cfg(target_arch = "aarch64")]
+fn instruction_sets() -> Vec<&'static str> {
+    let sets = [
+        ("NEON", std::arch::is_aarch64_feature_detected!("neon")),
+        ("FP16", std::arch::is_aarch64_feature_detected!("fp16")),
+    ];
+    sets.into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect()
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn instruction_sets() -> Vec<&'static str> {
+    Vec::new()
+}
+
+/// Where the operating system says it in a file.
+fn model_name() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}

@@ -1,0 +1,53 @@
+//! The second stage of the arguments: everything checked that can be checked without a model.
+
+use std::path::PathBuf;
+
+use fulmen_engine::engine::Options;
+use fulmen_engine::request::Request;
+
+use super::output::Output;
+use super::prompt;
+use crate::args::GenerateArgs;
+use crate::failure::Failure;
+
+/// What is to be done.
+pub(super) struct Job {
+    pub(super) options: Options,
+    pub(super) request: Request,
+    pub(super) output: Output,
+    pub(super) trace: Option<PathBuf>,
+    pub(super) json: bool,
+    /// What the user should know before the start.
+    pub(super) notes: Vec<String>,
+}
+
+impl Job {
+    pub(super) fn new(args: GenerateArgs) -> Result<Self, Failure> {
+        let output = Output::new(args.output)?;
+        let options = Options {
+            model: args.model,
+            unet: args.unet,
+            device: args.device.parse()?,
+            precision: args.precision.map(Into::into),
+        };
+        let prompt = prompt::read(args.prompt)?;
+        let empty = prompt.trim().is_empty();
+        let notes = empty
+            .then(|| "the prompt is empty; the model draws what it likes".to_owned())
+            .into_iter()
+            .collect();
+        let request = Request {
+            prompt,
+            negative_prompt: args.negative,
+            steps: args.steps,
+            guidance: args.guidance,
+            width: args.width,
+            height: args.height,
+            seed: args.seed,
+            images: args.images,
+            rng: args.rng.into(),
+        };
+        request.validate()?;
+        Ok(Self { options, request, output, trace: args.trace, json: args.json, notes })
+    }
+}

@@ -1,0 +1,51 @@
+//! Plain lines on standard error, for logs and pipes.
+
+use fulmen_engine::engine::{Drawn, Event};
+
+use super::report::{Done, Plan, Report, Saved, memory_line, picture_line, words};
+use crate::console;
+
+/// A line an event.
+#[derive(Default)]
+pub(super) struct Lines {
+    images: usize,
+}
+
+impl Report for Lines {
+    fn opening(&mut self) {
+        console::err("opening the model");
+    }
+
+    fn plan(&mut self, plan: &Plan) {
+        self.images = plan.images;
+        console::err(&plan_line(plan));
+    }
+
+    fn event(&mut self, event: &Event) {
+        match event {
+            Event::Warning(what) => console::err(&format!("warning: {what}")),
+            Event::Stage(stage) => console::err(&words(*stage, self.images)),
+            Event::Memory(need) => console::err(&format!("{} MiB will be needed", need.total() >> 20)),
+            Event::Step { step, steps, seconds, .. } => {
+                console::err(&format!("step {step}/{steps}: {seconds:.2} s"));
+            }
+            Event::Picture(_) => {}
+        }
+    }
+
+    fn saved(&mut self, saved: &Saved, drawn: &Drawn) {
+        console::out(&picture_line(saved, &drawn.seconds));
+    }
+
+    fn done(&mut self, done: &Done) {
+        memory_line(done).iter().for_each(|line| console::err(line));
+    }
+}
+
+/// `512×512, 4 steps, seed 7, on CPU in f32`.
+pub(super) fn plan_line(plan: &Plan) -> String {
+    let Plan { width, height, steps, seed, device, precision, .. } = plan;
+    let guidance = if plan.guidance > 1.0 { format!(", guidance {}", plan.guidance) } else { String::new() };
+    let pictures = if plan.images > 1 { format!("{} pictures of ", plan.images) } else { String::new() };
+    format!("{pictures}{width}×{height}, {steps} steps{guidance}, seed {seed}, on {device} in {precision}")
+}

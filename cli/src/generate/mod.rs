@@ -1,0 +1,122 @@
+//! `fulmen generate`: from a typed job to files.
+//!
+//! `job` is what is to be done; `output` where pictures go; `report` what is said meanwhile; `trace` the
+//! microscope's file.
+
+mod bar;
+mod job;
+mod json;
+mod lines;
+mod output;
+mod prompt;
+mod report;
+mod trace;
+
+use std::time::Instant;
+
+use fulmen_engine::Error;
+use fulmen_engine::backend::CancelToken;
+use fulmen_engine::engine::{Drawn, Engine, Event, TraceRow, Watch};
+use fulmen_engine::request::Request;
+
+use crate::args::GenerateArgs;
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::memory::Watcher;
+use job::Job;
+use output::Output;
+use report::{Done, Plan, Report, Saved};
+use trace::Trace;
+
+/// Draws.
+pub(crate) fn run(args: GenerateArgs) -> Result<(), Failure> {
+    let start = Instant::now();
+    let cancel = interrupt::cancel_on_signal();
+    let memory = Watcher::start();
+    let job = Job::new(args)?;
+    // Whatever cannot be written is known before minutes are spent on it.
+    job.output.check(job.request.images)?;
+    let trace = job.trace.as_deref().map(Trace::create).transpose()?;
+
+    let mut report = report::choose(job.json);
+    job.notes.iter().for_each(|note| report.event(&Event::Warning(note.clone())));
+    report.opening();
+    let mut engine = Engine::open(&job.options)?;
+    let plan = engine.plan(&job.request)?;
+    report.plan(&Plan::new(&plan, &engine));
+    // From here on the seed is known, and stays.
+    let request = Request { seed: Some(plan.seed), ..job.request };
+
+    let mut pictures = Pictures::new(&job.output, plan.images, report);
+    draw(&mut engine, &request, &mut pictures, (trace, cancel))?;
+    let Pictures { mut report, mut done, .. } = pictures;
+    done.seconds.total = start.elapsed().as_secs_f64();
+    done.device = engine.device().to_owned();
+    let peaks = memory.peaks();
+    (done.peak_rss_bytes, done.peak_anonymous_bytes) = (peaks.rss, peaks.anonymous);
+    report.done(&done);
+    Ok(())
+}
+
+/// Runs the engine under the eyes of `pictures` and of a trace.
+fn draw(
+    engine: &mut Engine,
+    request: &Request,
+    pictures: &mut Pictures<'_>,
+    (mut trace, cancel): (Option<Trace>, CancelToken),
+) -> Result<(), Failure> {
+    let stop = cancel.clone();
+    let mut event = |event: Event| pictures.event(event, || stop.cancel());
+    let mut row = trace.as_mut().map(|trace| |row: &TraceRow| trace.row(row));
+    let trace_row = row.as_mut().map(|row| row as &mut dyn FnMut(&TraceRow) -> fulmen_engine::Result<()>);
+    let drawn = engine.generate(request, &mut Watch { event: &mut event, trace: trace_row, cancel });
+    // A trace of a run that failed is what its user will need; a trace of one that was stopped is not.
+    if let Some(trace) = trace.filter(|_| !matches!(drawn, Err(Error::Cancelled))) {
+        trace.finish()?;
+    }
+    match pictures.failure.take() {
+        Some(failure) => Err(failure),
+        None => drawn.map(drop).map_err(Failure::from),
+    }
+}
+
+/// Pictures as they come: each is saved at once, so that stopping a long run loses only the last.
+struct Pictures<'a> {
+    output: &'a Output,
+    images: usize,
+    report: Box<dyn Report>,
+    done: Done,
+    /// Why a picture could not be saved.
+    failure: Option<Failure>,
+}
+
+impl<'a> Pictures<'a> {
+    fn new(output: &'a Output, images: usize, report: Box<dyn Report>) -> Self {
+        Self { output, images, report, done: Done::default(), failure: None }
+    }
+
+    fn event(&mut self, event: Event, stop: impl FnOnce()) {
+        match event {
+            Event::Picture(drawn) => {
+                if let Err(failure) = self.save(&drawn) {
+                    self.failure.get_or_insert(failure);
+                    stop();
+                }
+            }
+            Event::Memory(need) => {
+                self.done.predicted_bytes = need.total();
+                self.report.event(&event);
+            }
+            other => self.report.event(&other),
+        }
+    }
+
+    fn save(&mut self, drawn: &Drawn) -> Result<(), Failure> {
+        let path = self.output.save(drawn, self.images)?;
+        let saved = Saved::new(path, drawn);
+        self.report.saved(&saved, drawn);
+        self.done.seconds.add(&drawn.seconds);
+        self.done.pictures.push(saved);
+        Ok(())
+    }
+}

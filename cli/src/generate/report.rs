@@ -1,0 +1,146 @@
+//! What is said while pictures are drawn, to a terminal, to a log, or to a program.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use fulmen_engine::engine::{DrawPlan, DrawStage, Drawn, Engine, Event, Seconds};
+use fulmen_engine::graph::Element;
+use serde::Serialize;
+
+use super::bar::Bar;
+use super::json::Json;
+use super::lines::Lines;
+
+/// Someone who is told.
+pub(super) trait Report {
+    /// A device and a model are being opened.
+    fn opening(&mut self);
+    /// What will be drawn is known.
+    fn plan(&mut self, plan: &Plan);
+    /// Something happened in the engine.
+    fn event(&mut self, event: &Event);
+    /// A picture is in its file.
+    fn saved(&mut self, saved: &Saved, drawn: &Drawn);
+    /// All of them are.
+    fn done(&mut self, done: &Done);
+}
+
+/// JSON for programs, a bar on a terminal, lines elsewhere.
+pub(super) fn choose(json: bool) -> Box<dyn Report> {
+    match (json, std::io::stderr().is_terminal()) {
+        (true, _) => Box::new(Json),
+        (false, true) => Box::new(Bar::new()),
+        (false, false) => Box::new(Lines::default()),
+    }
+}
+
+/// What will be drawn.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Plan {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) images: usize,
+    pub(super) steps: usize,
+    pub(super) guidance: f32,
+    pub(super) seed: u64,
+    pub(super) device: String,
+    pub(super) precision: &'static str,
+}
+
+impl Plan {
+    pub(super) fn new(plan: &DrawPlan, engine: &Engine) -> Self {
+        Self {
+            width: plan.width,
+            height: plan.height,
+            images: plan.images,
+            steps: plan.settings.steps,
+            guidance: plan.settings.guidance,
+            seed: plan.seed,
+            device: engine.device().to_owned(),
+            precision: if engine.element() == Element::F16 { "f16" } else { "f32" },
+        }
+    }
+}
+
+/// A picture in its file.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Saved {
+    pub(super) path: PathBuf,
+    pub(super) seed: u64,
+    pub(super) width: usize,
+    pub(super) height: usize,
+}
+
+impl Saved {
+    pub(super) fn new(path: PathBuf, drawn: &Drawn) -> Self {
+        Self { path, seed: drawn.seed, width: drawn.picture.width, height: drawn.picture.height }
+    }
+}
+
+/// Seconds of the whole run.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(super) struct TotalSeconds {
+    load: f64,
+    text: f64,
+    unet_steps: Vec<f64>,
+    vae: f64,
+    pub(super) total: f64,
+}
+
+impl TotalSeconds {
+    /// Adds those of one picture.
+    pub(super) fn add(&mut self, one: &Seconds) {
+        self.load += one.load;
+        self.text += one.text;
+        self.unet_steps.extend(&one.unet_steps);
+        self.vae += one.vae;
+    }
+}
+
+/// The whole run.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(super) struct Done {
+    pub(super) pictures: Vec<Saved>,
+    pub(super) seconds: TotalSeconds,
+    pub(super) peak_rss_bytes: Option<u64>,
+    pub(super) peak_anonymous_bytes: Option<u64>,
+    pub(super) predicted_bytes: u64,
+    pub(super) device: String,
+}
+
+/// A stage in words: `drawing picture 2 of 4`.
+pub(super) fn words(stage: DrawStage, images: usize) -> String {
+    let which =
+        |image: usize| if images > 1 { format!(" picture {} of {images}", image + 1) } else { String::new() };
+    match stage {
+        DrawStage::Load => "preparing the model".into(),
+        DrawStage::Text => "reading the prompt".into(),
+        DrawStage::Denoise(image) => format!("drawing{}", which(image)),
+        DrawStage::Decode(image) => format!("decoding{}", which(image)),
+    }
+}
+
+/// `fox.png: 512×512, seed 7, 3.20 s (4 steps of 0.52 s, …)`.
+pub(super) fn picture_line(saved: &Saved, seconds: &Seconds) -> String {
+    let steps: f64 = seconds.unet_steps.iter().sum();
+    let total = seconds.load + seconds.text + steps + seconds.vae;
+    let count = seconds.unet_steps.len();
+    let Saved { path, seed, width, height } = saved;
+    format!(
+        "{}: {width}×{height}, seed {seed}, {total:.2} s (load {:.2}, text {:.2}, {count} × {:.2} s/step, decode {:.2})",
+        path.display(),
+        seconds.load,
+        seconds.text,
+        steps / count.max(1) as f64,
+        seconds.vae,
+    )
+}
+
+/// `memory: 412 MiB at the peak, 401 MiB predicted`.
+pub(super) fn memory_line(done: &Done) -> Option<String> {
+    let peak = done.peak_anonymous_bytes? >> 20;
+    Some(format!(
+        "memory: {peak} MiB at the peak beside mapped files; the model was predicted to take {} MiB",
+        done.predicted_bytes >> 20
+    ))
+}

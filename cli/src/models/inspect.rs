@@ -1,0 +1,95 @@
+//! `fulmen models inspect`: what a model is, without drawing. Every number is read, so a damaged file is found.
+
+use std::collections::BTreeSet;
+
+use fulmen_engine::Error;
+use fulmen_engine::schedule::SchedulerConfig;
+use fulmen_engine::settings::{Asked, Settings};
+use fulmen_engine::weights::{Checkpoint, Component, inventory};
+use serde::Serialize;
+
+use crate::args::InspectArgs;
+use crate::console;
+use crate::failure::Failure;
+
+/// A model in short.
+#[derive(Debug, Serialize)]
+struct Model {
+    /// `diffusers folder` or `single file`.
+    kind: &'static str,
+    bytes: u64,
+    parts: Vec<Part>,
+    /// What it is drawn with where the command line does not say.
+    steps: usize,
+    guidance: f32,
+    spacing: String,
+    prediction: String,
+    /// Tensors that no part of the model asks for.
+    unused: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Part {
+    name: &'static str,
+    tensors: usize,
+    parameters: usize,
+    /// As they are stored.
+    formats: Vec<String>,
+}
+
+pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
+    let checkpoint = Checkpoint::open(&args.path)?;
+    checkpoint.verify()?;
+    let own = checkpoint.has_own_configs();
+    let scheduler = own.then(|| SchedulerConfig::load(&checkpoint)).transpose()?;
+    let settings = Settings::choose(checkpoint.file_name_hint(), scheduler, Asked::default())?;
+    let parts = Component::WITH_WEIGHTS.into_iter().map(|component| part(&checkpoint, component));
+    let model = Model {
+        kind: if own { "diffusers folder" } else { "single file" },
+        bytes: checkpoint.mapped_bytes(),
+        parts: parts.collect::<Result<_, _>>()?,
+        steps: settings.steps,
+        guidance: settings.guidance,
+        spacing: format!("{:?}", settings.scheduler.timestep_spacing).to_lowercase(),
+        prediction: format!("{:?}", settings.scheduler.prediction).to_lowercase(),
+        unused: checkpoint.unused().to_vec(),
+    };
+    if args.json {
+        console::json(&model);
+    } else {
+        print(&model);
+    }
+    Ok(())
+}
+
+fn part(checkpoint: &Checkpoint, component: Component) -> Result<Part, Error> {
+    let weights = checkpoint.weights(component)?;
+    let (mut tensors, mut parameters, mut formats) = (0, 0, BTreeSet::new());
+    for spec in inventory(checkpoint.configs(), component)? {
+        if !weights.has(&spec.name) && spec.optional {
+            continue;
+        }
+        let tensor = weights.tensor(&spec.name, &spec.shape)?;
+        tensors += 1;
+        parameters += tensor.len();
+        formats.insert(format!("{:?}", tensor.format()).to_uppercase());
+    }
+    Ok(Part { name: component.name(), tensors, parameters, formats: formats.into_iter().collect() })
+}
+
+fn print(model: &Model) {
+    console::out(&format!("{}, {:.1} MiB", model.kind, model.bytes as f64 / f64::from(1 << 20)));
+    for Part { name, tensors, parameters, formats } in &model.parts {
+        let millions = *parameters as f64 / 1e6;
+        let formats = formats.join(" and ");
+        console::out(&format!("  {name:<15} {millions:>8.1} M parameters in {tensors} tensors of {formats}"));
+    }
+    let Model { steps, guidance, spacing, prediction, unused, .. } = model;
+    let guidance = if *guidance > 1.0 { format!("guidance {guidance}") } else { "no guidance".into() };
+    console::out(&format!(
+        "drawn in {steps} steps with {guidance}; {spacing} timesteps, predicts {prediction}"
+    ));
+    if let Some(first) = unused.first() {
+        console::out(&format!("{} tensors are not used, `{first}` among them", unused.len()));
+    }
+}

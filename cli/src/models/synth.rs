@@ -1,0 +1,133 @@
+//! `fulmen models synth`: a model of made-up weights, as large as the real one.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use fulmen_engine::Error;
+use fulmen_engine::weights::Configs;
+use fulmen_engine::weights::synth::{self, SynthLayout, SynthProgress};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::args::SynthArgs;
+use crate::failure::Failure;
+use crate::{console, interrupt};
+
+pub(super) fn run(args: &SynthArgs) -> Result<(), Failure> {
+    let configs = match args.config.as_str() {
+        "sdxl" => Configs::sdxl_base()?,
+        folder => Configs::folder(Path::new(folder))?,
+    };
+    let layout = if args.single_file { SynthLayout::SingleFile } else { SynthLayout::Folder };
+    let total = synth::size(&configs, layout)?;
+    let replaced = Replaced::find(&args.out, args.force)?;
+    console::err(&format!(
+        "writing {} tensors, {} MiB, to {}",
+        total.tensors,
+        total.bytes >> 20,
+        args.out.display()
+    ));
+
+    let cancel = interrupt::cancel_on_signal();
+    let progress = Progress::new(args.json, total.bytes);
+    let place = replaced.as_ref().map_or(&args.out, |replaced| &replaced.new);
+    synth::write(&configs, place, layout, &|now| {
+        cancel.check()?;
+        progress.show(now);
+        Ok(())
+    })?;
+    progress.finish();
+    if let Some(replaced) = replaced {
+        replaced.swap()?;
+    }
+    if args.json {
+        let done = serde_json::json!({
+            "event": "done", "path": args.out, "tensors": total.tensors, "bytes": total.bytes,
+        });
+        console::json(&done);
+    } else {
+        console::out(&format!(
+            "{}: {} tensors, {} MiB",
+            args.out.display(),
+            total.tensors,
+            total.bytes >> 20
+        ));
+    }
+    Ok(())
+}
+
+/// With `--force`: the model that is there stays until the new one is whole.
+struct Replaced {
+    old: PathBuf,
+    new: PathBuf,
+}
+
+impl Replaced {
+    /// `None` where nothing is there.
+    fn find(out: &Path, force: bool) -> Result<Option<Self>, Failure> {
+        let Ok(about) = out.symlink_metadata() else { return Ok(None) };
+        if !force {
+            let what = format!("{} is there already; use --force to replace it", out.display());
+            return Err(Failure::Usage(what));
+        }
+        // `--force` deletes: of folders only what this very command could have written.
+        if about.is_dir() && !out.join("model_index.json").is_file() {
+            let what = format!("{} is a folder without a model in it, and is not replaced", out.display());
+            return Err(Failure::Usage(what));
+        }
+        let mut name = out.file_name().unwrap_or_default().to_owned();
+        name.push(".new");
+        Ok(Some(Self { old: out.to_path_buf(), new: out.with_file_name(name) }))
+    }
+
+    fn swap(self) -> Result<(), Failure> {
+        let Self { old, new } = self;
+        let remove = if old.is_dir() { std::fs::remove_dir_all(&old) } else { std::fs::remove_file(&old) };
+        let swapped = remove.and_then(|()| std::fs::rename(&new, &old));
+        Ok(swapped.map_err(|source| Error::Write { file: old, source })?)
+    }
+}
+
+/// A bar on a terminal, JSON lines for programs, a line for every tenth elsewhere.
+enum Progress {
+    Bar(ProgressBar),
+    Tenths { json: bool, told: AtomicU64 },
+}
+
+impl Progress {
+    fn new(json: bool, total: u64) -> Self {
+        if json || !std::io::stderr().is_terminal() {
+            return Self::Tenths { json, told: AtomicU64::new(0) };
+        }
+        let template = "{bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
+        let style = ProgressStyle::with_template(template).expect("the template is ours and correct");
+        Self::Bar(ProgressBar::new(total).with_style(style))
+    }
+
+    fn show(&self, now: SynthProgress) {
+        match self {
+            Self::Bar(bar) => bar.set_position(now.done),
+            Self::Tenths { json, told } => {
+                let tenth = 10 * now.done / now.total.max(1);
+                // Several threads write; one of them tells.
+                if told.fetch_max(tenth, Ordering::Relaxed) < tenth {
+                    tell(*json, now, tenth);
+                }
+            }
+        }
+    }
+
+    fn finish(&self) {
+        if let Self::Bar(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn tell(json: bool, SynthProgress { done, total }: SynthProgress, tenth: u64) {
+    if json {
+        console::json(&serde_json::json!({ "event": "progress", "bytes": done, "total_bytes": total }));
+    } else {
+        console::err(&format!("{} %", 10 * tenth));
+    }
+}

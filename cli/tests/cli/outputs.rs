@@ -1,0 +1,168 @@
+//! Which files a run leaves, and what is in them.
+
+use std::fs;
+use std::path::Path;
+
+use crate::program::Place;
+
+/// The pixels of a picture's file, as another program reads them.
+fn pixels(file: &Path) -> image::RgbImage {
+    image::open(file).unwrap().to_rgb8()
+}
+
+#[test]
+fn without_a_name_a_file_is_named_after_its_seed_and_replaces_nothing() {
+    let place = Place::new();
+    fs::write(place.path("fulmen-5-2.png"), "mine").unwrap();
+    for _ in 0..2 {
+        place.draw(&["a cat", "--seed", "5"]).succeeded();
+    }
+    assert_eq!(place.files(), ["fulmen-5-2.png", "fulmen-5-3.png", "fulmen-5.png"]);
+    assert_eq!(fs::read(place.path("fulmen-5-2.png")).unwrap(), b"mine");
+    assert_eq!(
+        fs::read(place.path("fulmen-5.png")).unwrap(),
+        fs::read(place.path("fulmen-5-3.png")).unwrap()
+    );
+}
+
+#[test]
+fn a_named_file_is_replaced() {
+    let place = Place::new();
+    fs::write(place.path("cat.png"), "old").unwrap();
+    place.draw(&["a cat", "-o", "cat.png"]).succeeded();
+    assert_eq!(pixels(&place.path("cat.png")).dimensions(), (64, 64));
+    assert_eq!(place.files(), ["cat.png"]);
+}
+
+#[test]
+fn the_last_line_says_where_the_picture_is_and_what_it_took() {
+    let place = Place::new();
+    let said = place.draw(&["a cat", "--seed", "7", "-o", "cat.png"]).succeeded().stdout;
+    let last = said.lines().last().unwrap();
+    for word in ["cat.png", "64×64", "seed 7", "s/step"] {
+        assert!(last.contains(word), "no `{word}` in: {last}");
+    }
+}
+
+#[test]
+fn several_pictures_have_their_seeds_in_their_names_and_are_those_of_their_seeds() {
+    let place = Place::new();
+    place.draw(&["a cat", "-n", "3", "--seed", "10", "-o", "cat.png"]).succeeded();
+    place.draw(&["a cat", "--seed", "11", "-o", "alone.png"]).succeeded();
+    assert_eq!(place.files(), ["alone.png", "cat-10.png", "cat-11.png", "cat-12.png"]);
+    assert!(pixels(&place.path("cat-11.png")) == pixels(&place.path("alone.png")), "seed 11 alone differs");
+    assert!(pixels(&place.path("cat-10.png")) != pixels(&place.path("alone.png")), "two seeds are alike");
+}
+
+#[test]
+fn the_extension_chooses_the_format() {
+    let place = Place::new();
+    for (name, head) in [
+        ("a.png", &b"\x89PNG"[..]),
+        ("a.jpg", b"\xff\xd8\xff"),
+        ("a.JPEG", b"\xff\xd8\xff"),
+        ("a.webp", b"RIFF"),
+    ] {
+        place.draw(&["a cat", "--seed", "1", "-o", name]).succeeded();
+        let bytes = fs::read(place.path(name)).unwrap();
+        assert!(bytes.starts_with(head), "{name} begins with {:?}", &bytes[..4]);
+    }
+    assert!(pixels(&place.path("a.webp")) == pixels(&place.path("a.png")), "WebP is lossless");
+}
+
+#[test]
+fn a_png_holds_every_setting() {
+    let place = Place::new();
+    let arguments = [
+        "a cat, sitting",
+        "--negative",
+        "dogs",
+        "--guidance",
+        "2.5",
+        "--steps",
+        "2",
+        "--seed",
+        "9",
+        "--rng",
+        "philox",
+        "--width",
+        "72",
+        "-o",
+        "cat.png",
+        "--device",
+        "cpu",
+        "--height",
+        "64",
+    ];
+    place.run(&[&["generate"][..], &arguments].concat()).succeeded();
+    let file = std::io::BufReader::new(fs::File::open(place.path("cat.png")).unwrap());
+    let reader = png::Decoder::new(file).read_info().unwrap();
+    let chunk = reader.info().uncompressed_latin1_text.iter().find(|chunk| chunk.keyword == "parameters");
+    let text = &chunk.expect("a chunk of text called `parameters`").text;
+    let wanted = [
+        "a cat, sitting\n",
+        "Negative prompt: dogs\n",
+        "Steps: 2,",
+        "Sampler: Euler,",
+        "Schedule type: ",
+        "CFG scale: 2.5,",
+        "Seed: 9,",
+        "Size: 72x64,",
+        "Model: ",
+        "RNG: NV",
+        "Version: Fulmen ",
+    ];
+    for word in wanted {
+        assert!(text.contains(word), "no `{word}` in: {text}");
+    }
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_found_before_anything_is_opened() {
+    let place = Place::new();
+    fs::write(place.path("file"), "").unwrap();
+    fs::create_dir(place.path("folder.png")).unwrap();
+    for name in ["file/cat.png", "missing/cat.png", "folder.png"] {
+        place.draw(&["a cat", "-o", name]).failed(1, &["cannot write", name]).at_once();
+        place.draw(&["a cat", "-o", "cat.png", "--trace", name]).failed(1, &["cannot write", name]).at_once();
+    }
+    assert_eq!(place.files(), ["file", "folder.png"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error_and_leaves_no_half_file() {
+    let place = Place::new();
+    std::os::unix::fs::symlink("/dev/full", place.path("full.png")).unwrap();
+    place.draw(&["a cat", "-o", "full.png"]).failed(1, &["full.png", "No space left"]);
+    place
+        .draw(&["a cat", "-o", "cat.png", "--trace", "/dev/full"])
+        .failed(1, &["/dev/full", "No space left"]);
+    assert!(fs::symlink_metadata("/dev/full").is_ok_and(|about| !about.is_file()), "the device was replaced");
+}
+
+#[test]
+fn a_trace_has_a_row_for_every_node_and_does_not_change_the_picture() {
+    let place = Place::new();
+    place.draw(&["a cat", "--seed", "4", "-o", "plain.png"]).succeeded();
+    place.draw(&["a cat", "--seed", "4", "-o", "traced.png", "--trace", "trace.tsv"]).succeeded();
+    assert!(pixels(&place.path("plain.png")) == pixels(&place.path("traced.png")), "the pictures differ");
+    let trace = fs::read_to_string(place.path("trace.tsv")).unwrap();
+    let rows: Vec<Vec<&str>> = trace.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(rows[0][..4], ["program", "node", "operation", "shape"]);
+    assert!(rows.len() > 100 && rows.iter().all(|row| row.len() == 9), "{} rows", rows.len());
+    for program in ["text", "unet step 1", "vae"] {
+        assert!(rows.iter().any(|row| row[0] == program), "no rows of {program}");
+    }
+}
+
+#[test]
+fn a_trace_that_ends_in_jsonl_is_json_lines() {
+    let place = Place::new();
+    place.draw(&["a cat", "-o", "cat.png", "--trace", "trace.jsonl"]).succeeded();
+    let trace = fs::read_to_string(place.path("trace.jsonl")).unwrap();
+    for line in trace.lines() {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(row["mean"].is_number() && row["shape"].as_array().unwrap().len() == 4, "{line}");
+    }
+}

@@ -1,0 +1,83 @@
+//! What the command line refuses, and how it teaches.
+
+use crate::program::Place;
+
+#[test]
+fn help_teaches_with_examples_defaults_and_exit_codes() {
+    let place = Place::new();
+    let help = place.run(&["--help"]).succeeded().stdout;
+    for word in ["Examples:", "Exit codes:", "generate", "devices", "selftest", "models"] {
+        assert!(help.contains(word), "no `{word}` in: {help}");
+    }
+    let help = place.run(&["generate", "--help"]).succeeded().stdout;
+    for word in ["[default:", "fulmen-SEED.png", "OUT-SEED.png", "\"event\":\"done\"", "Exit codes:"] {
+        assert!(help.contains(word), "no `{word}` in: {help}");
+    }
+}
+
+#[test]
+fn the_version_is_the_package_s() {
+    let version = Place::new().run(&["--version"]).succeeded().stdout;
+    assert_eq!(version.trim(), concat!("fulmen ", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn no_arguments_at_all_are_answered_with_help_and_exit_code_2() {
+    Place::new().run(&[""; 0]).failed(2, &["Usage:"]);
+}
+
+#[test]
+fn flags_that_do_not_exist_are_refused_by_name() {
+    Place::new().run(&["generate", "a cat", "--stpes", "4"]).failed(2, &["--stpes", "--steps"]).at_once();
+}
+
+#[test]
+fn values_that_are_no_numbers_are_refused_by_flag() {
+    let place = Place::new();
+    for flag in ["--steps", "--guidance", "--width", "--height", "--seed", "--images"] {
+        place.run(&["generate", "a cat", flag, "many"]).failed(2, &[flag, "many"]).at_once();
+    }
+}
+
+#[test]
+fn sizes_that_cannot_be_drawn_are_refused_before_anything_is_opened() {
+    let place = Place::new();
+    let refused = |flag, value, words: &[&str]| {
+        place.run(&["generate", "a cat", flag, value]).failed(2, words).at_once();
+    };
+    refused("--width", "500", &["--width 500", "496 or 504"]);
+    refused("--height", "0", &["--height 0", "smallest is 8"]);
+    refused("--width", "1000000000", &["--width 1000000000", "largest"]);
+    refused("--steps", "0", &["--steps 0"]);
+    refused("-n", "0", &["--images 0"]);
+    refused("--guidance", "-1", &["--guidance -1"]);
+    refused("--guidance", "nan", &["--guidance NaN"]);
+    assert!(place.files().is_empty());
+}
+
+#[test]
+fn choices_are_listed_where_another_was_made() {
+    let place = Place::new();
+    place.run(&["generate", "a cat", "--rng", "dice"]).failed(2, &["--rng", "torch", "philox"]).at_once();
+    place
+        .run(&["generate", "a cat", "--precision", "f8"])
+        .failed(2, &["--precision", "f32", "f16"])
+        .at_once();
+}
+
+#[test]
+fn a_device_that_is_not_there_is_named() {
+    let place = Place::new();
+    place.run(&["generate", "a cat", "--device", "voodoo"]).failed(1, &["voodoo"]);
+    place.run(&["generate", "a cat", "--device", "gpu:99"]).failed(1, &["gpu:99"]);
+    place.run(&["generate", "a cat", "--device", ""]).failed(2, &["device"]).at_once();
+    assert!(place.files().is_empty());
+}
+
+#[test]
+fn a_name_without_a_picture_s_extension_is_refused_before_anything_is_opened() {
+    let place = Place::new();
+    for name in ["cat", "cat.gif", "cat.", ".png", "cat.png.txt"] {
+        place.run(&["generate", "a cat", "-o", name]).failed(2, &[".png, .jpg or .webp"]).at_once();
+    }
+}
