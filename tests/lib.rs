@@ -4,6 +4,7 @@
 mod colours;
 mod demo;
 mod devices;
+mod full_size;
 mod golden;
 mod house;
 mod ladder;

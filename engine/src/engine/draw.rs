@@ -39,6 +39,8 @@ impl Engine {
         (watch.event)(Event::Stage(DrawStage::Text));
         let start = Instant::now();
         let told = self.tell(request, &plan, watch)?;
+        // What the text encoders read is a fifth of the file, and is not read again.
+        self.checkpoint.release();
         let mut seconds = Seconds {
             load: std::mem::take(&mut self.loading),
             text: start.elapsed().as_secs_f64(),
@@ -50,6 +52,7 @@ impl Engine {
             let seed = plan.seed.wrapping_add(image as u64);
             (watch.event)(Event::Stage(DrawStage::Denoise(image)));
             let latents = self.denoise(&plan, &told, (image, seed), &mut seconds, watch)?;
+            self.checkpoint.release();
             (watch.event)(Event::Stage(DrawStage::Decode(image)));
             let start = Instant::now();
             let picture = self.decode(&latents, watch)?;

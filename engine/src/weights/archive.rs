@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
 use serde::Deserialize;
 
 use super::component::Component;
-use super::file::{self, bad_file};
+use super::file::{self, Mapped, bad_file};
 use super::header::{self, Stored};
 use super::source::Source;
 use crate::error::{Error, Result};
@@ -21,8 +20,8 @@ pub(crate) struct Archive {
     /// The file, or the index of its shards.
     pub(crate) origin: PathBuf,
     pub(crate) tensors: HashMap<String, Stored>,
-    /// Every file and its size.
-    pub(crate) files: Vec<(PathBuf, u64)>,
+    /// Every file.
+    pub(crate) files: Vec<(PathBuf, Mapped)>,
 }
 
 /// `*.safetensors.index.json`: which shard has which tensor.
@@ -36,7 +35,7 @@ impl Archive {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let missing = || Error::Read { file: path.into(), source: std::io::ErrorKind::NotFound.into() };
         let mut archive = Self { origin: path.to_path_buf(), ..Self::default() };
-        archive.add(path, &file::map(path)?.ok_or_else(missing)?)?;
+        archive.add(path, file::map(path)?.ok_or_else(missing)?)?;
         Ok(archive)
     }
 
@@ -71,20 +70,20 @@ impl Archive {
             let Some(index) = source.read(&name, file::INDEX)? else { return Ok(None) };
             archive.add_shards(source, component, &index)?;
         } else {
-            let Some(bytes) = source.map(&name)? else { return Ok(None) };
-            archive.add(&source.path(&name), &bytes)?;
+            let Some(mapped) = source.map(&name)? else { return Ok(None) };
+            archive.add(&source.path(&name), mapped)?;
         }
         Ok(Some(archive))
     }
 
-    fn add(&mut self, file: &Path, bytes: &Bytes) -> Result<()> {
-        self.files.push((file.to_path_buf(), bytes.len() as u64));
-        for (key, tensor) in header::parse(file, bytes)? {
+    fn add(&mut self, file: &Path, mapped: Mapped) -> Result<()> {
+        for (key, tensor) in header::parse(file, &mapped.bytes)? {
             if let Some(twice) = self.tensors.insert(key, tensor) {
                 let what = format!("has tensor `{}`, which is also in {}", twice.key, twice.file.display());
                 return Err(bad_file(file, what));
             }
         }
+        self.files.push((file.to_path_buf(), mapped));
         Ok(())
     }
 
@@ -102,11 +101,11 @@ impl Archive {
                 return Err(bad_file(&origin, "names a shard that is not a plain file name"));
             }
             let name = format!("{component}/{shard}");
-            let Some(bytes) = source.map(&name)? else {
+            let Some(mapped) = source.map(&name)? else {
                 let what = format!("needs the shard `{shard}`, which is not there; fetch it");
                 return Err(bad_file(&origin, what));
             };
-            self.add(&source.path(&name), &bytes)?;
+            self.add(&source.path(&name), mapped)?;
         }
         let absent = index.weight_map.keys().find(|key| !self.tensors.contains_key(*key));
         absent.map_or(Ok(()), |key| Err(Error::MissingTensor { file: origin, name: key.clone() }))

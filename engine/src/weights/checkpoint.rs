@@ -171,7 +171,8 @@ impl Checkpoint {
     pub fn mapped_bytes(&self) -> u64 {
         // A single file is shared by its components.
         self.here()
-            .flat_map(|tensors| tensors.files.iter().cloned())
+            .flat_map(|tensors| &tensors.files)
+            .map(|(file, mapped)| (file, mapped.bytes.len() as u64))
             .collect::<BTreeMap<_, _>>()
             .values()
             .sum()
@@ -190,6 +191,12 @@ impl Checkpoint {
     /// A tensor holds NaN or infinity.
     pub fn verify(&self) -> Result<()> {
         self.here().try_for_each(|tensors| tensors.verify())
+    }
+
+    /// Gives the pages of the files that were read so far back to the system: what one stage has read,
+    /// the next does not need. They come back by themselves when they are read again.
+    pub fn release(&self) {
+        self.here().for_each(|tensors| tensors.release());
     }
 
     fn here(&self) -> impl Iterator<Item = &Arc<Tensors>> {

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use memmap2::Mmap;
@@ -40,8 +41,49 @@ pub(crate) fn size_of(path: &Path) -> Result<Option<u64>> {
     }
 }
 
+/// A large file's bytes: mapped, or part of this binary.
+#[derive(Debug, Clone)]
+pub(crate) struct Mapped {
+    pub(crate) bytes: Bytes,
+    map: Option<Arc<Mmap>>,
+}
+
+/// What keeps a map alive for as long as someone holds bytes of it.
+struct Owner(Arc<Mmap>);
+
+impl AsRef<[u8]> for Owner {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Mapped {
+    /// A file that is part of this binary.
+    pub(crate) fn embedded(bytes: Bytes) -> Self {
+        Self { bytes, map: None }
+    }
+
+    fn new(map: Mmap) -> Self {
+        let map = Arc::new(map);
+        Self { bytes: Bytes::from_owner(Owner(map.clone())), map: Some(map) }
+    }
+
+    /// Gives the pages that were read back to the system. They stay in its cache, and come back by
+    /// themselves when they are read again.
+    pub(crate) fn release(&self) {
+        #[cfg(target_os = "linux")]
+        if let Some(map) = &self.map {
+            // SAFETY: the map is of a file, read-only and never written to, so a page that is dropped
+            // is read again from the file with the same bytes.
+            let released = unsafe { map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+            // Only a saving: without it the program is larger, not wrong.
+            let _ = released;
+        }
+    }
+}
+
 /// Maps a file into memory; `None` where there is nothing of this name.
-pub(crate) fn map(path: &Path) -> Result<Option<Bytes>> {
+pub(crate) fn map(path: &Path) -> Result<Option<Mapped>> {
     match size_of(path)? {
         None => return Ok(None),
         Some(0) => return Err(bad_file(path, "is empty; the download did not finish, fetch it again")),
@@ -55,7 +97,7 @@ pub(crate) fn map(path: &Path) -> Result<Option<Bytes>> {
     // and rename it, which leaves ours as it was. Reading 7 GB into memory instead would cost every
     // user twice the memory to guard against that.
     let mapped = unsafe { Mmap::map(&file) }.map_err(cannot_read(path))?;
-    Ok(Some(Bytes::from_owner(mapped)))
+    Ok(Some(Mapped::new(mapped)))
 }
 
 /// Reads a small file, of at most `limit` bytes; `None` where there is nothing of this name.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
-use super::file;
+use super::file::{self, Mapped};
 use crate::error::Result;
 
 /// A folder of named files. Names have `/` between their parts.
@@ -30,11 +30,11 @@ impl Source {
         self.root().join(name)
     }
 
-    /// A large file's bytes, mapped; `None` if there is no such file.
-    pub(crate) fn map(&self, name: &str) -> Result<Option<Bytes>> {
+    /// A large file, mapped; `None` if there is no such file.
+    pub(crate) fn map(&self, name: &str) -> Result<Option<Mapped>> {
         match self {
             Self::Folder(root) => file::map(&root.join(name)),
-            Self::Embedded(..) => Ok(self.embedded(name)),
+            Self::Embedded(..) => Ok(self.embedded(name).map(Mapped::embedded)),
         }
     }
 

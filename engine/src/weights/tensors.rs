@@ -10,10 +10,14 @@ use super::archive::Archive;
 use super::component::Component;
 use super::configs::Configs;
 use super::entry::Entry;
+use super::file::Mapped;
 use super::inventory::{TensorSpec, inventory};
 use super::names::{Dialect, NameTable};
 use super::weight::Weight;
 use crate::error::{Error, Result};
+
+/// Looked through before their pages are given back: some hundred megabytes of SDXL.
+const TENSORS_AT_ONCE: usize = 64;
 
 /// A component's tensors, from whatever file.
 #[derive(Debug)]
@@ -21,8 +25,8 @@ pub(crate) struct Tensors {
     component: Component,
     /// The file or folder that was searched, for messages.
     origin: PathBuf,
-    /// The files that are mapped, and their sizes.
-    pub(crate) files: Vec<(PathBuf, u64)>,
+    /// The files that are mapped.
+    pub(crate) files: Vec<(PathBuf, Mapped)>,
     names: NameTable,
     /// Ordered, so that all tensors of a layer stand together.
     entries: BTreeMap<String, Entry>,
@@ -58,9 +62,19 @@ impl Tensors {
         Ok(Self { component, origin, files, names, entries, missing })
     }
 
-    /// Looks through all numbers, on all threads.
+    /// Looks through all numbers, on all threads, and keeps none of them in memory.
     pub(crate) fn verify(&self) -> Result<()> {
-        self.entries.par_iter().try_for_each(|(_, entry)| entry.verify())
+        let entries: Vec<&Entry> = self.entries.values().collect();
+        entries.chunks(TENSORS_AT_ONCE).try_for_each(|some| {
+            some.par_iter().try_for_each(|entry| entry.verify())?;
+            self.release();
+            Ok(())
+        })
+    }
+
+    /// Gives the pages of the files that were read back to the system.
+    pub(crate) fn release(&self) {
+        self.files.iter().for_each(|(_, mapped)| mapped.release());
     }
 
     /// An error unless every tensor that the network needs is there. Checked before a model is built,
