@@ -79,7 +79,7 @@ pub enum Error {
 
     /// The device cannot hold what the request needs.
     #[error(
-        "this picture needs {} MiB on {device}, {} MiB can be had; try a smaller size or --device cpu",
+        "this picture needs {} MiB on {device}, {} MiB can be had; try a smaller size or another --device",
         need >> 20, have >> 20
     )]
     Memory {
