@@ -66,7 +66,9 @@ impl Backend for CpuBackend {
 fn available_memory() -> u64 {
     let mut system = sysinfo::System::new();
     system.refresh_memory();
-    let container = system.cgroup_limits().map_or(u64::MAX, |limits| limits.free_memory);
+    // Its count of free memory leaves out the file cache, which gives way when memory is needed.
+    let free = |limits: sysinfo::CGroupLimits| limits.total_memory.saturating_sub(limits.rss);
+    let container = system.cgroup_limits().map_or(u64::MAX, free);
     match system.available_memory() {
         // Not known on this system.
         0 => u64::MAX,
