@@ -4,6 +4,7 @@
 //! guards around every buffer; each node is compared with `cpu::reference` fed with the very values
 //! that the device had. Two runs must have the same bits.
 
+mod attention;
 mod case;
 mod device;
 mod norms;
