@@ -5,12 +5,18 @@
 
 use std::num::NonZeroU64;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::device::Device;
 use crate::{Error, Result};
 
-/// Not a number, read as f32 and as halves: whoever reads a guard spoils the result.
-const GUARD_WORD: u32 = 0x7FC1_7FC1;
+/// A pattern that is not a number, read as f32 and as halves: whoever reads a guard spoils the
+/// result. Sums keep the bits of what is not a number, so each buffer has another pattern: what is
+/// read beyond one and written beyond the other is seen.
+fn next_guard_word() -> u32 {
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    0x7FC1_7FC1 + 0x0002_0002 * (MADE.fetch_add(1, Ordering::Relaxed) % 16)
+}
 
 /// Guarded bytes at each end: 1,024 words, and more than any binding's alignment.
 const GUARD_BYTES: u64 = 4096;
@@ -24,6 +30,7 @@ pub(super) struct DeviceBuffer {
     /// Bytes that can be used.
     pub bytes: u64,
     guard: u64,
+    guard_word: u32,
 }
 
 impl DeviceBuffer {
@@ -32,7 +39,7 @@ impl DeviceBuffer {
         let guard = if device.facts.guards { GUARD_BYTES } else { 0 };
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
         let buffer = device.buffer(label, bytes + 2 * guard, usage)?;
-        let buffer = Self { device: Arc::new(buffer), bytes, guard };
+        let buffer = Self { device: Arc::new(buffer), bytes, guard, guard_word: next_guard_word() };
         buffer.fill_with_guard(device)?;
         Ok(buffer)
     }
@@ -95,7 +102,7 @@ impl DeviceBuffer {
         if self.guard == 0 {
             return Ok(());
         }
-        let pattern = vec![GUARD_WORD; (self.bytes + 2 * self.guard) as usize / 4];
+        let pattern = vec![self.guard_word; (self.bytes + 2 * self.guard) as usize / 4];
         let bytes = bytemuck::cast_slice(&pattern);
         device.attempt("guards", || device.queue.write_buffer(&self.device, 0, bytes))
     }
@@ -104,7 +111,7 @@ impl DeviceBuffer {
     pub(super) fn guards_hold(&self, device: &Device) -> Result<bool> {
         let mut words = self.read_raw(device, 0, self.guard)?;
         words.extend(self.read_raw(device, self.guard + self.bytes, self.guard)?);
-        Ok(words.as_chunks::<4>().0.iter().all(|word| u32::from_le_bytes(*word) == GUARD_WORD))
+        Ok(words.as_chunks::<4>().0.iter().all(|word| u32::from_le_bytes(*word) == self.guard_word))
     }
 
     /// Frees the memory now, whoever still holds a bind group with it.
