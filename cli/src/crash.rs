@@ -31,3 +31,18 @@ pub(crate) fn guard(work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Fa
         Err(Failure::Crash(latest.unwrap_or_else(|| "a panic; its message was printed above".into())))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_becomes_one_sentence_that_asks_for_a_report() {
+        keep_quiet();
+        let failure = guard(|| panic!("seven is not {}", 8)).unwrap_err().to_string();
+        assert!(failure.contains("please report it") && failure.contains("selftest"), "{failure}");
+        let shown = std::env::var_os("RUST_BACKTRACE").is_some();
+        assert!(shown || failure.contains("seven is not 8 at "), "{failure}");
+        assert_eq!(failure.lines().count(), 1, "{failure}");
+    }
+}

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use fulmen_engine::Error;
 use fulmen_engine::weights::Configs;
-use fulmen_engine::weights::synth::{self, SynthLayout, SynthProgress};
+use fulmen_engine::weights::synth::{self, SynthLayout, SynthProgress, SynthSize};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::SynthArgs;
@@ -40,20 +40,19 @@ pub(super) fn run(args: &SynthArgs) -> Result<(), Failure> {
     if let Some(replaced) = replaced {
         replaced.swap()?;
     }
+    conclude(args, total);
+    Ok(())
+}
+
+fn conclude(args: &SynthArgs, total: SynthSize) {
+    let SynthSize { tensors, bytes } = total;
     if args.json {
-        let done = serde_json::json!({
-            "event": "done", "path": args.out, "tensors": total.tensors, "bytes": total.bytes,
-        });
+        let done =
+            serde_json::json!({ "event": "done", "path": args.out, "tensors": tensors, "bytes": bytes });
         console::json(&done);
     } else {
-        console::out(&format!(
-            "{}: {} tensors, {} MiB",
-            args.out.display(),
-            total.tensors,
-            total.bytes >> 20
-        ));
+        console::out(&format!("{}: {tensors} tensors, {} MiB", args.out.display(), bytes >> 20));
     }
-    Ok(())
 }
 
 /// With `--force`: the model that is there stays until the new one is whole.

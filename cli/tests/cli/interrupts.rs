@@ -34,6 +34,24 @@ fn stop_with(place: &Place, signal: &str) -> Option<i32> {
 }
 
 #[test]
+fn a_second_signal_stops_at_once_and_leaves_no_file_either() {
+    let place = Place::new();
+    let mut command = place.command();
+    let size = ["--width", "1024", "--height", "1024", "--device", "cpu", "--trace", "trace.tsv"];
+    command.args(["generate", "a cat", "--json"]).args(size);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("denoise")), "it never began to draw");
+    for _ in 0..2 {
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    }
+    // Where the node that was running ended between the two, the first had its way.
+    let code = child.wait().unwrap().code();
+    assert!(matches!(code, Some(1 | 130)), "{code:?}");
+    assert!(place.files().is_empty(), "{:?} was left", place.files());
+}
+
+#[test]
 fn an_interrupted_run_stops_with_exit_code_1_and_leaves_no_file() {
     for signal in ["-INT", "-TERM"] {
         let place = Place::new();
