@@ -90,6 +90,19 @@ impl Engine {
     pub fn open(options: &Options) -> Result<Self> {
         let start = Instant::now();
         let Opened { backend, is_gpu, warning } = options.device.choose()?;
+        let usual = if is_gpu { Precision::F16 } else { Precision::F32 };
+        let precision = Some(options.precision.unwrap_or(usual));
+        let engine = Self::open_on(backend, &Options { precision, ..options.clone() })?;
+        Ok(Self { warning, loading: start.elapsed().as_secs_f64(), ..engine })
+    }
+
+    /// The same on a backend that is open already: `options.device` is not looked at, and
+    /// activations are f32 if nothing else is asked for.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the files, by name.
+    pub fn open_on(backend: Arc<dyn Backend>, options: &Options) -> Result<Self> {
+        let start = Instant::now();
         let mut checkpoint = match &options.model {
             None => Checkpoint::embedded_demo()?,
             Some(path) => Checkpoint::open(path)?,
@@ -98,11 +111,10 @@ impl Engine {
             checkpoint = checkpoint.with_unet(unet)?;
         }
         checkpoint.verify()?;
-        let usual = if is_gpu { Precision::F16 } else { Precision::F32 };
-        let element = options.precision.unwrap_or(usual).into();
+        let element = options.precision.unwrap_or(Precision::F32).into();
         let models = Models::load(&checkpoint)?;
         let loading = start.elapsed().as_secs_f64();
-        Ok(Self { backend, element, checkpoint, models, stages: None, loading, warning })
+        Ok(Self { backend, element, checkpoint, models, stages: None, loading, warning: None })
     }
 
     /// The device's name.

@@ -1,0 +1,72 @@
+//! The devices of this machine, and what results call them.
+
+use std::sync::Arc;
+
+use fulmen_engine::backend::Backend;
+use fulmen_engine::cpu::CpuBackend;
+use fulmen_engine::gpu::{AdapterDescription, AdapterKind, Core, GpuBackend, GpuOptions, list_adapters};
+use fulmen_engine::graph::Element;
+
+/// A backend with one of its cores.
+pub struct Device {
+    /// What results call it: `cpu`, `gpu0 subgroup`.
+    pub name: String,
+    /// It, opened.
+    pub backend: Arc<dyn Backend>,
+    /// How activations are stored: as the engine does on such a device.
+    pub element: Element,
+    /// Whether this machine's processor does the work, so that its peak is the device's too.
+    pub on_cpu: bool,
+}
+
+impl Device {
+    /// How many copies of a node a run computes, if `least` are enough on a processor. A GPU takes
+    /// a fraction of a millisecond for one: submitting the work must not be what is measured.
+    pub(crate) fn copies(&self, least: usize) -> usize {
+        if self.on_cpu { least } else { 16 * least }
+    }
+}
+
+/// The CPU backend, and every adapter that opens, with each core that it has.
+#[must_use]
+pub fn devices() -> Vec<Device> {
+    let cpu: Arc<dyn Backend> = Arc::new(CpuBackend::new());
+    let mut devices = vec![Device { name: "cpu".into(), backend: cpu, element: Element::F32, on_cpu: true }];
+    let adapters = list_adapters();
+    for adapter in adapters.iter().filter(|adapter| !is_known(adapter, &adapters)) {
+        let AdapterDescription { index, name, backend, driver, .. } = adapter;
+        eprintln!("gpu{index}: {name}, {backend}, {driver}");
+        for core in [Core::Tiled, Core::Subgroup] {
+            devices.extend(open(adapter, core));
+        }
+    }
+    devices
+}
+
+/// Whether this is a device of the list once more, seen through GL.
+fn is_known(adapter: &AdapterDescription, all: &[AdapterDescription]) -> bool {
+    adapter.backend == "gl" && all.iter().any(|other| other.backend != "gl" && other.name == adapter.name)
+}
+
+/// `None` where the adapter does not open or does not have the core.
+fn open(adapter: &AdapterDescription, core: Core) -> Option<Device> {
+    let options = GpuOptions { core: Some(core), ..GpuOptions::default() };
+    let backend = match GpuBackend::open(&format!("gpu:{}", adapter.index), options) {
+        Ok(backend) => backend,
+        Err(error) => {
+            eprintln!("not measured: {error}");
+            return None;
+        }
+    };
+    let word = match core {
+        Core::Tiled => "tiled",
+        Core::Subgroup => "subgroup",
+    };
+    let on_cpu = adapter.kind == AdapterKind::Software;
+    (backend.core() == core).then(|| Device {
+        name: format!("gpu{} {word}", adapter.index),
+        backend: Arc::new(backend),
+        element: Element::F16,
+        on_cpu,
+    })
+}
