@@ -35,7 +35,7 @@ pub(crate) struct SynthArgs {
     /// `sdxl` for SDXL base's configuration, or a diffusers folder whose configuration to take
     #[arg(long, value_name = "CONFIG")]
     pub(crate) config: String,
-    /// The folder to write; with --single-file the .safetensors file
+    /// The folder to write; with --single-file the folder for the file, or the .safetensors file itself
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// Write one file with the original names instead of a diffusers folder

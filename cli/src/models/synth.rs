@@ -20,17 +20,18 @@ pub(super) fn run(args: &SynthArgs) -> Result<(), Failure> {
     };
     let layout = if args.single_file { SynthLayout::SingleFile } else { SynthLayout::Folder };
     let total = synth::size(&configs, layout)?;
-    let replaced = Replaced::find(&args.out, args.force)?;
+    let out = target(args)?;
+    let replaced = Replaced::find(&out, args.force)?;
     console::err(&format!(
         "writing {} tensors, {} MiB, to {}",
         total.tensors,
         total.bytes >> 20,
-        args.out.display()
+        out.display()
     ));
 
     let cancel = interrupt::cancel_on_signal();
     let progress = Progress::new(args.json, total.bytes);
-    let place = replaced.as_ref().map_or(&args.out, |replaced| &replaced.new);
+    let place = replaced.as_ref().map_or(&out, |replaced| &replaced.new);
     synth::write(&configs, place, layout, &|now| {
         cancel.check()?;
         progress.show(now);
@@ -40,18 +41,27 @@ pub(super) fn run(args: &SynthArgs) -> Result<(), Failure> {
     if let Some(replaced) = replaced {
         replaced.swap()?;
     }
-    conclude(args, total);
+    conclude(args, &out, total);
     Ok(())
 }
 
-fn conclude(args: &SynthArgs, total: SynthSize) {
+/// What is written: the folder, or the file. A single file may be given as the folder for it.
+fn target(args: &SynthArgs) -> Result<PathBuf, Failure> {
+    if !args.single_file || args.out.extension().is_some_and(|name| name == "safetensors") {
+        return Ok(args.out.clone());
+    }
+    let made = std::fs::create_dir_all(&args.out);
+    made.map_err(|source| Error::Write { file: args.out.clone(), source })?;
+    Ok(args.out.join("synthetic.safetensors"))
+}
+
+fn conclude(args: &SynthArgs, out: &Path, total: SynthSize) {
     let SynthSize { tensors, bytes } = total;
     if args.json {
-        let done =
-            serde_json::json!({ "event": "done", "path": args.out, "tensors": tensors, "bytes": bytes });
+        let done = serde_json::json!({ "event": "done", "path": out, "tensors": tensors, "bytes": bytes });
         console::json(&done);
     } else {
-        console::out(&format!("{}: {tensors} tensors, {} MiB", args.out.display(), bytes >> 20));
+        console::out(&format!("{}: {tensors} tensors, {} MiB", out.display(), bytes >> 20));
     }
 }
 
