@@ -199,3 +199,71 @@ fn names(adapters: &[AdapterDescription]) -> String {
         adapters.iter().map(|a| format!("gpu:{} is {} ({})", a.index, a.name, a.backend)).collect();
     list.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn machine(adapters: &[(&str, &str, AdapterKind)]) -> Vec<AdapterDescription> {
+        let describe =
+            |(index, &(name, backend, kind)): (usize, &(&str, &str, AdapterKind))| AdapterDescription {
+                index,
+                name: name.into(),
+                backend: backend.into(),
+                kind,
+                driver: String::new(),
+                f16: false,
+                subgroup_sizes: None,
+                timestamps: false,
+                max_buffer_bytes: 1 << 30,
+                max_binding_bytes: 1 << 27,
+                workgroup_memory_bytes: 16 << 10,
+                core: Core::Tiled,
+            };
+        adapters.iter().enumerate().map(describe).collect()
+    }
+
+    fn laptop() -> Vec<AdapterDescription> {
+        machine(&[
+            ("llvmpipe", "vulkan", AdapterKind::Software),
+            ("Intel Iris Xe", "vulkan", AdapterKind::Integrated),
+            ("NVIDIA RTX 4060", "vulkan", AdapterKind::Discrete),
+            ("NVIDIA RTX 4060", "gl", AdapterKind::Discrete),
+        ])
+    }
+
+    #[test]
+    fn the_best_gpu_is_chosen_and_never_through_gl_where_there_is_another_way() {
+        for choice in ["auto", "gpu", "rtx", "gpu:2"] {
+            assert_eq!(choose_adapter(choice, &laptop()).unwrap(), 2, "{choice}");
+        }
+        assert_eq!(choose_adapter("iris", &laptop()).unwrap(), 1);
+    }
+
+    #[test]
+    fn a_software_adapter_must_be_asked_for() {
+        let server = machine(&[("llvmpipe", "vulkan", AdapterKind::Software)]);
+        let error = choose_adapter("auto", &server).unwrap_err().to_string();
+        assert!(error.contains("llvmpipe") && error.contains("--device cpu"), "{error}");
+        assert_eq!(choose_adapter("gpu", &server).unwrap(), 0);
+        assert_eq!(choose_adapter("LLVM", &server).unwrap(), 0);
+    }
+
+    #[test]
+    fn what_cannot_be_chosen_is_said_with_what_can() {
+        let twins = machine(&[
+            ("Radeon Pro", "vulkan", AdapterKind::Discrete),
+            ("Radeon Pro", "vulkan", AdapterKind::Discrete),
+        ]);
+        for (choice, adapters, part) in [
+            ("radeon", &twins, "say gpu:N"),
+            ("arc", &twins, "gpu:0 is Radeon Pro (vulkan)"),
+            ("gpu:2", &twins, "there is no device gpu:2"),
+            ("gpu:x", &twins, "a number is expected"),
+            ("gpu", &Vec::new(), "install your GPU's driver"),
+        ] {
+            let error = choose_adapter(choice, adapters).unwrap_err().to_string();
+            assert!(error.contains(part), "{choice}: {error}");
+        }
+    }
+}
