@@ -15,7 +15,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use safetensors::Dtype;
 use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::file::bad_file;
 use crate::error::Result;
@@ -24,6 +24,8 @@ use crate::error::Result;
 const MAX_HEADER: usize = 100_000_000;
 const MAX_DIMENSIONS: usize = 8;
 const MAX_NAME: usize = 512;
+/// The one name in a header that is no tensor's.
+const METADATA: &str = "__metadata__";
 
 /// A tensor as it lies in a file.
 #[derive(Debug, Clone)]
@@ -148,6 +150,28 @@ impl Info {
     }
 }
 
+/// What its maker says of the file: text by name. Nothing of it is kept.
+struct Metadata;
+
+impl<'de> Deserialize<'de> for Metadata {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Texts;
+        impl<'de> Visitor<'de> for Texts {
+            type Value = Metadata;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map from names to text")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metadata, A::Error> {
+                while map.next_entry::<String, String>()?.is_some() {}
+                Ok(Metadata)
+            }
+        }
+        deserializer.deserialize_map(Texts)
+    }
+}
+
 /// A shape; its length is bounded before anything is kept.
 struct Extents(Vec<usize>);
 
@@ -188,9 +212,13 @@ impl<'de> Deserialize<'de> for Header {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
                 let mut tensors = Vec::new();
+                let mut described = false;
                 while let Some(key) = map.next_key::<String>()? {
-                    if key == "__metadata__" {
-                        map.next_value::<IgnoredAny>()?;
+                    if key == METADATA {
+                        map.next_value::<Option<Metadata>>()?;
+                        if std::mem::replace(&mut described, true) {
+                            return Err(A::Error::duplicate_field(METADATA));
+                        }
                         continue;
                     }
                     // Names reach terminals and logs.

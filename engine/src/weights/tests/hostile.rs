@@ -54,6 +54,8 @@ fn headers_that_lie_are_refused_by_name() {
         (r#"{"a\u001b[2J":{}}"#.into(), 0, "not printable"),
         (format!(r#"{{"{}":{{}}}}"#, "a".repeat(600)), 0, "too long"),
         (format!(r#"{{"__metadata__":{}"#, "[".repeat(4000)), 0, "the header is damaged"),
+        (r#"{"__metadata__":{"steps":4}}"#.into(), 0, "the header is damaged"),
+        (r#"{"__metadata__":{},"__metadata__":{}}"#.into(), 0, "duplicate field `__metadata__`"),
         ("[]".into(), 0, "the header is damaged"),
         ("{".into(), 0, "the header is damaged"),
     ] {
