@@ -1,4 +1,23 @@
 //! The HTTP server: three documented image APIs over one engine and one queue.
 //!
-//! Not written yet. The command line draws pictures without it, and nothing here pretends to
-//! answer a request.
+//! The modules stand in the order in which a request passes through them:
+//!
+//! ```text
+//! socket → gate → http (tiny_http) → routes → auth → api (fields) → jobs → engine
+//!                                                        ↓            ↓
+//!                                                      store ←────── pictures
+//! ```
+//!
+//! `gate` owns the public socket and lets only whole, well-formed requests through. `routes` is the table of
+//! everything that can be asked; each family of `api` has its fields, its answers and its shape of error. `jobs`
+//! is the bounded queue in front of the one engine. `store` keeps what was acknowledged.
+
+mod config;
+mod error;
+mod fields;
+mod gate;
+mod http;
+mod problem;
+
+pub use config::{Config, Keys, Limits};
+pub use error::{Error, Result};

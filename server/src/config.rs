@@ -1,0 +1,80 @@
+//! What an operator decides.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fulmen_engine::Options;
+
+/// What an operator decides.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The model and the device.
+    pub engine: Options,
+    /// Where records and pictures are kept; made if it is not there.
+    pub data: PathBuf,
+    /// Requests that may wait for the engine.
+    pub queue: usize,
+    /// Bytes of pictures that are kept at most; `None` is as many as the disk holds.
+    pub max_storage: Option<u64>,
+    /// Who may ask.
+    pub keys: Keys,
+    /// The one other origin whose pages may ask; `None`: no other.
+    pub cors_origin: Option<String>,
+    /// What clients call this server, `https://draw.example.org`, where it stands behind a proxy. Links begin with
+    /// it; without it, with the `Host` that the client sent.
+    pub public_url: Option<String>,
+    /// Names beside `localhost` and addresses that may stand in `Host`.
+    pub hosts: Vec<String>,
+    /// How long and how large a request may be.
+    pub limits: Limits,
+}
+
+/// Who may ask.
+#[derive(Debug, Clone, Default)]
+pub struct Keys {
+    /// Lines of `name:sha256`.
+    pub file: Option<PathBuf>,
+    /// One key in the clear, from the environment; its name is `default`.
+    pub key: Option<String>,
+    /// The operator said in so many words that anyone may ask.
+    pub no_auth: bool,
+}
+
+/// What the gate allows. The defaults are those of the documentation; tests use shorter ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at once; beyond, the one that has kept us waiting longest gives way, or 503.
+    pub connections: usize,
+    /// Bytes of request line and headers.
+    pub head: usize,
+    /// Bytes of a body.
+    pub body: usize,
+    /// Bytes of all bodies that are in memory at once.
+    pub bodies: usize,
+    /// From the first byte of a head to its last.
+    pub head_time: Duration,
+    /// From the end of the head to the last byte of the body.
+    pub body_time: Duration,
+    /// For the client to take the answer.
+    pub write_time: Duration,
+    /// Between two requests of one connection.
+    pub idle_time: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 256,
+            head: 16 << 10,
+            body: 32 << 20,
+            bodies: 256 << 20,
+            head_time: Duration::from_secs(10),
+            body_time: Duration::from_secs(30),
+            write_time: Duration::from_secs(60),
+            idle_time: Duration::from_secs(60),
+        }
+    }
+}

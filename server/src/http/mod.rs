@@ -1,0 +1,9 @@
+//! Requests as handlers see them, answers as they give them, and tiny_http between the two.
+
+mod answer;
+mod events;
+mod request;
+
+pub(crate) use answer::{Answer, Body};
+pub(crate) use events::Events;
+pub(crate) use request::{Method, Request};
