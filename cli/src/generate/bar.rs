@@ -53,7 +53,7 @@ impl Report for Bar {
                 self.bar.inc(1);
                 self.bar.set_message(format!("{}, {seconds:.2} s/step", self.stage));
             }
-            Event::Memory(_) | Event::Picture(_) => {}
+            Event::Memory(_) | Event::Preview { .. } | Event::Picture(_) => {}
         }
     }
 

@@ -58,7 +58,7 @@ impl Report for Json {
                 scratch_bytes: need.scratch,
             },
             &Event::Step { image, step, steps, seconds } => Line::Step { image, step, steps, seconds },
-            Event::Picture(_) => return,
+            Event::Preview { .. } | Event::Picture(_) => return,
         });
     }
 

@@ -29,7 +29,7 @@ impl Report for Lines {
             Event::Step { step, steps, seconds, .. } => {
                 console::err(&format!("step {step}/{steps}: {seconds:.2} s"));
             }
-            Event::Picture(_) => {}
+            Event::Preview { .. } | Event::Picture(_) => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::watch::{Drawn, Event, Seconds, Stage as DrawStage, Watch};
-use super::{DrawPlan, Engine, Stages};
+use super::{DrawPlan, Engine, Stages, preview};
 use crate::backend::HostTensor;
 use crate::graph::Shape;
 use crate::noise::latents_noise;
@@ -13,6 +13,7 @@ use crate::sampler::{self, Step};
 use crate::text::Conditioning;
 use crate::tokens::LENGTH;
 use crate::unet::sinusoid;
+use crate::vae::VaeConfig;
 use crate::{Error, Result};
 
 /// What the UNet is told at every step alike, made once for all pictures of a request.
@@ -117,11 +118,17 @@ impl Engine {
         let count = steps.len();
         for step in steps {
             let start = Instant::now();
-            let answer = self.ask_unet(&step, &latents, told, watch)?;
-            step.advance(&mut latents, &guided(&answer, plan));
+            let answer = guided(&self.ask_unet(&step, &latents, told, watch)?, plan);
+            let done = step.index + 1;
+            let finished = preview::is_due(watch.previews, done, count).then(|| step.finished(&latents, &answer));
+            step.advance(&mut latents, &answer);
             seconds.unet_steps.push(start.elapsed().as_secs_f64());
             let seconds = start.elapsed().as_secs_f64();
-            (watch.event)(Event::Step { image, step: step.index + 1, steps: count, seconds });
+            (watch.event)(Event::Step { image, step: done, steps: count, seconds });
+            if let Some(finished) = finished {
+                let picture = Box::new(self.preview(&finished, watch)?);
+                (watch.event)(Event::Preview { image, step: done, picture });
+            }
         }
         Ok(latents)
     }
@@ -156,11 +163,9 @@ impl Engine {
 
     /// Latents `[channels, height, width]` to pixels.
     fn decode(&mut self, latents: &[f32], watch: &mut Watch<'_>) -> Result<Picture> {
-        let scaling = self.models.vae.config().scaling_factor;
         let stages = stages(&mut self.stages)?;
         let shape = Shape { images: 1, ..stages.latents };
-        let latents: Vec<f32> = latents.iter().map(|v| v / scaling).collect();
-        let latents = HostTensor::f32(shape, channels_innermost(&latents, shape));
+        let latents = vae_input(latents, shape, self.models.vae.config());
         let inputs = [("latents", &latents)];
         let outputs = stages.vae.run("vae", &inputs, watch)?;
         let picture = &outputs[0];
@@ -174,8 +179,14 @@ impl Engine {
 }
 
 /// The compiled graphs; `prepare` has made them.
-fn stages(stages: &mut Option<Stages>) -> Result<&mut Stages> {
+pub(super) fn stages(stages: &mut Option<Stages>) -> Result<&mut Stages> {
     stages.as_mut().ok_or_else(|| Error::Graph { node: "engine".into(), what: "nothing is compiled".into() })
+}
+
+/// Latents `[channels, height, width]` as the decoder wants them.
+pub(super) fn vae_input(latents: &[f32], shape: Shape, config: &VaeConfig) -> HostTensor {
+    let latents: Vec<f32> = latents.iter().map(|v| v / config.scaling_factor).collect();
+    HostTensor::f32(shape, channels_innermost(&latents, shape))
 }
 
 /// One answer, or the two halves of the batch brought together by guidance.

@@ -7,6 +7,7 @@ mod device;
 mod draw;
 mod models;
 mod plan;
+mod preview;
 mod stage;
 mod watch;
 
@@ -20,6 +21,7 @@ pub use plan::DrawPlan;
 pub use watch::{Drawn, Event, OnTrace, Seconds, Stage as DrawStage, TraceRow, Watch};
 
 use self::models::Models;
+use self::preview::Preview;
 use self::stage::Stage;
 use crate::Result;
 use crate::backend::{Backend, CancelToken, MemoryNeed};
@@ -79,6 +81,8 @@ struct Stages {
     text: Stage,
     unet: Stage,
     vae: Stage,
+    /// The decoder of smaller pictures, once a preview was asked for.
+    preview: Option<Preview>,
 }
 
 impl Engine {
@@ -167,7 +171,8 @@ impl Engine {
     /// As [`Engine::generate`].
     pub fn draw(&mut self, request: &Request) -> Result<Picture> {
         let mut ignore = |_| {};
-        let mut watch = Watch { event: &mut ignore, trace: None, cancel: CancelToken::default() };
+        let cancel = CancelToken::default();
+        let mut watch = Watch { event: &mut ignore, trace: None, previews: 0, cancel };
         let mut drawn = self.generate(&Request { images: 1, ..request.clone() }, &mut watch)?;
         Ok(drawn.remove(0).picture)
     }
@@ -181,6 +186,7 @@ impl Engine {
             text: Stage::compile(backend, text.graph(self.element)?)?,
             unet: Stage::compile(backend, unet.graph(latents, LENGTH, self.element)?)?,
             vae: Stage::compile(backend, vae.graph(one, self.element, false)?)?,
+            preview: None,
         })
     }
 }

@@ -15,6 +15,8 @@ pub struct Watch<'a> {
     pub event: &'a mut dyn FnMut(Event),
     /// Shown every node's value. Slow: every value is copied to the host.
     pub trace: Option<&'a mut OnTrace<'a>>,
+    /// How many previews to show of each picture, spread evenly over its steps. Each costs a small decode.
+    pub previews: usize,
     /// Stops the run at its next node.
     pub cancel: CancelToken,
 }
@@ -38,6 +40,15 @@ pub enum Event {
         steps: usize,
         /// How long it took.
         seconds: f64,
+    },
+    /// What the picture would be if this step had been the last one; at most 32 latents a side.
+    Preview {
+        /// Which picture, from 0.
+        image: usize,
+        /// Which step, from 1.
+        step: usize,
+        /// Smaller than the picture where that is large.
+        picture: Box<Picture>,
     },
     /// A picture is done.
     Picture(Box<Drawn>),
