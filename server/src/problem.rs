@@ -62,7 +62,8 @@ impl Family {
         let body = match self {
             Self::Images => {
                 let error = reason(*status);
-                let mut body = json!({"type": "about:blank", "error": error, "status": status, "message": message});
+                let mut body =
+                    json!({"type": "about:blank", "error": error, "status": status, "message": message});
                 if let Some(field) = field {
                     body["errors"] = json!([format!("{field}: {message}")]);
                 }

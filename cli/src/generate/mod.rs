@@ -69,7 +69,8 @@ fn draw(
     let mut event = |event: Event| pictures.event(event, || stop.cancel());
     let mut row = trace.as_mut().map(|trace| |row: &TraceRow| trace.row(row));
     let trace_row = row.as_mut().map(|row| row as &mut dyn FnMut(&TraceRow) -> fulmen_engine::Result<()>);
-    let drawn = engine.generate(request, &mut Watch { event: &mut event, trace: trace_row, previews: 0, cancel });
+    let drawn =
+        engine.generate(request, &mut Watch { event: &mut event, trace: trace_row, previews: 0, cancel });
     // A trace of a run that failed is what its user will need; a trace of one that was stopped is not.
     if let Some(trace) = trace.filter(|_| !matches!(drawn, Err(Error::Cancelled))) {
         trace.finish()?;

@@ -120,7 +120,8 @@ impl Engine {
             let start = Instant::now();
             let answer = guided(&self.ask_unet(&step, &latents, told, watch)?, plan);
             let done = step.index + 1;
-            let finished = preview::is_due(watch.previews, done, count).then(|| step.finished(&latents, &answer));
+            let finished =
+                preview::is_due(watch.previews, done, count).then(|| step.finished(&latents, &answer));
             step.advance(&mut latents, &answer);
             seconds.unet_steps.push(start.elapsed().as_secs_f64());
             let seconds = start.elapsed().as_secs_f64();

@@ -48,12 +48,22 @@ pub(crate) enum Support {
 pub(crate) enum Kind {
     Flag,
     /// A whole number; `1.0` is one, as in JSON Schema.
-    Integer { least: i64, most: i64, multiple_of: i64 },
-    Number { least: f64, most: f64 },
+    Integer {
+        least: i64,
+        most: i64,
+        multiple_of: i64,
+    },
+    Number {
+        least: f64,
+        most: f64,
+    },
     /// One of these numbers.
     NumberOf(&'static [f64]),
     /// Text of at most this many characters; at least `least`.
-    Text { least: usize, most: usize },
+    Text {
+        least: usize,
+        most: usize,
+    },
     /// One of these words.
     Word(&'static [&'static str]),
     /// `WIDTHxHEIGHT` or `auto`.

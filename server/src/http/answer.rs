@@ -53,8 +53,11 @@ impl Answer {
     }
 
     /// Server-sent events.
-    pub(crate) fn events(stream: impl FnOnce(&mut Events<'_>) -> std::io::Result<()> + Send + 'static) -> Self {
-        let headers = vec![("Content-Type", "text/event-stream".into()), ("Cache-Control", "no-store".into())];
+    pub(crate) fn events(
+        stream: impl FnOnce(&mut Events<'_>) -> std::io::Result<()> + Send + 'static,
+    ) -> Self {
+        let headers =
+            vec![("Content-Type", "text/event-stream".into()), ("Cache-Control", "no-store".into())];
         Self { status: 200, headers, body: Body::Events(Box::new(stream)) }
     }
 

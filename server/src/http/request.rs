@@ -59,6 +59,8 @@ impl Request {
     pub(crate) fn query_number(&self, name: &str, usual: u64, least: u64, most: u64) -> Result<u64, Problem> {
         let Some(text) = self.query(name) else { return Ok(usual) };
         let number = text.parse().ok().filter(|number| (least..=most).contains(number));
-        number.ok_or_else(|| Problem::field(name, format!("`{name}` must be a whole number from {least} to {most}")))
+        number.ok_or_else(|| {
+            Problem::field(name, format!("`{name}` must be a whole number from {least} to {most}"))
+        })
     }
 }
