@@ -2,16 +2,19 @@
 
 use serde_json::{Map, Value};
 
-use super::Field;
+use super::body::object;
+use super::value::{allowed, checked, is_off, shown, size};
+use super::{Field, Presence, Support};
 use crate::http::Request;
 use crate::problem::Problem;
 
-/// The largest JSON body that is read, in bytes. A parsed body takes up to 16 times as much memory.
-const MOST_JSON: usize = 2 << 20;
-
-/// The members of a checked body: every value is as its field says. `null` counts as absent.
+/// The members of a checked body: every value is as its field says. `null` counts as absent, and what is absent
+/// reads as its field's default.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Values(Map<String, Value>);
+pub(crate) struct Values {
+    given: Map<String, Value>,
+    defaults: Map<String, Value>,
+}
 
 impl Values {
     /// Reads and checks a request's body. Members that no field names are left out.
@@ -20,34 +23,93 @@ impl Values {
     /// 400 that names the first field that is wrong, 413 where the body is too large, 415 where it is said to be
     /// something other than JSON.
     pub(crate) fn of(request: &Request, fields: &[Field]) -> Result<Self, Problem> {
-        let _ = (request, fields, MOST_JSON);
-        todo!()
+        Self::checked(object(request)?, fields)
     }
 
-    /// Whether the member is there, and not null.
+    /// Checks the members of a body.
+    pub(super) fn checked(body: Map<String, Value>, fields: &[Field]) -> Result<Self, Problem> {
+        let given = members(fields, body, "")?;
+        let defaults = fields.iter().filter_map(|field| Some((field.name.to_owned(), default(field)?)));
+        Ok(Self { given, defaults: defaults.collect() })
+    }
+
+    /// Whether the member was sent, and is not null.
     pub(crate) fn has(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.given.contains_key(name)
+    }
+
+    /// The member as it was sent, or its default.
+    pub(crate) fn value(&self, name: &str) -> Option<&Value> {
+        self.given.get(name).or_else(|| self.defaults.get(name))
     }
 
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).and_then(Value::as_str)
+        self.value(name).and_then(Value::as_str)
     }
 
+    /// A whole number; a negative one, which few fields allow, is `None`.
     pub(crate) fn integer(&self, name: &str) -> Option<u64> {
-        self.0.get(name).and_then(Value::as_u64)
+        self.value(name).and_then(Value::as_u64)
     }
 
     pub(crate) fn number(&self, name: &str) -> Option<f64> {
-        self.0.get(name).and_then(Value::as_f64)
+        self.value(name).and_then(Value::as_f64)
     }
 
     pub(crate) fn flag(&self, name: &str) -> Option<bool> {
-        self.0.get(name).and_then(Value::as_bool)
+        self.value(name).and_then(Value::as_bool)
     }
 
     /// `WIDTHxHEIGHT`; `auto` is `None`.
     pub(crate) fn size(&self, name: &str) -> Option<(usize, usize)> {
-        let (width, height) = self.text(name)?.split_once('x')?;
-        Some((width.parse().ok()?, height.parse().ok()?))
+        size(self.text(name)?)
     }
+}
+
+/// What an absent member means.
+pub(super) fn default(field: &Field) -> Option<Value> {
+    Some(serde_json::from_str(field.default?).expect("tests read every default as JSON"))
+}
+
+/// The members of an object that its fields name, checked in the order of the fields. `prefix` stands before their
+/// names in errors: `controlnets[0].`.
+pub(super) fn members(
+    fields: &[Field],
+    mut object: Map<String, Value>,
+    prefix: &str,
+) -> Result<Map<String, Value>, Problem> {
+    let mut kept = Map::new();
+    for field in fields {
+        if let Some(value) = member(field, object.remove(field.name), prefix)? {
+            kept.insert(field.name.to_owned(), value);
+        }
+    }
+    Ok(kept)
+}
+
+fn member(field: &Field, value: Option<Value>, prefix: &str) -> Result<Option<Value>, Problem> {
+    let name = format!("{prefix}{}", field.name);
+    let value = match value {
+        None if field.presence == Presence::Required => {
+            let message = format!("`{name}` is missing; it must be {}", allowed(field.kind));
+            return Err(Problem { code: "missing_field", ..Problem::field(name, message) });
+        }
+        None => return Ok(None),
+        Some(Value::Null) if field.presence == Presence::Nullable => return Ok(None),
+        Some(value) => checked(field.kind, &name, value)?,
+    };
+    match field.support {
+        Support::Lacking(off) if !is_off(off, &value) => Err(lacking(name, off, &value)),
+        _ => Ok(Some(value)),
+    }
+}
+
+/// The field would need a feature that the engine has not got yet.
+fn lacking(name: String, off: &[&str], value: &Value) -> Problem {
+    let instead = match off {
+        [] => String::new(),
+        off => format!(", or send {}", off.join(" or ")),
+    };
+    let message = format!("`{name}`: {} is not supported yet; leave it out{instead}", shown(value));
+    Problem { code: "not_supported", ..Problem::field(name, message) }
 }

@@ -1,7 +1,22 @@
 //! What a JSON body may hold, field by field: one table checks requests and describes them in `openapi.json`.
+//!
+//! What the description allows is what the check lets through, and nothing else; tests hold one against the other.
 
+mod body;
 mod check;
 mod schema;
+#[cfg(test)]
+mod tests;
+mod value;
+
+/// Most characters of a prompt. The engine reads about 60 words; what is longer is cut there, not refused.
+pub(crate) const LONGEST_PROMPT: usize = 32_000;
+
+/// The largest seed where no document says otherwise.
+pub(crate) const LARGEST_SEED: i64 = i64::MAX;
+
+/// The sides that `Kind::Size` takes, besides that they are multiples of 8.
+pub(crate) const SIDES: std::ops::RangeInclusive<usize> = 64..=2048;
 
 pub(crate) use check::Values;
 pub(crate) use schema::schema;
@@ -38,9 +53,9 @@ pub(crate) enum Support {
     Used,
     /// Checked, accepted, echoed where the family echoes; changes nothing.
     Hint,
-    /// Needs an engine feature that is not there yet: 400 naming the field where this says that it is
-    /// switched on (`false`, an empty list, `"disabled"` switch nothing on).
-    Lacking(fn(&serde_json::Value) -> bool),
+    /// Needs an engine feature that is not there yet: 400 naming the field, unless the value is one of these, as
+    /// JSON, which switch nothing on: `false`, `[]`, `"disabled"`.
+    Lacking(&'static [&'static str]),
 }
 
 /// What a member's value may be.
@@ -53,6 +68,7 @@ pub(crate) enum Kind {
         most: i64,
         multiple_of: i64,
     },
+    /// A bound may be infinite.
     Number {
         least: f64,
         most: f64,
@@ -64,9 +80,9 @@ pub(crate) enum Kind {
         least: usize,
         most: usize,
     },
-    /// One of these words.
+    /// One of these words, in exactly this case.
     Word(&'static [&'static str]),
-    /// `WIDTHxHEIGHT` or `auto`.
+    /// `WIDTHxHEIGHT`, both multiples of 8 within [`SIDES`], or `auto`.
     Size,
     /// A list of objects.
     Objects(&'static [Field]),
@@ -100,8 +116,14 @@ impl Field {
         Self { support: Support::Hint, ..self }
     }
 
-    pub(crate) const fn lacking(self, switched_on: fn(&serde_json::Value) -> bool) -> Self {
-        Self { support: Support::Lacking(switched_on), ..self }
+    /// Refused, but for the values that switch nothing on, as JSON.
+    pub(crate) const fn lacking(self, off: &'static [&'static str]) -> Self {
+        Self { support: Support::Lacking(off), ..self }
+    }
+
+    /// Whether `null` means the same as absent.
+    pub(crate) const fn may_be_null(&self) -> bool {
+        matches!(self.presence, Presence::Nullable)
     }
 
     pub(crate) const fn deprecated(self) -> Self {

@@ -1,0 +1,51 @@
+//! The bytes of a body, as the object that they must be.
+
+use serde_json::{Map, Value};
+
+use super::value::shown;
+use crate::http::Request;
+use crate::problem::Problem;
+
+/// The largest JSON body that is read, in bytes. A parsed body takes up to 16 times as much memory.
+pub(crate) const MOST_JSON: usize = 2 << 20;
+
+/// The object in a request's body. Where a member stands there twice, the last one counts.
+///
+/// # Errors
+/// 415, 413 or 400, with a sentence that says what to send.
+pub(super) fn object(request: &Request) -> Result<Map<String, Value>, Problem> {
+    if let Some(said) =
+        request.header("content-type").filter(|said| !said.trim().is_empty() && !is_json(said))
+    {
+        let said = shown(&Value::from(said));
+        let message =
+            format!("the body is said to be {said}; send JSON with `Content-Type: application/json`");
+        return Err(Problem::new(415, "unsupported_media_type", message));
+    }
+    let length = request.body.len();
+    if length > MOST_JSON {
+        let message = format!("the body has {length} bytes; JSON of at most {MOST_JSON} bytes is read");
+        return Err(Problem::new(413, "body_too_large", message));
+    }
+    if length == 0 {
+        return Err(Problem::new(400, "invalid_json", "the body is empty; send a JSON object"));
+    }
+    // The parser refuses more than 128 levels of nesting.
+    let value = serde_json::from_slice(&request.body).map_err(|e| {
+        Problem::new(400, "invalid_json", format!("the body is not JSON: {e}; send a JSON object"))
+    })?;
+    match value {
+        Value::Object(members) => Ok(members),
+        other => {
+            let message = format!("the body is {}; send a JSON object", shown(&other));
+            Err(Problem::new(400, "invalid_json", message))
+        }
+    }
+}
+
+/// `application/json`, or a type that is built on it: `application/problem+json`. Parameters change nothing.
+fn is_json(media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let subtype = essence.split_once('/').map(|(_, subtype)| subtype);
+    essence == "application/json" || subtype.is_some_and(|subtype| subtype.ends_with("+json"))
+}

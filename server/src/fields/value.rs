@@ -1,0 +1,154 @@
+//! One value against what its field may be.
+
+use serde_json::{Number, Value};
+
+use super::check::members;
+use super::{Field, Kind, SIDES};
+use crate::problem::Problem;
+
+/// Most characters of a refused value that an answer repeats.
+const SHOWN: usize = 60;
+
+/// The value as its kind has it: `4.0` becomes `4`, members of nested objects that no field names are left out.
+///
+/// # Errors
+/// 400 that names the field, what it may be, and what came.
+pub(super) fn checked(kind: Kind, name: &str, value: Value) -> Result<Value, Problem> {
+    match (kind, value) {
+        (Kind::Objects(fields), Value::Array(list)) => objects(fields, name, list),
+        (kind, value) => match fitting(kind, &value) {
+            Some(value) => Ok(value),
+            None => {
+                let message = format!("`{name}` must be {}, not {}", allowed(kind), shown(&value));
+                Err(Problem::field(name, message))
+            }
+        },
+    }
+}
+
+/// The value as a kind other than objects has it, if it can be one.
+fn fitting(kind: Kind, value: &Value) -> Option<Value> {
+    let fits = match (kind, value) {
+        (Kind::Flag, Value::Bool(_)) => true,
+        (Kind::Integer { least, most, multiple_of }, Value::Number(number)) => {
+            let whole = whole(number).filter(|n| (least..=most).contains(n) && n % multiple_of == 0);
+            return whole.map(Value::from);
+        }
+        (Kind::Number { least, most }, Value::Number(number)) => {
+            number.as_f64().is_some_and(|number| (least..=most).contains(&number))
+        }
+        (Kind::NumberOf(numbers), Value::Number(number)) => {
+            number.as_f64().is_some_and(|number| numbers.contains(&number))
+        }
+        (Kind::Text { least, most }, Value::String(text)) => {
+            (least..=most).contains(&text.chars().count()) && is_clean(text)
+        }
+        (Kind::Word(words), Value::String(word)) => words.contains(&word.as_str()),
+        (Kind::Size, Value::String(text)) => text == "auto" || size(text).is_some(),
+        (Kind::Texts, Value::Array(list)) => list.iter().all(|item| item.is_null() || is_text(item)),
+        (Kind::TextOrTexts, Value::Array(list)) => list.iter().all(is_text),
+        (Kind::TextOrTexts, Value::String(text)) => is_clean(text),
+        _ => false,
+    };
+    fits.then(|| value.clone())
+}
+
+fn objects(fields: &[Field], name: &str, list: Vec<Value>) -> Result<Value, Problem> {
+    let objects = list.into_iter().enumerate().map(|(i, item)| match item {
+        Value::Object(object) => members(fields, object, &format!("{name}[{i}].")).map(Value::Object),
+        other => {
+            let item = format!("{name}[{i}]");
+            let message = format!("`{item}` must be an object, not {}", shown(&other));
+            Err(Problem::field(item, message))
+        }
+    });
+    objects.collect::<Result<Vec<_>, _>>().map(Value::Array)
+}
+
+/// Whether this value, of a field that is not supported yet, switches nothing on.
+pub(super) fn is_off(off: &[&str], value: &Value) -> bool {
+    off.iter().filter_map(|off| serde_json::from_str::<Value>(off).ok()).any(|off| same(&off, value))
+}
+
+/// Equal as JSON Schema has it: `1` is `1.0`.
+fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
+        _ => one == other,
+    }
+}
+
+/// The two sides of `WIDTHxHEIGHT`.
+pub(super) fn size(text: &str) -> Option<(usize, usize)> {
+    let (width, height) = text.split_once('x')?;
+    Some((side(width)?, side(height)?))
+}
+
+fn side(text: &str) -> Option<usize> {
+    // `parse` alone would take `+64` and `064`.
+    let plain = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
+    let side = text.parse().ok().filter(|side: &usize| plain && SIDES.contains(side))?;
+    side.is_multiple_of(8).then_some(side)
+}
+
+/// The number, if it is whole and an `i64`: `4.0` is, `4.5` and `1e300` are not.
+fn whole(number: &Number) -> Option<i64> {
+    if let Some(whole) = number.as_i64() {
+        return Some(whole);
+    }
+    // From 2^63 on, an f64 does not fit; that bound itself is exact.
+    let number = number.as_f64().filter(|n| n.fract() == 0.0 && n.abs() < 9_223_372_036_854_775_808.0)?;
+    Some(number as i64)
+}
+
+fn is_text(value: &Value) -> bool {
+    value.as_str().is_some_and(is_clean)
+}
+
+/// Text may hold line breaks and whatever else Unicode has, but no NUL: neither C nor PNG's text chunks can carry it.
+fn is_clean(text: &str) -> bool {
+    !text.contains('\0')
+}
+
+/// What a value of this kind may be, to stand after "must be".
+pub(super) fn allowed(kind: Kind) -> String {
+    match kind {
+        Kind::Flag => "true or false".into(),
+        Kind::Integer { least, most, multiple_of: 1 } => format!("a whole number from {least} to {most}"),
+        Kind::Integer { least, most, multiple_of } => {
+            format!("a whole number from {least} to {most} that is a multiple of {multiple_of}")
+        }
+        Kind::Number { least, most } if least.is_finite() && most.is_finite() => {
+            format!("a number from {least} to {most}")
+        }
+        Kind::Number { .. } => "a number".into(),
+        Kind::NumberOf(numbers) => {
+            let numbers: Vec<_> = numbers.iter().map(ToString::to_string).collect();
+            format!("one of the numbers {}", numbers.join(", "))
+        }
+        Kind::Text { least: 0, most } => format!("text of at most {most} characters without NUL"),
+        Kind::Text { least, most } => format!("text of {least} to {most} characters without NUL"),
+        Kind::Word(words) => format!("one of {}", words.join(", ")),
+        Kind::Size => {
+            let (least, most) = (SIDES.start(), SIDES.end());
+            format!("WIDTHxHEIGHT, each a multiple of 8 from {least} to {most}, or `auto`")
+        }
+        Kind::Objects(_) => "a list of objects".into(),
+        Kind::Texts => "a list of texts without NUL".into(),
+        Kind::TextOrTexts => "text, or a list of texts, without NUL".into(),
+    }
+}
+
+/// What came, short enough for an answer and with nothing in it that a terminal would obey.
+pub(super) fn shown(value: &Value) -> String {
+    let text = match value {
+        Value::Array(_) => return "a list".into(),
+        Value::Object(_) => return "an object".into(),
+        Value::String(text) => format!("{:?}", text.chars().take(SHOWN + 1).collect::<String>()),
+        other => other.to_string(),
+    };
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
