@@ -15,8 +15,11 @@ pub(crate) const LONGEST_PROMPT: usize = 32_000;
 /// The largest seed where no document says otherwise.
 pub(crate) const LARGEST_SEED: i64 = i64::MAX;
 
-/// The sides that `Kind::Size` takes, besides that they are multiples of 8.
-pub(crate) const SIDES: std::ops::RangeInclusive<usize> = 64..=2048;
+/// The shortest side of a picture that `Kind::Size` takes; all are multiples of 8.
+pub(crate) const SHORTEST_SIDE: usize = 64;
+
+/// The longest.
+pub(crate) const LONGEST_SIDE: usize = 2048;
 
 pub(crate) use check::Values;
 pub(crate) use schema::schema;
@@ -82,7 +85,7 @@ pub(crate) enum Kind {
     },
     /// One of these words, in exactly this case.
     Word(&'static [&'static str]),
-    /// `WIDTHxHEIGHT`, both multiples of 8 within [`SIDES`], or `auto`.
+    /// `WIDTHxHEIGHT`, both multiples of 8 from [`SHORTEST_SIDE`] to [`LONGEST_SIDE`], or `auto`.
     Size,
     /// A list of objects.
     Objects(&'static [Field]),

@@ -3,7 +3,7 @@
 use serde_json::{Number, Value};
 
 use super::check::members;
-use super::{Field, Kind, SIDES};
+use super::{Field, Kind, LONGEST_SIDE, SHORTEST_SIDE};
 use crate::problem::Problem;
 
 /// Most characters of a refused value that an answer repeats.
@@ -87,7 +87,8 @@ pub(super) fn size(text: &str) -> Option<(usize, usize)> {
 fn side(text: &str) -> Option<usize> {
     // `parse` alone would take `+64` and `064`.
     let plain = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
-    let side = text.parse().ok().filter(|side: &usize| plain && SIDES.contains(side))?;
+    let side =
+        text.parse().ok().filter(|side: &usize| plain && (SHORTEST_SIDE..=LONGEST_SIDE).contains(side))?;
     side.is_multiple_of(8).then_some(side)
 }
 
@@ -130,8 +131,7 @@ pub(super) fn allowed(kind: Kind) -> String {
         Kind::Text { least, most } => format!("text of {least} to {most} characters without NUL"),
         Kind::Word(words) => format!("one of {}", words.join(", ")),
         Kind::Size => {
-            let (least, most) = (SIDES.start(), SIDES.end());
-            format!("WIDTHxHEIGHT, each a multiple of 8 from {least} to {most}, or `auto`")
+            format!("WIDTHxHEIGHT, each a multiple of 8 from {SHORTEST_SIDE} to {LONGEST_SIDE}, or `auto`")
         }
         Kind::Objects(_) => "a list of objects".into(),
         Kind::Texts => "a list of texts without NUL".into(),
