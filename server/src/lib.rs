@@ -12,12 +12,15 @@
 //! everything that can be asked; each family of `api` has its fields, its answers and its shape of error. `jobs`
 //! is the bounded queue in front of the one engine. `store` keeps what was acknowledged.
 
+mod auth;
 mod config;
 mod error;
 mod fields;
 mod gate;
 mod http;
 mod problem;
+mod store;
 
+pub use auth::{NewKey, new_key};
 pub use config::{Config, Keys, Limits};
 pub use error::{Error, Result};

@@ -1,0 +1,159 @@
+//! The keys that may ask, and whose they are.
+//!
+//! Only digests are kept, in the file and in memory. Keys made by `--new-key` have 256 random bits, so that a plain
+//! SHA-256 of one tells nobody anything.
+
+use std::fs;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+use subtle::{ConditionallySelectable, ConstantTimeEq};
+
+use super::hex;
+use crate::config::Keys;
+use crate::error::{Error, Result};
+use crate::http::Request;
+use crate::problem::Problem;
+
+/// Who asks where there are no keys.
+const NOBODY: &str = "local";
+
+/// The name of the key from the environment.
+const FROM_ENVIRONMENT: &str = "default";
+
+/// The longest name of a key.
+const LONGEST_NAME: usize = 64;
+
+/// The keys that may ask.
+#[derive(Debug, Default)]
+pub(crate) struct Keyring(Vec<Entry>);
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) name: String,
+    digest: [u8; 32],
+}
+
+impl Keyring {
+    /// Reads the keys that an operator named.
+    ///
+    /// # Errors
+    /// The file cannot be read, a line is not `name:sha256`, or a name or a key stands there twice; the sentence names
+    /// the file and the line.
+    pub(crate) fn open(keys: &Keys) -> Result<Self> {
+        let mut entries = keys.file.as_deref().map(read).transpose()?.unwrap_or_default();
+        if let Some(key) = &keys.key {
+            if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+                let what = "FULMEN_API_KEY must be letters, digits and signs of ASCII without spaces; unset it, or set \
+                            one that `fulmen serve --new-key NAME` makes";
+                return Err(Error::Options(what.into()));
+            }
+            let entry = Entry { name: FROM_ENVIRONMENT.into(), digest: digest(key) };
+            unlike(&entries, &entry).map_err(|what| Error::Options(format!("FULMEN_API_KEY: {what}")))?;
+            entries.push(entry);
+        }
+        Ok(Self(entries))
+    }
+
+    /// Whether there are no keys: everybody may ask, as `local`.
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The name of the key that a request was sent with.
+    ///
+    /// # Errors
+    /// 401, the same for a key that is missing and for one that is wrong.
+    pub(crate) fn owner(&self, request: &Request) -> Result<String, Problem> {
+        if self.is_open() {
+            return Ok(NOBODY.into());
+        }
+        let given = [request.header("x-api-key"), request.header("authorization").and_then(bearer)];
+        let name = given.into_iter().flatten().filter_map(|key| self.find(key)).next();
+        name.map(str::to_owned).ok_or_else(|| {
+            let message =
+                "a valid key is needed: send it as `x-api-key: KEY` or as `Authorization: Bearer KEY`";
+            Problem::new(401, "invalid_api_key", message)
+        })
+    }
+
+    /// The name of a key. Takes the same time wherever the key stands, and whether or not it does.
+    fn find(&self, key: &str) -> Option<&str> {
+        let digest = digest(key);
+        let mut found = u64::MAX;
+        for (at, entry) in (0..).zip(&self.0) {
+            found.conditional_assign(&at, entry.digest.ct_eq(&digest));
+        }
+        self.0.get(usize::try_from(found).ok()?).map(|entry| entry.name.as_str())
+    }
+}
+
+/// The key of `Bearer KEY`.
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, key) = value.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}
+
+/// The entries of a file of keys.
+fn read(file: &Path) -> Result<Vec<Entry>> {
+    let wrong = |what: String| Error::Options(format!("the file of keys {}{what}", file.display()));
+    let text = fs::read_to_string(file).map_err(|error| wrong(format!(" cannot be read: {error}")))?;
+    let entries = parse(&text).map_err(|(line, what)| wrong(format!(", line {line}: {what}")))?;
+    // Whoever names a file wants keys to be asked for: an empty one must not let everybody in.
+    if entries.is_empty() {
+        return Err(wrong(" has no keys; make one with `fulmen serve --new-key NAME`".into()));
+    }
+    Ok(entries)
+}
+
+/// The entries of a file's text, or the number of the line that is wrong, and what is.
+pub(super) fn parse(text: &str) -> Result<Vec<Entry>, (usize, String)> {
+    let mut entries = vec![];
+    // Some editors begin a file with a mark.
+    for (line, text) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
+        let text = text.trim();
+        if text.is_empty() || text.starts_with('#') {
+            continue;
+        }
+        let entry = entry(text).map_err(|what| (line, what))?;
+        unlike(&entries, &entry).map_err(|what| (line, what))?;
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+fn entry(line: &str) -> Result<Entry, String> {
+    // The line may be a key that was pasted in by mistake: it is not repeated.
+    let (name, digest) = line.split_once(':').ok_or("a line is `name:sha256`")?;
+    check_name(name)?;
+    let digest =
+        hex::decode(digest).ok_or("after the name stand the 64 hexadecimal digits of the key's SHA-256")?;
+    Ok(Entry { name: name.into(), digest })
+}
+
+/// Whether an entry's name and key are new.
+fn unlike(entries: &[Entry], new: &Entry) -> Result<(), String> {
+    match entries.iter().find(|entry| entry.name == new.name || entry.digest == new.digest) {
+        Some(entry) if entry.name == new.name => {
+            Err(format!("there is already a key with the name {:?}", new.name))
+        }
+        Some(entry) => Err(format!("this is the same key as that of {:?}; each needs its own", entry.name)),
+        None => Ok(()),
+    }
+}
+
+/// Whether a key may have this name.
+pub(super) fn check_name(name: &str) -> Result<(), String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    let fits = (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(allowed);
+    fits.then_some(()).ok_or_else(|| {
+        format!(
+            "the name of a key has 1 to {LONGEST_NAME} letters, digits, dots, hyphens or underscores of ASCII"
+        )
+    })
+}
+
+/// What is kept of a key.
+pub(super) fn digest(key: &str) -> [u8; 32] {
+    Sha256::digest(key).into()
+}

@@ -1,0 +1,118 @@
+//! What can go wrong while the server runs, and what a client is told of it.
+//!
+//! The log gets the whole story with its paths; the client gets a sentence, and a status that says whose turn it is.
+
+use std::io;
+use std::path::Path;
+
+use rusqlite::ErrorCode;
+
+use crate::problem::Problem;
+
+/// Seconds after which another program has probably let go of the database.
+const LOCKED: u64 = 5;
+
+/// What went wrong inside the store.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    #[error("the database: {0}")]
+    Database(#[from] rusqlite::Error),
+
+    #[error("{at}: {source}")]
+    File { at: String, source: io::Error },
+
+    /// The database is not as this server leaves it.
+    #[error("{0}")]
+    Foreign(String),
+
+    /// Nothing broke: the request cannot be answered as it was asked.
+    #[error("{}", .0.message)]
+    Asked(Problem),
+}
+
+/// What a fault amounts to for who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// No room; as soon as there is, all works again.
+    Full,
+    /// Another program holds the database.
+    Locked,
+    /// The disk or the folder refuses; somebody has to look.
+    Refused,
+    /// Ours.
+    Internal,
+}
+
+impl Fault {
+    /// Names the file or folder that an operation failed on.
+    pub(super) fn file(at: &Path) -> impl FnOnce(io::Error) -> Self {
+        let at = at.display().to_string();
+        move |source| Self::File { at, source }
+    }
+
+    /// Whether there was no room on the disk.
+    pub(super) fn is_full(&self) -> bool {
+        self.verdict() == Verdict::Full
+    }
+
+    /// Whether another program holds the database.
+    pub(super) fn is_locked(&self) -> bool {
+        self.verdict() == Verdict::Locked
+    }
+
+    fn verdict(&self) -> Verdict {
+        match self {
+            Self::Database(error) => match error.sqlite_error_code() {
+                Some(ErrorCode::DiskFull) => Verdict::Full,
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Verdict::Locked,
+                Some(
+                    ErrorCode::PermissionDenied
+                    | ErrorCode::ReadOnly
+                    | ErrorCode::SystemIoFailure
+                    | ErrorCode::CannotOpen
+                    | ErrorCode::FileLockingProtocolFailed
+                    | ErrorCode::DatabaseCorrupt
+                    | ErrorCode::NotADatabase,
+                ) => Verdict::Refused,
+                _ => Verdict::Internal,
+            },
+            Self::File { source, .. } => match source.kind() {
+                // A limit on a file's size or on what a user may keep is no different from a small disk.
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                    Verdict::Full
+                }
+                _ => Verdict::Refused,
+            },
+            Self::Foreign(_) | Self::Asked(_) => Verdict::Internal,
+        }
+    }
+}
+
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Self {
+        if let Fault::Asked(problem) = fault {
+            return problem;
+        }
+        tracing::error!("{fault}");
+        match fault.verdict() {
+            Verdict::Full => Self::new(
+                503,
+                "storage_full",
+                "the disk of the server is full; nothing was kept of this request; delete images or generations, or \
+                 make room, and ask again",
+            ),
+            Verdict::Locked => Self::busy(
+                "storage_unavailable",
+                "another program has locked the server's database; ask again when it has let go",
+                LOCKED,
+            ),
+            Verdict::Refused => Self::new(
+                503,
+                "storage_unavailable",
+                "the server cannot read or write its data directory; nothing was kept of this request; its log says \
+                 which file and why",
+            ),
+            Verdict::Internal => Self::internal(),
+        }
+    }
+}

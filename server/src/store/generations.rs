@@ -1,0 +1,142 @@
+//! Generations: several images of one request, which is answered before they are drawn.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::fault::Fault;
+use super::record::{Generation, Image, NewImage, State};
+use super::rows::{self, GENERATION, IMAGE, signed};
+use super::{Result, Store};
+use crate::problem::Problem;
+
+impl Store {
+    /// Keeps a generation that is to be drawn. Once this returns it is drawn even if the server stops meanwhile.
+    ///
+    /// # Errors
+    /// 503 where the disk refuses or has no room.
+    pub(crate) fn begin(&self, generation: &Generation) -> Result<(), Problem> {
+        let Generation { id, owner, created_at, state, request, spec, inference_steps } = generation;
+        let state = match state {
+            State::Pending => "pending",
+            State::Complete => "complete",
+            State::Failed => "failed",
+        };
+        let steps = inference_steps.map(signed);
+        let (request, spec) = (request.to_string(), spec.to_string());
+        let sql = "INSERT INTO generations (id, owner, created_at, state, request, spec, inference_steps) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        Ok(self.write(|transaction| {
+            let row = params![id, owner, created_at.as_millisecond(), state, request, spec, steps];
+            transaction.prepare_cached(sql)?.execute(row)?;
+            Ok(())
+        })?)
+    }
+
+    /// Keeps a pending generation's images, and that it is complete: both, or neither. `false`: it is not pending
+    /// any more, because it was deleted meanwhile; the images are dropped.
+    ///
+    /// # Errors
+    /// 503 where the disk or `--max-storage` has no room, or the disk refuses; the generation is pending still.
+    pub(crate) fn complete(&self, id: &str, steps: usize, images: Vec<NewImage>) -> Result<bool, Problem> {
+        let sql = "UPDATE generations SET state = 'complete', inference_steps = ?2 WHERE id = ?1 AND state = 'pending'";
+        let mut pending = true;
+        let kept = self.keep(images, |transaction| {
+            let changed = transaction.prepare_cached(sql)?.execute(params![id, signed(steps)])?;
+            pending = changed == 1;
+            // An error rolls the transaction back, and the files with it.
+            pending
+                .then_some(())
+                .ok_or_else(|| Fault::Asked(Problem::not_found("this generation was deleted")))
+        });
+        match kept {
+            Ok(_) => Ok(true),
+            Err(Fault::Asked(_)) if !pending => Ok(false),
+            Err(fault) => Err(fault.into()),
+        }
+    }
+
+    /// Notes that a pending generation failed.
+    ///
+    /// # Errors
+    /// 503 where the disk refuses or has no room.
+    pub(crate) fn fail(&self, id: &str) -> Result<(), Problem> {
+        let sql = "UPDATE generations SET state = 'failed' WHERE id = ?1 AND state = 'pending'";
+        Ok(self.write_less(|transaction| Ok(transaction.prepare_cached(sql)?.execute([id]).map(drop)?))?)
+    }
+
+    /// The owner's generation of this id, with its images in their order.
+    ///
+    /// # Errors
+    /// 503 where the disk refuses.
+    pub(crate) fn generation(
+        &self,
+        owner: &str,
+        id: &str,
+    ) -> Result<Option<(Generation, Vec<Image>)>, Problem> {
+        let sql = format!("SELECT {GENERATION} FROM generations WHERE id = ?1 AND owner = ?2");
+        Ok(self.read(|db| {
+            let found = db.prepare_cached(&sql)?.query_row([id, owner], rows::generation).optional()?;
+            found.map(|generation| with_images(db, generation)).transpose()
+        })?)
+    }
+
+    /// The owner's generations, newest first, with their images.
+    ///
+    /// # Errors
+    /// 503 where the disk refuses.
+    pub(crate) fn generations(
+        &self,
+        owner: &str,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Vec<(Generation, Vec<Image>)>, Problem> {
+        let sql = format!(
+            "SELECT {GENERATION} FROM generations WHERE owner = ?1 ORDER BY created_at DESC, number DESC \
+             LIMIT ?2 OFFSET ?3"
+        );
+        Ok(self.read(|db| {
+            let mut statement = db.prepare_cached(&sql)?;
+            let found =
+                statement.query_map(params![owner, signed(limit), signed(offset)], rows::generation)?;
+            found.map(|generation| with_images(db, generation?)).collect()
+        })?)
+    }
+
+    /// Deletes the owner's generation and its images for good; whether there was one.
+    ///
+    /// # Errors
+    /// 503 where the disk refuses or has no room.
+    pub(crate) fn delete_generation(&self, owner: &str, id: &str) -> Result<bool, Problem> {
+        let gone = self.write_less(|transaction| {
+            let sql = "SELECT 1 FROM generations WHERE id = ?1 AND owner = ?2";
+            if !transaction.prepare_cached(sql)?.exists([id, owner])? {
+                return Ok(None);
+            }
+            let sql = "DELETE FROM images WHERE generation = ?1 RETURNING file, size";
+            let mut statement = transaction.prepare_cached(sql)?;
+            let gone = statement.query_map([id], rows::file)?.collect::<rusqlite::Result<Vec<_>>>()?;
+            transaction.prepare_cached("DELETE FROM generations WHERE id = ?1")?.execute([id])?;
+            Ok(Some(gone))
+        })?;
+        self.remove(gone.as_deref().unwrap_or_default());
+        Ok(gone.is_some())
+    }
+
+    /// Every generation that is to be drawn, oldest first.
+    ///
+    /// # Errors
+    /// 503 where the disk refuses.
+    pub(crate) fn pending(&self) -> Result<Vec<Generation>, Problem> {
+        let sql = format!("SELECT {GENERATION} FROM generations WHERE state = 'pending' ORDER BY number");
+        Ok(self.read(|db| {
+            let mut statement = db.prepare_cached(&sql)?;
+            Ok(statement.query_map([], rows::generation)?.collect::<rusqlite::Result<Vec<_>>>()?)
+        })?)
+    }
+}
+
+fn with_images(db: &Connection, generation: Generation) -> Result<(Generation, Vec<Image>), Fault> {
+    let sql = format!("SELECT {IMAGE} FROM images WHERE generation = ?1 ORDER BY position");
+    let mut statement = db.prepare_cached(&sql)?;
+    let images = statement.query_map([&generation.id], rows::image)?.collect::<rusqlite::Result<Vec<_>>>()?;
+    Ok((generation, images))
+}

@@ -1,0 +1,92 @@
+//! What is kept: images, and generations of several.
+
+use fulmen_engine::picture::Format;
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// What an image was made for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It has a name, and stays until it is deleted.
+    Named,
+    /// It is fetched through a link that expires.
+    Link,
+    /// One of a generation's.
+    Generation {
+        /// The generation's id.
+        id: String,
+        /// Its place among them, from 0.
+        position: usize,
+    },
+}
+
+/// An image that is to be kept.
+#[derive(Debug, Clone)]
+pub(crate) struct NewImage {
+    pub(crate) id: String,
+    pub(crate) owner: String,
+    pub(crate) kind: Kind,
+    pub(crate) name: String,
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    pub(crate) format: Format,
+    /// The picture's file, whole.
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) seed: u64,
+    /// When it may be swept; `None`: it stays until it is deleted.
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+/// An image that is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Image {
+    pub(crate) id: String,
+    pub(crate) owner: String,
+    pub(crate) kind: Kind,
+    pub(crate) name: String,
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    pub(crate) format: Format,
+    pub(crate) seed: u64,
+    pub(crate) expires_at: Option<Timestamp>,
+    /// Bytes of its file.
+    pub(crate) size: u64,
+    /// To the millisecond.
+    pub(crate) created_at: Timestamp,
+    /// Whether anybody may see it who knows its address.
+    pub(crate) public: bool,
+    /// The name of its file: ours, random, never a client's words.
+    pub(super) file: String,
+}
+
+/// The pages before and after a page of a listing, by the id of their first image.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Neighbours {
+    pub(crate) previous: Option<String>,
+    pub(crate) next: Option<String>,
+}
+
+/// How far a generation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// To be drawn; drawn again if the server stopped meanwhile.
+    Pending,
+    Complete,
+    Failed,
+}
+
+/// A request for several images, which is answered before they are drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Generation {
+    pub(crate) id: String,
+    pub(crate) owner: String,
+    /// To the millisecond.
+    pub(crate) created_at: Timestamp,
+    pub(crate) state: State,
+    /// What must be echoed.
+    pub(crate) request: Value,
+    /// What must be drawn, so that it can be drawn again.
+    pub(crate) spec: Value,
+    /// Steps that were really done, once it is complete.
+    pub(crate) inference_steps: Option<usize>,
+}

@@ -1,0 +1,116 @@
+//! How many bytes of pictures there may be, and who was promised some.
+//!
+//! The policy is to refuse, never to delete: what was promised to be kept is kept until its time. So room is set
+//! aside before a picture is drawn, and whoever finds none is told so before anything was spent on them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::problem::Problem;
+
+/// The bytes in use and those set aside.
+#[derive(Debug)]
+pub(super) struct Room {
+    most: Option<u64>,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default, Clone, Copy)]
+struct Taken {
+    /// By pictures that are kept.
+    kept: u64,
+    /// By pictures that are still drawn.
+    reserved: u64,
+}
+
+/// Room that is set aside for a picture until it is stored or given up; given back on drop.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Reservation {
+    room: Arc<Room>,
+    bytes: u64,
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        let mut taken = self.room.lock();
+        taken.reserved = taken.reserved.saturating_sub(self.bytes);
+    }
+}
+
+/// Room for pictures whose rows are not committed yet; given back on drop.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Taking<'a> {
+    room: &'a Room,
+    bytes: u64,
+}
+
+impl Taking<'_> {
+    /// The rows are committed: the pictures count from now on.
+    pub(super) fn keep(mut self) {
+        self.bytes = 0;
+    }
+}
+
+impl Drop for Taking<'_> {
+    fn drop(&mut self) {
+        self.room.release(self.bytes);
+    }
+}
+
+impl Room {
+    pub(super) fn new(most: Option<u64>, kept: u64) -> Arc<Self> {
+        Arc::new(Self { most, taken: Mutex::new(Taken { kept, reserved: 0 }) })
+    }
+
+    /// Sets bytes aside.
+    pub(super) fn reserve(self: &Arc<Self>, bytes: u64) -> Result<Reservation, Problem> {
+        let mut taken = self.lock();
+        let after = taken.kept.saturating_add(taken.reserved).saturating_add(bytes);
+        if self.most.is_some_and(|most| after > most) {
+            return Err(self.full(*taken, bytes));
+        }
+        taken.reserved = taken.reserved.saturating_add(bytes);
+        Ok(Reservation { room: Arc::clone(self), bytes })
+    }
+
+    /// Takes room for pictures that are stored now. What is set aside does not count: it is for these very pictures.
+    pub(super) fn take(&self, bytes: u64) -> Result<Taking<'_>, Problem> {
+        let mut taken = self.lock();
+        let after = taken.kept.saturating_add(bytes);
+        if self.most.is_some_and(|most| after > most) {
+            return Err(self.full(*taken, bytes));
+        }
+        taken.kept = after;
+        Ok(Taking { room: self, bytes })
+    }
+
+    pub(super) fn release(&self, bytes: u64) {
+        let mut taken = self.lock();
+        taken.kept = taken.kept.saturating_sub(bytes);
+    }
+
+    /// Bytes of the pictures that are kept.
+    pub(super) fn kept(&self) -> u64 {
+        self.lock().kept
+    }
+
+    fn full(&self, taken: Taken, bytes: u64) -> Problem {
+        let most = self.most.unwrap_or(u64::MAX);
+        let Taken { kept, reserved } = taken;
+        let way_out = if bytes > most {
+            "start the server with a larger --max-storage"
+        } else {
+            "delete images or generations, wait for links to expire, or start the server with a larger --max-storage"
+        };
+        let message = format!(
+            "there is no room for {bytes} bytes more: --max-storage allows {most}, images take {kept}, drawings in \
+             progress were promised {reserved}; {way_out}"
+        );
+        Problem::new(503, "storage_full", message)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
