@@ -1,6 +1,6 @@
 //! Why a request is not answered as it was asked. Every family renders it in its own documented shape.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::http::Answer;
 
@@ -56,10 +56,10 @@ impl Problem {
 }
 
 impl Family {
-    /// The answer that says so.
-    pub(crate) fn answer(self, problem: &Problem) -> Answer {
-        let Problem { status, code, message, field, retry_after } = problem;
-        let body = match self {
+    /// The error object of this family.
+    pub(crate) fn body(self, problem: &Problem) -> Value {
+        let Problem { status, code, message, field, .. } = problem;
+        match self {
             Self::Images => {
                 let error = reason(*status);
                 let mut body =
@@ -76,8 +76,13 @@ impl Family {
                 let path = field.as_ref().map_or_else(|| "$".into(), |field| format!("$.{field}"));
                 json!({"error": message, "path": path, "code": leonardo_code(*status)})
             }
-        };
-        let mut answer = Answer::json(*status, &body);
+        }
+    }
+
+    /// The answer that says so.
+    pub(crate) fn answer(self, problem: &Problem) -> Answer {
+        let Problem { status, retry_after, .. } = problem;
+        let mut answer = Answer::json(*status, &self.body(problem));
         if let Some(seconds) = retry_after {
             answer = answer.header("Retry-After", seconds.to_string());
         }

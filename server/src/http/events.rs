@@ -20,7 +20,8 @@ impl<'a> Events<'a> {
     /// The client is gone.
     pub(crate) fn send(&mut self, name: &str, data: &impl Serialize) -> io::Result<()> {
         let data = serde_json::to_string(data)?;
-        write!(self.to, "event: {name}\ndata: {data}\n\n")?;
+        // One write is one chunk.
+        self.to.write_all(format!("event: {name}\ndata: {data}\n\n").as_bytes())?;
         self.to.flush()
     }
 

@@ -14,6 +14,19 @@ pub(crate) enum Method {
     Other,
 }
 
+impl Method {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Head => "HEAD",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+            Self::Options => "OPTIONS",
+            Self::Other => "another method",
+        }
+    }
+}
+
 /// A request, whole and in memory.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {

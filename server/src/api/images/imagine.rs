@@ -1,0 +1,106 @@
+//! `POST /v1/images/imagine`.
+
+use std::io;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use fulmen_engine::picture::Format;
+use serde_json::json;
+
+use super::fields::IMAGINE;
+use super::object::ImageObject;
+use crate::api::picture::{file, fresh_seed, room};
+use crate::app::App;
+use crate::fields::Values;
+use crate::http::{Answer, Events};
+use crate::jobs::{Drawing, Job, Progress, Spec, Ticket};
+use crate::problem::{Family, Problem};
+use crate::routes::Call;
+use crate::store::{Image, Kind, NewImage, Reservation, new_image_id};
+
+/// The documented size of every image.
+const SIDE: usize = 1024;
+
+/// Draws an image and keeps it. With `Accept: text/event-stream` the progress is told on the way.
+pub(super) fn imagine(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
+    let values = Values::of(&call.request, IMAGINE)?;
+    let spec = spec(&values);
+    let place = app.queue.place()?;
+    let room = app.store.reserve(room(&spec))?;
+    let previews = values.integer("previews").unwrap_or(0) as usize;
+    let name = values.text("name").unwrap_or_default().to_owned();
+    let ticket = Ticket { id: new_image_id(), owner: call.owner.clone(), previews };
+    let job = place.submit(ticket, spec);
+    if call.request.wants_events() {
+        return Ok(stream(app, call, job, (name, room)));
+    }
+    let drawings = job.wait(&call.request.client)?;
+    let image = keep(app, &job, &name, &drawings[0])?;
+    drop(room);
+    Ok(Answer::json(201, &ImageObject::new(&image, call)))
+}
+
+fn spec(values: &Values) -> Spec {
+    let side = |name| values.integer(name).map_or(SIDE, |side| side as usize);
+    Spec {
+        prompt: values.text("prompt").unwrap_or_default().to_owned(),
+        negative_prompt: values.text("negative_prompt").map(Into::into),
+        width: side("width"),
+        height: side("height"),
+        images: 1,
+        seed: values.integer("seed").unwrap_or_else(fresh_seed),
+        steps: values.integer("steps").map(|steps| steps as usize),
+        guidance: values.number("guidance_scale").map(|guidance| guidance as f32),
+        contrast: None,
+    }
+}
+
+fn keep(app: &App, job: &Job, name: &str, drawing: &Drawing) -> Result<Image, Problem> {
+    let new = NewImage {
+        id: job.ticket.id.clone(),
+        owner: job.ticket.owner.clone(),
+        kind: Kind::Named,
+        name: name.to_owned(),
+        width: drawing.picture.width,
+        height: drawing.picture.height,
+        format: Format::Png,
+        bytes: file(drawing, Format::Png)?,
+        seed: drawing.seed,
+        expires_at: None,
+    };
+    let mut kept = app.store.add(vec![new])?;
+    Ok(kept.remove(0))
+}
+
+/// The same, event by event.
+fn stream(app: &Arc<App>, call: &Call, job: Arc<Job>, (name, room): (String, Reservation)) -> Answer {
+    let (app, client) = (app.clone(), call.request.client.clone());
+    let call = call.clone();
+    Answer::events(move |events| {
+        let drawn = job.watch(&client, &mut |progress| tell(events, &progress));
+        let kept = drawn.and_then(|drawings| Ok((keep(&app, &job, &name, &drawings[0])?, drawings)));
+        drop(room);
+        match kept {
+            Ok((image, drawings)) => {
+                let Drawing { seed, steps, .. } = drawings[0];
+                let image = ImageObject::new(&image, &call);
+                events.send("image", &json!({"image": image, "seed": seed, "steps": steps}))
+            }
+            Err(problem) => events.send("error", &json!({"error": Family::Images.body(&problem)})),
+        }
+    })
+}
+
+fn tell(events: &mut Events<'_>, progress: &Progress) -> io::Result<()> {
+    match progress {
+        Progress::Queued(position) => events.send("queued", &json!({"position": position})),
+        Progress::Stage(stage) => events.send("stage", &json!({"stage": stage})),
+        Progress::Step { step, steps, .. } => events.send("step", &json!({"step": step, "steps": steps})),
+        Progress::Preview { index, picture, .. } => {
+            let png = picture.encode(Format::Png, None).map_err(io::Error::other)?;
+            events.send("preview", &json!({"index": index, "b64_json": BASE64_STANDARD.encode(png)}))
+        }
+        Progress::Beat => events.beat(),
+    }
+}

@@ -1,0 +1,66 @@
+//! Everything that can be done with an image that is there.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::object::ImageObject;
+use crate::api::picture::word;
+use crate::app::App;
+use crate::http::Answer;
+use crate::problem::Problem;
+use crate::routes::Call;
+use crate::store::{Image, Kind};
+
+/// `GET /v1/images`
+pub(super) fn list(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
+    let take = call.request.query_number("take", 10, 1, 100)?;
+    let (images, neighbours) = app.store.named(&call.owner, call.request.query("from"), take as usize)?;
+    let data: Vec<ImageObject> = images.iter().map(|image| ImageObject::new(image, call)).collect();
+    let link = |id: Option<String>| id.map(|id| format!("{}/v1/images?take={take}&from={id}", call.base));
+    let links = json!({"previous": link(neighbours.previous), "next": link(neighbours.next)});
+    Ok(Answer::json(200, &json!({"data": data, "links": links})))
+}
+
+/// `GET /v1/images/{id}`
+pub(super) fn get(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
+    Ok(Answer::json(200, &ImageObject::new(&own(app, call)?, call)))
+}
+
+/// `GET /v1/images/{id}/download`
+pub(super) fn download(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
+    let image = own(app, call)?;
+    let bytes = app.store.bytes(&image)?;
+    let name = format!("attachment; filename=\"{}.{}\"", image.id, word(image.format));
+    Ok(Answer::bytes(200, image.format.media_type(), bytes).header("Content-Disposition", name))
+}
+
+/// `POST /v1/images/{id}/publish`
+pub(super) fn publish(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
+    set_public(app, call, true)
+}
+
+/// `POST /v1/images/{id}/unpublish`
+pub(super) fn unpublish(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
+    set_public(app, call, false)
+}
+
+/// `DELETE /v1/images/{id}`
+pub(super) fn delete(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
+    let image = own(app, call)?;
+    app.store.delete(&call.owner, &image.id)?;
+    Ok(Answer::empty(204))
+}
+
+fn set_public(app: &App, call: &Call, public: bool) -> Result<Answer, Problem> {
+    let image = own(app, call)?;
+    let image = app.store.publish(&call.owner, &image.id, public)?;
+    Ok(Answer::json(201, &ImageObject::new(&image, call)))
+}
+
+/// The image that the path names. Those of others are not told from those that are not there.
+fn own(app: &App, call: &Call) -> Result<Image, Problem> {
+    let image = app.store.image(&call.params[0])?;
+    let own = image.filter(|image| image.owner == call.owner && matches!(image.kind, Kind::Named));
+    own.ok_or_else(|| Problem::not_found("there is no image of this id"))
+}

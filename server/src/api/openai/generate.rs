@@ -1,0 +1,77 @@
+//! `POST …/images/generations`.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::request::Generation;
+use super::stream::stream;
+use crate::api::picture::{file, room, word};
+use crate::app::App;
+use crate::http::Answer;
+use crate::jobs::{Drawing, Ticket};
+use crate::problem::Problem;
+use crate::routes::Call;
+use crate::store::{Kind, NewImage, new_image_id, new_uuid};
+
+/// How long a link is good, as documented.
+const LINK_TIME: SignedDuration = SignedDuration::from_hours(1);
+
+/// Draws, and answers links or files.
+pub(super) fn generate(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
+    let created = Timestamp::now();
+    let asked = Generation::of(&call.request, &app.model)?;
+    let place = app.queue.place()?;
+    // Only links keep files here.
+    let keeps = !asked.b64 && !asked.stream;
+    let room = app.store.reserve(if keeps { room(&asked.spec) } else { 0 })?;
+    let ticket = Ticket { id: new_uuid(), owner: call.owner.clone(), previews: asked.previews };
+    let job = place.submit(ticket, asked.spec.clone());
+    if asked.stream {
+        return Ok(stream(job, call.request.client.clone(), asked));
+    }
+    let drawings = job.wait(&call.request.client)?;
+    let data = if asked.b64 { files(&drawings, &asked)? } else { links(app, call, &drawings, &asked)? };
+    drop(room);
+    Ok(Answer::json(
+        200,
+        &json!({
+            "created": created.as_second(),
+            "data": data,
+            "output_format": word(asked.format),
+            "size": asked.size(),
+            "quality": asked.quality,
+        }),
+    ))
+}
+
+/// The files in base64.
+fn files(drawings: &[Drawing], asked: &Generation) -> Result<Vec<Value>, Problem> {
+    let one = |drawing: &Drawing| Ok(json!({"b64_json": BASE64_STANDARD.encode(file(drawing, asked.format)?)}));
+    drawings.iter().map(one).collect()
+}
+
+/// Keeps the files for an hour, and signs a link to each.
+fn links(app: &App, call: &Call, drawings: &[Drawing], asked: &Generation) -> Result<Vec<Value>, Problem> {
+    let expires = Timestamp::now() + LINK_TIME;
+    let new = |drawing: &Drawing| {
+        Ok(NewImage {
+            id: new_image_id(),
+            owner: call.owner.clone(),
+            kind: Kind::Link,
+            name: String::new(),
+            width: drawing.picture.width,
+            height: drawing.picture.height,
+            format: asked.format,
+            bytes: file(drawing, asked.format)?,
+            seed: drawing.seed,
+            expires_at: Some(expires),
+        })
+    };
+    let kept = app.store.add(drawings.iter().map(new).collect::<Result<_, Problem>>()?)?;
+    let link = |id: &str| app.links.sign(&call.base, &format!("{id}.{}", word(asked.format)), expires);
+    Ok(kept.iter().map(|image| json!({"url": link(&image.id)})).collect())
+}

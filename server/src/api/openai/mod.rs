@@ -1,0 +1,68 @@
+//! `…/images/generations` in the form that OpenAI began, and `/v1/models`.
+
+mod fields;
+mod generate;
+mod models;
+mod request;
+mod stream;
+
+use crate::http::Method;
+use crate::problem::Family;
+use crate::routes::{Access, Content, Doc, Route};
+
+/// The documented path, the customary one, and those that clients of this family use.
+const GENERATIONS: &[&str] = &[
+    "/api/images/generations",
+    "/v1/images/generations",
+    "/api/v1/images/generations",
+    "/api/image/generations",
+    "/v1/image/generations",
+    "/api/v1/image/generations",
+    "/api/v2/image/generations",
+];
+
+/// The routes of this family.
+pub(crate) const ROUTES: &[Route] = &[
+    Route {
+        method: Method::Post,
+        paths: GENERATIONS,
+        family: Family::OpenAi,
+        access: Access::Key,
+        handler: generate::generate,
+        doc: Doc {
+            summary: "Draws images from a prompt, and answers links that are good for an hour, or the files themselves",
+            fields: Some(fields::GENERATIONS),
+            query: &[],
+            answers: &[(200, Content::JsonOrEvents("ImageGeneration"))],
+            errors: &[400, 413, 415, 503],
+        },
+    },
+    Route {
+        method: Method::Get,
+        paths: &["/v1/models", "/api/models", "/api/v1/models"],
+        family: Family::OpenAi,
+        access: Access::Key,
+        handler: models::list,
+        doc: Doc {
+            summary: "The one model that draws",
+            fields: None,
+            query: &[],
+            answers: &[(200, Content::Json("ModelList"))],
+            errors: &[],
+        },
+    },
+    Route {
+        method: Method::Get,
+        paths: &["/v1/models/{id}", "/api/models/{id}", "/api/v1/models/{id}"],
+        family: Family::OpenAi,
+        access: Access::Key,
+        handler: models::get,
+        doc: Doc {
+            summary: "The model, if this is its name",
+            fields: None,
+            query: &[],
+            answers: &[(200, Content::Json("Model"))],
+            errors: &[404],
+        },
+    },
+];

@@ -1,0 +1,67 @@
+//! `stream: true`: previews and pictures as server-sent events, in OpenAI's names.
+
+use std::io;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::request::Generation;
+use crate::api::picture::{file, word};
+use crate::gate::Client;
+use crate::http::{Answer, Events};
+use crate::jobs::{Job, Progress};
+use crate::problem::Family;
+
+const PARTIAL: &str = "image_generation.partial_image";
+const COMPLETED: &str = "image_generation.completed";
+
+/// Tells everything about a job as it happens.
+pub(super) fn stream(job: Arc<Job>, client: Client, asked: Generation) -> Answer {
+    Answer::events(move |events| {
+        let drawn = job.watch(&client, &mut |progress| tell(events, &asked, &progress));
+        let files = drawn.and_then(|drawings| {
+            let files = drawings.iter().map(|drawing| file(drawing, asked.format));
+            files.collect::<Result<Vec<_>, _>>()
+        });
+        match files {
+            Ok(files) => files.iter().try_for_each(|bytes| {
+                let mut event = event(COMPLETED, &asked, bytes);
+                // Nothing is counted or billed here; clients want the member whole.
+                let details = json!({"text_tokens": 0, "image_tokens": 0});
+                event["usage"] = json!({
+                    "input_tokens": 0, "output_tokens": 0, "total_tokens": 0, "input_tokens_details": details
+                });
+                events.send(COMPLETED, &event)
+            }),
+            Err(problem) => events.send("error", &Family::OpenAi.body(&problem)),
+        }
+    })
+}
+
+fn tell(events: &mut Events<'_>, asked: &Generation, progress: &Progress) -> io::Result<()> {
+    match progress {
+        Progress::Preview { index, picture, .. } => {
+            let bytes = picture.encode(asked.format, None).map_err(io::Error::other)?;
+            let mut event = event(PARTIAL, asked, &bytes);
+            event["partial_image_index"] = json!(index);
+            events.send(PARTIAL, &event)
+        }
+        Progress::Beat => events.beat(),
+        Progress::Queued(_) | Progress::Stage(_) | Progress::Step { .. } => Ok(()),
+    }
+}
+
+fn event(kind: &str, asked: &Generation, bytes: &[u8]) -> Value {
+    json!({
+        "type": kind,
+        "b64_json": BASE64_STANDARD.encode(bytes),
+        "created_at": Timestamp::now().as_second(),
+        "size": asked.size(),
+        "quality": asked.quality,
+        "background": "opaque",
+        "output_format": word(asked.format),
+    })
+}

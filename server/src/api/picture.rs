@@ -1,0 +1,49 @@
+//! What all families do with pictures: seeds, files, links.
+
+use fulmen_engine::picture::Format;
+
+use crate::jobs::{Drawing, Spec};
+use crate::problem::Problem;
+
+/// A byte for each colour, and a little for headers and settings: no PNG or WebP of ours is larger.
+const MOST_BYTES_A_PIXEL: u64 = 4;
+const MOST_BYTES_BESIDE: u64 = 64 << 10;
+
+/// Seeds that are chosen here are small enough to be typed again, and fit every client's integers.
+pub(crate) fn fresh_seed() -> u64 {
+    let random = getrandom::u32().unwrap_or_else(|_| jiff::Timestamp::now().subsec_nanosecond().unsigned_abs());
+    u64::from(random)
+}
+
+/// How much room the files of a job take at most.
+pub(crate) fn room(spec: &Spec) -> u64 {
+    let pixels = (spec.width * spec.height) as u64;
+    spec.images as u64 * (pixels * MOST_BYTES_A_PIXEL + MOST_BYTES_BESIDE)
+}
+
+/// A drawing as a file.
+///
+/// # Errors
+/// 400 where the format has no pictures of this size.
+pub(crate) fn file(drawing: &Drawing, format: Format) -> Result<Vec<u8>, Problem> {
+    let encoded = drawing.picture.encode(format, Some(&drawing.parameters));
+    encoded.map_err(|error| Problem::field("output_format", error.to_string()))
+}
+
+/// `png`, `jpeg`, `webp`: the word of the documented APIs, and the files' extension.
+pub(crate) fn word(format: Format) -> &'static str {
+    match format {
+        Format::Png => "png",
+        Format::Jpeg => "jpeg",
+        Format::WebP => "webp",
+    }
+}
+
+/// The format of a word that was checked already.
+pub(crate) fn format(word: Option<&str>) -> Format {
+    match word {
+        Some("jpeg") => Format::Jpeg,
+        Some("webp") => Format::WebP,
+        _ => Format::Png,
+    }
+}

@@ -1,0 +1,31 @@
+//! `/healthz`, `/readyz`, `/metrics`.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::http::Answer;
+use crate::problem::Problem;
+use crate::routes::Call;
+
+/// The process answers.
+#[expect(clippy::unnecessary_wraps, reason = "a handler's type")]
+pub(super) fn healthz(_: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
+    Ok(Answer::json(200, &json!({"status": "ok"})))
+}
+
+/// It takes requests, and can keep pictures.
+pub(super) fn readyz(app: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
+    if app.queue.is_closed() {
+        return Err(Problem::busy("shutting_down", "the server is shutting down", 10));
+    }
+    app.store.check()?;
+    Ok(Answer::json(200, &json!({"status": "ok"})))
+}
+
+/// Everything that is counted.
+pub(super) fn metrics(app: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
+    let text = app.metrics.text(&app.queue, app.store.used()?);
+    Ok(Answer::bytes(200, "application/openmetrics-text; version=1.0.0; charset=utf-8", text))
+}

@@ -1,0 +1,190 @@
+//! One job: what it is, how far it is, and how one waits for it.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use fulmen_engine::backend::CancelToken;
+use fulmen_engine::picture::{Parameters, Picture};
+
+use super::Spec;
+use crate::gate::Client;
+use crate::problem::Problem;
+
+/// How often one who waits looks whether their client is still there.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How long a stream may be silent before it is told that the server still works.
+const BEAT: Duration = Duration::from_secs(10);
+
+/// Whose job it is, and what they want to see of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Ticket {
+    /// A UUID, or the id of what the job makes.
+    pub(crate) id: String,
+    /// The name of their key.
+    pub(crate) owner: String,
+    /// Previews of each picture.
+    pub(crate) previews: usize,
+}
+
+/// A finished picture.
+#[derive(Debug, Clone)]
+pub(crate) struct Drawing {
+    /// In its final size.
+    pub(crate) picture: Picture,
+    pub(crate) seed: u64,
+    pub(crate) steps: usize,
+    pub(crate) guidance: f32,
+    /// The settings, for the file.
+    pub(crate) parameters: Parameters,
+}
+
+/// How far a job is.
+#[derive(Debug, Clone)]
+pub(crate) enum Status {
+    Queued,
+    /// Counted from 1; step 0 before the first is done.
+    Running { image: usize, images: usize, step: usize, steps: usize },
+    Done(Vec<Drawing>),
+    Failed(Problem),
+    /// Someone stopped it: its owner, or the server that is going down.
+    Cancelled,
+}
+
+/// What one who watches is told.
+#[derive(Debug, Clone)]
+pub(crate) enum Progress {
+    /// So many jobs are in front.
+    Queued(usize),
+    Stage(&'static str),
+    Step { image: usize, step: usize, steps: usize },
+    Preview { image: usize, index: usize, picture: Arc<Picture> },
+    /// Nothing happened for a while.
+    Beat,
+}
+
+/// A job that was submitted.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) ticket: Ticket,
+    pub(crate) spec: Spec,
+    pub(crate) cancel: CancelToken,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    status: Status,
+    /// All that happened, for those who watch; only where previews or progress were asked for.
+    progress: Vec<Progress>,
+}
+
+impl Job {
+    pub(super) fn new(ticket: Ticket, spec: Spec) -> Self {
+        let state = Mutex::new(State { status: Status::Queued, progress: vec![] });
+        Self { ticket, spec, cancel: CancelToken::default(), state, changed: Condvar::new() }
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.lock().status.clone()
+    }
+
+    /// Stops the job at the next node of its graph, or before it begins.
+    pub(crate) fn cancel(&self) {
+        self.cancel.cancel();
+        let mut state = self.lock();
+        if matches!(state.status, Status::Queued) {
+            state.status = Status::Cancelled;
+        }
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    pub(super) fn set(&self, status: Status) {
+        self.lock().status = status;
+        self.changed.notify_all();
+    }
+
+    pub(super) fn tell(&self, progress: Progress) {
+        self.lock().progress.push(progress);
+        self.changed.notify_all();
+    }
+
+    /// Waits for the pictures; a client that hangs up cancels the job.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub(crate) fn wait(&self, client: &Client) -> Result<Vec<Drawing>, Problem> {
+        loop {
+            if let Some(end) = self.end() {
+                return end;
+            }
+            self.rest(LOOK);
+            if client.is_gone() {
+                self.cancel();
+            }
+        }
+    }
+
+    /// Waits for the pictures, and tells everything that happens meanwhile. Where `tell` fails, nobody listens any
+    /// more, and the job is cancelled.
+    ///
+    /// # Errors
+    /// Why there are no pictures.
+    pub(crate) fn watch(
+        &self,
+        client: &Client,
+        tell: &mut dyn FnMut(Progress) -> io::Result<()>,
+    ) -> Result<Vec<Drawing>, Problem> {
+        let mut told = 0;
+        let mut last = Instant::now();
+        loop {
+            let end = self.end();
+            let mut news: Vec<Progress> = self.lock().progress[told..].to_vec();
+            told += news.len();
+            if news.is_empty() && last.elapsed() >= BEAT {
+                news.push(Progress::Beat);
+            }
+            if !news.is_empty() {
+                last = Instant::now();
+            }
+            if news.into_iter().try_for_each(&mut *tell).is_err() || client.is_gone() {
+                self.cancel();
+            }
+            if let Some(end) = end {
+                return end;
+            }
+            self.rest_unless(LOOK, told);
+        }
+    }
+
+    fn end(&self) -> Option<Result<Vec<Drawing>, Problem>> {
+        match &self.lock().status {
+            Status::Done(drawings) => Some(Ok(drawings.clone())),
+            Status::Failed(problem) => Some(Err(problem.clone())),
+            Status::Cancelled => Some(Err(Problem::new(400, "cancelled", "the job was cancelled"))),
+            Status::Queued | Status::Running { .. } => None,
+        }
+    }
+
+    fn rest(&self, time: Duration) {
+        let state = self.lock();
+        if matches!(state.status, Status::Queued | Status::Running { .. }) {
+            drop(self.changed.wait_timeout(state, time));
+        }
+    }
+
+    /// The same, but not where there is news beyond what was told.
+    fn rest_unless(&self, time: Duration, told: usize) {
+        let state = self.lock();
+        if state.progress.len() == told && matches!(state.status, Status::Queued | Status::Running { .. }) {
+            drop(self.changed.wait_timeout(state, time));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,37 @@
+//! One engine, one bounded queue in front of it.
+//!
+//! A handler takes a [`Place`] first, so that nothing is written down for a request that cannot be served, then submits
+//! a [`Spec`]. The worker draws one job after the other; whoever waits sees its progress and can stop it.
+
+mod finish;
+mod job;
+mod queue;
+mod size;
+mod speed;
+
+mod worker;
+
+pub(crate) use job::{Drawing, Job, Progress, Status, Ticket};
+pub(crate) use queue::{Place, Queue, Snapshot};
+pub(crate) use worker::{ModelInfo, Worker};
+
+use serde::{Deserialize, Serialize};
+
+/// What is to be drawn, decided to the last seed: drawn again after a crash, it is the same picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Spec {
+    pub(crate) prompt: String,
+    pub(crate) negative_prompt: Option<String>,
+    /// Pixels of the finished picture.
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    /// How many; picture i has seed + i.
+    pub(crate) images: usize,
+    pub(crate) seed: u64,
+    /// `None`: as many as the model was made for.
+    pub(crate) steps: Option<usize>,
+    /// `None`: the model's own.
+    pub(crate) guidance: Option<f32>,
+    /// How much more contrast the finished picture gets; `None` and 1 leave it as it is.
+    pub(crate) contrast: Option<f32>,
+}

@@ -1,0 +1,179 @@
+//! The one thread that draws.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+use fulmen_engine::engine::{DrawStage, Drawn, Event, Watch};
+use fulmen_engine::schedule::TimestepSpacing;
+use fulmen_engine::settings::Lightning;
+use fulmen_engine::{Engine, Error, Options, Request};
+
+use super::finish::{resampled, with_contrast};
+use super::job::{Drawing, Job, Progress, Status};
+use super::size::in_own_area;
+use super::{Queue, Spec};
+use crate::metrics::Metrics;
+use crate::problem::Problem;
+
+/// Numbers of steps that distilled models are made for.
+const DISTILLED_STEPS: [usize; 4] = [1, 2, 4, 8];
+
+/// What handlers say of the model.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ModelInfo {
+    /// Its file's or folder's name.
+    pub(crate) name: String,
+    /// Pixels of a side that it was trained at.
+    pub(crate) own_size: usize,
+    /// Whether it is the small model inside the program, which is drawn at its own area and resampled.
+    pub(crate) is_demo: bool,
+    /// Whether it was made for one small number of steps.
+    pub(crate) distilled: bool,
+    pub(crate) steps: usize,
+    /// Steps of `quality: hd`: the next number that the model knows from twice its own.
+    pub(crate) hd_steps: usize,
+    pub(crate) guidance: f32,
+    pub(crate) device: String,
+}
+
+/// The engine, and how to open it again.
+pub(crate) struct Worker {
+    options: Options,
+    engine: Option<Engine>,
+    pub(crate) model: ModelInfo,
+}
+
+impl Worker {
+    /// Opens the model on the device.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(crate) fn open(options: &Options) -> fulmen_engine::Result<Self> {
+        let engine = Engine::open(options)?;
+        let model = ModelInfo::of(&engine, options)?;
+        Ok(Self { options: options.clone(), engine: Some(engine), model })
+    }
+
+    /// Draws until the queue is closed.
+    pub(crate) fn run(mut self, queue: &Queue, metrics: &Metrics) {
+        while let Some(job) = queue.next() {
+            let status = match catch_unwind(AssertUnwindSafe(|| self.draw(&job, metrics))) {
+                Ok(Ok(drawings)) => Status::Done(drawings),
+                Ok(Err(Error::Cancelled)) => Status::Cancelled,
+                Ok(Err(error)) => self.failed(&job, &error),
+                Err(_) => {
+                    tracing::error!(job = job.ticket.id, "the engine panicked; it is opened again");
+                    self.engine = None;
+                    Status::Failed(Problem::internal())
+                }
+            };
+            metrics.job_ended(&status);
+            queue.finished(status);
+        }
+    }
+
+    fn draw(&mut self, job: &Job, metrics: &Metrics) -> fulmen_engine::Result<Vec<Drawing>> {
+        let engine = match &mut self.engine {
+            Some(engine) => engine,
+            none => none.insert(Engine::open(&self.options)?),
+        };
+        let request = request(&self.model, &job.spec);
+        let images = request.images;
+        job.set(Status::Running { image: 1, images, step: 0, steps: 0 });
+        let mut previews = 0;
+        let mut event = |event: Event| match event {
+            Event::Stage(stage) => job.tell(Progress::Stage(name(stage))),
+            Event::Step { image, step, steps, .. } => {
+                job.set(Status::Running { image: image + 1, images, step, steps });
+                job.tell(Progress::Step { image, step, steps });
+            }
+            Event::Preview { image, picture, .. } => {
+                job.tell(Progress::Preview { image, index: previews, picture: Arc::new(*picture) });
+                previews += 1;
+            }
+            Event::Memory(need) => metrics.memory(need),
+            Event::Warning(_) | Event::Picture(_) => {}
+        };
+        let cancel = job.cancel.clone();
+        let mut watch = Watch { event: &mut event, trace: None, previews: job.ticket.previews, cancel };
+        let drawn = engine.generate(&request, &mut watch)?;
+        drawn.iter().for_each(|one| metrics.drawn(&one.seconds));
+        let plan = engine.plan(&request)?;
+        Ok(drawn.into_iter().map(|one| drawing(one, &job.spec, plan.settings.steps)).collect())
+    }
+
+    fn failed(&mut self, job: &Job, error: &Error) -> Status {
+        let problem = match error {
+            // What the caller asked for cannot be drawn here.
+            Error::Request(what) => Problem::new(400, "invalid_request", what.clone()),
+            Error::Memory { .. } => Problem::new(400, "too_large", error.to_string()),
+            _ => {
+                tracing::error!(job = job.ticket.id, %error, "a picture failed; the engine is opened again");
+                self.engine = None;
+                Problem::internal()
+            }
+        };
+        Status::Failed(problem)
+    }
+}
+
+impl ModelInfo {
+    fn of(engine: &Engine, options: &Options) -> fulmen_engine::Result<Self> {
+        let plan = engine.plan(&Request::new(""))?;
+        let distilled = plan.settings.scheduler.timestep_spacing == TimestepSpacing::Trailing;
+        let steps = plan.settings.steps;
+        let by_name = Lightning::of(Path::new(&format!("{}.safetensors", plan.model)));
+        let hd_steps = match by_name {
+            // Made for this number alone.
+            Some(lightning) => lightning.steps,
+            None if distilled => DISTILLED_STEPS.into_iter().find(|&known| known >= 2 * steps).unwrap_or(steps),
+            None => 2 * steps,
+        };
+        Ok(Self {
+            name: plan.model,
+            own_size: engine.own_size(),
+            is_demo: options.model.is_none(),
+            distilled,
+            steps,
+            hd_steps,
+            guidance: plan.settings.guidance,
+            device: engine.device().to_owned(),
+        })
+    }
+}
+
+/// What the engine is asked for.
+fn request(model: &ModelInfo, spec: &Spec) -> Request {
+    let (width, height) = match model.is_demo {
+        true => in_own_area(model.own_size, spec.width, spec.height),
+        false => (spec.width, spec.height),
+    };
+    Request {
+        prompt: spec.prompt.clone(),
+        negative_prompt: spec.negative_prompt.clone(),
+        width: Some(width),
+        height: Some(height),
+        steps: spec.steps,
+        guidance: spec.guidance,
+        seed: Some(spec.seed),
+        images: spec.images,
+        ..Request::default()
+    }
+}
+
+fn drawing(drawn: Drawn, spec: &Spec, steps: usize) -> Drawing {
+    let picture = spec.contrast.map_or_else(|| drawn.picture.clone(), |c| with_contrast(drawn.picture.clone(), c));
+    let picture = resampled(picture, spec.width, spec.height);
+    let guidance = drawn.parameters.guidance;
+    Drawing { picture, seed: drawn.seed, steps, guidance, parameters: drawn.parameters }
+}
+
+fn name(stage: DrawStage) -> &'static str {
+    match stage {
+        DrawStage::Load => "load",
+        DrawStage::Text => "text",
+        DrawStage::Denoise(_) => "denoise",
+        DrawStage::Decode(_) => "decode",
+    }
+}

@@ -1,0 +1,82 @@
+//! What `/metrics` says, in Prometheus' text form.
+
+use std::sync::atomic::AtomicU64;
+
+use fulmen_engine::backend::MemoryNeed;
+use fulmen_engine::engine::Seconds;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::jobs::{Queue, Status};
+
+/// One label with its value.
+type Label = [(&'static str, &'static str); 1];
+
+/// Counters of everything that happened since the start.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    jobs: Family<Label, Counter>,
+    stages: Family<Label, Counter<f64, AtomicU64>>,
+    pictures: Counter,
+    memory: Family<Label, Gauge>,
+    requests: Family<[(&'static str, String); 1], Counter>,
+}
+
+impl Metrics {
+    pub(crate) fn job_ended(&self, status: &Status) {
+        let state = match status {
+            Status::Done(_) => "done",
+            Status::Cancelled => "cancelled",
+            _ => "failed",
+        };
+        self.jobs.get_or_create(&[("state", state)]).inc();
+    }
+
+    pub(crate) fn drawn(&self, seconds: &Seconds) {
+        self.pictures.inc();
+        let unet = seconds.unet_steps.iter().sum();
+        for (stage, time) in
+            [("load", seconds.load), ("text", seconds.text), ("unet", unet), ("vae", seconds.vae)]
+        {
+            self.stages.get_or_create(&[("stage", stage)]).inc_by(time);
+        }
+    }
+
+    pub(crate) fn memory(&self, need: MemoryNeed) {
+        for (what, bytes) in
+            [("weights", need.weights), ("activations", need.activations), ("scratch", need.scratch)]
+        {
+            self.memory.get_or_create(&[("kind", what)]).set(bytes as i64);
+        }
+    }
+
+    pub(crate) fn answered(&self, status: u16) {
+        self.requests.get_or_create(&[("status", status.to_string())]).inc();
+    }
+
+    /// Everything, with the queue and the store as they are now.
+    pub(crate) fn text(&self, queue: &Queue, stored: u64) -> String {
+        let mut registry = Registry::with_prefix("fulmen");
+        let now = queue.snapshot();
+        let waiting = Gauge::<i64>::default();
+        waiting.set(now.waiting.len() as i64);
+        let running = Gauge::<i64>::default();
+        running.set(i64::from(now.running.is_some()));
+        let bytes = Gauge::<i64>::default();
+        bytes.set(stored as i64);
+        registry.register("queue_length", "Jobs that wait for the engine", waiting);
+        registry.register("jobs_running", "Jobs that are drawn now", running);
+        registry.register("jobs_ended", "Jobs that ended, by how", self.jobs.clone());
+        registry.register("pictures_drawn", "Pictures that were drawn", self.pictures.clone());
+        registry.register("stage_seconds", "Seconds of drawing, by stage", self.stages.clone());
+        registry.register("device_memory_bytes", "What the last job needed, by kind", self.memory.clone());
+        registry.register("stored_picture_bytes", "Bytes of pictures that are kept", bytes);
+        registry.register("http_answers", "Answers, by status", self.requests.clone());
+        let mut text = String::new();
+        encode(&mut text, &registry).expect("text can always grow");
+        text
+    }
+}

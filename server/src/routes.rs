@@ -1,0 +1,208 @@
+//! Everything that can be asked, and the way of a request to its handler.
+
+use std::sync::Arc;
+
+use percent_encoding::percent_decode_str;
+
+use crate::api;
+use crate::app::App;
+use crate::auth::{check_host, check_origin, cors_headers};
+use crate::fields::Field;
+use crate::http::{Answer, Method, Request};
+use crate::problem::{Family, Problem};
+
+/// What answers a request.
+pub(crate) type Handler = fn(&Arc<App>, &Call) -> Result<Answer, Problem>;
+
+/// One thing that can be asked.
+pub(crate) struct Route {
+    pub(crate) method: Method,
+    /// The first is the documented one, the others are aliases. `{name}` stands for one segment.
+    pub(crate) paths: &'static [&'static str],
+    /// Whose shape its errors have.
+    pub(crate) family: Family,
+    pub(crate) access: Access,
+    pub(crate) handler: Handler,
+    pub(crate) doc: Doc,
+}
+
+/// Who may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Anyone.
+    Open,
+    /// Whoever has a key, where there are keys.
+    Key,
+}
+
+/// How `openapi.json` describes a route.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Doc {
+    pub(crate) summary: &'static str,
+    /// The members of its JSON body.
+    pub(crate) fields: Option<&'static [Field]>,
+    /// Parameters of its query.
+    pub(crate) query: &'static [Parameter],
+    /// What it answers when all is well.
+    pub(crate) answers: &'static [(u16, Content)],
+    /// Statuses of its own errors, beside those that every route has.
+    pub(crate) errors: &'static [u16],
+}
+
+/// A parameter of a query.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Parameter {
+    pub(crate) name: &'static str,
+    /// The least and the greatest whole number; `None` is text.
+    pub(crate) range: Option<(u64, u64)>,
+    pub(crate) required: bool,
+    pub(crate) about: &'static str,
+}
+
+/// What an answer holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Content {
+    /// JSON of a schema of this name.
+    Json(&'static str),
+    /// JSON of this schema, or server-sent events where the request asked for them.
+    JsonOrEvents(&'static str),
+    /// A picture file.
+    Picture,
+    /// Text of this media type.
+    Text(&'static str),
+    Nothing,
+}
+
+/// A request on its way to a handler.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) request: Request,
+    /// What stood for each `{…}` of the path, decoded, in order.
+    pub(crate) params: Vec<String>,
+    /// The name of the caller's key; `local` where there are no keys.
+    pub(crate) owner: String,
+    /// What links begin with: `http://127.0.0.1:8188`.
+    pub(crate) base: String,
+}
+
+/// All routes, family by family.
+pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
+    [api::images::ROUTES, api::openai::ROUTES, api::leonardo::ROUTES, api::service::ROUTES].into_iter().flatten()
+}
+
+/// Answers a request, whatever it is.
+pub(crate) fn answer(app: &Arc<App>, request: Request) -> Answer {
+    let id = request.id.clone();
+    let cors = cors_headers(&app.config, &request);
+    let found = Found::at(&request.path);
+    let family = found.family(&request.path);
+    let mut answer = found.answer(app, request).unwrap_or_else(|problem| family.answer(&problem));
+    app.metrics.answered(answer.status);
+    answer.headers.push(("X-Request-Id", id));
+    answer.headers.push(("X-Content-Type-Options", "nosniff".into()));
+    answer.headers.extend(cors);
+    if !answer.headers.iter().any(|(name, _)| *name == "Cache-Control") {
+        answer.headers.push(("Cache-Control", "no-store".into()));
+    }
+    answer
+}
+
+/// The routes of one path, with what stands for its `{…}`.
+struct Found(Vec<(&'static Route, Vec<String>)>);
+
+impl Found {
+    fn at(path: &str) -> Self {
+        let mut found: Vec<(&'static Route, Vec<String>)> = all()
+            .flat_map(|route| route.paths.iter().map(move |pattern| (route, pattern)))
+            .filter_map(|(route, pattern)| Some((route, matched(pattern, path)?)))
+            .collect();
+        // `/v1/images/generations` is no image of the name `generations`.
+        let fewest = found.iter().map(|(_, params)| params.len()).min();
+        found.retain(|(_, params)| Some(params.len()) == fewest);
+        Self(found)
+    }
+
+    fn family(&self, path: &str) -> Family {
+        match self.0.first() {
+            Some((route, _)) => route.family,
+            None if path.starts_with("/api/rest/v1") || path.starts_with("/generations") => Family::Leonardo,
+            None if path.starts_with("/v1/images") => Family::Images,
+            None => Family::OpenAi,
+        }
+    }
+
+    fn answer(self, app: &Arc<App>, request: Request) -> Result<Answer, Problem> {
+        check_host(&app.config, &request)?;
+        if self.0.is_empty() {
+            return Err(Problem::not_found("there is nothing at this path; GET /openapi.json lists everything"));
+        }
+        let allowed = self.allowed();
+        if request.method == Method::Options {
+            return Ok(Answer::empty(204).header("Allow", allowed));
+        }
+        check_origin(&app.config, &request)?;
+        let method = if request.method == Method::Head { Method::Get } else { request.method };
+        let Some((route, params)) = self.0.into_iter().find(|(route, _)| route.method == method) else {
+            let problem = Problem::new(405, "method_not_allowed", format!("this path takes {allowed}"));
+            let family = Found::at(&request.path).family(&request.path);
+            return Ok(family.answer(&problem).header("Allow", allowed));
+        };
+        let owner = match route.access {
+            Access::Open => String::new(),
+            Access::Key => app.keys.owner(&request)?,
+        };
+        let base = app.config.public_url.clone().unwrap_or_else(|| format!("http://{}", request.host()));
+        (route.handler)(app, &Call { request, params, owner, base })
+    }
+
+    /// For the `Allow` header.
+    fn allowed(&self) -> String {
+        let mut methods: Vec<&str> = self.0.iter().map(|(route, _)| route.method.name()).collect();
+        if methods.contains(&"GET") {
+            methods.push("HEAD");
+        }
+        methods.push("OPTIONS");
+        methods.join(", ")
+    }
+}
+
+/// What stands for each `{…}`, if the path is of this pattern.
+fn matched(pattern: &str, path: &str) -> Option<Vec<String>> {
+    let mut params = vec![];
+    let mut segments = path.split('/');
+    for expected in pattern.split('/') {
+        let segment = segments.next()?;
+        if expected.starts_with('{') {
+            let decoded = percent_decode_str(segment).decode_utf8().ok()?;
+            params.push(Some(decoded.into_owned()).filter(|text| !text.is_empty())?);
+        } else if expected != segment {
+            return None;
+        }
+    }
+    segments.next().is_none().then_some(params)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_matches_segment_by_segment_and_is_decoded() {
+        let params = |path| matched("/v1/images/{id}/publish", path);
+        assert_eq!(params("/v1/images/a%20b/publish"), Some(vec!["a b".to_owned()]));
+        assert_eq!(params("/v1/images/a/publish/"), None);
+        assert_eq!(params("/v1/images//publish"), None);
+        assert_eq!(params("/v1/images/%ff/publish"), None);
+        assert_eq!(matched("/", "/"), Some(vec![]));
+    }
+
+    #[test]
+    fn no_path_has_two_routes_of_one_method() {
+        let mut seen = std::collections::HashSet::new();
+        for route in all() {
+            for path in route.paths {
+                assert!(seen.insert((route.method.name(), *path)), "{} {path}", route.method.name());
+            }
+        }
+    }
+}
