@@ -18,9 +18,13 @@ mod error;
 mod fields;
 mod gate;
 mod http;
+mod jobs;
+mod log;
+mod metrics;
 mod problem;
 mod store;
 
 pub use auth::{NewKey, new_key};
 pub use config::{Config, Keys, Limits};
 pub use error::{Error, Result};
+pub use log::{LogFormat, log_to_stderr};

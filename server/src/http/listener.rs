@@ -92,7 +92,10 @@ fn write(theirs: tiny_http::Request, answer: Answer) -> io::Result<()> {
     match answer.body {
         Body::Bytes(bytes) => {
             let length = bytes.len();
-            let headers = answer.headers.iter().filter_map(|(name, value)| Header::from_bytes(*name, value.as_str()).ok());
+            let headers = answer
+                .headers
+                .iter()
+                .filter_map(|(name, value)| Header::from_bytes(*name, value.as_str()).ok());
             let status = StatusCode(answer.status);
             let response = Response::new(status, headers.collect(), Cursor::new(bytes), Some(length), None);
             theirs.respond(response.with_chunked_threshold(usize::MAX))

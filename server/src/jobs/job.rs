@@ -45,7 +45,12 @@ pub(crate) struct Drawing {
 pub(crate) enum Status {
     Queued,
     /// Counted from 1; step 0 before the first is done.
-    Running { image: usize, images: usize, step: usize, steps: usize },
+    Running {
+        image: usize,
+        images: usize,
+        step: usize,
+        steps: usize,
+    },
     Done(Vec<Drawing>),
     Failed(Problem),
     /// Someone stopped it: its owner, or the server that is going down.
@@ -58,8 +63,16 @@ pub(crate) enum Progress {
     /// So many jobs are in front.
     Queued(usize),
     Stage(&'static str),
-    Step { image: usize, step: usize, steps: usize },
-    Preview { image: usize, index: usize, picture: Arc<Picture> },
+    Step {
+        image: usize,
+        step: usize,
+        steps: usize,
+    },
+    Preview {
+        image: usize,
+        index: usize,
+        picture: Arc<Picture>,
+    },
     /// Nothing happened for a while.
     Beat,
 }

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::Spec;
 use super::job::{Job, Progress, Status, Ticket};
 use super::speed::Speed;
-use super::Spec;
 use crate::problem::Problem;
 
 /// The bounded queue. Clones are the same queue.
@@ -79,7 +79,8 @@ impl Queue {
 
     pub(crate) fn snapshot(&self) -> Snapshot {
         let state = self.lock();
-        let waiting = state.waiting.iter().filter(|job| matches!(job.status(), Status::Queued)).cloned().collect();
+        let waiting =
+            state.waiting.iter().filter(|job| matches!(job.status(), Status::Queued)).cloned().collect();
         Snapshot { running: state.running.as_ref().map(|(job, _)| job.clone()), waiting }
     }
 
@@ -189,5 +190,99 @@ fn shutting_down() -> Problem {
 impl Drop for Place {
     fn drop(&mut self) {
         self.queue.lock().promised -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gate::Client;
+
+    fn spec() -> Spec {
+        let (prompt, images) = ("a cat".to_owned(), 1);
+        let (negative_prompt, steps, guidance, contrast) = (None, None, None, None);
+        Spec { prompt, negative_prompt, width: 8, height: 8, images, seed: 1, steps, guidance, contrast }
+    }
+
+    fn ticket(id: &str) -> Ticket {
+        Ticket { id: id.into(), owner: "local".into(), previews: 0 }
+    }
+
+    fn submit(queue: &Queue, id: &str) -> Arc<Job> {
+        queue.place().unwrap().submit(ticket(id), spec())
+    }
+
+    #[test]
+    fn beyond_its_capacity_the_queue_says_when_to_come_back() {
+        let queue = Queue::new(1);
+        let _running = submit(&queue, "1");
+        assert_eq!(queue.next().unwrap().ticket.id, "1");
+        let _waiting = submit(&queue, "2");
+        let problem = queue.place().unwrap_err();
+        assert_eq!((problem.status, problem.code), (503, "queue_full"));
+        assert!(problem.retry_after.is_some_and(|seconds| seconds >= 1), "{problem:?}");
+    }
+
+    #[test]
+    fn a_place_that_is_not_used_is_given_back() {
+        let queue = Queue::new(0);
+        let place = queue.place().unwrap();
+        assert!(queue.place().is_err(), "the only place is promised");
+        drop(place);
+        assert!(queue.place().is_ok());
+    }
+
+    #[test]
+    fn a_cancelled_job_leaves_its_place_and_is_not_drawn() {
+        let queue = Queue::new(0);
+        let first = submit(&queue, "1");
+        first.cancel();
+        let second = submit(&queue, "2");
+        assert_eq!(queue.next().unwrap().ticket.id, "2");
+        assert_eq!(first.wait(&Client::default()).unwrap_err().code, "cancelled");
+        drop(second);
+    }
+
+    #[test]
+    fn who_hangs_up_cancels_their_job() {
+        let queue = Queue::new(1);
+        let job = submit(&queue, "1");
+        let client = Client::default();
+        client.hang_up();
+        assert_eq!(job.wait(&client).unwrap_err().code, "cancelled");
+        assert!(job.cancel.check().is_err(), "the engine sees it");
+    }
+
+    #[test]
+    fn a_closed_queue_tells_those_who_wait_and_those_who_come() {
+        let queue = Queue::new(2);
+        let job = submit(&queue, "1");
+        queue.close();
+        assert_eq!(job.wait(&Client::default()).unwrap_err().code, "shutting_down");
+        assert_eq!(queue.place().unwrap_err().code, "shutting_down");
+        assert!(queue.next().is_none());
+    }
+
+    #[test]
+    fn one_who_watches_is_told_everything_in_order() {
+        let queue = Queue::new(2);
+        let _first = submit(&queue, "1");
+        let job = submit(&queue, "2");
+        let (one, two) = (queue.next().unwrap(), queue.clone());
+        assert_eq!(one.ticket.id, "1");
+        queue.finished(Status::Done(vec![]));
+        std::thread::spawn(move || {
+            let job = two.next().unwrap();
+            job.tell(Progress::Step { image: 0, step: 1, steps: 1 });
+            two.finished(Status::Done(vec![]));
+        });
+        let mut told = vec![];
+        let end = job.watch(&Client::default(), &mut |progress| {
+            told.push(format!("{progress:?}"));
+            Ok(())
+        });
+        assert!(end.is_ok());
+        assert_eq!(told[0], "Queued(1)");
+        assert_eq!(told.last().unwrap(), "Step { image: 0, step: 1, steps: 1 }");
     }
 }

@@ -127,7 +127,9 @@ impl ModelInfo {
         let hd_steps = match by_name {
             // Made for this number alone.
             Some(lightning) => lightning.steps,
-            None if distilled => DISTILLED_STEPS.into_iter().find(|&known| known >= 2 * steps).unwrap_or(steps),
+            None if distilled => {
+                DISTILLED_STEPS.into_iter().find(|&known| known >= 2 * steps).unwrap_or(steps)
+            }
             None => 2 * steps,
         };
         Ok(Self {
@@ -163,7 +165,8 @@ fn request(model: &ModelInfo, spec: &Spec) -> Request {
 }
 
 fn drawing(drawn: Drawn, spec: &Spec, steps: usize) -> Drawing {
-    let picture = spec.contrast.map_or_else(|| drawn.picture.clone(), |c| with_contrast(drawn.picture.clone(), c));
+    let picture =
+        spec.contrast.map_or_else(|| drawn.picture.clone(), |c| with_contrast(drawn.picture.clone(), c));
     let picture = resampled(picture, spec.width, spec.height);
     let guidance = drawn.parameters.guidance;
     Drawing { picture, seed: drawn.seed, steps, guidance, parameters: drawn.parameters }
