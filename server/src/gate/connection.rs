@@ -1,0 +1,146 @@
+//! One connection, from its first byte to its last: one request after the other.
+
+use std::net::SocketAddr;
+use std::ops::ControlFlow::{self, Break, Continue};
+use std::time::Instant;
+
+use super::head::{self, Head, Scan, malformed};
+use super::line::Line;
+use super::pass;
+use super::reply::{After, Reply};
+use super::room::{Phase, Seat};
+use super::wire::{Lost, Wire};
+use super::{Shared, body};
+use crate::problem::Problem;
+
+/// Why a request is not passed on, or not answered.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// There is nobody to answer.
+    Gone,
+    /// The client is told, and the connection ends: where the next request would begin is not known for sure.
+    Refused(Problem),
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(problem)
+    }
+}
+
+impl Failure {
+    fn of_head(lost: Lost) -> Self {
+        Self::late(lost, "the request's head took too long")
+    }
+
+    pub(super) fn of_body(lost: Lost) -> Self {
+        Self::late(lost, "the request's body took too long")
+    }
+
+    fn late(lost: Lost, message: &str) -> Self {
+        match lost {
+            Lost::Gone => Self::Gone,
+            Lost::Late => Self::Refused(Problem::new(408, "request_timeout", message)),
+        }
+    }
+}
+
+/// One connection.
+pub(super) struct Connection<'a> {
+    pub(super) gate: &'a Shared,
+    pub(super) wire: Wire,
+    pub(super) seat: Seat,
+    peer: SocketAddr,
+}
+
+impl<'a> Connection<'a> {
+    pub(super) fn new(gate: &'a Shared, wire: Wire, seat: Seat, peer: SocketAddr) -> Self {
+        Self { gate, wire, seat, peer }
+    }
+
+    /// Answers requests until the client or an error ends the connection.
+    pub(super) fn serve(mut self) {
+        while self.exchange().is_continue() {}
+        self.seat.enter(Phase::Closing);
+        self.wire.linger(self.gate.limits.body);
+    }
+
+    /// One request and its answer; whether another may come.
+    fn exchange(&mut self) -> ControlFlow<()> {
+        if self.wire.pending.is_empty() {
+            let deadline = Instant::now() + self.gate.limits.idle_time;
+            if !self.seat.enter(Phase::Idle)
+                || self.gate.is_stopping()
+                || self.wire.receive(deadline).is_err()
+            {
+                return Break(());
+            }
+        }
+        if !self.seat.enter(Phase::Receiving) {
+            return Break(());
+        }
+        let mut line = Line::new(self.peer);
+        let before = self.wire.written;
+        let end = match self.answer(&mut line) {
+            Ok(After::KeepAlive | After::KeepAliveOld) => Continue(()),
+            Ok(After::Close) => Break(()),
+            Err(failure) => {
+                self.fail(failure, &mut line);
+                Break(())
+            }
+        };
+        line.bytes_out = self.wire.written - before;
+        end
+    }
+
+    /// Reads a request, passes it on, answers it.
+    fn answer(&mut self, line: &mut Line) -> Result<After, Failure> {
+        let head = self.head(line)?;
+        let mut share = self.gate.bodies.share();
+        let body = body::read(&mut self.wire, &head, &self.gate.limits, &mut share)?;
+        line.bytes_in = body.len();
+        if !self.seat.enter(Phase::Working) {
+            return Err(Failure::Gone);
+        }
+        // The handler has a copy of the body for as long as it works, so the share is kept until then.
+        pass::on(self, &head, body, line)
+    }
+
+    /// Reads a head: all of it within the limit, from its first byte to its last within the deadline.
+    fn head(&mut self, line: &mut Line) -> Result<Head, Failure> {
+        let limits = &self.gate.limits;
+        let (mut scan, deadline) = (Scan::default(), Instant::now() + limits.head_time);
+        loop {
+            let found = scan.look(&self.wire.pending).map_err(malformed)?;
+            match found {
+                Some(range) if range.end <= limits.head => {
+                    let parsed = head::parse(&self.wire.pending[range.clone()]);
+                    self.wire.pending.drain(..range.end);
+                    let head = parsed?;
+                    line.asked(&head.method, &head.target);
+                    return Ok(head);
+                }
+                None if self.wire.pending.len() < limits.head => {
+                    self.wire.receive(deadline).map_err(Failure::of_head)?;
+                }
+                _ => return Err(scan.too_large().into()),
+            }
+        }
+    }
+
+    /// The last word.
+    fn fail(&mut self, failure: Failure, line: &mut Line) {
+        let Failure::Refused(problem) = failure else {
+            line.gone = !self.seat.was_closed();
+            return;
+        };
+        self.seat.enter(Phase::Sending);
+        let reply = Reply::of(&problem);
+        let mut bytes = reply.head(&line.id, After::Close);
+        if line.method != "HEAD" {
+            bytes.extend_from_slice(&reply.body);
+        }
+        line.status = reply.status;
+        line.gone = self.wire.send(&bytes, self.gate.limits.write_time).is_err();
+    }
+}

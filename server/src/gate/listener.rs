@@ -1,0 +1,168 @@
+//! The public socket: takes connections, one thread for each, up to a limit.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::budget::Budget;
+use super::client::Clients;
+use super::connection::Connection;
+use super::lobby::Lobby;
+use super::room::{Room, Seat};
+use super::upstream::Upstream;
+use super::wire::Wire;
+use crate::config::Limits;
+use crate::error::{Error, Result};
+
+/// A connection's thread reads, writes and parses; its buffers are on the heap.
+const STACK: usize = 256 << 10;
+/// The pause after the operating system gave no connection: it has none to give, and asking again at once would
+/// only keep a core busy.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long stopping waits for the listening thread.
+const STOPPING: Duration = Duration::from_secs(2);
+/// Bytes of all answers that are in memory at once.
+const ANSWERS: usize = 512 << 20;
+
+/// The gate. Dropping it closes every connection.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What all connections use.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) limits: Limits,
+    pub(super) clients: Arc<Clients>,
+    pub(super) upstream: Upstream,
+    pub(super) room: Arc<Room>,
+    pub(super) bodies: Arc<Budget>,
+    pub(super) answers: Arc<Budget>,
+    lobby: Lobby,
+    stopping: AtomicBool,
+}
+
+impl Shared {
+    /// Whether no further request is wanted.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+}
+
+impl Gate {
+    /// Listens, and passes requests on to `upstream`. The client of each request stands in `clients` meanwhile.
+    ///
+    /// # Errors
+    /// The address cannot be listened at.
+    pub(crate) fn open(
+        listen: SocketAddr,
+        mut limits: Limits,
+        clients: Arc<Clients>,
+        upstream: Upstream,
+    ) -> Result<Self> {
+        let failed = |source| Error::Listen { at: listen, source };
+        let listener = TcpListener::bind(listen).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        limits.connections = super::descriptors::connections(limits.connections);
+        let shared = Arc::new(Shared {
+            limits,
+            clients,
+            upstream,
+            room: Room::new(limits.connections, limits.write_time / 6),
+            bodies: Budget::new(limits.bodies),
+            answers: Budget::new(ANSWERS),
+            lobby: Lobby::open().map_err(failed)?,
+            stopping: AtomicBool::new(false),
+        });
+        let thread = {
+            let (shared, log) = (Arc::clone(&shared), tracing::dispatcher::get_default(Clone::clone));
+            let accept = move || tracing::dispatcher::with_default(&log, || accept(&listener, &shared));
+            thread::Builder::new().name("fulmen-accept".into()).spawn(accept).map_err(failed)?
+        };
+        Ok(Self { shared, address, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Where it listens: with the port that was given, if port 0 was asked for.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no further connections, closes the idle ones, and each other one after the answer that it waits for.
+    pub(crate) fn stop_accepting(&self) {
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        // The thread sleeps until somebody comes.
+        let _ = TcpStream::connect_timeout(&reachable(self.address), STOPPING);
+        let deadline = Instant::now() + STOPPING;
+        while !thread.is_finished() && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(1));
+        }
+        self.shared.room.close_idle();
+    }
+
+    /// Waits until no connection is in the middle of a request, from its first byte to the last of its answer;
+    /// whether that came to be.
+    pub(crate) fn wait_idle(&self, time: Duration) -> bool {
+        self.shared.room.wait_idle(time)
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.stop_accepting();
+        self.shared.room.close_all();
+    }
+}
+
+/// An address at which a listener can be reached from this machine.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
+        IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    address
+}
+
+/// Takes connections until the gate stops; nothing else ends it.
+fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+    loop {
+        let accepted = listener.accept();
+        if shared.is_stopping() {
+            return;
+        }
+        match accepted {
+            Ok((socket, peer)) => welcome(shared, Arc::new(socket), peer),
+            Err(error) => {
+                tracing::warn!(%error, "no connection could be taken");
+                thread::sleep(PAUSE);
+            }
+        }
+    }
+}
+
+/// Gives a connection a seat and a thread, or turns it away.
+fn welcome(shared: &Arc<Shared>, socket: Arc<TcpStream>, peer: SocketAddr) {
+    let Some(seat) = shared.room.sit(&socket) else {
+        return shared.lobby.turn_away(socket, peer);
+    };
+    let serving = {
+        let (shared, socket) = (Arc::clone(shared), Arc::clone(&socket));
+        let log = tracing::dispatcher::get_default(Clone::clone);
+        move || tracing::dispatcher::with_default(&log, || serve(&shared, socket, seat, peer))
+    };
+    if thread::Builder::new().name("fulmen-client".into()).stack_size(STACK).spawn(serving).is_err() {
+        shared.lobby.turn_away(socket, peer);
+    }
+}
+
+fn serve(shared: &Shared, socket: Arc<TcpStream>, seat: Seat, peer: SocketAddr) {
+    // Without it, the second of two small writes may wait for the client's acknowledgement of the first.
+    let _ = socket.set_nodelay(true);
+    Connection::new(shared, Wire::new(socket), seat, peer).serve();
+}

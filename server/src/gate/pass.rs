@@ -1,0 +1,191 @@
+//! Passes one clean request on to tiny_http, and the answer back.
+
+use std::fmt::Write;
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use super::chunked::Chunked;
+use super::client::{Client, Clients};
+use super::connection::{Connection, Failure};
+use super::head::{Head, Length};
+use super::line::Line;
+use super::reply::After;
+use super::room::{Phase, Seat};
+use super::source::{Heard, Source};
+use super::{REQUEST_ID, Shared, TOKEN};
+use crate::problem::Problem;
+
+/// Bodies and answers up to this size are written together with their head.
+const SMALL: usize = 64 << 10;
+
+/// Passes a request on; what the client may do after its answer.
+pub(super) fn on(
+    connection: &mut Connection<'_>,
+    head: &Head,
+    body: Vec<u8>,
+    line: &mut Line,
+) -> Result<After, Failure> {
+    let Connection { gate, wire, seat, .. } = connection;
+    let expected = Expected::new(&gate.clients);
+    let stream = gate.upstream.connect().map_err(broken)?;
+    let mut source = Source::new(stream, wire, &expected.client).map_err(broken)?;
+    let mut request = request(head, &line.id, &expected.token, body.len());
+    if body.len() <= SMALL {
+        request.extend_from_slice(&body);
+        source.hand_over(&request, &[]);
+    } else {
+        source.hand_over(&request, &body);
+    }
+    drop(body);
+    let heard = source.head(&head.method).map_err(broken)?;
+    line.status = heard.reply.status;
+    let passing = Passing { gate, seat, head, source, client: &expected.client, id: &line.id };
+    let after = if heard.events { passing.events(heard) } else { passing.whole(heard) };
+    line.gone = expected.client.is_gone();
+    after
+}
+
+/// The head as it is written to tiny_http: what the client may send on, the length that was read, and who waits.
+fn request(head: &Head, id: &str, token: &str, length: usize) -> Vec<u8> {
+    let mut text = format!("{} {} HTTP/1.1\r\n", head.method, head.target);
+    let mut add = |name: &str, value: &str| {
+        let _ = write!(text, "{name}: {value}\r\n");
+    };
+    head.headers.iter().for_each(|(name, value)| add(name, value));
+    if head.length != Length::None {
+        add("content-length", &length.to_string());
+    }
+    add(REQUEST_ID, id);
+    add(TOKEN, token);
+    // One request a connection: tiny_http then frees its thread at once, and has nothing left to misread.
+    add("connection", "close");
+    text.push_str("\r\n");
+    text.into_bytes()
+}
+
+/// What becomes of a request whose answer did not come. The log says why, the client only that it was not its fault.
+fn broken(error: io::Error) -> Failure {
+    if error.kind() == io::ErrorKind::OutOfMemory {
+        return Problem::busy("too_many_answers", "too many large answers are on their way", 5).into();
+    }
+    tracing::error!(%error, "no answer came from behind the gate");
+    Problem::internal().into()
+}
+
+/// A client under the token by which a handler finds it; forgotten when dropped.
+struct Expected<'a> {
+    clients: &'a Clients,
+    token: String,
+    client: Client,
+}
+
+impl<'a> Expected<'a> {
+    fn new(clients: &'a Clients) -> Self {
+        let (token, client) = (super::random_hex::<16>(), Client::default());
+        clients.expect(token.clone(), client.clone());
+        Self { clients, token, client }
+    }
+}
+
+impl Drop for Expected<'_> {
+    fn drop(&mut self) {
+        self.clients.take(&self.token);
+    }
+}
+
+/// An answer on its way back.
+struct Passing<'a> {
+    gate: &'a Shared,
+    seat: &'a Seat,
+    head: &'a Head,
+    source: Source<'a>,
+    client: &'a Client,
+    id: &'a str,
+}
+
+impl Passing<'_> {
+    /// Takes the whole answer from the handler, which is free then, and gives it to the client.
+    fn whole(mut self, heard: Heard) -> Result<After, Failure> {
+        let Heard { mut reply, length, .. } = heard;
+        let mut share = self.gate.answers.share();
+        let reserve = |body: &mut Vec<u8>, more: usize| {
+            for _ in 0..50 {
+                if share.reserve(body, more, usize::MAX) {
+                    return Ok(());
+                }
+                if !self.gate.room.close_slowest_reader() {
+                    break;
+                }
+                thread::sleep(Duration::from_millis(10));
+            }
+            Err(io::ErrorKind::OutOfMemory.into())
+        };
+        let body = self.source.body(length, reserve).map_err(broken)?;
+        if length != Some(Length::None) {
+            reply.length = Some(body.len() as u64);
+        }
+        let after = self.after();
+        let mut head = reply.head(self.id, after);
+        if !self.seat.enter(Phase::Sending) {
+            return Err(Failure::Gone);
+        }
+        let (wire, time) = (self.source.wire, self.gate.limits.write_time);
+        let sent = if body.len() <= SMALL {
+            head.extend_from_slice(&body);
+            wire.send(&head, time)
+        } else {
+            wire.send(&head, time).and_then(|()| wire.send(&body, time))
+        };
+        if sent.is_err() {
+            self.client.hang_up();
+            return Ok(After::Close);
+        }
+        Ok(after)
+    }
+
+    /// Passes events on as they come. Where their end was lost, the client sees that: the last chunk is missing.
+    fn events(mut self, heard: Heard) -> Result<After, Failure> {
+        let Heard { mut reply, length, .. } = heard;
+        let chunked = length == Some(Length::Chunked);
+        let mut decoder = (chunked && self.head.old).then(Chunked::new);
+        if chunked && !self.head.old {
+            reply.headers.push(("Transfer-Encoding".into(), "chunked".into()));
+        }
+        let head = reply.head(self.id, After::Close);
+        let mut open = self.send(&head);
+        loop {
+            let mut bytes = std::mem::take(&mut self.source.pending);
+            if let Some(decoder) = &mut decoder {
+                let mut plain = vec![];
+                decoder.decode(&bytes, &mut plain).map_err(|_| Failure::Gone)?;
+                bytes = plain;
+            }
+            // The handler is heard to its end even where nobody listens any more: it is still at work.
+            open = open && self.send(&bytes);
+            if !matches!(self.source.more(), Ok(1..)) {
+                return Ok(After::Close);
+            }
+        }
+    }
+
+    /// Sends a piece of a stream; `false` if the client does not take it.
+    fn send(&mut self, bytes: &[u8]) -> bool {
+        let sent = self.seat.enter(Phase::Sending)
+            && self.source.wire.send(bytes, self.gate.limits.write_time).is_ok();
+        if !sent {
+            self.client.hang_up();
+        }
+        self.seat.enter(Phase::Working);
+        sent
+    }
+
+    fn after(&self) -> After {
+        match (self.head.keep_alive, self.head.old) {
+            _ if self.client.is_gone() || self.gate.is_stopping() => After::Close,
+            (false, _) => After::Close,
+            (true, false) => After::KeepAlive,
+            (true, true) => After::KeepAliveOld,
+        }
+    }
+}
