@@ -21,6 +21,7 @@ mod http;
 mod jobs;
 mod log;
 mod metrics;
+mod page;
 mod problem;
 mod store;
 
