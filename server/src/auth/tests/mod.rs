@@ -1,1 +1,36 @@
+mod hosts;
+mod keyring;
+mod links;
+mod listen;
+mod new_key;
 
+use std::path::PathBuf;
+
+use fulmen_engine::Options;
+
+use crate::config::{Config, Keys, Limits};
+use crate::gate::Client;
+use crate::http::{Method, Request};
+
+/// A request with these headers.
+fn request(method: Method, headers: &[(&str, &str)]) -> Request {
+    let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let (id, path) = ("request".to_owned(), "/".to_owned());
+    Request { id, method, path, query: vec![], headers, body: vec![], client: Client::default() }
+}
+
+/// What an operator decides who decides nothing.
+fn config() -> Config {
+    Config {
+        listen: ([127, 0, 0, 1], 8188).into(),
+        engine: Options::default(),
+        data: PathBuf::new(),
+        queue: 16,
+        max_storage: None,
+        keys: Keys::default(),
+        cors_origin: None,
+        public_url: None,
+        hosts: vec![],
+        limits: Limits::default(),
+    }
+}

@@ -1,0 +1,174 @@
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::auth::{Keyring, hex, keyring};
+
+/// SHA-256 of `abc`, from the standard's own example (FIPS 180-4).
+const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+/// A file of keys with this text.
+fn file(text: &str) -> (TempDir, Keys) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    fs::write(&file, text).unwrap();
+    (folder, Keys { file: Some(file), ..Keys::default() })
+}
+
+fn line(name: &str, key: &str) -> String {
+    format!("{name}:{}\n", hex::encode(keyring::digest(key)))
+}
+
+fn ring(text: &str) -> Keyring {
+    Keyring::open(&file(text).1).unwrap()
+}
+
+/// Why a file with this text is refused.
+fn refused(text: &str) -> String {
+    let (_folder, keys) = file(text);
+    let sentence = Keyring::open(&keys).unwrap_err().to_string();
+    assert!(sentence.contains(keys.file.unwrap().to_str().unwrap()), "{sentence}");
+    sentence
+}
+
+/// Whose a request with this header is, or the status it is refused with.
+fn owner(ring: &Keyring, headers: &[(&str, &str)]) -> Result<String, u16> {
+    ring.owner(&request(Method::Get, headers)).map_err(|problem| problem.status)
+}
+
+#[test]
+fn without_keys_everybody_is_local() {
+    let ring = Keyring::open(&Keys::default()).unwrap();
+    assert!(ring.is_open());
+    assert_eq!(owner(&ring, &[]), Ok("local".into()));
+    assert_eq!(
+        owner(&ring, &[("x-api-key", "any")]),
+        Ok("local".into()),
+        "clients send one whether asked or not"
+    );
+}
+
+#[test]
+fn a_key_is_taken_from_both_headers() {
+    let ring = ring(&format!("# ours\n\nann:{ABC}\n  bob:{}  \r\n", hex::encode(keyring::digest("two"))));
+    assert!(!ring.is_open());
+    for headers in
+        [[("x-api-key", "abc")], [("authorization", "Bearer abc")], [("authorization", "bEARER   abc ")]]
+    {
+        assert_eq!(owner(&ring, &headers), Ok("ann".into()), "{headers:?}");
+    }
+    assert_eq!(owner(&ring, &[("x-api-key", "two")]), Ok("bob".into()));
+    // A proxy may need the other header for itself.
+    assert_eq!(owner(&ring, &[("authorization", "Basic abc"), ("x-api-key", "two")]), Ok("bob".into()));
+    assert_eq!(owner(&ring, &[("x-api-key", ""), ("authorization", "Bearer two")]), Ok("bob".into()));
+}
+
+#[test]
+fn a_wrong_key_and_a_missing_one_are_answered_alike() {
+    let ring = ring(&line("ann", "abc"));
+    let missing = ring.owner(&request(Method::Get, &[])).unwrap_err();
+    assert_eq!((missing.status, missing.code), (401, "invalid_api_key"));
+    for headers in [
+        ("x-api-key", "abd"),
+        ("x-api-key", ""),
+        ("x-api-key", "abcabc"),
+        ("x-api-key", ABC),
+        ("x-api-key", "Bearer abc"),
+        ("authorization", "abc"),
+        ("authorization", "Basic abc"),
+        ("authorization", "Bearer"),
+        ("authorization", "Bearer "),
+        ("authorization", "Bearerabc"),
+        ("cookie", "x-api-key=abc"),
+    ] {
+        let wrong = ring.owner(&request(Method::Get, &[headers])).unwrap_err();
+        assert_eq!(wrong, missing, "{headers:?}");
+    }
+}
+
+#[test]
+fn the_key_of_the_environment_is_called_default() {
+    let (_folder, keys) = file(&line("ann", "abc"));
+    let ring = Keyring::open(&Keys { key: Some("secret".into()), ..keys }).unwrap();
+    assert_eq!(owner(&ring, &[("x-api-key", "secret")]), Ok("default".into()));
+    assert_eq!(owner(&ring, &[("x-api-key", "abc")]), Ok("ann".into()));
+    let alone = Keyring::open(&Keys { key: Some("secret".into()), ..Keys::default() }).unwrap();
+    assert!(!alone.is_open());
+    assert_eq!(owner(&alone, &[]), Err(401));
+}
+
+#[test]
+fn a_key_of_the_environment_that_cannot_be_sent_is_refused() {
+    for key in ["", " ", "two words", "kéy", "tab\t", "line\n"] {
+        let keys = Keys { key: Some(key.into()), ..Keys::default() };
+        let sentence = Keyring::open(&keys).unwrap_err().to_string();
+        assert!(sentence.contains("FULMEN_API_KEY"), "{sentence}");
+        assert!(key.trim().is_empty() || !sentence.contains(key), "a key is not repeated: {sentence}");
+    }
+}
+
+#[test]
+fn a_malformed_line_is_named() {
+    let good = line("ann", "abc");
+    let wrong = [
+        "ann",
+        ":",
+        "fulmen_this-is-a-key-that-was-pasted-in",
+        "bob:abc",
+        &format!("bob:{}", &ABC[1..]),
+        &format!("bob:{ABC}0"),
+        &format!("bob:{}g", &ABC[1..]),
+        &format!("bob: {ABC}"),
+        &format!(":{ABC}"),
+        &format!("b b:{ABC}"),
+        &format!("bób:{ABC}"),
+        &format!("{}:{ABC}", "b".repeat(65)),
+    ];
+    for wrong in wrong {
+        let sentence = refused(&format!("# first\n{good}{wrong}\n"));
+        assert!(sentence.contains("line 3"), "{wrong}: {sentence}");
+        assert!(
+            wrong.len() < 4 || !sentence.contains(wrong),
+            "what may be a key is not repeated: {sentence}"
+        );
+    }
+}
+
+#[test]
+fn a_name_or_a_key_that_stands_there_twice_is_refused() {
+    let twice = refused(&(line("ann", "abc") + &line("ann", "two")));
+    assert!(twice.contains("line 2") && twice.contains("\"ann\""), "{twice}");
+    let same = refused(&(line("ann", "abc") + &line("bob", "abc")));
+    assert!(same.contains("line 2") && same.contains("\"ann\""), "{same}");
+    let (_folder, keys) = file(&line("default", "abc"));
+    let both = Keyring::open(&Keys { key: Some("two".into()), ..keys }).unwrap_err().to_string();
+    assert!(both.contains("FULMEN_API_KEY") && both.contains("\"default\""), "{both}");
+}
+
+#[test]
+fn a_file_without_keys_does_not_let_everybody_in() {
+    for text in ["", "\n\n", "# ann:00\n"] {
+        let sentence = refused(text);
+        assert!(sentence.contains("--new-key"), "{sentence}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in [folder.path().join("missing"), folder.path().to_owned()] {
+        let keys = Keys { file: Some(file.clone()), ..Keys::default() };
+        let sentence = Keyring::open(&keys).unwrap_err().to_string();
+        assert!(
+            sentence.contains(file.to_str().unwrap()) && sentence.contains("cannot be read"),
+            "{sentence}"
+        );
+    }
+}
+
+#[test]
+fn the_file_of_another_system_is_read() {
+    let text = format!("\u{feff}# notepad\r\n\r\nann:{}\r\nb.o_b-2:{ABC}", "AB".repeat(32));
+    assert_eq!(owner(&ring(&text), &[("x-api-key", "abc")]), Ok("b.o_b-2".into()));
+}
