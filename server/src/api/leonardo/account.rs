@@ -1,0 +1,70 @@
+//! `/me` and `/platformModels`: who asks, and what draws.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::app::App;
+use crate::http::Answer;
+use crate::problem::Problem;
+use crate::routes::Call;
+
+/// `GET /me`. Nothing is counted or billed here.
+#[expect(clippy::unnecessary_wraps, reason = "a handler's type")]
+pub(super) fn me(_: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
+    let details = json!({
+        "user": {"id": user_id(&call.owner), "username": call.owner},
+        "tokenRenewalDate": null,
+        "paidTokens": 0,
+        "subscriptionTokens": 0,
+        "subscriptionGptTokens": 0,
+        "subscriptionModelTokens": 0,
+        "apiConcurrencySlots": 1,
+        "apiPaidTokens": null,
+        "apiSubscriptionTokens": 0,
+        "apiPlanTokenRenewalDate": null,
+    });
+    Ok(Answer::json(200, &json!({"user_details": [details]})))
+}
+
+/// `GET /platformModels`: there is one.
+#[expect(clippy::unnecessary_wraps, reason = "a handler's type")]
+pub(super) fn models(app: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
+    let model = &app.model;
+    let description = format!("Made for about {0}x{0} pixels and {1} steps.", model.own_size, model.steps);
+    let model = json!({
+        "id": stable_id("model", &model.name),
+        "name": model.name,
+        "description": description,
+        "featured": true,
+        "nsfw": false,
+        "generated_image": null,
+    });
+    Ok(Answer::json(200, &json!({"custom_models": [model]})))
+}
+
+/// The id of whoever has the key of this name: always the same, and in the shape of a UUID.
+pub(super) fn user_id(owner: &str) -> String {
+    stable_id("user", owner)
+}
+
+fn stable_id(kind: &str, name: &str) -> String {
+    let digest = Sha256::new().chain_update(kind).chain_update([0]).chain_update(name).finalize();
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_one_id_and_it_is_a_uuid() {
+        assert_eq!(user_id("local"), user_id("local"));
+        assert_ne!(user_id("local"), user_id("anna"));
+        assert_ne!(user_id("local"), stable_id("model", "local"));
+        assert_eq!(uuid::Uuid::parse_str(&user_id("local")).unwrap().get_version_num(), 8);
+    }
+}

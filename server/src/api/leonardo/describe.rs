@@ -1,0 +1,145 @@
+//! What `openapi.json` says of this family: the shapes of its answers, and what its hints mean here.
+
+use serde_json::{Value, json};
+
+use super::{enhance, styles, words};
+
+/// What no single field can say.
+pub(crate) fn notes() -> String {
+    format!(
+        "Pictures that are asked for now and fetched later.\n\n\
+         `presetStyle` adds words to the prompt; without alchemy the usual style is NONE:\n\n{}\n\n\
+         `enhancePrompt` adds `enhancePromptInstruction` after the prompt, and \"{}\" at the end.\n\n\
+         `contrast` c multiplies the picture's contrast by 1 + (c - 3.5) * 0.2, `contrastRatio` r by 1 + (r - 0.5) * 0.5.",
+        styles::table(),
+        enhance::DETAIL
+    )
+}
+
+/// The shapes of the answers. Members beyond those named here may come with them.
+pub(crate) fn schemas() -> Value {
+    let id = json!({"type": "string", "format": "uuid"});
+    let deleted = json!({"type": ["object", "null"], "required": ["id"], "properties": {"id": id}});
+    let own = json!({"$ref": "#/components/schemas/Generation"});
+    let cost = json!({
+        "type": "object",
+        "required": ["amount", "unit"],
+        "properties": {"amount": {"type": "string"}, "unit": {"type": "string", "enum": ["CREDITS", "DOLLARS"]}},
+    });
+    let job = json!({
+        "type": "object",
+        "required": ["generationId", "apiCreditCost", "cost"],
+        "properties": {"generationId": id, "apiCreditCost": {"type": "integer"}, "cost": cost},
+    });
+    json!({
+        "GenerationJob": with("sdGenerationJob", &job),
+        "GenerationByPk": with("generations_by_pk", &json!({"anyOf": [own, {"type": "null"}]})),
+        "Generations": with("generations", &json!({"type": "array", "items": own})),
+        "DeletedGeneration": with("delete_generations_by_pk", &deleted),
+        "Generation": generation(&id),
+        "GeneratedImage": image(&id),
+        "UserDetails": with("user_details", &json!({"type": "array", "minItems": 1, "items": user(&id)})),
+        "PlatformModels": with("custom_models", &json!({"type": "array", "items": model(&id)})),
+    })
+}
+
+/// An object with this one member.
+fn with(name: &str, member: &Value) -> Value {
+    json!({"type": "object", "required": [name], "properties": {name: member}})
+}
+
+fn generation(id: &Value) -> Value {
+    let nullable = |kind: &str| json!({"type": [kind, "null"]});
+    let side = json!({"type": "integer", "minimum": 32, "maximum": 1536, "multipleOf": 8});
+    json!({
+        "type": "object",
+        "required": [
+            "id", "status", "createdAt", "generated_images", "generation_elements", "prompt", "public", "imageWidth",
+            "imageHeight", "scheduler", "sdVersion",
+        ],
+        "properties": {
+            "id": id,
+            "status": {"type": "string", "enum": words::STATUSES},
+            "createdAt": {"type": "string", "format": "date-time"},
+            "generated_images": {"type": "array", "items": {"$ref": "#/components/schemas/GeneratedImage"}},
+            "generation_elements": {"type": "array", "maxItems": 0},
+            "prompt": {"type": "string"},
+            "public": {"type": "boolean"},
+            "imageWidth": side,
+            "imageHeight": side,
+            "negativePrompt": nullable("string"),
+            "guidanceScale": nullable("number"),
+            "inferenceSteps": nullable("integer"),
+            "initStrength": nullable("number"),
+            "modelId": nullable("string"),
+            "seed": {"type": ["integer", "null"], "minimum": 0},
+            "scheduler": {"type": "string", "enum": words::SCHEDULERS},
+            "sdVersion": {"type": "string", "enum": words::VERSIONS},
+            "presetStyle": {"type": ["string", "null"], "enum": words::STYLES},
+            "photoReal": nullable("boolean"),
+            "photoRealStrength": nullable("number"),
+            "promptMagic": nullable("boolean"),
+            "promptMagicStrength": nullable("number"),
+            "promptMagicVersion": nullable("string"),
+            "ultra": nullable("boolean"),
+        },
+    })
+}
+
+fn image(id: &Value) -> Value {
+    json!({
+        "type": "object",
+        "required": ["id", "url", "nsfw", "likeCount", "generated_image_variation_generics"],
+        "properties": {
+            "id": id,
+            "url": {
+                "type": "string",
+                "format": "uri",
+                "description": "Needs no key: public, or signed for a day; every answer signs a new one.",
+            },
+            "nsfw": {"type": "boolean"},
+            "likeCount": {"type": "integer", "minimum": 0},
+            "generated_image_variation_generics": {"type": "array", "maxItems": 0},
+            "fantasyAvatar": {"type": ["boolean", "null"]},
+        },
+    })
+}
+
+fn user(id: &Value) -> Value {
+    let count = json!({"type": "integer", "minimum": 0});
+    json!({
+        "type": "object",
+        "required": ["user"],
+        "properties": {
+            "user": {
+                "type": "object",
+                "required": ["id", "username"],
+                "properties": {"id": id, "username": {"type": "string"}},
+            },
+            "tokenRenewalDate": {"type": "null"},
+            "paidTokens": count,
+            "subscriptionTokens": count,
+            "subscriptionGptTokens": count,
+            "subscriptionModelTokens": count,
+            "apiConcurrencySlots": count,
+            "apiPaidTokens": {"type": "null"},
+            "apiSubscriptionTokens": count,
+            "apiPlanTokenRenewalDate": {"type": "null"},
+        },
+    })
+}
+
+fn model(id: &Value) -> Value {
+    json!({
+        "type": "object",
+        "required": ["id", "name", "description", "featured", "nsfw", "generated_image"],
+        "properties": {
+            "id": id,
+            "name": {"type": "string"},
+            "description": {"type": "string"},
+            "featured": {"type": "boolean"},
+            "nsfw": {"type": "boolean"},
+            "generated_image": {"type": "null"},
+        },
+    })
+}

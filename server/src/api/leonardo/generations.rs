@@ -1,0 +1,92 @@
+//! `/generations`: begun, looked at, deleted.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::account::user_id;
+use super::fields::GENERATION;
+use super::finish::finish;
+use super::object::object;
+use super::request::Asked;
+use super::rules;
+use crate::api::picture::room;
+use crate::app::App;
+use crate::fields::Values;
+use crate::http::Answer;
+use crate::jobs::{Job, Ticket};
+use crate::problem::Problem;
+use crate::routes::Call;
+use crate::store::{Generation, State, new_uuid};
+
+/// Generations on a page: the usual number and the largest.
+pub(super) const USUAL_PAGE: u64 = 10;
+pub(super) const LARGEST_PAGE: u64 = 100;
+
+/// The largest number of generations that can be passed over.
+pub(super) const LARGEST_OFFSET: u64 = 1_000_000_000;
+
+/// `POST /generations`: answered as soon as it is sure to be drawn.
+pub(super) fn create(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
+    let values = Values::of(&call.request, GENERATION)?;
+    rules::check(&values)?;
+    app.unstored.check()?;
+    let asked = Asked::of(&values, &app.model);
+    let place = app.queue.place()?;
+    let room = app.store.reserve(room(&asked.spec))?;
+    let generation = Generation {
+        id: new_uuid(),
+        owner: call.owner.clone(),
+        created_at: Timestamp::now(),
+        state: State::Pending,
+        request: asked.echo,
+        spec: json!(asked.spec),
+        inference_steps: None,
+    };
+    app.store.begin(&generation)?;
+    let Generation { id, owner, .. } = generation;
+    let job = place.submit(Ticket { id: id.clone(), owner, previews: 0 }, asked.spec);
+    if let Err(error) = finish(app, job.clone(), Some(room)) {
+        tracing::error!(%error, "no thread for a generation");
+        job.cancel();
+        app.store.delete_generation(&call.owner, &id)?;
+        return Err(Problem::busy("too_busy", "the server has no thread left; try again later", 10));
+    }
+    let cost = json!({"amount": "0", "unit": "DOLLARS"});
+    Ok(Answer::json(200, &json!({"sdGenerationJob": {"generationId": id, "apiCreditCost": 0, "cost": cost}})))
+}
+
+/// `GET /generations/{id}`. Those of others are not told from those that are not there: both are null.
+pub(super) fn get(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
+    let found = app.store.generation(&call.owner, &call.params[0])?;
+    let found = found.map(|(generation, images)| object(app, call, generation, &images)).transpose()?;
+    Ok(Answer::json(200, &json!({"generations_by_pk": found})))
+}
+
+/// `DELETE /generations/{id}`. What is not drawn yet is not drawn any more.
+pub(super) fn delete(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
+    let id = &call.params[0];
+    let deleted = app.store.delete_generation(&call.owner, id)?;
+    if deleted {
+        job(app, id).inspect(|job| job.cancel());
+    }
+    let deleted = deleted.then(|| json!({"id": id}));
+    Ok(Answer::json(200, &json!({"delete_generations_by_pk": deleted})))
+}
+
+fn job(app: &App, id: &str) -> Option<Arc<Job>> {
+    let now = app.queue.snapshot();
+    now.running.into_iter().chain(now.waiting).find(|job| job.ticket.id == id)
+}
+
+/// `GET /generations/user/{userId}`: the caller's, newest first. Whoever asks for another's sees none.
+pub(super) fn list(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
+    let offset = call.request.query_number("offset", 0, 0, LARGEST_OFFSET)? as usize;
+    let limit = call.request.query_number("limit", USUAL_PAGE, 1, LARGEST_PAGE)? as usize;
+    let own = call.params[0] == user_id(&call.owner);
+    let kept = if own { app.store.generations(&call.owner, offset, limit)? } else { vec![] };
+    let objects = kept.into_iter().map(|(generation, images)| object(app, call, generation, &images));
+    let objects = objects.collect::<Result<Vec<Value>, Problem>>()?;
+    Ok(Answer::json(200, &json!({"generations": objects})))
+}

@@ -1,0 +1,95 @@
+//! `/generations`: pictures that are asked for now and fetched later.
+
+mod account;
+mod describe;
+mod enhance;
+mod fields;
+mod finish;
+mod generations;
+mod object;
+mod request;
+mod rules;
+mod styles;
+mod words;
+
+pub(crate) use describe::{notes, schemas};
+pub(crate) use finish::{Unstored, resume};
+
+use crate::http::Method;
+use crate::problem::Family;
+use crate::routes::{Access, Content, Doc, Handler, Parameter, Route};
+
+const PAGE: &[Parameter] = &[
+    Parameter {
+        name: "offset",
+        range: Some((0, generations::LARGEST_OFFSET)),
+        required: false,
+        about: "How many of the newest to pass over; 0 if absent.",
+    },
+    Parameter {
+        name: "limit",
+        range: Some((1, generations::LARGEST_PAGE)),
+        required: false,
+        about: "How many generations; 10 if absent.",
+    },
+];
+
+const fn route(
+    (method, paths): (Method, &'static [&'static str]),
+    handler: Handler,
+    summary: &'static str,
+    answers: &'static [(u16, Content)],
+) -> Route {
+    let doc = Doc { summary, fields: None, query: &[], answers, errors: &[503] };
+    Route { method, paths, family: Family::Leonardo, access: Access::Key, handler, doc }
+}
+
+const GENERATIONS: &[&str] = &["/api/rest/v1/generations", "/generations"];
+const GENERATION: &[&str] = &["/api/rest/v1/generations/{id}", "/generations/{id}"];
+const OF_USER: &[&str] = &["/api/rest/v1/generations/user/{userId}", "/generations/user/{userId}"];
+
+const CREATE: Route = route(
+    (Method::Post, GENERATIONS),
+    generations::create,
+    "Has pictures drawn; answers at once with an id under which they can be fetched",
+    &[(200, Content::Json("GenerationJob"))],
+);
+const LIST: Route = route(
+    (Method::Get, OF_USER),
+    generations::list,
+    "The caller's generations, newest first",
+    &[(200, Content::Json("Generations"))],
+);
+
+/// The routes of this family.
+pub(crate) const ROUTES: &[Route] = &[
+    Route {
+        doc: Doc { fields: Some(fields::GENERATION), errors: &[400, 413, 415, 503], ..CREATE.doc },
+        ..CREATE
+    },
+    route(
+        (Method::Get, GENERATION),
+        generations::get,
+        "A generation, and its pictures once they are drawn; null where there is none of this id",
+        &[(200, Content::Json("GenerationByPk"))],
+    ),
+    route(
+        (Method::Delete, GENERATION),
+        generations::delete,
+        "Deletes a generation and its pictures; what is not drawn yet is not drawn",
+        &[(200, Content::Json("DeletedGeneration"))],
+    ),
+    Route { doc: Doc { query: PAGE, errors: &[400, 503], ..LIST.doc }, ..LIST },
+    route(
+        (Method::Get, &["/api/rest/v1/me", "/me"]),
+        account::me,
+        "Who asks",
+        &[(200, Content::Json("UserDetails"))],
+    ),
+    route(
+        (Method::Get, &["/api/rest/v1/platformModels", "/platformModels"]),
+        account::models,
+        "The one model that draws",
+        &[(200, Content::Json("PlatformModels"))],
+    ),
+];

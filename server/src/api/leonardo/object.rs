@@ -1,0 +1,77 @@
+//! A generation as answers show it. Official clients are strict: a wrong type, an unknown word or a null where they
+//! forbid it costs them the whole answer. Members beyond theirs they ignore.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::api::picture::word;
+use crate::app::App;
+use crate::problem::Problem;
+use crate::routes::Call;
+use crate::store::{Generation, Image, State};
+
+/// How long a signed link is good; every answer signs new ones.
+const LINK_TIME: SignedDuration = SignedDuration::from_hours(24);
+
+/// The documented object of a generation.
+///
+/// # Errors
+/// 503 where the store refuses.
+pub(super) fn object(
+    app: &App,
+    call: &Call,
+    generation: Generation,
+    images: &[Image],
+) -> Result<Value, Problem> {
+    let public = generation.request["public"] == true;
+    let avatar = generation.request["fantasyAvatar"].clone();
+    let pictures = images.iter().map(|image| Ok(picture(image, &url(app, call, image, public)?, &avatar)));
+    let pictures = pictures.collect::<Result<Vec<Value>, Problem>>()?;
+    let mut object = generation.request;
+    object["id"] = json!(generation.id);
+    object["status"] = json!(status(generation.state));
+    object["createdAt"] = json!(generation.created_at.to_string());
+    object["generated_images"] = json!(pictures);
+    object["generation_elements"] = json!([]);
+    if let Some(steps) = generation.inference_steps {
+        object["inferenceSteps"] = json!(steps);
+    }
+    Ok(object)
+}
+
+fn status(state: State) -> &'static str {
+    match state {
+        State::Pending => "PENDING",
+        State::Complete => "COMPLETE",
+        State::Failed => "FAILED",
+    }
+}
+
+fn picture(image: &Image, url: &str, avatar: &Value) -> Value {
+    json!({
+        "id": image.id,
+        "url": url,
+        "nsfw": false,
+        "likeCount": 0,
+        "fantasyAvatar": avatar,
+        "generated_image_variation_generics": [],
+        "imageToVideo": null,
+        "motion": null,
+        "motionModel": null,
+        "motionMP4URL": null,
+        "motionStrength": null,
+    })
+}
+
+/// The picture's address. Those of a public generation are published when they are first told to anybody: nobody can
+/// have asked for them before.
+fn url(app: &App, call: &Call, image: &Image, public: bool) -> Result<String, Problem> {
+    let name = format!("{}.{}", image.id, word(image.format));
+    if !public {
+        return Ok(app.links.sign(&call.base, &name, Timestamp::now() + LINK_TIME));
+    }
+    if !image.public {
+        app.store.publish(&image.owner, &image.id, true)?;
+    }
+    Ok(format!("{}/public/{name}", call.base))
+}

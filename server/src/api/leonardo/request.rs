@@ -1,0 +1,113 @@
+//! What was asked, twice: as answers give it back, and as it is drawn.
+
+use serde_json::{Map, Value, json};
+
+use super::enhance::expanded;
+use crate::api::picture::fresh_seed;
+use crate::fields::Values;
+use crate::jobs::{ModelInfo, Spec};
+
+/// The `contrast` and the `contrastRatio` that leave a picture as it is.
+const NEUTRAL_CONTRAST: f64 = 3.5;
+const NEUTRAL_RATIO: f64 = 0.5;
+
+/// Members that answers give back as they were sent, under their documented names.
+const ECHOED: &[(&str, &str)] = &[
+    ("negative_prompt", "negativePrompt"),
+    ("init_strength", "initStrength"),
+    ("modelId", "modelId"),
+    ("scheduler", "scheduler"),
+    ("sd_version", "sdVersion"),
+    ("photoReal", "photoReal"),
+    ("promptMagic", "promptMagic"),
+    ("promptMagicStrength", "promptMagicStrength"),
+    ("promptMagicVersion", "promptMagicVersion"),
+    ("ultra", "ultra"),
+    ("alchemy", "alchemy"),
+];
+
+/// Hints that no documented answer has; given back where they were sent.
+const HINTS: &[&str] = &[
+    "contrast",
+    "contrastRatio",
+    "enhancePrompt",
+    "expandedDomain",
+    "fantasyAvatar",
+    "highContrast",
+    "highResolution",
+];
+
+/// What was asked.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    /// The members of the answers that are known from the beginning.
+    pub(super) echo: Value,
+    pub(super) spec: Spec,
+}
+
+impl Asked {
+    /// Decides everything that the request leaves open, so that a picture that has to be drawn again is the same.
+    pub(super) fn of(values: &Values, model: &ModelInfo) -> Self {
+        let style = style(values);
+        let prompt = values.text("prompt").unwrap_or_default();
+        let enhance = values.flag("enhancePrompt").unwrap_or(false);
+        let enhance = enhance.then(|| values.text("enhancePromptInstruction").unwrap_or_default());
+        let side = |name| values.integer(name).unwrap_or(0) as usize;
+        let steps = values.integer("num_inference_steps").map(|steps| steps as usize);
+        let spec = Spec {
+            prompt: expanded(prompt, style, enhance),
+            negative_prompt: values.text("negative_prompt").map(Into::into),
+            width: side("width"),
+            height: side("height"),
+            images: values.integer("num_images").unwrap_or(1) as usize,
+            seed: values.integer("seed").unwrap_or_else(fresh_seed),
+            steps: steps.filter(|_| !model.distilled),
+            guidance: values.number("guidance_scale").map(|guidance| guidance as f32),
+            contrast: contrast(values).map(|factor| factor as f32),
+        };
+        Self { echo: echo(values, &spec, model), spec }
+    }
+}
+
+/// The style in effect: without alchemy the usual one is none.
+fn style(values: &Values) -> &str {
+    let alchemy = values.flag("alchemy").unwrap_or(true);
+    match values.text("presetStyle") {
+        Some(style) if alchemy || values.has("presetStyle") => style,
+        _ => "NONE",
+    }
+}
+
+fn echo(values: &Values, spec: &Spec, model: &ModelInfo) -> Value {
+    let own = f64::from(model.guidance);
+    let mut echo = json!({
+        "prompt": values.text("prompt"),
+        "public": values.flag("public").unwrap_or(false),
+        "imageWidth": spec.width,
+        "imageHeight": spec.height,
+        "guidanceScale": values.number("guidance_scale").unwrap_or(own),
+        "inferenceSteps": spec.steps.unwrap_or(model.steps),
+        "presetStyle": style(values),
+        "seed": spec.seed,
+        // Only together with PhotoReal, which is not supported yet.
+        "photoRealStrength": null,
+    });
+    let more = ECHOED.iter().map(|(name, echoed)| ((*echoed).to_owned(), values.value(name).cloned().into()));
+    let hints = HINTS.iter().filter_map(|name| Some(((*name).to_owned(), values.value(name)?.clone())));
+    let members: Map<String, Value> = more.chain(hints).collect();
+    echo.as_object_mut().expect("an object, as it stands above").extend(members);
+    echo
+}
+
+/// How much more contrast the picture gets; `None` where nothing was said of it.
+///
+/// `contrast` 1…4.5 is a factor of 0.5…1.2 that rises by 0.2 for each 1; `contrastRatio` 0…1 is a factor of 0.75…1.25.
+/// Both together multiply.
+fn contrast(values: &Values) -> Option<f64> {
+    let contrast = values.number("contrast").map(|contrast| 1.0 + (contrast - NEUTRAL_CONTRAST) * 0.2);
+    let ratio = values.number("contrastRatio").map(|ratio| 1.0 + (ratio - NEUTRAL_RATIO) * 0.5);
+    match (contrast, ratio) {
+        (None, None) => None,
+        (contrast, ratio) => Some(contrast.unwrap_or(1.0) * ratio.unwrap_or(1.0)),
+    }
+}

@@ -1,0 +1,140 @@
+//! Everything that can go wrong, in the shape of each family.
+
+use serde_json::{Map, Value, json};
+
+use crate::problem::{Family, reason};
+
+/// What any route can answer, because it is answered before or around its handler: by the gate (400, 408, 411, 413,
+/// 414, 417, 431, 501, 503, 505), by the router (404, 405, 421), or where a handler fails (500).
+pub(super) const EVERYWHERE: &[u16] = &[400, 404, 405, 408, 411, 413, 414, 417, 421, 431, 500, 501, 503, 505];
+
+/// What only some routes answer.
+const SOMEWHERE: &[u16] = &[401, 403, 410, 415];
+
+/// Statuses that the gate, or the thread around a handler, gives in the shape of no family.
+const SHAPELESS: &[u16] = &[400, 408, 411, 413, 414, 417, 431, 500, 501, 503, 505];
+
+const FAMILIES: [Family; 3] = [Family::Images, Family::OpenAi, Family::Leonardo];
+
+fn schema_name(family: Family) -> &'static str {
+    match family {
+        Family::Images => "ImagesError",
+        Family::OpenAi => "Error",
+        Family::Leonardo => "LeonardoError",
+    }
+}
+
+/// The component that describes a status of a family.
+pub(super) fn response_name(family: Family, status: u16) -> String {
+    format!("{}{status}", schema_name(family))
+}
+
+/// All components for errors.
+pub(super) fn responses() -> Value {
+    let mut responses = Map::new();
+    for family in FAMILIES {
+        for status in EVERYWHERE.iter().chain(SOMEWHERE) {
+            responses.insert(response_name(family, *status), response(family, *status));
+        }
+    }
+    Value::Object(responses)
+}
+
+fn response(family: Family, status: u16) -> Value {
+    let reference = |family| json!({"$ref": format!("#/components/schemas/{}", schema_name(family))});
+    let schema = match family {
+        Family::OpenAi => reference(family),
+        _ if SHAPELESS.contains(&status) => json!({"anyOf": [reference(family), reference(Family::OpenAi)]}),
+        _ => reference(family),
+    };
+    let mut headers = json!({"X-Request-Id": {"$ref": "#/components/headers/RequestId"}});
+    for (name, header, of) in [
+        ("Retry-After", "RetryAfter", 503),
+        ("Allow", "Allow", 405),
+        ("WWW-Authenticate", "Authenticate", 401),
+    ] {
+        if status == of {
+            headers[name] = json!({"$ref": format!("#/components/headers/{header}")});
+        }
+    }
+    json!({
+        "description": format!("{}: {}", reason(status), meaning(status)),
+        "headers": headers,
+        "content": {"application/json": {"schema": schema}},
+    })
+}
+
+/// When a status is answered.
+fn meaning(status: u16) -> &'static str {
+    match status {
+        400 => "a value or the request itself is not as it must be; the message says what is.",
+        401 => "the key is missing or wrong.",
+        403 => "the signature of a link is wrong, or the request comes from another site's page.",
+        404 => "there is nothing here, or nothing of the caller's.",
+        405 => "this path does not take this method.",
+        408 => "the request did not arrive in time.",
+        410 => "the link has expired.",
+        411 => "the body has no length.",
+        413 => "the body is too large.",
+        414 => "the address is too long.",
+        415 => "the body is said to be something other than JSON.",
+        417 => "an expectation other than 100-continue.",
+        421 => "the Host header names another server.",
+        431 => "the headers are too large.",
+        501 => "a transfer coding or method that HTTP/1.1 servers need not know.",
+        503 => "no place in the queue, no room for pictures, no connection left, or the server is stopping.",
+        505 => "not HTTP/1.",
+        _ => "the server failed; its log says why.",
+    }
+}
+
+/// The schemas of the three shapes.
+pub(super) fn schemas() -> Value {
+    let text = json!({"type": "string"});
+    let text_or_null = json!({"type": ["string", "null"]});
+    json!({
+        "ImagesError": {
+            "type": "object",
+            "required": ["type", "error", "status", "message"],
+            "properties": {
+                "type": text,
+                "error": text,
+                "status": {"type": "integer", "minimum": 400, "maximum": 599},
+                "message": text,
+                "errors": {"type": "array", "items": text},
+            },
+            "additionalProperties": false,
+        },
+        "Error": {
+            "type": "object",
+            "required": ["error"],
+            "properties": {
+                "error": {
+                    "type": "object",
+                    "required": ["message", "type", "param", "code"],
+                    "properties": {
+                        "message": text,
+                        "type": {"type": "string", "enum": [
+                            "invalid_request_error", "authentication_error", "permission_error", "not_found_error",
+                            "rate_limit_error", "server_error",
+                        ]},
+                        "param": text_or_null,
+                        "code": text_or_null,
+                    },
+                    "additionalProperties": false,
+                },
+            },
+            "additionalProperties": false,
+        },
+        "LeonardoError": {
+            "type": "object",
+            "required": ["error", "path", "code"],
+            "properties": {
+                "error": text,
+                "path": {"type": "string", "pattern": "^\\$"},
+                "code": {"type": "string", "enum": ["validation-failed", "access-denied", "not-found", "unexpected"]},
+            },
+            "additionalProperties": false,
+        },
+    })
+}

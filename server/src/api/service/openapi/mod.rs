@@ -1,0 +1,107 @@
+//! `/openapi.json`: the routes table as OpenAPI 3.1. What it does not name, the server does not answer.
+
+mod errors;
+mod operation;
+mod schemas;
+
+use std::sync::{Arc, OnceLock};
+
+use serde_json::{Map, Value, json};
+
+use self::operation::{id, operation};
+use crate::api::leonardo;
+use crate::app::App;
+use crate::fields::schema;
+use crate::http::Answer;
+use crate::problem::{Family, Problem};
+use crate::routes::{Call, all};
+
+/// `GET /openapi.json`
+#[expect(clippy::unnecessary_wraps, reason = "a handler's type")]
+pub(super) fn openapi(_: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
+    static DOCUMENT: OnceLock<Value> = OnceLock::new();
+    Ok(Answer::json(200, DOCUMENT.get_or_init(document)))
+}
+
+/// The whole description; it does not change while the server runs.
+fn document() -> Value {
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Fulmen",
+            "version": env!("CARGO_PKG_VERSION"),
+            "summary": "Three documented image APIs over one engine and one queue.",
+            "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": tags(),
+        "paths": paths(),
+        "components": {
+            "schemas": schemas(),
+            "responses": errors::responses(),
+            "headers": headers(),
+            "securitySchemes": {
+                "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+            },
+        },
+    })
+}
+
+fn tags() -> Value {
+    let tag =
+        |family: Family, description: String| json!({"name": tag_of(family), "description": description});
+    json!([
+        tag(
+            Family::Images,
+            "Images that have a name, stay until they are deleted, and can be published.".into()
+        ),
+        tag(
+            Family::OpenAi,
+            "Images as OpenAI's clients ask for them; and what the server says of itself.".into()
+        ),
+        tag(Family::Leonardo, leonardo::notes()),
+    ])
+}
+
+fn tag_of(family: Family) -> &'static str {
+    match family {
+        Family::Images => "images",
+        Family::OpenAi => "generations",
+        Family::Leonardo => "leonardo",
+    }
+}
+
+fn paths() -> Value {
+    let mut paths = Map::new();
+    for route in all() {
+        for path in route.paths {
+            let item = paths.entry(*path).or_insert_with(|| json!({}));
+            item[route.method.name().to_ascii_lowercase()] = operation(route, path);
+        }
+    }
+    Value::Object(paths)
+}
+
+/// The shapes of answers, and of every body that is asked for.
+fn schemas() -> Value {
+    let mut schemas = schemas::answers();
+    for route in all() {
+        if let Some(fields) = route.doc.fields {
+            schemas[format!("{}_body", id(route, route.paths[0]))] = schema(fields);
+        }
+    }
+    schemas
+}
+
+fn headers() -> Value {
+    json!({
+        "RequestId": {"description": "Stands in the server's log, too.", "schema": {"type": "string"}},
+        "RetryAfter": {
+            "description": "Seconds after which it is worth asking again.",
+            "schema": {"type": "integer", "minimum": 0},
+        },
+        "Allow": {"description": "The methods that this path takes.", "schema": {"type": "string"}},
+        "Authenticate": {"description": "How to send a key.", "schema": {"type": "string"}},
+    })
+}

@@ -1,0 +1,109 @@
+//! One route at one of its paths.
+
+use serde_json::{Map, Value, json};
+
+use super::errors::{EVERYWHERE, response_name};
+use super::schemas::events;
+use super::tag_of;
+use crate::http::Method;
+use crate::routes::{Access, Content, Parameter, Route};
+
+/// A name for the operation that programs can use: `post_v1_images_imagine`.
+pub(super) fn id(route: &Route, path: &str) -> String {
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let words: Vec<_> =
+        std::iter::once(route.method.name().to_ascii_lowercase()).chain(words.map(Into::into)).collect();
+    words.join("_")
+}
+
+/// The operation of a route at one of its paths.
+pub(super) fn operation(route: &Route, path: &str) -> Value {
+    let first = route.paths[0];
+    let mut operation = json!({
+        "operationId": id(route, path),
+        "summary": route.doc.summary,
+        "tags": [tag_of(route.family)],
+        "parameters": parameters(route, path),
+        "responses": responses(route),
+    });
+    if path != first {
+        operation["description"] = json!(format!("The same as {first}."));
+    }
+    if route.doc.fields.is_some() {
+        let schema = json!({"$ref": format!("#/components/schemas/{}_body", id(route, first))});
+        operation["requestBody"] =
+            json!({"required": true, "content": {"application/json": {"schema": schema}}});
+    }
+    if route.access == Access::Key {
+        // The empty one: a server that has no keys asks for none.
+        operation["security"] = json!([{}, {"key": []}, {"bearer": []}]);
+    }
+    operation
+}
+
+fn parameters(route: &Route, path: &str) -> Value {
+    let in_path = path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}'));
+    let in_path = in_path.map(|name| {
+        json!({"name": name, "in": "path", "required": true, "schema": {"type": "string", "minLength": 1}})
+    });
+    in_path.chain(route.doc.query.iter().map(parameter)).collect()
+}
+
+fn parameter(parameter: &Parameter) -> Value {
+    let Parameter { name, range, required, about } = *parameter;
+    let schema = match range {
+        Some((least, most)) => json!({"type": "integer", "minimum": least, "maximum": most}),
+        None => json!({"type": "string"}),
+    };
+    json!({"name": name, "in": "query", "required": required, "description": about, "schema": schema})
+}
+
+fn responses(route: &Route) -> Value {
+    let mut responses = Map::new();
+    for (status, content) in route.doc.answers {
+        add_answer(&mut responses, *status, *content);
+    }
+    let foreign = (route.method != Method::Get).then_some(403);
+    let key = (route.access == Access::Key).then_some(401);
+    let errors = route.doc.errors.iter().chain(EVERYWHERE).copied().chain(foreign).chain(key);
+    for status in errors {
+        let name = response_name(route.family, status);
+        responses.insert(status.to_string(), json!({"$ref": format!("#/components/responses/{name}")}));
+    }
+    Value::Object(responses)
+}
+
+fn add_answer(responses: &mut Map<String, Value>, status: u16, content: Content) {
+    let json_of = |name: &str| json!({"schema": {"$ref": format!("#/components/schemas/{name}")}});
+    match content {
+        Content::Json(name) => add(responses, status, "application/json", json_of(name)),
+        Content::JsonOrEvents(name) => {
+            add(responses, status, "application/json", json_of(name));
+            let events = json!({"schema": {"type": "string"}, "x-events": events(name)});
+            // A stream begins before it is known how it ends.
+            add(responses, 200, "text/event-stream", events);
+        }
+        Content::Picture => {
+            for media_type in ["image/png", "image/jpeg", "image/webp"] {
+                let schema = json!({"type": "string", "contentMediaType": media_type});
+                add(responses, status, media_type, json!({"schema": schema}));
+            }
+        }
+        Content::Text(media_type) => {
+            add(responses, status, media_type, json!({"schema": {"type": "string"}}))
+        }
+        Content::Nothing => drop(response(responses, status)),
+    }
+}
+
+fn add(responses: &mut Map<String, Value>, status: u16, media_type: &str, content: Value) {
+    response(responses, status)["content"][media_type] = content;
+}
+
+/// The response of a status, made where there is none yet.
+fn response(responses: &mut Map<String, Value>, status: u16) -> &mut Value {
+    responses.entry(status.to_string()).or_insert_with(|| {
+        let headers = json!({"X-Request-Id": {"$ref": "#/components/headers/RequestId"}});
+        json!({"description": crate::problem::reason(status), "headers": headers})
+    })
+}

@@ -1,0 +1,144 @@
+//! The shapes of what is answered when all is well.
+
+use serde_json::{Map, Value, json};
+
+use super::errors;
+use crate::api::leonardo;
+
+/// A schema of an object whose members are all there, and no others.
+pub(crate) fn exactly(members: &Value) -> Value {
+    let names: Vec<_> = members.as_object().into_iter().flat_map(Map::keys).collect();
+    json!({"type": "object", "required": names, "properties": members, "additionalProperties": false})
+}
+
+fn reference(name: &str) -> Value {
+    json!({"$ref": format!("#/components/schemas/{name}")})
+}
+
+fn list(items: &Value) -> Value {
+    json!({"type": "array", "items": items})
+}
+
+/// Every named schema of an answer.
+pub(super) fn answers() -> Value {
+    let mut all = Map::new();
+    for part in
+        [images(), generations(), server(), leonardo::schemas(), errors::schemas(), events_of_images()]
+    {
+        let Value::Object(part) = part else { continue };
+        all.extend(part);
+    }
+    Value::Object(all)
+}
+
+fn images() -> Value {
+    let link = json!({"type": ["string", "null"], "format": "uri"});
+    json!({
+        "Image": exactly(&json!({
+            "id": {"type": "string", "pattern": "^image_[a-z0-9]{24}$"},
+            "name": {"type": "string"},
+            "url": {"type": ["string", "null"], "format": "uri", "description": "Null until the image is published."},
+            "width": {"type": "integer", "minimum": 1},
+            "height": {"type": "integer", "minimum": 1},
+            "format": {"type": "string", "enum": ["jpeg", "png", "webp"]},
+            "size": {"type": "integer", "minimum": 1, "description": "Bytes of the file."},
+            "created_at": {"type": "string", "format": "date-time"},
+        })),
+        "ImagePage": exactly(&json!({
+            "data": list(&reference("Image")),
+            "links": exactly(&json!({"previous": link, "next": link})),
+        })),
+    })
+}
+
+fn generations() -> Value {
+    let quality = json!({"type": "string", "enum": ["low", "medium", "high"]});
+    let format = json!({"type": "string", "enum": ["png", "jpeg", "webp"]});
+    let time = json!({"type": "integer", "description": "Unix seconds."});
+    let one = |name: &str, schema: Value| exactly(&json!({name: schema}));
+    let link = one("url", json!({"type": "string", "format": "uri", "description": "Good for one hour."}));
+    let file = one("b64_json", json!({"type": "string", "contentEncoding": "base64"}));
+    json!({
+        "ImageGeneration": exactly(&json!({
+            "created": time,
+            "data": {"type": "array", "minItems": 1, "maxItems": 10, "items": {"oneOf": [link, file]}},
+            "output_format": format,
+            "size": {"type": "string", "pattern": "^[0-9]+x[0-9]+$"},
+            "quality": quality,
+        })),
+        "Model": exactly(&json!({
+            "id": {"type": "string"},
+            "object": {"const": "model"},
+            "created": time,
+            "owned_by": {"type": "string"},
+            "fulmen": {"type": "object", "description": "What this model is made for, and where it runs."},
+        })),
+        "ModelList": exactly(&json!({"object": {"const": "list"}, "data": list(&reference("Model"))})),
+    })
+}
+
+fn server() -> Value {
+    let count = json!({"type": "integer", "minimum": 0});
+    let status = |word: &str| json!({"const": word});
+    let waiting =
+        json!({"id": {"type": "string"}, "status": status("queued"), "ahead": count, "images": count});
+    let running = json!({
+        "id": {"type": "string"}, "status": status("running"),
+        "image": count, "images": count, "step": count, "steps": count,
+    });
+    json!({
+        "Health": exactly(&json!({"status": {"const": "ok"}})),
+        "Job": {"oneOf": [exactly(&waiting), exactly(&running)]},
+        "JobList": exactly(&json!({"data": list(&reference("Job"))})),
+        "Any": {"type": "object"},
+    })
+}
+
+/// The events of a route that answers this schema, by name.
+pub(super) fn events(answer: &str) -> Value {
+    let names: &[(&str, &str)] = match answer {
+        "Image" => &[
+            ("queued", "QueuedEvent"),
+            ("stage", "StageEvent"),
+            ("step", "StepEvent"),
+            ("preview", "PreviewEvent"),
+            ("image", "ImageEvent"),
+            ("error", "ImagesErrorEvent"),
+        ],
+        _ => &[
+            ("image_generation.partial_image", "PartialImageEvent"),
+            ("image_generation.completed", "CompletedEvent"),
+            ("error", "Error"),
+        ],
+    };
+    names.iter().map(|(event, schema)| ((*event).to_owned(), reference(schema))).collect::<Map<_, _>>().into()
+}
+
+fn events_of_images() -> Value {
+    let count = json!({"type": "integer", "minimum": 0});
+    let file = json!({"type": "string", "contentEncoding": "base64"});
+    let generated = |kind: &str, more: &[(&str, Value)]| {
+        let mut members = json!({
+            "type": {"const": kind}, "b64_json": file, "created_at": count, "size": {"type": "string"},
+            "quality": {"type": "string"}, "background": {"type": "string"}, "output_format": {"type": "string"},
+        });
+        for (name, schema) in more {
+            members[name] = schema.clone();
+        }
+        exactly(&members)
+    };
+    let details = exactly(&json!({"text_tokens": count, "image_tokens": count}));
+    let usage = exactly(&json!({
+        "input_tokens": count, "output_tokens": count, "total_tokens": count, "input_tokens_details": details,
+    }));
+    json!({
+        "QueuedEvent": exactly(&json!({"position": count})),
+        "StageEvent": exactly(&json!({"stage": {"type": "string"}})),
+        "StepEvent": exactly(&json!({"step": count, "steps": count})),
+        "PreviewEvent": exactly(&json!({"index": count, "b64_json": file})),
+        "ImageEvent": exactly(&json!({"image": reference("Image"), "seed": count, "steps": count})),
+        "ImagesErrorEvent": exactly(&json!({"error": reference("ImagesError")})),
+        "PartialImageEvent": generated("image_generation.partial_image", &[("partial_image_index", count.clone())]),
+        "CompletedEvent": generated("image_generation.completed", &[("usage", usage)]),
+    })
+}
