@@ -58,6 +58,16 @@ impl Failure {
     }
 }
 
+impl From<fulmen_server::Error> for Failure {
+    fn from(error: fulmen_server::Error) -> Self {
+        match error {
+            fulmen_server::Error::Options(what) => Self::Usage(what),
+            fulmen_server::Error::Engine(error) => Self::Engine(error),
+            other => Self::Run(other.to_string()),
+        }
+    }
+}
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

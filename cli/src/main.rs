@@ -13,6 +13,7 @@ mod interrupt;
 mod memory;
 mod models;
 mod selftest;
+mod serve;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,7 @@ fn run() -> Result<(), Failure> {
         None => Ok(()),
         Some(Args { command }) => match command {
             Command::Generate(args) => generate::run(args),
+            Command::Serve(args) => serve::run(*args),
             Command::Devices(args) => devices::run(&args),
             Command::Selftest(args) => selftest::run(&args),
             Command::Models(args) => models::run(&args.command),

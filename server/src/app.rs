@@ -8,14 +8,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::api;
-use crate::auth::{Keyring, Links, check_listen};
+use crate::auth::{Keyring, Links, check_addresses, check_listen};
 use crate::gate::{Clients, Gate, Private};
 use crate::http::Listener;
 use crate::jobs::{ModelInfo, Queue, Worker};
 use crate::metrics::Metrics;
 use crate::routes;
 use crate::store::Store;
-use crate::{Config, Result};
+use crate::{Config, Error, Result};
 
 /// How long a shutdown waits for the running job; then it is put back, or its caller told.
 const FINISH_TIME: Duration = Duration::from_secs(15);
@@ -58,12 +58,10 @@ pub struct Running {
 pub fn start(config: Config) -> Result<Running> {
     // What costs nothing is checked before a model is read.
     check_listen(&config)?;
+    check_addresses(&config)?;
     let keys = Keyring::open(&config.keys)?;
     let store = Store::open(&config.data, config.max_storage)?;
     let links = Links::open(&config.data)?;
-    let (private, upstream) = Private::open()?;
-    let clients = Arc::new(Clients::default());
-    let gate = Gate::bind(config.listen)?;
     let worker = Worker::open(&config.engine)?;
 
     let queue = Queue::new(config.queue);
@@ -77,11 +75,21 @@ pub fn start(config: Config) -> Result<Running> {
         .expect("a process that has just begun can start a thread");
     api::leonardo::resume(&app);
     sweep_from_time_to_time(&app);
+    let (listener, gate) = listen(&app)?;
+    Ok(Running { app, gate, worker: Some(worker), listener })
+}
+
+/// From here on requests come in.
+fn listen(app: &Arc<App>) -> Result<(Listener, Gate)> {
+    let at = app.config.listen;
+    let (private, clients) = (Private::new(), Arc::new(Clients::default()));
+    let upstream = private.upstream();
     let answering = app.clone();
     let respond = Arc::new(move |request| routes::answer(&answering, request));
-    let listener = Listener::start(private, clients.clone(), respond);
-    let gate = gate.open(limits, clients, upstream);
-    Ok(Running { app, gate, worker: Some(worker), listener })
+    let listener = Listener::start(private, clients.clone(), respond)
+        .map_err(|source| Error::Listen { at, source })?;
+    let gate = Gate::open(at, app.config.limits, clients, upstream)?;
+    Ok((listener, gate))
 }
 
 impl Running {
@@ -129,7 +137,9 @@ fn sweep_from_time_to_time(app: &Arc<App>) {
     let app: Weak<App> = Arc::downgrade(app);
     thread::spawn(move || {
         while let Some(app) = app.upgrade() {
-            app.store.sweep(Timestamp::now());
+            if let Err(problem) = app.store.sweep(Timestamp::now()) {
+                tracing::warn!(problem.message, "expired pictures could not be removed");
+            }
             drop(app);
             thread::sleep(SWEEP_EVERY);
         }

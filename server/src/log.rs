@@ -1,7 +1,10 @@
 //! The log: one line for each request, and what an operator should know. No line holds a prompt or a key.
 
-use tracing::Level;
-use tracing_subscriber::fmt;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer as _, fmt, registry};
 
 /// How lines of the log look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -14,12 +17,14 @@ pub enum LogFormat {
 }
 
 /// From here on the log goes to standard error. A second call changes nothing.
-pub fn log_to_stderr(format: LogFormat, level: Level) {
-    let log = fmt().with_max_level(level).with_writer(std::io::stderr);
-    // Where another log was set up already, that one stays.
-    let set = match format {
-        LogFormat::Text => log.with_ansi(false).try_init(),
-        LogFormat::Json => log.json().flatten_event(true).try_init(),
+pub fn log_to_stderr(format: LogFormat) {
+    // Drivers and shader compilers talk a lot; of theirs only warnings matter.
+    let ours = Targets::new().with_target("fulmen", LevelFilter::INFO).with_default(LevelFilter::WARN);
+    let lines = fmt::layer().with_writer(std::io::stderr);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(false).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
-    drop(set);
+    // Where another log was set up already, that one stays.
+    drop(registry().with(lines.with_filter(ours)).try_init());
 }

@@ -6,7 +6,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::api;
 use crate::app::App;
-use crate::auth::{check_host, check_origin, cors_headers};
+use crate::auth::{base, check_host, check_origin, cors_headers, preflight};
 use crate::fields::Field;
 use crate::http::{Answer, Method, Request};
 use crate::problem::{Family, Problem};
@@ -93,7 +93,8 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
 /// Answers a request, whatever it is.
 pub(crate) fn answer(app: &Arc<App>, request: Request) -> Answer {
     let id = request.id.clone();
-    let cors = cors_headers(&app.config, &request);
+    let is_preflight = request.method == Method::Options;
+    let cors = if is_preflight { vec![] } else { cors_headers(&app.config, &request) };
     let found = Found::at(&request.path);
     let family = found.family(&request.path);
     let mut answer = found.answer(app, request).unwrap_or_else(|problem| family.answer(&problem));
@@ -132,13 +133,13 @@ impl Found {
     }
 
     fn answer(self, app: &Arc<App>, request: Request) -> Result<Answer, Problem> {
-        check_host(&app.config, &request)?;
+        check_host(&app.config, app.config.listen, &request)?;
         if self.0.is_empty() {
             return Err(Problem::not_found("there is nothing at this path; GET /openapi.json lists everything"));
         }
         let allowed = self.allowed();
         if request.method == Method::Options {
-            return Ok(Answer::empty(204).header("Allow", allowed));
+            return Ok(preflight(&app.config, &request).header("Allow", allowed));
         }
         check_origin(&app.config, &request)?;
         let method = if request.method == Method::Head { Method::Get } else { request.method };
@@ -151,7 +152,7 @@ impl Found {
             Access::Open => String::new(),
             Access::Key => app.keys.owner(&request)?,
         };
-        let base = app.config.public_url.clone().unwrap_or_else(|| format!("http://{}", request.host()));
+        let base = base(&app.config, &request);
         (route.handler)(app, &Call { request, params, owner, base })
     }
 

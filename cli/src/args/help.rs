@@ -4,6 +4,7 @@ pub(super) const AFTER: &str = "\
 Examples:
   fulmen generate \"a red circle on a blue background\"
   fulmen generate \"a lighthouse at dawn\" --model sdxl_lightning_4step.safetensors -o dawn.png
+  fulmen serve                                  then open http://127.0.0.1:8188
   fulmen devices
   fulmen selftest > report.txt
 
@@ -45,6 +46,29 @@ Columns of --trace: program, node, operation, shape (images×height×width×chan
 max, and the first 8 values.
 
 Exit codes: 0 drawn, 1 failed or stopped with Ctrl-C, 2 the command line is wrong.";
+
+pub(super) const SERVE: &str = "\
+The page stands at the address itself; GET /openapi.json describes everything that can be asked:
+  POST /v1/images/imagine            draws an image and keeps it under a name
+  POST /v1/images/generations        the form that OpenAI's clients speak (also under /api)
+  POST /generations                  the form that Leonardo's clients speak (also under /api/rest/v1)
+  GET  /healthz, /readyz, /metrics   for those who watch over it
+
+Examples:
+  fulmen serve
+  fulmen serve --model sdxl_lightning_4step.safetensors --max-storage 20G
+  fulmen serve --api-keys keys.txt --new-key ada       prints a key, adds its line, and exits
+  fulmen serve --api-keys keys.txt --listen 0.0.0.0:8188
+  curl http://127.0.0.1:8188/v1/images/generations \\
+    --json '{\"prompt\": \"a red circle on a blue background\", \"size\": \"512x512\"}'
+
+Keys are sent as `x-api-key: KEY` or `Authorization: Bearer KEY`. FULMEN_API_KEY sets one without a file.
+The server speaks HTTP only: to reach it over a network, put a proxy with TLS in front.
+
+What was acknowledged is kept, also if the process is killed. SIGTERM and Ctrl-C finish the running
+picture, at most half a minute.
+
+Exit codes: 0 stopped by a signal, 1 it could not start, 2 the command line is wrong.";
 
 pub(super) const DEVICES: &str = "\
 A GPU is asked for with --device gpu:N or with part of its name. `auto` takes the best real GPU, and

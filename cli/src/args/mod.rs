@@ -3,6 +3,7 @@
 mod generate;
 mod help;
 mod models;
+mod serve;
 
 use std::ffi::OsString;
 
@@ -11,6 +12,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use generate::GenerateArgs;
 pub(crate) use models::{InspectArgs, ModelsArgs, ModelsCommand, SynthArgs};
+pub(crate) use serve::{LogArg, ServeArgs};
 
 use crate::failure::{self, Failure};
 
@@ -25,6 +27,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Generate(GenerateArgs),
+    Serve(Box<ServeArgs>),
     Devices(DevicesArgs),
     Selftest(SelftestArgs),
     Models(ModelsArgs),

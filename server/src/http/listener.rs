@@ -2,48 +2,99 @@
 
 use std::io::{self, Cursor, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use tiny_http::{Header, Response, Server, StatusCode};
 
 use super::{Answer, Body, Events, Method, Request};
-use crate::gate::{Clients, REQUEST_ID, TOKEN};
+use crate::gate::{Clients, Private, REQUEST_ID, TOKEN};
 use crate::problem::{Family, Problem, reason};
 
 /// What answers a request.
 pub(crate) type Respond = dyn Fn(Request) -> Answer + Send + Sync;
 
+/// How long to wait before listening again after tiny_http gave up.
+const PAUSE: Duration = Duration::from_millis(200);
+
 /// tiny_http, being served until this is dropped.
 pub(crate) struct Listener {
-    server: Arc<Server>,
+    shared: Arc<Shared>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
+struct Shared {
+    private: Private,
+    clients: Arc<Clients>,
+    respond: Arc<Respond>,
+    /// The server that listens now.
+    server: Mutex<Option<Arc<Server>>>,
+    stopping: AtomicBool,
+}
+
 impl Listener {
-    pub(crate) fn start(server: Server, clients: Arc<Clients>, respond: Arc<Respond>) -> Self {
-        let server = Arc::new(server);
-        let requests = server.clone();
-        let thread = thread::spawn(move || {
-            for request in requests.incoming_requests() {
-                let (clients, respond) = (clients.clone(), respond.clone());
-                let serve = move || serve(request, &clients, respond.as_ref());
-                if let Err(error) = thread::Builder::new().name("request".into()).spawn(serve) {
-                    // The request was dropped with its thread; tiny_http answers 500 for it.
-                    tracing::error!(%error, "no thread for a request");
-                }
-            }
-        });
-        Self { server, thread: Some(thread) }
+    /// Listens in private.
+    ///
+    /// # Errors
+    /// The operating system gives no socket or no thread.
+    pub(crate) fn start(private: Private, clients: Arc<Clients>, respond: Arc<Respond>) -> io::Result<Self> {
+        let first = Arc::new(private.server()?);
+        let server = Mutex::new(Some(first.clone()));
+        let shared = Arc::new(Shared { private, clients, respond, server, stopping: AtomicBool::new(false) });
+        let listening = shared.clone();
+        let thread =
+            thread::Builder::new().name("fulmen-http".into()).spawn(move || listening.listen(first))?;
+        Ok(Self { shared, thread: Some(thread) })
     }
 }
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        self.server.unblock();
+        self.shared.stopping.store(true, Ordering::Relaxed);
+        if let Some(server) = self.shared.server().as_ref() {
+            server.unblock();
+        }
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
         }
+    }
+}
+
+impl Shared {
+    /// Takes requests. tiny_http ends for ever when it once cannot accept, for instance for want of descriptors; then
+    /// another takes its place.
+    fn listen(self: &Arc<Self>, first: Arc<Server>) {
+        let mut server = Some(first);
+        while !self.stopping.load(Ordering::Relaxed) {
+            match server.as_ref().map(|server| server.recv()) {
+                Some(Ok(request)) => self.spawn(request),
+                Some(Err(error)) if !self.stopping.load(Ordering::Relaxed) => {
+                    tracing::warn!(%error, "the inner server ended; another takes its place");
+                    server = None;
+                }
+                Some(Err(_)) => {}
+                None => {
+                    thread::sleep(PAUSE);
+                    server = self.private.server().map(Arc::new).ok();
+                    self.server().clone_from(&server);
+                }
+            }
+        }
+    }
+
+    fn spawn(self: &Arc<Self>, request: tiny_http::Request) {
+        let shared = self.clone();
+        let serve = move || serve(request, &shared.clients, shared.respond.as_ref());
+        if let Err(error) = thread::Builder::new().name("fulmen-request".into()).spawn(serve) {
+            // The request went with the closure, and tiny_http answers 500 for it.
+            tracing::error!(%error, "no thread for a request");
+        }
+    }
+
+    fn server(&self) -> MutexGuard<'_, Option<Arc<Server>>> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

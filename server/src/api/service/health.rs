@@ -26,6 +26,6 @@ pub(super) fn readyz(app: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
 
 /// Everything that is counted.
 pub(super) fn metrics(app: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
-    let text = app.metrics.text(&app.queue, app.store.used()?);
+    let text = app.metrics.text(&app.queue, app.store.size());
     Ok(Answer::bytes(200, "application/openmetrics-text; version=1.0.0; charset=utf-8", text))
 }

@@ -1,0 +1,108 @@
+//! The arguments of `fulmen serve`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+
+use super::generate::PrecisionArg;
+use super::help;
+
+/// Serves three documented image APIs and a page over HTTP
+#[derive(Debug, clap::Args)]
+#[command(after_help = help::SERVE)]
+pub(crate) struct ServeArgs {
+    /// Address and port to listen at; port 0 takes a free one. Elsewhere than on this machine a key is needed
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8188", help_heading = "Network")]
+    pub(crate) listen: SocketAddr,
+
+    /// What clients call this server where it stands behind a proxy, for instance https://draw.example.org
+    #[arg(long, value_name = "URL", help_heading = "Network")]
+    pub(crate) public_url: Option<String>,
+
+    /// A further name that requests may be sent to, beside localhost and addresses; may be given again
+    #[arg(long = "host", value_name = "NAME", help_heading = "Network")]
+    pub(crate) hosts: Vec<String>,
+
+    /// The one other site whose pages may use this server
+    #[arg(long, value_name = "ORIGIN", help_heading = "Network")]
+    pub(crate) cors_origin: Option<String>,
+
+    /// A file with a line `name:sha256` for each key; with --new-key, where the new line goes
+    #[arg(long, value_name = "FILE", help_heading = "Keys")]
+    pub(crate) api_keys: Option<PathBuf>,
+
+    /// Make a key, print it once, and exit
+    #[arg(long, value_name = "NAME", help_heading = "Keys")]
+    pub(crate) new_key: Option<String>,
+
+    /// Let everybody in who reaches the address
+    #[arg(long, help_heading = "Keys")]
+    pub(crate) no_auth: bool,
+
+    /// Requests that may wait for the engine; beyond, they are told when to come back
+    #[arg(long, value_name = "N", default_value_t = 16, help_heading = "Work",
+          value_parser = clap::value_parser!(u16).range(0..=1000))]
+    pub(crate) queue: u16,
+
+    /// Where pictures and records are kept [default: fulmen in the user's data folder]
+    #[arg(long, value_name = "DIR", help_heading = "Work")]
+    pub(crate) data: Option<PathBuf>,
+
+    /// Most bytes of pictures to keep, for instance 20G. What is kept is never deleted before its time:
+    /// where there is no room, requests are refused [default: as many as the disk holds]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Work")]
+    pub(crate) max_storage: Option<u64>,
+
+    /// A diffusers folder, or a single .safetensors file with the whole model [default: the small demo
+    /// model inside this program]
+    #[arg(long, value_name = "PATH", help_heading = "Model")]
+    pub(crate) model: Option<PathBuf>,
+
+    /// A UNet-only .safetensors file, laid over the model's own UNet
+    #[arg(long, value_name = "FILE", help_heading = "Model")]
+    pub(crate) unet: Option<PathBuf>,
+
+    /// auto, cpu, gpu, gpu:N, or part of a device's name; `fulmen devices` lists them
+    #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = "Device")]
+    pub(crate) device: String,
+
+    /// How values are stored between layers [default: f16 on a GPU, f32 on the CPU]
+    #[arg(long, value_name = "P", help_heading = "Device")]
+    pub(crate) precision: Option<PrecisionArg>,
+
+    /// Form of the log on standard error: text for people, json for programs
+    #[arg(long, value_name = "FORM", default_value = "text", help_heading = "Log")]
+    pub(crate) log: LogArg,
+}
+
+/// How lines of the log look.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LogArg {
+    Text,
+    Json,
+}
+
+/// `500M`, `20G`, `1T` or plain bytes.
+fn size(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.char_indices().last() {
+        Some((at, unit)) if !unit.is_ascii_digit() => (&text[..at], unit.to_ascii_uppercase()),
+        _ => (text, 'B'),
+    };
+    let shift = ['B', 'K', 'M', 'G', 'T'].iter().position(|&known| known == unit);
+    let bytes = digits.parse::<u64>().ok().zip(shift).and_then(|(n, shift)| n.checked_mul(1 << (10 * shift)));
+    bytes.ok_or_else(|| "write bytes, or a number with K, M, G or T: 20G".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_have_units_or_none() {
+        assert_eq!((size("12"), size("2k"), size("20G")), (Ok(12), Ok(2048), Ok(20 << 30)));
+        for wrong in ["", "G", "-1", "1.5G", "20GB", "99999999999T", "é"] {
+            assert!(size(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! `fulmen serve`.
+
+use std::sync::mpsc;
+
+use fulmen_engine::Options;
+use fulmen_server::{Config, Keys, Limits, LogFormat, Running, log_to_stderr, new_key, start};
+
+use crate::args::{LogArg, ServeArgs};
+use crate::console;
+use crate::failure::Failure;
+
+/// A key for all, in the clear.
+const KEY: &str = "FULMEN_API_KEY";
+
+/// Serves until a signal comes.
+pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
+    if let Some(name) = &args.new_key {
+        return print_new_key(name, &args);
+    }
+    log_to_stderr(match args.log {
+        LogArg::Text => LogFormat::Text,
+        LogArg::Json => LogFormat::Json,
+    });
+    // Before the server is there: a signal while the model is read must not be lost.
+    let stop = signals()?;
+    let server = start(config(args)?)?;
+    greet(&server);
+    // An error means that the handler is gone, which it never is.
+    drop(stop.recv());
+    console::err("fulmen: stopping; what is being drawn is finished first, at most half a minute");
+    server.stop();
+    Ok(())
+}
+
+fn config(args: ServeArgs) -> Result<Config, Failure> {
+    let key = match std::env::var(KEY) {
+        Ok(key) => Some(key).filter(|key| !key.is_empty()),
+        Err(std::env::VarError::NotPresent) => None,
+        Err(error) => return Err(Failure::Usage(format!("{KEY}: {error}"))),
+    };
+    let data = args.data.or_else(|| Some(dirs::data_dir()?.join("fulmen")));
+    let data =
+        data.ok_or_else(|| Failure::Usage("this user has no data folder; give one with --data".into()))?;
+    Ok(Config {
+        listen: args.listen,
+        engine: Options {
+            model: args.model,
+            unet: args.unet,
+            device: args.device.parse()?,
+            precision: args.precision.map(Into::into),
+        },
+        data,
+        queue: args.queue.into(),
+        max_storage: args.max_storage,
+        keys: Keys { file: args.api_keys, key, no_auth: args.no_auth },
+        cors_origin: args.cors_origin,
+        public_url: args.public_url,
+        hosts: args.hosts,
+        limits: Limits::default(),
+    })
+}
+
+/// The first line is for programs that wait for the server: `listening at http://…`.
+fn greet(server: &Running) {
+    let (model, device) = server.model();
+    console::err(&format!("listening at http://{}", server.address()));
+    let who = if server.has_keys() { "a key is needed" } else { "no key is needed" };
+    console::err(&format!("drawing {model} on {device}; {who}; Ctrl-C stops"));
+}
+
+/// The first signal comes out of this; the second ends the process at once. What was acknowledged survives that too.
+fn signals() -> Result<mpsc::Receiver<()>, Failure> {
+    let (send, receive) = mpsc::channel();
+    let mut stopping = false;
+    let handler = move || {
+        if stopping {
+            std::process::exit(130);
+        }
+        stopping = true;
+        drop(send.send(()));
+    };
+    ctrlc::set_handler(handler).map_err(|error| Failure::Run(format!("no signal can be caught: {error}")))?;
+    Ok(receive)
+}
+
+fn print_new_key(name: &str, args: &ServeArgs) -> Result<(), Failure> {
+    let made = new_key(name, args.api_keys.as_deref())?;
+    console::out(&made.key);
+    match &args.api_keys {
+        Some(file) => {
+            console::err(&format!("its line stands in {}; the key is shown this once", file.display()))
+        }
+        None => console::err(&format!(
+            "the key is shown this once; put this line into the file of keys:\n{}",
+            made.line
+        )),
+    }
+    Ok(())
+}
