@@ -25,8 +25,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     let stop = signals()?;
     let server = start(config(args)?)?;
     greet(&server);
-    // An error means that the handler is gone, which it never is.
-    drop(stop.recv());
+    stop.recv().expect("the handler of signals lives as long as the process");
     console::err("fulmen: stopping; what is being drawn is finished first, at most half a minute");
     server.stop();
     Ok(())

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::api;
+use crate::api::leonardo::{self, Unstored};
 use crate::auth::{Keyring, Links, check_addresses, check_listen};
 use crate::gate::{Clients, Gate, Private};
 use crate::http::Listener;
@@ -39,6 +39,8 @@ pub(crate) struct App {
     pub(crate) queue: Queue,
     pub(crate) metrics: Metrics,
     pub(crate) started: Timestamp,
+    /// Generations whose pictures are drawn or about to be, and not yet kept.
+    pub(crate) unstored: Unstored,
 }
 
 /// A server that answers until it is stopped.
@@ -66,14 +68,14 @@ pub fn start(config: Config) -> Result<Running> {
 
     let queue = Queue::new(config.queue);
     let model = worker.model.clone();
-    let (limits, metrics, started) = (config.limits, Metrics::default(), Timestamp::now());
-    let app = Arc::new(App { config, model, keys, links, store, queue, metrics, started });
+    let (metrics, started, unstored) = (Metrics::default(), Timestamp::now(), Unstored::default());
+    let app = Arc::new(App { config, model, keys, links, store, queue, metrics, started, unstored });
     let drawing = app.clone();
     let worker = thread::Builder::new()
         .name("engine".into())
         .spawn(move || worker.run(&drawing.queue, &drawing.metrics))
         .expect("a process that has just begun can start a thread");
-    api::leonardo::resume(&app);
+    leonardo::resume(&app);
     sweep_from_time_to_time(&app);
     let (listener, gate) = listen(&app)?;
     Ok(Running { app, gate, worker: Some(worker), listener })
@@ -86,8 +88,8 @@ fn listen(app: &Arc<App>) -> Result<(Listener, Gate)> {
     let upstream = private.upstream();
     let answering = app.clone();
     let respond = Arc::new(move |request| routes::answer(&answering, request));
-    let listener = Listener::start(private, clients.clone(), respond)
-        .map_err(|source| Error::Listen { at, source })?;
+    let listener =
+        Listener::start(private, clients.clone(), respond).map_err(|source| Error::Listen { at, source })?;
     let gate = Gate::open(at, app.config.limits, clients, upstream)?;
     Ok((listener, gate))
 }
@@ -120,6 +122,9 @@ impl Running {
                 job.cancel();
             }
             self.app.queue.wait_until_idle(CANCEL_TIME);
+        }
+        if !self.app.unstored.wait_until_none(ANSWER_TIME) {
+            tracing::warn!("some generations are drawn again at the next start");
         }
         if !self.gate.wait_idle(ANSWER_TIME) {
             tracing::warn!("some answers were not taken before the server stopped");

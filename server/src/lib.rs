@@ -12,6 +12,8 @@
 //! everything that can be asked; each family of `api` has its fields, its answers and its shape of error. `jobs`
 //! is the bounded queue in front of the one engine. `store` keeps what was acknowledged.
 
+mod api;
+mod app;
 mod auth;
 mod config;
 mod error;
@@ -23,8 +25,10 @@ mod log;
 mod metrics;
 mod page;
 mod problem;
+mod routes;
 mod store;
 
+pub use app::{Running, start};
 pub use auth::{NewKey, new_key};
 pub use config::{Config, Keys, Limits};
 pub use error::{Error, Result};

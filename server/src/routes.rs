@@ -87,7 +87,9 @@ pub(crate) struct Call {
 
 /// All routes, family by family.
 pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
-    [api::images::ROUTES, api::openai::ROUTES, api::leonardo::ROUTES, api::service::ROUTES].into_iter().flatten()
+    [api::images::ROUTES, api::openai::ROUTES, api::leonardo::ROUTES, api::service::ROUTES]
+        .into_iter()
+        .flatten()
 }
 
 /// Answers a request, whatever it is.
@@ -135,7 +137,9 @@ impl Found {
     fn answer(self, app: &Arc<App>, request: Request) -> Result<Answer, Problem> {
         check_host(&app.config, app.config.listen, &request)?;
         if self.0.is_empty() {
-            return Err(Problem::not_found("there is nothing at this path; GET /openapi.json lists everything"));
+            return Err(Problem::not_found(
+                "there is nothing at this path; GET /openapi.json lists everything",
+            ));
         }
         let allowed = self.allowed();
         if request.method == Method::Options {

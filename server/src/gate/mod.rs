@@ -35,7 +35,7 @@ use std::fmt::Write;
 pub(crate) use client::{Client, Clients, REQUEST_ID, TOKEN};
 pub(crate) use listener::Gate;
 use listener::Shared;
-pub(crate) use upstream::{Private, Upstream};
+pub(crate) use upstream::Private;
 
 /// `N` random bytes in hexadecimal digits.
 fn random_hex<const N: usize>() -> String {

@@ -35,7 +35,6 @@ pub(crate) struct Drawing {
     pub(crate) picture: Picture,
     pub(crate) seed: u64,
     pub(crate) steps: usize,
-    pub(crate) guidance: f32,
     /// The settings, for the file.
     pub(crate) parameters: Parameters,
 }
@@ -64,12 +63,10 @@ pub(crate) enum Progress {
     Queued(usize),
     Stage(&'static str),
     Step {
-        image: usize,
         step: usize,
         steps: usize,
     },
     Preview {
-        image: usize,
         index: usize,
         picture: Arc<Picture>,
     },

@@ -12,7 +12,7 @@ mod speed;
 mod worker;
 
 pub(crate) use job::{Drawing, Job, Progress, Status, Ticket};
-pub(crate) use queue::{Place, Queue, Snapshot};
+pub(crate) use queue::Queue;
 pub(crate) use worker::{ModelInfo, Worker};
 
 use serde::{Deserialize, Serialize};

@@ -273,7 +273,7 @@ mod tests {
         queue.finished(Status::Done(vec![]));
         std::thread::spawn(move || {
             let job = two.next().unwrap();
-            job.tell(Progress::Step { image: 0, step: 1, steps: 1 });
+            job.tell(Progress::Step { step: 1, steps: 1 });
             two.finished(Status::Done(vec![]));
         });
         let mut told = vec![];
@@ -283,6 +283,6 @@ mod tests {
         });
         assert!(end.is_ok());
         assert_eq!(told[0], "Queued(1)");
-        assert_eq!(told.last().unwrap(), "Step { image: 0, step: 1, steps: 1 }");
+        assert_eq!(told.last().unwrap(), "Step { step: 1, steps: 1 }");
     }
 }

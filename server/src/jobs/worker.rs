@@ -19,6 +19,9 @@ use crate::problem::Problem;
 /// Numbers of steps that distilled models are made for.
 const DISTILLED_STEPS: [usize; 4] = [1, 2, 4, 8];
 
+/// What clients call the model inside the program.
+const DEMO: &str = "fulmen-demo";
+
 /// What handlers say of the model.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ModelInfo {
@@ -86,10 +89,10 @@ impl Worker {
             Event::Stage(stage) => job.tell(Progress::Stage(name(stage))),
             Event::Step { image, step, steps, .. } => {
                 job.set(Status::Running { image: image + 1, images, step, steps });
-                job.tell(Progress::Step { image, step, steps });
+                job.tell(Progress::Step { step, steps });
             }
-            Event::Preview { image, picture, .. } => {
-                job.tell(Progress::Preview { image, index: previews, picture: Arc::new(*picture) });
+            Event::Preview { picture, .. } => {
+                job.tell(Progress::Preview { index: previews, picture: Arc::new(*picture) });
                 previews += 1;
             }
             Event::Memory(need) => metrics.memory(need),
@@ -132,10 +135,11 @@ impl ModelInfo {
             }
             None => 2 * steps,
         };
+        let is_demo = options.model.is_none();
         Ok(Self {
-            name: plan.model,
+            name: if is_demo { DEMO.into() } else { plan.model },
             own_size: engine.own_size(),
-            is_demo: options.model.is_none(),
+            is_demo,
             distilled,
             steps,
             hd_steps,
@@ -168,8 +172,7 @@ fn drawing(drawn: Drawn, spec: &Spec, steps: usize) -> Drawing {
     let picture =
         spec.contrast.map_or_else(|| drawn.picture.clone(), |c| with_contrast(drawn.picture.clone(), c));
     let picture = resampled(picture, spec.width, spec.height);
-    let guidance = drawn.parameters.guidance;
-    Drawing { picture, seed: drawn.seed, steps, guidance, parameters: drawn.parameters }
+    Drawing { picture, seed: drawn.seed, steps, parameters: drawn.parameters }
 }
 
 fn name(stage: DrawStage) -> &'static str {

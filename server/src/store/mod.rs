@@ -44,7 +44,7 @@ use crate::problem::Problem;
 
 pub(crate) use self::ids::{new_image_id, new_uuid, random};
 pub(crate) use self::pictures::sync_folder;
-pub(crate) use self::record::{Generation, Image, Kind, Neighbours, NewImage, State};
+pub(crate) use self::record::{Generation, Image, Kind, NewImage, State};
 pub(crate) use self::room::Reservation;
 
 /// Records and pictures of one data directory.
@@ -82,6 +82,14 @@ impl Store {
     /// Bytes of all pictures that are kept.
     pub(crate) fn size(&self) -> u64 {
         self.room.kept()
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// 503 where it does not.
+    pub(crate) fn check(&self) -> Result<(), Problem> {
+        Ok(self.read(|db| Ok(db.query_row("SELECT 1", [], |_| Ok(()))?))?)
     }
 
     /// Asks the database.

@@ -60,7 +60,9 @@ fn set_public(app: &App, call: &Call, public: bool) -> Result<Answer, Problem> {
 
 /// The image that the path names. Those of others are not told from those that are not there.
 fn own(app: &App, call: &Call) -> Result<Image, Problem> {
-    let image = app.store.image(&call.params[0])?;
-    let own = image.filter(|image| image.owner == call.owner && matches!(image.kind, Kind::Named));
-    own.ok_or_else(|| Problem::not_found("there is no image of this id"))
+    let image = app.store.owned(&call.owner, &call.params[0])?;
+    // What a link or a generation keeps is no part of this family.
+    Some(image)
+        .filter(|image| matches!(image.kind, Kind::Named))
+        .ok_or_else(|| Problem::not_found("there is no image of this id"))
 }

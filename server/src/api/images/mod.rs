@@ -12,7 +12,12 @@ use crate::routes::{Access, Content, Doc, Parameter, Route};
 const IMAGE: &[(u16, Content)] = &[(200, Content::Json("Image"))];
 const CHANGED: &[(u16, Content)] = &[(201, Content::Json("Image"))];
 const PAGE: &[Parameter] = &[
-    Parameter { name: "take", range: Some((1, 100)), required: false, about: "How many images; 10 if absent." },
+    Parameter {
+        name: "take",
+        range: Some((1, 100)),
+        required: false,
+        about: "How many images; 10 if absent.",
+    },
     Parameter { name: "from", range: None, required: false, about: "The id of the first image of the page." },
 ];
 

@@ -131,7 +131,7 @@ fn keep(app: &Arc<App>, ticket: &Ticket, drawings: &[Drawing]) {
         match app.store.complete(id, steps, images.clone()) {
             Ok(_) => return,
             Err(problem) => {
-                tracing::warn!(generation = id, problem.message, "its pictures are not stored yet")
+                tracing::warn!(generation = id, problem.message, "its pictures are not stored yet");
             }
         }
         refused.get_or_insert_with(|| Counted::new(app, |unstored| &unstored.refused));

@@ -50,7 +50,8 @@ pub(super) fn generate(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
 
 /// The files in base64.
 fn files(drawings: &[Drawing], asked: &Generation) -> Result<Vec<Value>, Problem> {
-    let one = |drawing: &Drawing| Ok(json!({"b64_json": BASE64_STANDARD.encode(file(drawing, asked.format)?)}));
+    let one =
+        |drawing: &Drawing| Ok(json!({"b64_json": BASE64_STANDARD.encode(file(drawing, asked.format)?)}));
     drawings.iter().map(one).collect()
 }
 

@@ -178,5 +178,5 @@ pub(crate) const ROUTES: &[Route] = &[
 
 /// The embedded page and its parts.
 fn page_file(_: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
-    page::file(&call.request.path).ok_or_else(|| Problem::not_found("the page has no such part"))
+    page::answer(&call.request).ok_or_else(|| Problem::not_found("the page has no such part"))
 }

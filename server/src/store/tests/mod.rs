@@ -12,7 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{Generation, Image, Kind, Neighbours, NewImage, State, Store, new_image_id, new_uuid};
+use super::record::Neighbours;
+use super::{Generation, Image, Kind, NewImage, State, Store, new_image_id, new_uuid};
 
 /// A store in a folder of its own, which goes when it is dropped.
 fn store() -> (TempDir, Store) {

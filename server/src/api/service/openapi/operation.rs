@@ -90,7 +90,7 @@ fn add_answer(responses: &mut Map<String, Value>, status: u16, content: Content)
             }
         }
         Content::Text(media_type) => {
-            add(responses, status, media_type, json!({"schema": {"type": "string"}}))
+            add(responses, status, media_type, json!({"schema": {"type": "string"}}));
         }
         Content::Nothing => drop(response(responses, status)),
     }
