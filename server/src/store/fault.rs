@@ -21,7 +21,11 @@ pub(super) enum Fault {
     #[error("{at}: {source}")]
     File { at: String, source: io::Error },
 
-    /// The database is not as this server leaves it.
+    /// SQLite's own words on what is wrong inside the file.
+    #[error("{0}")]
+    Damaged(String),
+
+    /// What was found is not as this server leaves it; a whole sentence.
     #[error("{0}")]
     Foreign(String),
 
@@ -55,6 +59,16 @@ impl Fault {
         self.verdict() == Verdict::Full
     }
 
+    /// Whether the database's file is broken.
+    pub(super) fn is_damage(&self) -> bool {
+        let code = match self {
+            Self::Damaged(_) => return true,
+            Self::Database(error) => error.sqlite_error_code(),
+            _ => None,
+        };
+        matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
+    }
+
     /// Whether another program holds the database.
     pub(super) fn is_locked(&self) -> bool {
         self.verdict() == Verdict::Locked
@@ -64,6 +78,8 @@ impl Fault {
         match self {
             Self::Database(error) => match error.sqlite_error_code() {
                 Some(ErrorCode::DiskFull) => Verdict::Full,
+                // Its shared memory is a file beside the database, and SQLite says less of why that cannot grow.
+                Some(ErrorCode::SystemIoFailure) if grows_in_vain(error) => Verdict::Full,
                 Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Verdict::Locked,
                 Some(
                     ErrorCode::PermissionDenied
@@ -83,9 +99,15 @@ impl Fault {
                 }
                 _ => Verdict::Refused,
             },
+            Self::Damaged(_) => Verdict::Refused,
             Self::Foreign(_) | Self::Asked(_) => Verdict::Internal,
         }
     }
+}
+
+/// Whether SQLite could not make its shared memory larger.
+fn grows_in_vain(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }
 
 impl From<Fault> for Problem {

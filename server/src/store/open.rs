@@ -10,7 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::fault::Fault;
-use super::pictures::{Pictures, sync_folder};
+use super::pictures::Pictures;
 use super::room::Room;
 use super::spare::Spare;
 use super::{Store, rows, schema};
@@ -28,13 +28,13 @@ pub(super) fn open(directory: &Path, max_storage: Option<u64>) -> Result<Store> 
     let file = directory.join("fulmen.db");
     let pictures = Pictures::new(directory.join("pictures"));
     let spare = Spare::new(directory);
-    check(&file, &pictures)?;
-    let connected = connect(&file).or_else(|error| match error.is_full() && spare.give_up() {
-        true => connect(&file),
-        false => Err(error),
+    let prepare = || check(&file, &pictures).and_then(|()| connect(&file));
+    let prepared = prepare().or_else(|fault| match fault.is_full() && spare.give_up() {
+        true => prepare(),
+        false => Err(fault),
     });
-    let mut db = connected.map_err(|error| unusable(&file, &error))?;
-    let kept = reconcile(&mut db, &pictures).map_err(|error| unusable(directory, &error))?;
+    let mut db = prepared.map_err(|fault| unusable(&file, &fault))?;
+    let kept = reconcile(&mut db, &pictures).map_err(|fault| unusable(directory, &fault))?;
     spare.make();
     Ok(Store { db: Mutex::new(db), pictures, room: Room::new(max_storage, kept), spare, _lock: lock })
 }
@@ -76,20 +76,19 @@ fn lock(directory: &Path) -> Result<File> {
 }
 
 /// Reads the database through a connection that cannot write, so that a damaged one is left as it is.
-fn check(file: &Path, pictures: &Pictures) -> Result<()> {
+fn check(file: &Path, pictures: &Pictures) -> Result<(), Fault> {
     let version = match fs::metadata(file) {
         Ok(found) if found.len() > 0 => match examine(file) {
-            Ok(version) => version,
             // A creation that a crash cut short, which only a writer can undo: nothing was in it yet.
             Err(Fault::Database(error)) if error.sqlite_error_code() == Some(ErrorCode::ReadOnly) => 0,
-            Err(error) => return Err(damaged(file, &error)),
+            examined => examined?,
         },
         _ => 0,
     };
     if version > schema::MIGRATIONS.len() {
         let what = "it was written by a newer version of this server; start that one, or choose another directory \
                     with --data";
-        return Err(data(file, what));
+        return Err(Fault::Foreign(what.into()));
     }
     let orphans = version == 0 && pictures.list().is_ok_and(|files| !files.whole.is_empty());
     if orphans {
@@ -98,7 +97,7 @@ fn check(file: &Path, pictures: &Pictures) -> Result<()> {
              to begin anew",
             pictures.folder().display()
         );
-        return Err(data(file, what));
+        return Err(Fault::Foreign(what));
     }
     Ok(())
 }
@@ -111,10 +110,11 @@ fn examine(file: &Path) -> Result<usize, Fault> {
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if verdict != "ok" {
-        return Err(Fault::Foreign(verdict));
+        return Err(Fault::Damaged(verdict));
     }
     if !schema::is_ours(&db)? {
-        return Err(Fault::Foreign("it belongs to another program".into()));
+        let what = "it belongs to another program; choose another directory with --data";
+        return Err(Fault::Foreign(what.into()));
     }
     Ok(schema::version(&db)?)
 }
@@ -174,19 +174,14 @@ fn reconcile(db: &mut Connection, pictures: &Pictures) -> Result<u64, Fault> {
 /// Where there are rows the folder must be there: without it they would all be taken for lost.
 fn make_pictures(pictures: &Pictures, rows: usize) -> Result<(), Fault> {
     let folder = pictures.folder();
-    if folder.is_dir() {
-        return Ok(());
-    }
-    if rows > 0 {
+    if rows > 0 && !folder.is_dir() {
         let what = format!(
             "it has {rows} images, but the folder {} is missing; put it back, or move fulmen.db away to begin anew",
             folder.display()
         );
         return Err(Fault::Foreign(what));
     }
-    fs::create_dir(folder).map_err(Fault::file(folder))?;
-    let parent = folder.parent().unwrap_or(folder);
-    sync_folder(parent).map_err(Fault::file(parent))
+    pictures.make()
 }
 
 /// Removes the rows of pictures that are missing or not whole.
@@ -202,30 +197,14 @@ fn forget(db: &mut Connection, lost: &HashMap<String, (String, u64)>) -> Result<
     Ok(transaction.commit()?)
 }
 
-fn damaged(file: &Path, fault: &Fault) -> Error {
-    let what = match fault {
-        Fault::Database(error)
-            if !matches!(
-                error.sqlite_error_code(),
-                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-            ) =>
-        {
-            return unusable(file, fault);
-        }
-        fault => fault.to_string(),
-    };
-    data(
-        file,
-        format!(
-            "it is damaged or not a database of this server ({what}); nothing was changed; put back a copy of it, or \
-             move it and the folder `pictures` away to begin anew"
-        ),
-    )
-}
-
+/// Why a directory cannot be opened, and what to do.
 fn unusable(at: &Path, fault: &Fault) -> Error {
     let what = match fault {
         Fault::Foreign(what) => what.clone(),
+        fault if fault.is_damage() => format!(
+            "it is damaged or no database ({fault}); nothing was changed; put back a copy of it, or move it and the \
+             folder `pictures` away to begin anew"
+        ),
         fault if fault.is_full() => {
             format!("its disk is full ({fault}); nothing was lost; make room and start again")
         }

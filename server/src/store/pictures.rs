@@ -69,39 +69,36 @@ impl Pictures {
     /// Writes a file for each picture. When this returns they survive a power cut.
     pub(super) fn write<'a>(&self, pictures: impl Iterator<Item = &'a [u8]>) -> Result<Written<'_>, Fault> {
         let mut written = Written { pictures: self, files: vec![] };
+        // Those of one call share a folder, so that one sync is enough for all their names.
+        let start = new_file_name();
+        let (folder, start) = (self.folder.join(&start[..2]), &start[..2]);
         for bytes in pictures {
-            let file = new_file_name();
-            self.make_folder(&file)?;
+            let file = format!("{start}{}", &new_file_name()[2..]);
             // Noted before it is there: what fails half-way is removed too.
             written.files.push(file.clone());
-            self.write_one(&self.path(&file), bytes)?;
+            write_one(&self.path(&file), bytes)?;
+        }
+        if !written.files.is_empty() {
+            sync_folder(&folder).map_err(Fault::file(&folder))?;
         }
         Ok(written)
     }
 
-    fn write_one(&self, path: &Path, bytes: &[u8]) -> Result<(), Fault> {
-        let part = path.with_extension(&PART[1..]);
-        let aside = || {
-            let mut file = OpenOptions::new().write(true).create_new(true).open(&part)?;
-            file.write_all(bytes)?;
-            file.sync_all()?;
-            fs::rename(&part, path)
-        };
-        aside().map_err(|source| {
-            let _ = fs::remove_file(&part);
-            Fault::file(path)(source)
-        })?;
-        let folder = path.parent().unwrap_or(&self.folder);
-        sync_folder(folder).map_err(Fault::file(folder))
-    }
-
-    fn make_folder(&self, file: &str) -> Result<(), Fault> {
-        let folder = self.folder.join(&file[..2]);
-        match fs::create_dir(&folder) {
-            Ok(()) => sync_folder(&self.folder).map_err(Fault::file(&self.folder)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            Err(error) => Err(Fault::file(&folder)(error)),
+    /// Makes the folders that are not there yet.
+    pub(super) fn make(&self) -> Result<(), Fault> {
+        let folders = (0..=u8::MAX).map(|start| self.folder.join(format!("{start:02x}")));
+        for folder in std::iter::once(self.folder.clone()).chain(folders) {
+            match fs::create_dir(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(Fault::file(&folder)(error));
+                }
+                _ => {}
+            }
         }
+        let parent = self.folder.parent().unwrap_or(&self.folder);
+        [&self.folder, parent]
+            .into_iter()
+            .try_for_each(|folder| sync_folder(folder).map_err(Fault::file(folder)))
     }
 
     /// Removes a file that no row speaks of any more. If that fails, the next start does it.
@@ -138,6 +135,21 @@ impl Pictures {
         }
         Ok(listing)
     }
+}
+
+/// Writes a file aside, and gives it its name when its bytes are on the disk.
+fn write_one(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
+    let part = path.with_extension(&PART[1..]);
+    let aside = || {
+        let mut file = OpenOptions::new().write(true).create_new(true).open(&part)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&part, path)
+    };
+    aside().map_err(|source| {
+        let _ = fs::remove_file(&part);
+        Fault::file(path)(source)
+    })
 }
 
 /// Whether this is so many hexadecimal digits as we write them.

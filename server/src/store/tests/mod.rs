@@ -1,7 +1,12 @@
+mod crash;
+mod damage;
+mod full;
 mod generations;
 mod images;
 mod listing;
+mod opening;
 mod room;
+mod speed;
 
 use std::collections::BTreeMap;
 use std::fs;
