@@ -65,6 +65,12 @@ impl Private {
         Ok(server)
     }
 
+    /// The folder of the sockets, where there is one.
+    #[cfg(all(test, unix))]
+    pub(super) fn folder(&self) -> Option<&std::path::Path> {
+        self.folder.as_ref().map(tempfile::TempDir::path)
+    }
+
     fn listen(&self) -> io::Result<(tiny_http::Listener, Place)> {
         #[cfg(unix)]
         if let Some(folder) = &self.folder {
