@@ -76,7 +76,7 @@ fn signals() -> Result<mpsc::Receiver<()>, Failure> {
             std::process::exit(130);
         }
         stopping = true;
-        drop(send.send(()));
+        send.send(()).ok();
     };
     ctrlc::set_handler(handler).map_err(|error| Failure::Run(format!("no signal can be caught: {error}")))?;
     Ok(receive)
