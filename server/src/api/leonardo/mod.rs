@@ -10,6 +10,8 @@ mod object;
 mod request;
 mod rules;
 mod styles;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub(crate) use describe::{notes, schemas};

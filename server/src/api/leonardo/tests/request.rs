@@ -1,0 +1,120 @@
+//! What is drawn, and what answers give back.
+
+use serde_json::{Value, json};
+
+use super::{cat, checked, model};
+use crate::api::leonardo::enhance::DETAIL;
+use crate::api::leonardo::request::Asked;
+use crate::api::leonardo::words::{STYLES, VERSIONS};
+
+fn asked(members: Value) -> Asked {
+    Asked::of(&checked(&cat(members)).unwrap(), &model(true))
+}
+
+#[test]
+fn everything_is_decided_when_it_is_asked() {
+    let Asked { spec, echo } = asked(json!({}));
+    assert_eq!((spec.width, spec.height, spec.images), (1024, 768, 4));
+    assert_eq!(spec.prompt, "a cat, dynamic light, vivid detail");
+    assert!(spec.seed <= u64::from(u32::MAX));
+    assert_eq!((spec.steps, spec.guidance, spec.contrast), (None, None, None));
+    let expected = json!({
+        "prompt": "a cat", "negativePrompt": null, "public": false, "imageWidth": 1024, "imageHeight": 768,
+        "guidanceScale": 0.0, "inferenceSteps": 4, "initStrength": null,
+        "modelId": "b24e16ff-06e3-43eb-8d33-4416c2d75876", "scheduler": "EULER_DISCRETE", "sdVersion": "v1_5",
+        "presetStyle": "DYNAMIC", "seed": spec.seed, "photoReal": null, "photoRealStrength": null, "promptMagic": null,
+        "promptMagicStrength": null, "promptMagicVersion": null, "ultra": null, "alchemy": true,
+    });
+    assert_eq!(echo, expected);
+}
+
+#[test]
+fn no_seed_means_another_one_each_time() {
+    let seeds: std::collections::HashSet<u64> = (0..20).map(|_| asked(json!({})).spec.seed).collect();
+    assert!(seeds.len() > 15, "{seeds:?}");
+}
+
+#[test]
+fn what_was_asked_is_drawn_and_given_back() {
+    let members = json!({
+        "width": 512, "height": 640, "num_images": 6, "seed": 9_999_999_998_u64, "guidance_scale": 7.3,
+        "negative_prompt": "a dog", "scheduler": "LEONARDO", "sd_version": "SDXL_LIGHTNING", "modelId": "mine",
+        "public": true, "presetStyle": "NONE", "promptMagic": true, "promptMagicStrength": 0.4,
+        "promptMagicVersion": "v3", "highContrast": false, "highResolution": true, "fantasyAvatar": true,
+        "expandedDomain": true, "init_strength": 0.3, "ultra": false, "photoReal": false,
+    });
+    let Asked { spec, echo } = asked(members);
+    assert_eq!((spec.width, spec.height, spec.images, spec.seed), (512, 640, 6, 9_999_999_998));
+    assert_eq!((spec.prompt.as_str(), spec.negative_prompt.as_deref()), ("a cat", Some("a dog")));
+    assert_eq!(spec.guidance, Some(7.3));
+    for (member, value) in [
+        ("imageWidth", json!(512)), ("imageHeight", json!(640)), ("seed", json!(9_999_999_998_u64)),
+        ("guidanceScale", json!(7.3)), ("negativePrompt", json!("a dog")), ("scheduler", json!("LEONARDO")),
+        ("sdVersion", json!("SDXL_LIGHTNING")), ("modelId", json!("mine")), ("public", json!(true)),
+        ("presetStyle", json!("NONE")), ("promptMagic", json!(true)), ("promptMagicStrength", json!(0.4)),
+        ("promptMagicVersion", json!("v3")), ("highContrast", json!(false)), ("highResolution", json!(true)),
+        ("fantasyAvatar", json!(true)), ("expandedDomain", json!(true)), ("initStrength", json!(0.3)),
+        ("ultra", json!(false)), ("photoReal", json!(false)),
+    ] {
+        assert_eq!(echo[member], value, "{member}");
+    }
+}
+
+#[test]
+fn a_distilled_model_does_its_own_steps_and_says_so() {
+    for steps in [10, 15, 60] {
+        let Asked { spec, echo } = asked(json!({"num_inference_steps": steps}));
+        assert_eq!((spec.steps, &echo["inferenceSteps"]), (None, &json!(4)));
+    }
+}
+
+#[test]
+fn another_model_does_the_steps_that_were_asked_or_fifteen() {
+    for (members, steps) in [(json!({}), 15), (json!({"num_inference_steps": 60}), 60)] {
+        let Asked { spec, echo } = Asked::of(&checked(&cat(members)).unwrap(), &model(false));
+        assert_eq!((spec.steps, &echo["inferenceSteps"], &echo["guidanceScale"]), (Some(steps), &json!(steps), &json!(5.0)));
+    }
+}
+
+#[test]
+fn without_alchemy_the_usual_style_is_none() {
+    let Asked { spec, echo } = asked(json!({"alchemy": false}));
+    assert_eq!((spec.prompt.as_str(), &echo["presetStyle"], &echo["alchemy"]), ("a cat", &json!("NONE"), &json!(false)));
+}
+
+#[test]
+fn every_style_and_version_is_given_back_as_sent() {
+    for style in STYLES {
+        assert_eq!(asked(json!({"presetStyle": style})).echo["presetStyle"], json!(style));
+    }
+    for version in VERSIONS {
+        assert_eq!(asked(json!({"sd_version": version})).echo["sdVersion"], json!(version));
+    }
+}
+
+#[test]
+fn an_enhanced_prompt_is_always_the_same_one() {
+    let members = json!({"enhancePrompt": true, "enhancePromptInstruction": "in a garden", "presetStyle": "NONE"});
+    let [first, second] = [asked(members.clone()), asked(members)].map(|asked| asked.spec.prompt);
+    assert_eq!((first.as_str(), &first), (format!("a cat, in a garden, {DETAIL}").as_str(), &second));
+    let silent = asked(json!({"enhancePrompt": false, "enhancePromptInstruction": "in a garden", "presetStyle": "NONE"}));
+    assert_eq!(silent.spec.prompt, "a cat");
+    assert_eq!(silent.echo["prompt"], "a cat", "what was asked is given back, not what was made of it");
+}
+
+#[test]
+fn more_contrast_is_more_and_the_middle_changes_nothing() {
+    let factor = |members| asked(members).spec.contrast;
+    let mut last = 0.0;
+    for contrast in [1.0, 1.3, 1.8, 2.5, 3.0, 3.5, 4.0, 4.5] {
+        let now = factor(json!({"contrast": contrast})).unwrap();
+        assert!(now > last, "{contrast}: {now} is not above {last}");
+        last = now;
+    }
+    assert_eq!(factor(json!({"contrast": 3.5})), Some(1.0));
+    assert_eq!(factor(json!({"contrastRatio": 0.5})), Some(1.0));
+    let ratios = [0.0, 0.25, 1.0].map(|ratio| factor(json!({"contrastRatio": ratio})));
+    assert_eq!(ratios, [Some(0.75), Some(0.875), Some(1.25)]);
+    assert_eq!(factor(json!({"contrast": 1.0, "contrastRatio": 1.0})), Some(0.625));
+    assert_eq!(factor(json!({})), None);
+}
