@@ -3,6 +3,8 @@
 mod errors;
 mod operation;
 mod schemas;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, OnceLock};
 
