@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{GENERATION, cat, checked, refused};
-use crate::api::leonardo::words::{CANVAS_TYPES, CONTROL_TYPES, SCHEDULERS, STYLES, TRANSPARENCIES, VERSIONS};
+use crate::api::leonardo::words::{
+    CANVAS_TYPES, CONTROL_TYPES, SCHEDULERS, STYLES, TRANSPARENCIES, VERSIONS,
+};
 use crate::fields::{Support, schema};
 
 /// The document, in its order: name, type, whether it may be null, default.
@@ -62,7 +64,10 @@ const DOCUMENT: &[(&str, &str, bool, &str)] = &[
 /// What needs something that the engine has not got yet, and a value that asks for it.
 fn lacking() -> Vec<(&'static str, Value)> {
     vec![
-        ("controlnets", json!([{"initImageId": "a", "initImageType": "GENERATED", "preprocessorId": 67, "weight": 0.5}])),
+        (
+            "controlnets",
+            json!([{"initImageId": "a", "initImageType": "GENERATED", "preprocessorId": 67, "weight": 0.5}]),
+        ),
         ("elements", json!([{"akUUID": "01b6184e-3905-4dc7-9ec6-4f09982536d5", "weight": 1}])),
         ("userElements", json!([{"userLoraId": 1, "weight": 1}])),
         ("imagePrompts", json!(["a", null])),
@@ -136,7 +141,10 @@ fn absent_means_the_documented_default() {
     assert_eq!((values.flag("alchemy"), values.text("presetStyle")), (Some(true), Some("DYNAMIC")));
     assert_eq!((values.text("scheduler"), values.text("sd_version")), (Some("EULER_DISCRETE"), Some("v1_5")));
     assert_eq!(values.text("modelId"), Some("b24e16ff-06e3-43eb-8d33-4416c2d75876"));
-    assert_eq!((values.integer("seed"), values.number("guidance_scale"), values.flag("public")), (None, None, None));
+    assert_eq!(
+        (values.integer("seed"), values.number("guidance_scale"), values.flag("public")),
+        (None, None, None)
+    );
 }
 
 #[test]
@@ -200,7 +208,10 @@ fn a_prompt_is_text_and_not_empty() {
 fn what_is_lacking_is_refused_by_name() {
     for (name, on) in lacking() {
         let problem = checked(&cat(json!({name: on}))).unwrap_err();
-        assert_eq!((problem.status, problem.code, problem.field.as_deref()), (400, "not_supported", Some(name)));
+        assert_eq!(
+            (problem.status, problem.code, problem.field.as_deref()),
+            (400, "not_supported", Some(name))
+        );
     }
 }
 
@@ -228,7 +239,9 @@ fn the_other_schedulers_are_refused_with_those_that_work() {
         let problem = checked(&cat(json!({"scheduler": word}))).unwrap_err();
         assert_eq!(
             problem.message,
-            format!("`scheduler`: \"{word}\" is not supported yet; leave it out, or send \"EULER_DISCRETE\" or \"LEONARDO\"")
+            format!(
+                "`scheduler`: \"{word}\" is not supported yet; leave it out, or send \"EULER_DISCRETE\" or \"LEONARDO\""
+            )
         );
     }
 }

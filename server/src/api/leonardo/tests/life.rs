@@ -85,7 +85,10 @@ impl Server {
     fn begin(&self, body: &Value) -> String {
         let answer = self.anna(generations::create, &[], body);
         let job = &answer["sdGenerationJob"];
-        assert_eq!((&job["apiCreditCost"], &job["cost"]), (&json!(0), &json!({"amount": "0", "unit": "DOLLARS"})));
+        assert_eq!(
+            (&job["apiCreditCost"], &job["cost"]),
+            (&json!(0), &json!({"amount": "0", "unit": "DOLLARS"}))
+        );
         job["generationId"].as_str().unwrap().to_owned()
     }
 
@@ -124,8 +127,14 @@ fn a_generation_is_answered_at_once_and_complete_later() {
     let first = server.get(&id);
     assert!(first["status"] == "COMPLETE" || first["generated_images"] == json!([]), "{first}");
     let done = server.wait(&id);
-    assert_eq!((&done["status"], &done["id"], &done["inferenceSteps"]), (&json!("COMPLETE"), &json!(id), &json!(4)));
-    assert_eq!((&done["imageWidth"], &done["imageHeight"], &done["seed"]), (&json!(64), &json!(32), &json!(7)));
+    assert_eq!(
+        (&done["status"], &done["id"], &done["inferenceSteps"]),
+        (&json!("COMPLETE"), &json!(id), &json!(4))
+    );
+    assert_eq!(
+        (&done["imageWidth"], &done["imageHeight"], &done["seed"]),
+        (&json!(64), &json!(32), &json!(7))
+    );
     let images = done["generated_images"].as_array().unwrap();
     assert_eq!(images.len(), 2);
     for image in images {
@@ -157,7 +166,9 @@ fn nobody_sees_or_deletes_what_is_not_theirs() {
     let server = Server::open(data.path(), false, None);
     let id = server.begin(&small(json!({})));
     let ask = |handler: Handler, owner: &str, param: &str| {
-        let Body::Bytes(bytes) = server.ask(handler, owner, &[param], &json!({})).unwrap().body else { panic!() };
+        let Body::Bytes(bytes) = server.ask(handler, owner, &[param], &json!({})).unwrap().body else {
+            panic!()
+        };
         serde_json::from_slice::<Value>(&bytes).unwrap()
     };
     assert_eq!(ask(generations::get, "bert", &id), json!({"generations_by_pk": null}));
@@ -174,11 +185,13 @@ fn nobody_sees_or_deletes_what_is_not_theirs() {
 fn lists_are_newest_first_and_in_pages() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::open(data.path(), true, None);
-    let ids: Vec<String> = (0..3).map(|_| {
-        let id = server.begin(&small(json!({})));
-        server.wait(&id);
-        id
-    }).collect();
+    let ids: Vec<String> = (0..3)
+        .map(|_| {
+            let id = server.begin(&small(json!({})));
+            server.wait(&id);
+            id
+        })
+        .collect();
     let page = |query: &[(&str, &str)]| {
         let mut asked = request(&json!({}));
         asked.query = query.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
@@ -186,7 +199,8 @@ fn lists_are_newest_first_and_in_pages() {
         let call = Call { request: asked, params, owner: "anna".into(), base: String::new() };
         let Body::Bytes(bytes) = generations::list(&server.app, &call)?.body else { panic!() };
         let page: Value = serde_json::from_slice(&bytes).unwrap();
-        let ids = page["generations"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned());
+        let ids =
+            page["generations"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap().to_owned());
         Ok::<Vec<String>, Problem>(ids.collect())
     };
     assert_eq!(page(&[]).unwrap(), [&ids[2], &ids[1], &ids[0]].map(Clone::clone));
@@ -250,7 +264,8 @@ fn what_a_shutdown_ends_is_drawn_after_it_with_the_same_id_and_seed() {
         assert_eq!(server.wait(id)["status"], "COMPLETE");
     }
     let done = server.get(&ids[0]);
-    let picture = server.app.store.image(done["generated_images"][0]["id"].as_str().unwrap()).unwrap().unwrap();
+    let picture =
+        server.app.store.image(done["generated_images"][0]["id"].as_str().unwrap()).unwrap().unwrap();
     assert_eq!((&done["seed"], json!(picture.seed)), (&seed, seed.clone()));
     server.stop();
 }
@@ -267,7 +282,10 @@ fn a_record_that_cannot_be_read_is_given_up_and_harms_no_other() {
 
     let server = Server::open(data.path(), true, None);
     finish::resume(&server.app);
-    assert_eq!((&server.wait(&bad.id)["status"], &server.wait(&good)["status"]), (&json!("FAILED"), &json!("COMPLETE")));
+    assert_eq!(
+        (&server.wait(&bad.id)["status"], &server.wait(&good)["status"]),
+        (&json!("FAILED"), &json!("COMPLETE"))
+    );
     server.stop();
 }
 

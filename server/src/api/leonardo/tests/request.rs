@@ -48,13 +48,26 @@ fn what_was_asked_is_drawn_and_given_back() {
     assert_eq!((spec.prompt.as_str(), spec.negative_prompt.as_deref()), ("a cat", Some("a dog")));
     assert_eq!(spec.guidance, Some(7.3));
     for (member, value) in [
-        ("imageWidth", json!(512)), ("imageHeight", json!(640)), ("seed", json!(9_999_999_998_u64)),
-        ("guidanceScale", json!(7.3)), ("negativePrompt", json!("a dog")), ("scheduler", json!("LEONARDO")),
-        ("sdVersion", json!("SDXL_LIGHTNING")), ("modelId", json!("mine")), ("public", json!(true)),
-        ("presetStyle", json!("NONE")), ("promptMagic", json!(true)), ("promptMagicStrength", json!(0.4)),
-        ("promptMagicVersion", json!("v3")), ("highContrast", json!(false)), ("highResolution", json!(true)),
-        ("fantasyAvatar", json!(true)), ("expandedDomain", json!(true)), ("initStrength", json!(0.3)),
-        ("ultra", json!(false)), ("photoReal", json!(false)),
+        ("imageWidth", json!(512)),
+        ("imageHeight", json!(640)),
+        ("seed", json!(9_999_999_998_u64)),
+        ("guidanceScale", json!(7.3)),
+        ("negativePrompt", json!("a dog")),
+        ("scheduler", json!("LEONARDO")),
+        ("sdVersion", json!("SDXL_LIGHTNING")),
+        ("modelId", json!("mine")),
+        ("public", json!(true)),
+        ("presetStyle", json!("NONE")),
+        ("promptMagic", json!(true)),
+        ("promptMagicStrength", json!(0.4)),
+        ("promptMagicVersion", json!("v3")),
+        ("highContrast", json!(false)),
+        ("highResolution", json!(true)),
+        ("fantasyAvatar", json!(true)),
+        ("expandedDomain", json!(true)),
+        ("initStrength", json!(0.3)),
+        ("ultra", json!(false)),
+        ("photoReal", json!(false)),
     ] {
         assert_eq!(echo[member], value, "{member}");
     }
@@ -72,14 +85,20 @@ fn a_distilled_model_does_its_own_steps_and_says_so() {
 fn another_model_does_the_steps_that_were_asked_or_fifteen() {
     for (members, steps) in [(json!({}), 15), (json!({"num_inference_steps": 60}), 60)] {
         let Asked { spec, echo } = Asked::of(&checked(&cat(members)).unwrap(), &model(false));
-        assert_eq!((spec.steps, &echo["inferenceSteps"], &echo["guidanceScale"]), (Some(steps), &json!(steps), &json!(5.0)));
+        assert_eq!(
+            (spec.steps, &echo["inferenceSteps"], &echo["guidanceScale"]),
+            (Some(steps), &json!(steps), &json!(5.0))
+        );
     }
 }
 
 #[test]
 fn without_alchemy_the_usual_style_is_none() {
     let Asked { spec, echo } = asked(json!({"alchemy": false}));
-    assert_eq!((spec.prompt.as_str(), &echo["presetStyle"], &echo["alchemy"]), ("a cat", &json!("NONE"), &json!(false)));
+    assert_eq!(
+        (spec.prompt.as_str(), &echo["presetStyle"], &echo["alchemy"]),
+        ("a cat", &json!("NONE"), &json!(false))
+    );
 }
 
 #[test]
@@ -94,10 +113,13 @@ fn every_style_and_version_is_given_back_as_sent() {
 
 #[test]
 fn an_enhanced_prompt_is_always_the_same_one() {
-    let members = json!({"enhancePrompt": true, "enhancePromptInstruction": "in a garden", "presetStyle": "NONE"});
+    let members =
+        json!({"enhancePrompt": true, "enhancePromptInstruction": "in a garden", "presetStyle": "NONE"});
     let [first, second] = [asked(members.clone()), asked(members)].map(|asked| asked.spec.prompt);
     assert_eq!((first.as_str(), &first), (format!("a cat, in a garden, {DETAIL}").as_str(), &second));
-    let silent = asked(json!({"enhancePrompt": false, "enhancePromptInstruction": "in a garden", "presetStyle": "NONE"}));
+    let silent = asked(
+        json!({"enhancePrompt": false, "enhancePromptInstruction": "in a garden", "presetStyle": "NONE"}),
+    );
     assert_eq!(silent.spec.prompt, "a cat");
     assert_eq!(silent.echo["prompt"], "a cat", "what was asked is given back, not what was made of it");
 }

@@ -28,7 +28,11 @@ fn flux_has_smaller_seeds() {
         ("FLUX_DEV", 2_147_483_638, Some("seed")),
         ("SDXL_LIGHTNING", 9_999_999_998, None),
     ] {
-        assert_eq!(refused(&cat(json!({"sd_version": version, "seed": seed}))).as_deref(), blamed, "{version} {seed}");
+        assert_eq!(
+            refused(&cat(json!({"sd_version": version, "seed": seed}))).as_deref(),
+            blamed,
+            "{version} {seed}"
+        );
     }
 }
 

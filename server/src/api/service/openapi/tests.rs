@@ -56,7 +56,8 @@ fn every_route_is_described_at_every_path() {
             assert_eq!(operation["summary"], route.doc.summary, "{path}");
             assert_eq!(operation.get("requestBody").is_some(), route.doc.fields.is_some(), "{path}");
             assert_eq!(operation["responses"].get("401").is_some(), route.access == Access::Key, "{path}");
-            let in_path = operation["parameters"].as_array().unwrap().iter().filter(|one| one["in"] == "path");
+            let in_path =
+                operation["parameters"].as_array().unwrap().iter().filter(|one| one["in"] == "path");
             assert_eq!(in_path.count(), path.matches('{').count(), "{path}");
         }
     }
@@ -65,14 +66,17 @@ fn every_route_is_described_at_every_path() {
 #[test]
 fn no_two_operations_have_one_name() {
     let document = document();
-    let names: Vec<_> = operations(&document).iter().map(|one| one["operationId"].as_str().unwrap()).collect();
+    let names: Vec<_> =
+        operations(&document).iter().map(|one| one["operationId"].as_str().unwrap()).collect();
     let different: HashSet<_> = names.iter().collect();
     assert_eq!(different.len(), names.len());
 }
 
 #[test]
 fn every_answer_says_what_it_is() {
-    for response in operations(&document()).iter().flat_map(|one| one["responses"].as_object().unwrap().values()) {
+    for response in
+        operations(&document()).iter().flat_map(|one| one["responses"].as_object().unwrap().values())
+    {
         assert!(response.get("$ref").is_some() || response["description"].is_string(), "{response}");
     }
 }
