@@ -1,6 +1,6 @@
 // Writes a PNG (ISO/IEC 15948) of 8-bit RGB, for the mock server's pictures.
 
-import { crc32 as zlibCrc, deflateSync } from 'node:zlib';
+import zlib from 'node:zlib';
 
 const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   let sum = byte;
@@ -8,9 +8,7 @@ const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   return sum;
 });
 
-// Node has its own only since version 20.15.
 function crc(bytes) {
-  if (zlibCrc) return zlibCrc(bytes);
   let sum = 0xffffffff;
   for (const byte of bytes) sum = table[(sum ^ byte) & 255] ^ (sum >>> 8);
   return (sum ^ 0xffffffff) >>> 0;
@@ -37,6 +35,6 @@ export function png(width, height, colour) {
   header.writeUInt32BE(height, 4);
   header.set([8, 2, 0, 0, 0], 8);
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
-  const data = deflateSync(pixels, { level: 1 });
+  const data = zlib.deflateSync(pixels, { level: 1 });
   return Buffer.concat([signature, chunk('IHDR', header), chunk('IDAT', data), chunk('IEND', Buffer.alloc(0))]);
 }
