@@ -84,12 +84,17 @@ impl Store {
         self.room.kept()
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers and nobody else has it for himself, and the pictures are there. A full disk is
+    /// no reason to be taken for dead: what is kept can be fetched and deleted still.
     ///
     /// # Errors
-    /// 503 where it does not.
+    /// 503 where it is not so.
     pub(crate) fn check(&self) -> Result<(), Problem> {
-        Ok(self.read(|db| Ok(db.query_row("SELECT 1", [], |_| Ok(()))?))?)
+        let folder = self.pictures.folder();
+        std::fs::read_dir(folder).map_err(Fault::file(folder))?;
+        Ok(self.write(|transaction| {
+            Ok(transaction.prepare_cached("SELECT 1 FROM images")?.exists([]).map(drop)?)
+        })?)
     }
 
     /// Asks the database.

@@ -10,7 +10,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::fault::Fault;
-use super::pictures::Pictures;
+use super::pictures::{Pictures, private_folder};
 use super::room::Room;
 use super::spare::Spare;
 use super::{Store, rows, schema};
@@ -41,11 +41,8 @@ pub(super) fn open(directory: &Path, max_storage: Option<u64>) -> Result<Store> 
 
 /// Pictures and prompts are private: other users of the machine see nothing of a directory that we make.
 fn make_directory(directory: &Path) -> Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
+    private_folder()
+        .recursive(true)
         .create(directory)
         .map_err(|error| data(directory, format!("it cannot be made: {error}; choose another with --data")))
 }
@@ -120,6 +117,7 @@ fn examine(file: &Path) -> Result<usize, Fault> {
 }
 
 fn connect(file: &Path) -> Result<Connection, Fault> {
+    create(file)?;
     let mut db = Connection::open(file)?;
     db.busy_timeout(BUSY)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
@@ -137,6 +135,15 @@ fn connect(file: &Path) -> Result<Connection, Fault> {
     db.pragma_update(None, "trusted_schema", false)?;
     schema::migrate(&mut db, schema::MIGRATIONS)?;
     Ok(db)
+}
+
+/// Makes the file, so that only this user can read what was asked to be drawn. SQLite gives its log the same mode.
+fn create(file: &Path) -> Result<(), Fault> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(file).map(drop).map_err(Fault::file(file))
 }
 
 /// Makes rows and files agree. Returns how many bytes the pictures have.

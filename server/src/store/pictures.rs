@@ -88,7 +88,7 @@ impl Pictures {
     pub(super) fn make(&self) -> Result<(), Fault> {
         let folders = (0..=u8::MAX).map(|start| self.folder.join(format!("{start:02x}")));
         for folder in std::iter::once(self.folder.clone()).chain(folders) {
-            match fs::create_dir(&folder) {
+            match private_folder().create(&folder) {
                 Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                     return Err(Fault::file(&folder)(error));
                 }
@@ -155,6 +155,15 @@ fn write_one(path: &Path, bytes: &[u8]) -> Result<(), Fault> {
 /// Whether this is so many hexadecimal digits as we write them.
 fn is_hex(text: &str, digits: usize) -> bool {
     text.len() == digits && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// Makes folders that other users of the machine cannot look into.
+pub(super) fn private_folder() -> fs::DirBuilder {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix has modes"))]
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
 }
 
 /// Puts a folder's entries on the disk: a renamed file is only then sure to keep its name.

@@ -10,8 +10,11 @@ use std::path::{Path, PathBuf};
 
 use super::ids::random;
 
-/// A batch of deletions writes some 20 pages of 4 KiB for each row at the very most; see `sweep`.
-const SIZE: usize = 2 << 20;
+/// A batch of deletions (see `sweep`) writes six pages of 4 KiB for each of its rows at the most: 768 KiB.
+const SIZE: usize = 1 << 20;
+
+/// Random bytes that are asked for at once.
+const BLOCK: usize = 64 << 10;
 
 /// The file that can be given up.
 #[derive(Debug)]
@@ -36,8 +39,8 @@ impl Spare {
     /// Random bytes: zeros would take no room on a file system that compresses.
     fn write(&self) -> io::Result<()> {
         let mut file = File::create(&self.0)?;
-        for _ in 0..SIZE / 4096 {
-            file.write_all(&random::<4096>())?;
+        for _ in 0..SIZE / BLOCK {
+            file.write_all(&random::<BLOCK>())?;
         }
         file.sync_all()
     }

@@ -3,8 +3,8 @@
 use super::*;
 
 /// A copy of a store's directory as it is on the disk while the store lives: what a crash would leave now.
-fn crashed(folder: &TempDir) -> TempDir {
-    let copy = tempfile::tempdir().unwrap();
+pub(super) fn crashed(folder: &TempDir) -> TempDir {
+    let copy = tempfile::tempdir_in(folder.path().parent().unwrap()).unwrap();
     for (path, bytes) in contents(folder.path()) {
         let to = copy.path().join(path.strip_prefix(folder.path()).unwrap());
         fs::create_dir_all(to.parent().unwrap()).unwrap();
@@ -14,7 +14,7 @@ fn crashed(folder: &TempDir) -> TempDir {
 }
 
 /// Every row has its whole file, every file its row, and nothing half-written lies about.
-fn assert_sound(store: &Store) {
+pub(super) fn assert_sound(store: &Store) {
     let sql = "SELECT file, size FROM images ORDER BY file";
     let rows = store.read(|db| {
         let mut statement = db.prepare(sql)?;

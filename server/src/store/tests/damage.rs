@@ -5,9 +5,15 @@ use super::*;
 /// Pictures are there, and the database is as large as one in use.
 fn used() -> (TempDir, PathBuf) {
     let (folder, store) = store();
-    for _ in 0..20 {
-        store.add((0..10).map(|_| NewImage { name: "n".repeat(900), ..named("ann") }).collect()).unwrap();
-    }
+    store.add((0..5).map(|_| named("ann")).collect()).unwrap();
+    let insert = "INSERT INTO generations (id, owner, created_at, state, request, spec) \
+                  VALUES (?1, 'ann', ?2, 'failed', ?3, '{}')";
+    let filled = store.write(|transaction| {
+        let mut statement = transaction.prepare(insert)?;
+        let request = format!("{:?}", "a cat ".repeat(150));
+        (0..300).try_for_each(|row| Ok(statement.execute((new_uuid(), row, &request)).map(drop)?))
+    });
+    filled.unwrap();
     drop(store);
     let file = folder.path().join("fulmen.db");
     assert!(fs::metadata(&file).unwrap().len() > 200_000);
@@ -116,8 +122,8 @@ fn records_without_the_folder_of_pictures_are_not_taken_for_lost() {
     let (pictures, away) = (folder.path().join("pictures"), folder.path().join("away"));
     fs::rename(&pictures, &away).unwrap();
     let sentence = Store::open(folder.path(), None).unwrap_err().to_string();
-    assert!(sentence.contains("200 images") && sentence.contains("pictures is missing"), "{sentence}");
+    assert!(sentence.contains("5 images") && sentence.contains("pictures is missing"), "{sentence}");
     fs::rename(&away, &pictures).unwrap();
     let store = Store::open(folder.path(), None).unwrap();
-    assert_eq!(store.named("ann", None, 1_000).unwrap().0.len(), 200);
+    assert_eq!(store.named("ann", None, 1_000).unwrap().0.len(), 5);
 }

@@ -4,6 +4,7 @@ mod full;
 mod generations;
 mod images;
 mod listing;
+mod model;
 mod opening;
 mod room;
 mod speed;

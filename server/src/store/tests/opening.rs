@@ -23,11 +23,35 @@ fn a_directory_is_made_where_there_is_none() {
     let deep = folder.path().join("a/b c/ü");
     let store = Store::open(&deep, None).unwrap();
     add(&store, named("ann"));
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        assert_eq!(fs::metadata(&deep).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[cfg(unix)]
+#[test]
+fn other_users_of_the_machine_see_neither_pictures_nor_prompts() {
+    use std::os::unix::fs::PermissionsExt;
+
+    // The directory itself may have been made by hand, for everybody to see.
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let store = Store::open(&folder.path().join("made"), None).unwrap();
+    drop(store);
+    let _store = Store::open(folder.path(), None).unwrap();
+    for name in ["made", "pictures", "pictures/00", "fulmen.db", "fulmen.db-wal"] {
+        let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name} has the mode {mode:o}");
     }
+}
+
+#[test]
+fn a_store_says_whether_it_can_be_used() {
+    let (folder, store) = store();
+    store.check().unwrap();
+    let other = hold(folder.path());
+    assert_eq!(store.check().unwrap_err().code, "storage_unavailable");
+    drop(other);
+    store.check().unwrap();
+    fs::remove_dir_all(folder.path().join("pictures")).unwrap();
+    assert_eq!(store.check().unwrap_err().code, "storage_unavailable");
 }
 
 #[test]
