@@ -137,7 +137,8 @@ fn request_line(bytes: &[u8]) -> Result<(&str, &str, bool), Problem> {
     }
     let origin =
         target.starts_with('/') && target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
-    if !origin && !(target == "*" && method == "OPTIONS") {
+    let all = target == "*" && method == "OPTIONS";
+    if !origin && !all {
         return Err(malformed("the target must be a path that begins with /"));
     }
     Ok((method, target, old))

@@ -20,6 +20,8 @@ mod head;
 mod line;
 mod lines;
 mod listener;
+#[cfg(unix)]
+mod litter;
 mod lobby;
 mod pass;
 mod reply;

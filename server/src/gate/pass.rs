@@ -28,8 +28,8 @@ pub(super) fn on(
 ) -> Result<After, Failure> {
     let Connection { gate, wire, seat, .. } = connection;
     let expected = Expected::new(&gate.clients);
-    let stream = gate.upstream.connect().map_err(broken)?;
-    let mut source = Source::new(stream, wire, &expected.client).map_err(broken)?;
+    let stream = gate.upstream.connect().map_err(|error| broken(&error))?;
+    let mut source = Source::new(stream, wire, &expected.client).map_err(|error| broken(&error))?;
     let mut request = request(head, &line.id, &expected.token, body.len());
     if body.len() <= SMALL {
         request.extend_from_slice(&body);
@@ -38,7 +38,7 @@ pub(super) fn on(
         source.hand_over(&request, &body);
     }
     drop(body);
-    let heard = source.head(&head.method).map_err(broken)?;
+    let heard = source.head(&head.method).map_err(|error| broken(&error))?;
     line.status = heard.reply.status;
     let passing = Passing { gate, seat, head, source, client: &expected.client, id: &line.id };
     let after = if heard.events { passing.events(heard) } else { passing.whole(heard) };
@@ -65,7 +65,7 @@ fn request(head: &Head, id: &str, token: &str, length: usize) -> Vec<u8> {
 }
 
 /// What becomes of a request whose answer did not come. The log says why, the client only that it was not its fault.
-fn broken(error: io::Error) -> Failure {
+fn broken(error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::OutOfMemory {
         return Problem::busy("too_many_answers", "too many large answers are on their way", 5).into();
     }
@@ -121,7 +121,7 @@ impl Passing<'_> {
             }
             Err(io::ErrorKind::OutOfMemory.into())
         };
-        let body = self.source.body(length, reserve).map_err(broken)?;
+        let body = self.source.body(length, reserve).map_err(|error| broken(&error))?;
         if length != Some(Length::None) {
             reply.length = Some(body.len() as u64);
         }

@@ -154,7 +154,7 @@ impl Heard {
             (header.name.to_owned(), String::from_utf8_lossy(header.value).into_owned())
         };
         let headers = public.map(pair).collect();
-        let said = said.filter(|_| status != 204 && !chunked);
+        let said = said.filter(|_| !matches!(status, 204 | 304) && !chunked);
         Self {
             reply: Reply { status, headers, body: vec![], length: said },
             events: events && matches!(length, Some(Length::Chunked) | None),

@@ -11,6 +11,10 @@ use std::os::unix::net::{UnixListener, UnixStream};
 #[cfg(unix)]
 use std::path::PathBuf;
 
+/// What the names of our folders begin with.
+#[cfg(unix)]
+pub(super) const PREFIX: &str = "fulmen-gate-";
+
 /// Makes the private place where tiny_http listens.
 #[derive(Debug)]
 pub(crate) struct Private {
@@ -39,8 +43,10 @@ pub(super) enum Stream {
 }
 
 impl Private {
-    /// Makes the folder: mode 0700, its name random.
+    /// Makes the folder: mode 0700, its name random. Folders of servers that were killed are removed.
     pub(crate) fn new() -> Self {
+        #[cfg(unix)]
+        super::litter::remove_all();
         Self {
             #[cfg(unix)]
             folder: private_folder().ok(),
@@ -91,7 +97,7 @@ impl Private {
 fn private_folder() -> io::Result<tempfile::TempDir> {
     use std::os::unix::fs::PermissionsExt;
     let only_us = std::fs::Permissions::from_mode(0o700);
-    tempfile::Builder::new().prefix("fulmen-").permissions(only_us).tempdir()
+    tempfile::Builder::new().prefix(PREFIX).permissions(only_us).tempdir()
 }
 
 impl Upstream {

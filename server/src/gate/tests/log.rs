@@ -89,7 +89,7 @@ fn who_hangs_up_is_said_to_be_gone() {
 fn connections_without_a_request_are_no_line() {
     let (bench, kept) = logging(short());
     drop(bench.connect());
-    bench.connect().read(&mut [0]).unwrap();
+    assert_eq!(bench.connect().read(&mut [0]).unwrap(), 0);
     bench.is_served();
     lines(&kept, 1);
 }

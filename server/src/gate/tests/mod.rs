@@ -5,6 +5,8 @@ mod attacks;
 mod chunks;
 mod framing;
 mod latency;
+#[cfg(unix)]
+mod litter;
 mod log;
 mod properties;
 mod room;
