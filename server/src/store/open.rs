@@ -195,10 +195,7 @@ fn make_pictures(pictures: &Pictures, rows: usize) -> Result<(), Fault> {
 fn forget(db: &mut Connection, lost: &HashMap<String, (String, u64)>) -> Result<(), Fault> {
     let transaction = db.transaction()?;
     for (file, (id, _)) in lost {
-        tracing::warn!(
-            "the picture of {id} (pictures/{}/{file}) is missing or not whole; it is forgotten",
-            &file[..2]
-        );
+        tracing::warn!("the picture of {id}, {file}, is missing or not whole; the record is removed");
         transaction.execute("DELETE FROM images WHERE file = ?1", [file])?;
     }
     Ok(transaction.commit()?)

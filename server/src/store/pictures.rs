@@ -63,7 +63,7 @@ impl Pictures {
 
     /// Where a file lies. The name is one of ours, from a row or from the listing.
     pub(super) fn path(&self, file: &str) -> PathBuf {
-        self.folder.join(&file[..2]).join(file)
+        self.folder.join(file.get(..2).unwrap_or_default()).join(file)
     }
 
     /// Writes a file for each picture. When this returns they survive a power cut.
@@ -72,33 +72,25 @@ impl Pictures {
         // Those of one call share a folder, so that one sync is enough for all their names.
         let start = new_file_name();
         let (folder, start) = (self.folder.join(&start[..2]), &start[..2]);
+        make_folder(&folder)?;
         for bytes in pictures {
             let file = format!("{start}{}", &new_file_name()[2..]);
             // Noted before it is there: what fails half-way is removed too.
             written.files.push(file.clone());
             write_one(&self.path(&file), bytes)?;
         }
-        if !written.files.is_empty() {
-            sync_folder(&folder).map_err(Fault::file(&folder))?;
+        // The outer one too: who made the inner one may not have come to that. It costs nothing where nothing changed.
+        for folder in [&folder, &self.folder] {
+            sync_folder(folder).map_err(Fault::file(folder))?;
         }
         Ok(written)
     }
 
-    /// Makes the folders that are not there yet.
+    /// Makes the folder of all pictures where there is none.
     pub(super) fn make(&self) -> Result<(), Fault> {
-        let folders = (0..=u8::MAX).map(|start| self.folder.join(format!("{start:02x}")));
-        for folder in std::iter::once(self.folder.clone()).chain(folders) {
-            match private_folder().create(&folder) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(Fault::file(&folder)(error));
-                }
-                _ => {}
-            }
-        }
+        make_folder(&self.folder)?;
         let parent = self.folder.parent().unwrap_or(&self.folder);
-        [&self.folder, parent]
-            .into_iter()
-            .try_for_each(|folder| sync_folder(folder).map_err(Fault::file(folder)))
+        sync_folder(parent).map_err(Fault::file(parent))
     }
 
     /// Removes a file that no row speaks of any more. If that fails, the next start does it.
@@ -134,6 +126,14 @@ impl Pictures {
             }
         }
         Ok(listing)
+    }
+}
+
+/// Makes a folder unless there is one.
+fn make_folder(folder: &Path) -> Result<(), Fault> {
+    match private_folder().create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(Fault::file(folder)(error)),
+        _ => Ok(()),
     }
 }
 

@@ -35,10 +35,12 @@ fn other_users_of_the_machine_see_neither_pictures_nor_prompts() {
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let store = Store::open(&folder.path().join("made"), None).unwrap();
     drop(store);
-    let _store = Store::open(folder.path(), None).unwrap();
-    for name in ["made", "pictures", "pictures/00", "fulmen.db", "fulmen.db-wal"] {
-        let mode = fs::metadata(folder.path().join(name)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o077, 0, "{name} has the mode {mode:o}");
+    let store = Store::open(folder.path(), None).unwrap();
+    let image = store.pictures.path(&add(&store, named("ann")).file);
+    let names = ["made", "pictures", "fulmen.db", "fulmen.db-wal"].map(|name| folder.path().join(name));
+    for path in names.iter().map(PathBuf::as_path).chain(image.parent()) {
+        let mode = fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{} has the mode {mode:o}", path.display());
     }
 }
 
