@@ -10,7 +10,7 @@ use super::help;
 
 /// Serves three documented image APIs and a page over HTTP
 #[derive(Debug, clap::Args)]
-#[command(after_help = help::SERVE)]
+#[command(after_help = help::SERVE, args_override_self = true)]
 pub(crate) struct ServeArgs {
     /// Address and port to listen at; port 0 takes a free one. Elsewhere than on this machine a key is needed
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8188", help_heading = "Network")]

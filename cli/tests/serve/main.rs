@@ -1,0 +1,6 @@
+//! `fulmen serve` as its users meet it: real processes on loopback, started, used, killed and started again.
+
+mod crash;
+mod lifecycle;
+mod load;
+mod server;

@@ -1,0 +1,143 @@
+//! A server in a process of its own, and how to talk to it.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// A started server; killed when it is dropped.
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) url: String,
+    log: Arc<Mutex<String>>,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: ureq::http::HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&self.body)))
+    }
+}
+
+/// `fulmen serve` with these arguments, on the CPU and a free port.
+pub(crate) fn command(data: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fulmen"));
+    command.args(["serve", "--device", "cpu", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(arguments);
+    command.env_remove("FULMEN_API_KEY").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+impl Server {
+    /// Starts one, and waits until it listens.
+    pub(crate) fn start(data: &Path, arguments: &[&str]) -> Self {
+        Self::of(&mut command(data, arguments))
+    }
+
+    pub(crate) fn of(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let mut before = String::new();
+        // What was found at the start, for instance after a crash, is told before.
+        let url = loop {
+            let line = lines.next().unwrap_or_else(|| panic!("it did not start: {before}"));
+            if let Some(url) = line.strip_prefix("listening at ") {
+                break url.to_owned();
+            }
+            before.push_str(&line);
+            before.push('\n');
+        };
+        let log = Arc::new(Mutex::new(before));
+        let keep = log.clone();
+        // A pipe that nobody reads would stop the server once it is full.
+        thread::spawn(move || {
+            for line in lines {
+                let mut log = keep.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        Self { child, url, log }
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Resident memory in MiB, where the system tells.
+    pub(crate) fn memory(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+        Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? >> 10)
+    }
+
+    /// Ends the process at once, as a power cut would.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to end, and waits; the exit code and how long it took.
+    #[cfg(unix)]
+    pub(crate) fn terminate(&mut self) -> (Option<i32>, Duration) {
+        let start = Instant::now();
+        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
+        while start.elapsed() < Duration::from_secs(40) {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return (status.code(), start.elapsed());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        panic!("it did not end: {}", self.log());
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        get(&format!("{}{path}", self.url)).unwrap()
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+        post(&format!("{}{path}", self.url), body).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder().http_status_as_error(false);
+    config.timeout_global(Some(Duration::from_secs(60))).max_idle_connections(0).build().into()
+}
+
+/// An error is a connection that broke.
+pub(crate) fn get(url: &str) -> Result<Answer, ureq::Error> {
+    answer(agent().get(url).call()?)
+}
+
+pub(crate) fn post(url: &str, body: &Value) -> Result<Answer, ureq::Error> {
+    answer(agent().post(url).content_type("application/json").send(body.to_string())?)
+}
+
+pub(crate) fn delete(url: &str) -> Result<Answer, ureq::Error> {
+    answer(agent().delete(url).call()?)
+}
+
+fn answer(response: ureq::http::Response<ureq::Body>) -> Result<Answer, ureq::Error> {
+    let (parts, mut body) = response.into_parts();
+    let body = body.with_config().limit(1 << 30).read_to_vec()?;
+    Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
+}
