@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::errors::{EVERYWHERE, response_name};
-use super::schemas::events;
+use super::schemas::event;
 use super::tag_of;
 use crate::http::Method;
 use crate::routes::{Access, Content, Parameter, Route};
@@ -79,9 +79,8 @@ fn add_answer(responses: &mut Map<String, Value>, status: u16, content: Content)
         Content::Json(name) => add(responses, status, "application/json", json_of(name)),
         Content::JsonOrEvents(name) => {
             add(responses, status, "application/json", json_of(name));
-            let events = json!({"schema": {"type": "string"}, "x-events": events(name)});
             // A stream begins before it is known how it ends.
-            add(responses, 200, "text/event-stream", events);
+            add(responses, 200, "text/event-stream", json!({"schema": event(name)}));
         }
         Content::Picture => {
             for media_type in ["image/png", "image/jpeg", "image/webp"] {

@@ -94,8 +94,8 @@ fn server() -> Value {
     })
 }
 
-/// The events of a route that answers this schema, by name.
-pub(super) fn events(answer: &str) -> Value {
+/// One event of a route that answers this schema: its name, and what its data is.
+pub(super) fn event(answer: &str) -> Value {
     let names: &[(&str, &str)] = match answer {
         "Image" => &[
             ("queued", "QueuedEvent"),
@@ -111,7 +111,13 @@ pub(super) fn events(answer: &str) -> Value {
             ("error", "Error"),
         ],
     };
-    names.iter().map(|(event, schema)| ((*event).to_owned(), reference(schema))).collect::<Map<_, _>>().into()
+    let one = |(event, schema): &(&str, &str)| {
+        let data = json!({
+            "type": "string", "contentMediaType": "application/json", "contentSchema": reference(schema),
+        });
+        exactly(&json!({"event": {"const": event}, "data": data}))
+    };
+    json!({"oneOf": names.iter().map(one).collect::<Vec<_>>()})
 }
 
 fn events_of_images() -> Value {
