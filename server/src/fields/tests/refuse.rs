@@ -13,8 +13,9 @@ fn refusal(body: &Value) -> (u16, String, String) {
 
 /// The sentence with which this member is refused.
 fn sentence(name: &str, value: Value) -> String {
-    let (status, field, message) = refusal(&with(name, value.clone()));
-    assert_eq!(status, 400, "{name}: {value}");
+    let body = with(name, value);
+    let (status, field, message) = refusal(&body);
+    assert_eq!(status, 400, "{body}");
     assert!(field.starts_with(name) && message.contains(&format!("`{field}`")), "{field}: {message}");
     message
 }
