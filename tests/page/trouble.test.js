@@ -25,11 +25,11 @@ const complaint = async () => {
 };
 
 test('the place in the queue is told', async () => {
-  server.behaviour.queue = [3, 2, 1];
+  server.behaviour.queue = [3, 2, 1, 0];
   const stages = await record(page, '#stage', 'textContent');
   await draw(page, prompt);
-  const seen = (await stages()).filter((stage) => stage.includes('queue'));
-  assert.deepEqual(seen, ['3rd in the queue', '2nd in the queue', 'Next in the queue']);
+  const seen = (await stages()).slice(0, 5);
+  assert.deepEqual(seen, ['Sending', '3rd in the queue', '2nd in the queue', 'Next in the queue', 'Starting']);
 });
 
 test('a full queue says so, and when to try again', async () => {
@@ -37,7 +37,7 @@ test('a full queue says so, and when to try again', async () => {
   server.behaviour.refuse = new Refusal(503, message, null, { 'retry-after': '2' });
   await page.fill('#prompt', prompt);
   await page.click('#draw');
-  assert.equal(await complaint(), 'The queue is full: 16 requests are waiting');
+  assert.equal(await complaint(), 'The queue is full: 16 requests are waiting.');
   assert.match(await page.textContent('#problem-wait'), /trying again in [12] s/);
   await eventually(async () => /now/.test(await page.textContent('#problem-wait')), 'the time is over');
   server.behaviour.refuse = null;
@@ -63,7 +63,7 @@ test('a failure in the middle of a drawing is the server’s sentence', async ()
   server.behaviour.fail = (send) => send('error', { error: new Refusal(500, 'the device was lost').body });
   await page.fill('#prompt', prompt);
   await page.click('#draw');
-  assert.equal(await complaint(), 'The device was lost');
+  assert.equal(await complaint(), 'The device was lost.');
   assert.equal(await page.isVisible('#progress'), false);
 });
 
@@ -124,7 +124,7 @@ test('an image that someone else deleted is told of, and the others stay', async
   await page.request.delete(`${server.url}/v1/images/${id}`);
   await page.locator('.card [data-act=Publish]').first().click();
   await page.waitForSelector('#images-note:not([hidden])');
-  assert.equal(await page.textContent('#images-note'), 'There is no image of this id');
+  assert.equal(await page.textContent('#images-note'), 'There is no image of this id.');
   assert.equal(await page.locator('.card').count(), 2);
 });
 

@@ -2,6 +2,7 @@
 
 import { events } from './events.js';
 import * as key from './key.js';
+import { sentence } from './wording.js';
 
 /** Why a request was not answered as it was asked: the server's sentence. */
 export class Problem extends Error {
@@ -19,9 +20,9 @@ export class Problem extends Error {
 function problem(body, status, wait = null) {
   const message = body?.message ?? body?.error?.message ?? body?.error;
   const told = typeof message === 'string' && message !== '';
-  const sentence = told ? message[0].toUpperCase() + message.slice(1) : `The server answered ${status}.`;
+  const words = told ? message : `The server answered ${status}`;
   const errors = Array.isArray(body?.errors) ? body.errors : [];
-  return new Problem(sentence, { status, wait, fields: errors.map((error) => String(error).split(':')[0]) });
+  return new Problem(sentence(words), { status, wait, fields: errors.map((error) => String(error).split(':')[0]) });
 }
 
 async function problemOf(response) {

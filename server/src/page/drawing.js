@@ -4,7 +4,7 @@ import * as api from './api.js';
 import { announce, byId } from './dom.js';
 import * as form from './form.js';
 import * as pictures from './pictures.js';
-import { fileName, place, size, stage } from './wording.js';
+import { capital, fileName, place, size, stage } from './wording.js';
 
 const [frame, bar, result, preview] = ['frame', 'bar', 'result', 'preview'].map(byId);
 
@@ -112,12 +112,12 @@ export async function look(image) {
 }
 
 // `done` of `all`, or null where nobody knows how long it takes.
-function tell(sentence, done, all) {
-  byId('stage').textContent = sentence[0].toUpperCase() + sentence.slice(1);
-  document.title = `${sentence[0].toUpperCase() + sentence.slice(1)} – Fulmen`;
+function tell(words, done, all) {
+  byId('stage').textContent = capital(words);
+  document.title = `${capital(words)} – Fulmen`;
   if (done === null) bar.removeAttribute('value');
   else [bar.max, bar.value] = [all, done];
-  announce(sentence);
+  announce(words);
 }
 
 function foretaste({ b64_json }, step, steps) {

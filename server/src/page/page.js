@@ -5,6 +5,7 @@ import { byId } from './dom.js';
 import * as drawing from './drawing.js';
 import * as form from './form.js';
 import * as images from './images.js';
+import { sentence } from './wording.js';
 
 const demo = {
   Star: 'a yellow star on a purple background',
@@ -32,7 +33,7 @@ async function introduce() {
   const { id, fulmen = {} } = await api.model();
   introduced = true;
   byId('model').textContent = id;
-  if (fulmen.note) byId('model-note').textContent = fulmen.note;
+  if (fulmen.note) byId('model-note').textContent = sentence(fulmen.note);
   if (fulmen.steps) byId('own-steps').textContent = `, ${fulmen.steps} steps`;
   byId('grammar').hidden = !fulmen.demo;
   if (fulmen.demo) form.suggest('a red circle on a blue background', demo);
@@ -66,4 +67,6 @@ byId('again').addEventListener('click', () => draw(drawing.again));
 byId('unlock').addEventListener('click', begin);
 byId('save').addEventListener('click', () => drawing.save().catch(form.complain));
 
+// The key that draws together with Enter has another name there; both draw everywhere.
+if (/^(Mac|iP)/.test(navigator.platform)) byId('modifier').textContent = '⌘';
 begin();

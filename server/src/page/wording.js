@@ -6,8 +6,17 @@ const endings = { one: 'st', two: 'nd', few: 'rd', other: 'th' };
 /** `3rd`. */
 export const ordinal = (number) => `${number}${endings[rules.select(number)]}`;
 
-/** Where a request waits. */
-export const place = (position) => (position > 1 ? `${ordinal(position)} in the queue` : 'next in the queue');
+/** With a capital letter in front. */
+export const capital = (words) => words.charAt(0).toUpperCase() + words.slice(1);
+
+/** With a capital letter in front and a full stop at the end. */
+export const sentence = (words) => (/[.!?]$/.test(words) ? capital(words) : `${capital(words)}.`);
+
+/** Where a request waits, with so many in front of it. */
+export function place(ahead) {
+  if (ahead === 0) return 'starting';
+  return ahead === 1 ? 'next in the queue' : `${ordinal(ahead)} in the queue`;
+}
 
 const stages = { load: 'loading the model', text: 'reading the prompt', denoise: 'drawing', decode: 'decoding' };
 

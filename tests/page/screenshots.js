@@ -1,0 +1,61 @@
+// Pictures of the page for people to look at, in target/page: desktop, dark, phone, dialogs. `docs/page.png` is
+// desktop.png. With FULMEN=…/fulmen they are of the real program.
+
+import { mkdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+
+import { draw, eventually, launch } from './browser.js';
+import { serve } from './server.js';
+
+const folder = fileURLToPath(new URL('../../target/page/', import.meta.url));
+const desktop = { viewport: { width: 1280, height: 1240 } };
+const phone = { viewport: { width: 360, height: 780 }, deviceScaleFactor: 2, hasTouch: true, isMobile: true };
+const prompts = [
+  ['a sailboat with red sails', 7],
+  ['snowy mountains at sunset', 3],
+  ['an orange cat on a blue background', 5],
+  ['a white star on a dotted red background', 4],
+  ['a house with a blue roof at night', 2],
+];
+
+async function look(page, name, options = {}) {
+  await eventually(() => page.$$eval('.card img', (images) => images.every((image) => image.complete && image.naturalWidth)));
+  // A dialog and a focus ring are part of the picture; the caret, which blinks, is not.
+  await page.screenshot({ path: `${folder}${name}.png`, caret: 'hide', ...options });
+}
+
+await mkdir(folder, { recursive: true });
+const [server, locked, browser] = await Promise.all([serve(), serve({ key: 'secret' }), launch()]);
+try {
+  const { page, close } = await browser.tab(server.url, desktop);
+  await look(page, 'empty');
+  for (const [prompt, seed] of prompts) {
+    await page.evaluate(() => (document.getElementById('more').open = true));
+    if (await page.isChecked('#random')) await page.uncheck('#random');
+    await draw(page, prompt, { seed });
+  }
+  await page.locator('.card [data-act=Publish]').nth(1).click();
+  await page.locator('.card [data-act=Unpublish]').first().waitFor();
+  await look(page, 'more', { fullPage: true });
+  await page.evaluate(() => ((document.getElementById('more').open = false), document.activeElement.blur(), scrollTo(0, 0)));
+  await look(page, 'desktop');
+  await page.locator('.card [data-act=Delete]').nth(2).click();
+  await look(page, 'delete');
+  await close();
+  for (const [name, options] of Object.entries({ dark: { ...desktop, colorScheme: 'dark' }, phone })) {
+    const { page, close } = await browser.tab(server.url, options);
+    await page.locator('.card [data-act=Show]').nth(2).click();
+    await page.waitForSelector('#done:not([hidden])');
+    await page.evaluate(() => scrollTo(0, 0));
+    await look(page, name, { fullPage: name === 'phone' });
+    await close();
+  }
+  const guarded = await browser.tab(locked.url, desktop);
+  await guarded.page.fill('#key', 'wrong');
+  await guarded.page.press('#key', 'Enter');
+  await eventually(async () => /know/.test(await guarded.page.textContent('#key-wrong')));
+  await look(guarded.page, 'key');
+  await guarded.close();
+} finally {
+  await Promise.all([browser.close(), server.close(), locked.close()]);
+}
