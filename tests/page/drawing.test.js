@@ -18,6 +18,13 @@ after(() => Promise.all([browser?.close(), server?.close()]));
 const isRed = ([red, green, blue]) => red > 150 && green < 110 && blue < 110;
 const isBlue = ([red, green, blue]) => blue > 130 && red < 110;
 
+// Whether the server noticed that one caller hung up.
+async function cancelled() {
+  if (server.seen) return server.seen.hangUps === 1;
+  const metrics = await (await fetch(`${server.url}/metrics`)).text();
+  return metrics.includes('fulmen_jobs_ended_total{state="cancelled"} 1');
+}
+
 test('a prompt becomes a picture of what it says', async () => {
   await draw(page, prompt);
   assert.equal(await page.getAttribute('#result', 'alt'), prompt);
@@ -114,7 +121,7 @@ test('stopping leaves the page ready, and draws no picture', async () => {
   assert.equal(await page.textContent('#draw-word'), 'Draw');
   assert.equal(await page.evaluate(() => document.activeElement.id), 'draw');
   assert.equal(await page.isVisible('#problem'), false);
-  if (server.seen) await eventually(() => server.seen.hangUps === 1, 'the server noticed');
+  await eventually(cancelled, 'the server stopped drawing, too');
   if (server.behaviour) server.behaviour.pace = 60;
   await draw(page, prompt, { name: 'finished', steps: 1, width: 64, height: 64 });
   assert.equal(await page.textContent('#caption'), 'finished');

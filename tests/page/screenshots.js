@@ -1,5 +1,6 @@
 // Pictures of the page for people to look at, in target/page: desktop, dark, phone, dialogs. `docs/page.png` is
-// desktop.png. With FULMEN=…/fulmen they are of the real program.
+// desktop.png made smaller: pngquant --quality 60-95 --speed 1 --strip --output docs/page.png target/page/desktop.png
+// With FULMEN=…/fulmen they are of the real program.
 
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
