@@ -1,6 +1,8 @@
 //! `fulmen serve` as its users meet it: real processes on loopback, started, used, killed and started again.
 
 mod crash;
+mod images;
 mod lifecycle;
 mod load;
+mod openai;
 mod server;
