@@ -16,6 +16,9 @@ fn post(length: &str) -> String {
     format!("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: {length}\r\n\r\n")
 }
 
+/// Held by tests that need most of the descriptors that a process has on some machines.
+static CROWDED: Mutex<()> = Mutex::new(());
+
 /// So many sockets that have sent these bytes and wait.
 fn crowd(bench: &Bench, number: usize, bytes: &[u8]) -> Vec<TcpStream> {
     let one = |_| {
@@ -81,6 +84,7 @@ fn chunks_that_never_come_hold_nothing_up() {
 
 #[test]
 fn six_hundred_idle_connections_harm_no_caller() {
+    let _alone = CROWDED.lock().unwrap_or_else(PoisonError::into_inner);
     let bench = Bench::new(Limits::default());
     let before = resident();
     let number = 600.min(descriptors::connections(1000) * 2);
@@ -95,6 +99,7 @@ fn six_hundred_idle_connections_harm_no_caller() {
 
 #[test]
 fn six_hundred_connections_that_stop_within_a_head_harm_no_caller() {
+    let _alone = CROWDED.lock().unwrap_or_else(PoisonError::into_inner);
     let bench = Bench::new(Limits::default());
     let number = 600.min(descriptors::connections(1000) * 2);
     let slow = crowd(&bench, number, b"GET /echo HTTP/1.1\r\nHo");

@@ -178,6 +178,18 @@ fn only_a_hundred_continue_can_be_expected() {
 }
 
 #[test]
+fn who_sends_on_after_a_refusal_is_listened_to_for_a_moment_and_sees_it() {
+    let bench = bench();
+    let mut socket = bench.connect();
+    socket.write_all(with("Content-Length: 99999999\r\n").as_bytes()).unwrap();
+    // A socket that was closed at once would be reset by these bytes, and the answer lost on some systems.
+    let sent = socket.write_all(&vec![b'x'; 8 << 20]);
+    assert!(sent.is_ok(), "{sent:?}");
+    socket.shutdown(std::net::Shutdown::Write).unwrap();
+    assert_eq!(statuses(&rest(socket)), [413]);
+}
+
+#[test]
 fn who_waits_for_a_word_before_the_body_gets_it() {
     let bench = bench();
     let mut socket = bench.connect();

@@ -24,9 +24,9 @@ fn is_closed(socket: &mut TcpStream) -> bool {
 fn the_connection_that_has_been_idle_for_longest_gives_way() {
     let bench = Bench::new(room(3));
     let mut first = bench.connect();
-    thread::sleep(Duration::from_millis(50));
+    thread::sleep(Duration::from_millis(100));
     let mut second = bench.connect();
-    thread::sleep(Duration::from_millis(50));
+    thread::sleep(Duration::from_millis(100));
     let mut third = bench.connect();
     ask(&mut first, "/echo");
     one_answer(&mut first);
@@ -42,9 +42,10 @@ fn a_slow_head_and_a_slow_body_give_way() {
     let bench = Bench::new(room(2));
     let mut head = bench.connect();
     head.write_all(b"GET /ec").unwrap();
+    thread::sleep(Duration::from_millis(100));
     let mut body = bench.connect();
     body.write_all(b"POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc").unwrap();
-    thread::sleep(Duration::from_millis(50));
+    thread::sleep(Duration::from_millis(100));
     let mut served = bench.connect();
     ask(&mut served, "/work");
     assert!(is_closed(&mut head));
