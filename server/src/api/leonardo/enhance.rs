@@ -7,7 +7,7 @@
 use super::styles;
 
 /// What is added to every prompt that is enhanced.
-pub(super) const DETAIL: &str = "highly detailed, intricate textures, soft natural light, clear composition";
+pub(super) const DETAIL: &str = "highly detailed, natural light, sharp focus";
 
 /// The prompt that is drawn.
 pub(super) fn expanded(prompt: &str, style: &str, enhance: Option<&str>) -> String {

@@ -2,17 +2,31 @@
 
 use serde_json::{Map, Value, json};
 
+use super::schemas::exactly;
 use crate::problem::{Family, reason};
 
-/// What any route can answer, because it is answered before or around its handler: by the gate (400, 408, 411, 413,
-/// 414, 417, 431, 501, 503, 505), by the router (404, 405, 421), or where a handler fails (500).
-pub(super) const EVERYWHERE: &[u16] = &[400, 404, 405, 408, 411, 413, 414, 417, 421, 431, 500, 501, 503, 505];
+/// What any route can answer, because it is answered before or around its handler: by the gate (400, 408, 413,
+/// 414, 417, 431, 503, 505), by the router (404, 405, 421), or where a handler fails (500).
+pub(super) const EVERYWHERE: &[u16] = &[400, 404, 405, 408, 413, 414, 417, 421, 431, 500, 503, 505];
 
 /// What only some routes answer.
 const SOMEWHERE: &[u16] = &[401, 403, 410, 415];
 
 /// Statuses that the gate, or the thread around a handler, gives in the shape of no family.
-const SHAPELESS: &[u16] = &[400, 408, 411, 413, 414, 417, 431, 500, 501, 503, 505];
+const SHAPELESS: &[u16] = &[400, 408, 413, 414, 417, 431, 500, 503, 505];
+
+/// OpenAI's words for classes of errors.
+const TYPES: &[&str] = &[
+    "invalid_request_error",
+    "authentication_error",
+    "permission_error",
+    "not_found_error",
+    "rate_limit_error",
+    "server_error",
+];
+
+/// Leonardo's codes.
+const CODES: &[&str] = &["validation-failed", "access-denied", "not-found", "unexpected"];
 
 const FAMILIES: [Family; 3] = [Family::Images, Family::OpenAi, Family::Leonardo];
 
@@ -74,14 +88,12 @@ fn meaning(status: u16) -> &'static str {
         405 => "this path does not take this method.",
         408 => "the request did not arrive in time.",
         410 => "the link has expired.",
-        411 => "the body has no length.",
         413 => "the body is too large.",
         414 => "the address is too long.",
         415 => "the body is said to be something other than JSON.",
         417 => "an expectation other than 100-continue.",
         421 => "the Host header names another server.",
         431 => "the headers are too large.",
-        501 => "a transfer coding or method that HTTP/1.1 servers need not know.",
         503 => "no place in the queue, no room for pictures, no connection left, or the server is stopping.",
         505 => "not HTTP/1.",
         _ => "the server failed; its log says why.",
@@ -92,49 +104,23 @@ fn meaning(status: u16) -> &'static str {
 pub(super) fn schemas() -> Value {
     let text = json!({"type": "string"});
     let text_or_null = json!({"type": ["string", "null"]});
+    let status = json!({"type": "integer", "minimum": 400, "maximum": 599});
+    let list = json!({"type": "array", "items": text});
+    let of_images = json!({"type": text, "error": text, "status": status, "message": text, "errors": list});
+    let mut images = exactly(&of_images);
+    // Only where a field is to blame.
+    images["required"] = json!(["type", "error", "status", "message"]);
+    let error = exactly(&json!({
+        "message": text, "type": words(TYPES), "param": text_or_null, "code": text_or_null,
+    }));
+    let path = json!({"type": "string", "pattern": r"^\$"});
     json!({
-        "ImagesError": {
-            "type": "object",
-            "required": ["type", "error", "status", "message"],
-            "properties": {
-                "type": text,
-                "error": text,
-                "status": {"type": "integer", "minimum": 400, "maximum": 599},
-                "message": text,
-                "errors": {"type": "array", "items": text},
-            },
-            "additionalProperties": false,
-        },
-        "Error": {
-            "type": "object",
-            "required": ["error"],
-            "properties": {
-                "error": {
-                    "type": "object",
-                    "required": ["message", "type", "param", "code"],
-                    "properties": {
-                        "message": text,
-                        "type": {"type": "string", "enum": [
-                            "invalid_request_error", "authentication_error", "permission_error", "not_found_error",
-                            "rate_limit_error", "server_error",
-                        ]},
-                        "param": text_or_null,
-                        "code": text_or_null,
-                    },
-                    "additionalProperties": false,
-                },
-            },
-            "additionalProperties": false,
-        },
-        "LeonardoError": {
-            "type": "object",
-            "required": ["error", "path", "code"],
-            "properties": {
-                "error": text,
-                "path": {"type": "string", "pattern": "^\\$"},
-                "code": {"type": "string", "enum": ["validation-failed", "access-denied", "not-found", "unexpected"]},
-            },
-            "additionalProperties": false,
-        },
+        "ImagesError": images,
+        "Error": exactly(&json!({"error": error})),
+        "LeonardoError": exactly(&json!({"error": text, "path": path, "code": words(CODES)})),
     })
+}
+
+fn words(words: &[&str]) -> Value {
+    json!({"type": "string", "enum": words})
 }
