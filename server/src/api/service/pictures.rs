@@ -36,5 +36,5 @@ fn named(app: &App, call: &Call) -> Result<Option<Image>, Problem> {
 
 fn answer(app: &App, image: &Image) -> Result<Answer, Problem> {
     let answer = Answer::bytes(200, image.format.media_type(), app.store.bytes(image)?);
-    Ok(answer.header("Content-Security-Policy", "default-src 'none'; sandbox"))
+    Ok(answer.header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox"))
 }
