@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use crate::api::leonardo::{self, Unstored};
 use crate::auth::{Keyring, Links, check_addresses, check_listen};
-use crate::gate::{Clients, Gate, Private};
-use crate::http::Listener;
+use crate::gate::Gate;
+use crate::http::{Clients, Listener, Private};
 use crate::jobs::{ModelInfo, Queue, Worker};
 use crate::metrics::Metrics;
 use crate::routes;

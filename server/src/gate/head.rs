@@ -163,8 +163,8 @@ const OURS: [&str; 11] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
-    super::REQUEST_ID,
-    super::TOKEN,
+    crate::http::REQUEST_ID,
+    crate::http::TOKEN,
 ];
 
 struct Headers<'a>(&'a [httparse::Header<'a>]);

@@ -24,7 +24,7 @@ impl Line {
     /// A request begins. Until its first line was understood, its method and path are `-`.
     pub(super) fn new(peer: SocketAddr) -> Self {
         Self {
-            id: super::random_hex::<8>(),
+            id: crate::http::random_hex::<8>(),
             started: Instant::now(),
             peer,
             method: "-".into(),

@@ -7,14 +7,14 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::budget::Budget;
-use super::client::Clients;
 use super::connection::Connection;
 use super::lobby::Lobby;
 use super::room::{Room, Seat};
-use super::upstream::Upstream;
 use super::wire::Wire;
 use crate::config::Limits;
 use crate::error::{Error, Result};
+use crate::http::Clients;
+use crate::http::Upstream;
 
 /// A connection's thread reads, writes and parses; its buffers are on the heap.
 const STACK: usize = 256 << 10;

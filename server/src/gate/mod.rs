@@ -13,15 +13,12 @@
 mod body;
 mod budget;
 mod chunked;
-mod client;
 mod connection;
 mod descriptors;
 mod head;
 mod line;
 mod lines;
 mod listener;
-#[cfg(unix)]
-mod litter;
 mod lobby;
 mod pass;
 mod reply;
@@ -29,22 +26,7 @@ mod room;
 mod source;
 #[cfg(test)]
 mod tests;
-mod upstream;
 mod wire;
 
-use std::fmt::Write;
-
-pub(crate) use client::{Client, Clients, REQUEST_ID, TOKEN};
 pub(crate) use listener::Gate;
 use listener::Shared;
-pub(crate) use upstream::Private;
-
-/// `N` random bytes in hexadecimal digits.
-fn random_hex<const N: usize>() -> String {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).expect("operating systems have random bytes once they have started");
-    bytes.iter().fold(String::with_capacity(2 * N), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}

@@ -5,15 +5,16 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
+use super::Shared;
 use super::chunked::Chunked;
-use super::client::{Client, Clients};
 use super::connection::{Connection, Failure};
 use super::head::{Head, Length};
 use super::line::Line;
 use super::reply::After;
 use super::room::{Phase, Seat};
 use super::source::{Heard, Source};
-use super::{REQUEST_ID, Shared, TOKEN};
+use crate::http::{Client, Clients};
+use crate::http::{REQUEST_ID, TOKEN};
 use crate::problem::Problem;
 
 /// Bodies and answers up to this size are written together with their head.
@@ -82,7 +83,7 @@ struct Expected<'a> {
 
 impl<'a> Expected<'a> {
     fn new(clients: &'a Clients) -> Self {
-        let (token, client) = (super::random_hex::<16>(), Client::default());
+        let (token, client) = (crate::http::random_hex::<16>(), Client::default());
         clients.expect(token.clone(), client.clone());
         Self { clients, token, client }
     }

@@ -4,11 +4,11 @@ use std::io;
 use std::time::Duration;
 
 use super::chunked::Chunked;
-use super::client::Client;
 use super::head::Length;
 use super::reply::Reply;
-use super::upstream::Stream;
 use super::wire::{Wire, passes, read_behind};
+use crate::http::Client;
+use crate::http::Stream;
 
 /// How often a client is looked after while a handler works for it.
 const POLL: Duration = Duration::from_millis(200);
@@ -130,7 +130,7 @@ const PRIVATE: [&str; 8] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
-    super::REQUEST_ID,
+    crate::http::REQUEST_ID,
 ];
 
 impl Heard {

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tiny_http::{Header, Response, Server, StatusCode};
 
-use super::{Answer, Body, Events, Method, Request};
-use crate::gate::{Clients, Private, REQUEST_ID, TOKEN};
+use super::{Answer, Body, Clients, Events, Method, Private, REQUEST_ID, Request, TOKEN};
+
 use crate::problem::{Family, Problem, reason};
 
 /// What answers a request.

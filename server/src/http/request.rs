@@ -1,6 +1,6 @@
 //! A request, whole and in memory.
 
-use crate::gate::Client;
+use super::Client;
 use crate::problem::Problem;
 
 /// The methods that any route knows; others are answered 405.

@@ -8,7 +8,7 @@ use fulmen_engine::backend::CancelToken;
 use fulmen_engine::picture::{Parameters, Picture};
 
 use super::Spec;
-use crate::gate::Client;
+use crate::http::Client;
 use crate::problem::Problem;
 
 /// How often one who waits looks whether their client is still there.

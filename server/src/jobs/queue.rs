@@ -196,7 +196,7 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::Client;
+    use crate::http::Client;
 
     fn spec() -> Spec {
         let (prompt, images) = ("a cat".to_owned(), 1);

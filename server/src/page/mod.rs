@@ -85,7 +85,7 @@ fn protected(answer: Answer) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gate::Client;
+    use crate::http::Client;
     use crate::http::{Body, Method};
 
     fn asked(path: &str, if_none_match: &str) -> Answer {

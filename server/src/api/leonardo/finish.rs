@@ -11,7 +11,7 @@ use fulmen_engine::picture::Format;
 
 use crate::api::picture::{file, room};
 use crate::app::App;
-use crate::gate::Client;
+use crate::http::Client;
 use crate::jobs::{Drawing, Job, Spec, Ticket};
 use crate::problem::Problem;
 use crate::store::{Kind, NewImage, Reservation, new_uuid};

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::request::Generation;
 use crate::api::picture::{file, word};
-use crate::gate::Client;
+use crate::http::Client;
 use crate::http::{Answer, Events};
 use crate::jobs::{Job, Progress};
 use crate::problem::Family;

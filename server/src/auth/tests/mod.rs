@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use fulmen_engine::Options;
 
 use crate::config::{Config, Keys, Limits};
-use crate::gate::Client;
+use crate::http::Client;
 use crate::http::{Method, Request};
 
 /// A request with these headers.

@@ -46,7 +46,7 @@ pub(super) fn request(content_type: Option<&str>, body: impl Into<Vec<u8>>) -> R
         query: vec![],
         headers: headers.into_iter().collect(),
         body: body.into(),
-        client: crate::gate::Client::default(),
+        client: crate::http::Client::default(),
     }
 }
 

@@ -5,8 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
-use super::super::litter::remove;
 use super::*;
+use crate::http::litter::remove;
 
 /// A folder as the gate makes them, with these files in it.
 fn folder(temporary: &Path, name: &str) -> PathBuf {

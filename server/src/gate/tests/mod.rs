@@ -19,8 +19,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Client, Clients, Gate, Private, REQUEST_ID, TOKEN};
+use super::Gate;
 use crate::config::Limits;
+use crate::http::{Client, Clients, Private, REQUEST_ID, TOKEN};
 
 /// Deadlines short enough to wait for.
 fn short() -> Limits {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::fields::GENERATION;
 use crate::fields::Values;
-use crate::gate::Client;
+use crate::http::Client;
 use crate::http::{Method, Request};
 use crate::jobs::ModelInfo;
 use crate::problem::Problem;

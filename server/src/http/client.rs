@@ -1,6 +1,7 @@
 //! Who waits for an answer, and whether they still do.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -46,4 +47,14 @@ impl Clients {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Client>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// `N` random bytes in hexadecimal digits.
+pub(crate) fn random_hex<const N: usize>() -> String {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("operating systems have random bytes once they have started");
+    bytes.iter().fold(String::with_capacity(2 * N), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -8,13 +8,13 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use super::upstream::PREFIX;
+use super::private::PREFIX;
 
 /// Younger folders may belong to a server that is about to listen.
 const YOUNG: Duration = Duration::from_secs(60);
 
 /// Removes the folders of servers that are gone from the folder for temporary files, as far as they are ours.
-pub(super) fn remove(temporary: &Path, young: Duration) {
+pub(crate) fn remove(temporary: &Path, young: Duration) {
     let Ok(entries) = fs::read_dir(temporary) else { return };
     for entry in entries.flatten() {
         // Whatever is not as we made it is left alone.

@@ -36,7 +36,7 @@ enum Place {
 
 /// A connection to tiny_http.
 #[derive(Debug)]
-pub(super) enum Stream {
+pub(crate) enum Stream {
     #[cfg(unix)]
     Unix(UnixStream),
     Tcp(TcpStream),
@@ -73,14 +73,14 @@ impl Private {
 
     /// The folder of the sockets, where there is one.
     #[cfg(all(test, unix))]
-    pub(super) fn folder(&self) -> Option<&std::path::Path> {
+    pub(crate) fn folder(&self) -> Option<&std::path::Path> {
         self.folder.as_ref().map(tempfile::TempDir::path)
     }
 
     fn listen(&self) -> io::Result<(tiny_http::Listener, Place)> {
         #[cfg(unix)]
         if let Some(folder) = &self.folder {
-            let path = folder.path().join(format!("{}.sock", crate::gate::random_hex::<8>()));
+            let path = folder.path().join(format!("{}.sock", super::client::random_hex::<8>()));
             // A temporary folder may have a longer path than an address of a socket may have.
             if let Ok(listener) = UnixListener::bind(&path) {
                 return Ok((listener.into(), Place::Path(path)));
@@ -102,7 +102,7 @@ fn private_folder() -> io::Result<tempfile::TempDir> {
 
 impl Upstream {
     /// A new connection.
-    pub(super) fn connect(&self) -> io::Result<Stream> {
+    pub(crate) fn connect(&self) -> io::Result<Stream> {
         let place = self.lock().clone();
         match place {
             #[cfg(unix)]
@@ -123,7 +123,7 @@ impl Upstream {
 
 impl Stream {
     /// How long one read and one write may take.
-    pub(super) fn set_timeouts(&self, read: Duration, write: Duration) -> io::Result<()> {
+    pub(crate) fn set_timeouts(&self, read: Duration, write: Duration) -> io::Result<()> {
         match self {
             #[cfg(unix)]
             Self::Unix(stream) => {
