@@ -25,11 +25,13 @@ mod log;
 mod metrics;
 mod page;
 mod problem;
+mod route;
 mod routes;
+mod running;
 mod store;
 
-pub use app::{Running, start};
 pub use auth::{NewKey, new_key};
 pub use config::{Config, Keys, Limits};
 pub use error::{Error, Result};
 pub use log::{LogFormat, log_to_stderr};
+pub use running::{Running, start};

@@ -10,8 +10,6 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use crate::jobs::{Queue, Status};
-
 /// One label with its value.
 type Label = [(&'static str, &'static str); 1];
 
@@ -25,13 +23,20 @@ pub(crate) struct Metrics {
     requests: Family<[(&'static str, String); 1], Counter>,
 }
 
+/// What is not counted but asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    /// Jobs that wait.
+    pub(crate) waiting: u64,
+    /// Jobs that are drawn.
+    pub(crate) running: u64,
+    /// Bytes of pictures that are kept.
+    pub(crate) stored: u64,
+}
+
 impl Metrics {
-    pub(crate) fn job_ended(&self, status: &Status) {
-        let state = match status {
-            Status::Done(_) => "done",
-            Status::Cancelled => "cancelled",
-            _ => "failed",
-        };
+    /// `state` is `done`, `failed` or `cancelled`.
+    pub(crate) fn job_ended(&self, state: &'static str) {
         self.jobs.get_or_create(&[("state", state)]).inc();
     }
 
@@ -57,16 +62,15 @@ impl Metrics {
         self.requests.get_or_create(&[("status", status.to_string())]).inc();
     }
 
-    /// Everything, with the queue and the store as they are now.
-    pub(crate) fn text(&self, queue: &Queue, stored: u64) -> String {
+    /// Everything, with what holds at this moment.
+    pub(crate) fn text(&self, now: &Now) -> String {
         let mut registry = Registry::with_prefix("fulmen");
-        let now = queue.snapshot();
-        let waiting = Gauge::<i64>::default();
-        waiting.set(now.waiting.len() as i64);
-        let running = Gauge::<i64>::default();
-        running.set(i64::from(now.running.is_some()));
-        let bytes = Gauge::<i64>::default();
-        bytes.set(stored as i64);
+        let gauge = |value: u64| {
+            let gauge = Gauge::<i64>::default();
+            gauge.set(value as i64);
+            gauge
+        };
+        let [waiting, running, bytes] = [now.waiting, now.running, now.stored].map(gauge);
         registry.register("queue_length", "Jobs that wait for the engine", waiting);
         registry.register("jobs_running", "Jobs that are drawn now", running);
         registry.register("jobs_ended", "Jobs that ended, by how", self.jobs.clone());

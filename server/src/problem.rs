@@ -2,8 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::http::Answer;
-
 /// What is wrong, in all that any family says of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
@@ -77,23 +75,6 @@ impl Family {
                 json!({"error": message, "path": path, "code": leonardo_code(*status)})
             }
         }
-    }
-
-    /// The answer that says so.
-    pub(crate) fn answer(self, problem: &Problem) -> Answer {
-        let Problem { status, retry_after, .. } = problem;
-        let mut answer = Answer::json(*status, &self.body(problem));
-        if let Some(seconds) = retry_after {
-            answer = answer.header("Retry-After", seconds.to_string());
-        }
-        // Official clients repeat every 5xx; where that cannot help they are told.
-        if *status >= 500 && retry_after.is_none() {
-            answer = answer.header("x-should-retry", "false");
-        }
-        if *status == 401 {
-            answer = answer.header("WWW-Authenticate", "Bearer");
-        }
-        answer
     }
 }
 

@@ -7,6 +7,7 @@ mod listener;
 #[cfg(unix)]
 pub(crate) mod litter;
 mod private;
+mod refusal;
 mod request;
 
 pub(crate) use answer::{Answer, Body};

@@ -56,6 +56,17 @@ pub(crate) enum Status {
     Cancelled,
 }
 
+impl Status {
+    /// How a job ended, as `/metrics` counts it.
+    pub(super) fn end(&self) -> &'static str {
+        match self {
+            Self::Done(_) => "done",
+            Self::Cancelled => "cancelled",
+            Self::Queued | Self::Running { .. } | Self::Failed(_) => "failed",
+        }
+    }
+}
+
 /// What one who watches is told.
 #[derive(Debug, Clone)]
 pub(crate) enum Progress {

@@ -71,7 +71,7 @@ impl Worker {
                     Status::Failed(Problem::internal())
                 }
             };
-            metrics.job_ended(&status);
+            metrics.job_ended(status.end());
             queue.finished(status);
         }
     }

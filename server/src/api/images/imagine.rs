@@ -16,7 +16,7 @@ use crate::fields::Values;
 use crate::http::{Answer, Events};
 use crate::jobs::{Drawing, Job, Progress, Spec, Ticket};
 use crate::problem::{Family, Problem};
-use crate::routes::Call;
+use crate::route::Call;
 use crate::store::{Image, Kind, NewImage, Reservation, new_image_id};
 
 /// The documented size of every image.

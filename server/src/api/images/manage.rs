@@ -9,7 +9,7 @@ use crate::api::picture::word;
 use crate::app::App;
 use crate::http::Answer;
 use crate::problem::Problem;
-use crate::routes::Call;
+use crate::route::Call;
 use crate::store::{Image, Kind};
 
 /// `GET /v1/images`

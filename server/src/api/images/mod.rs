@@ -7,7 +7,7 @@ mod object;
 
 use crate::http::Method;
 use crate::problem::Family;
-use crate::routes::{Access, Content, Doc, Parameter, Route};
+use crate::route::{Access, Content, Doc, Parameter, Route};
 
 const IMAGE: &[(u16, Content)] = &[(200, Content::Json("Image"))];
 const CHANGED: &[(u16, Content)] = &[(201, Content::Json("Image"))];

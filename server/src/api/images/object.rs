@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::api::picture::word;
-use crate::routes::Call;
+use crate::route::Call;
 use crate::store::Image;
 
 /// The documented Image object.

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::app::App;
 use crate::http::Answer;
 use crate::problem::Problem;
-use crate::routes::Call;
+use crate::route::Call;
 
 /// `GET /me`. Nothing is counted or billed here.
 #[expect(clippy::unnecessary_wraps, reason = "a handler's type")]

@@ -17,7 +17,7 @@ use crate::fields::Values;
 use crate::http::Answer;
 use crate::jobs::{Job, Ticket};
 use crate::problem::Problem;
-use crate::routes::Call;
+use crate::route::Call;
 use crate::store::{Generation, State, new_uuid};
 
 /// Generations on a page: the usual number and the largest.

@@ -19,7 +19,7 @@ pub(crate) use finish::{Unstored, resume};
 
 use crate::http::Method;
 use crate::problem::Family;
-use crate::routes::{Access, Content, Doc, Handler, Parameter, Route};
+use crate::route::{Access, Content, Doc, Handler, Parameter, Route};
 
 const PAGE: &[Parameter] = &[
     Parameter {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::api::picture::word;
 use crate::app::App;
 use crate::problem::Problem;
-use crate::routes::Call;
+use crate::route::Call;
 use crate::store::{Generation, Image, State};
 
 /// How long a signed link is good; every answer signs new ones.

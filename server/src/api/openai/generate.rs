@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::http::Answer;
 use crate::jobs::{Drawing, Ticket};
 use crate::problem::Problem;
-use crate::routes::Call;
+use crate::route::Call;
 use crate::store::{Kind, NewImage, new_image_id, new_uuid};
 
 /// How long a link is good, as documented.

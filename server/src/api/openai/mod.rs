@@ -8,7 +8,7 @@ mod stream;
 
 use crate::http::Method;
 use crate::problem::Family;
-use crate::routes::{Access, Content, Doc, Route};
+use crate::route::{Access, Content, Doc, Route};
 
 /// The documented path, the customary one, and those that clients of this family use.
 const GENERATIONS: &[&str] = &[

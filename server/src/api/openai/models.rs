@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::http::Answer;
 use crate::problem::Problem;
-use crate::routes::Call;
+use crate::route::Call;
 
 /// `GET /v1/models`
 #[expect(clippy::unnecessary_wraps, reason = "a handler's type")]

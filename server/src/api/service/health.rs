@@ -6,8 +6,9 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::http::Answer;
+use crate::metrics::Now;
 use crate::problem::Problem;
-use crate::routes::Call;
+use crate::route::Call;
 
 /// The process answers.
 #[expect(clippy::unnecessary_wraps, reason = "a handler's type")]
@@ -26,6 +27,8 @@ pub(super) fn readyz(app: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
 
 /// Everything that is counted.
 pub(super) fn metrics(app: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
-    let text = app.metrics.text(&app.queue, app.store.size());
+    let jobs = app.queue.snapshot();
+    let (waiting, running) = (jobs.waiting.len() as u64, jobs.running.iter().count() as u64);
+    let text = app.metrics.text(&Now { waiting, running, stored: app.store.size() });
     Ok(Answer::bytes(200, "application/openmetrics-text; version=1.0.0; charset=utf-8", text))
 }

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::http::Answer;
 use crate::jobs::{Job, Status};
 use crate::problem::Problem;
-use crate::routes::Call;
+use crate::route::Call;
 
 /// `GET /v1/jobs`
 #[expect(clippy::unnecessary_wraps, reason = "a handler's type")]

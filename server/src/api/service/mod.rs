@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::http::{Answer, Method};
 use crate::page;
 use crate::problem::{Family, Problem};
-use crate::routes::{Access, Call, Content, Doc, Parameter, Route};
+use crate::route::{Access, Call, Content, Doc, Parameter, Route};
 
 const LINK: &[Parameter] = &[
     Parameter { name: "expires", range: None, required: true, about: "When the link ends, in Unix seconds." },

@@ -8,7 +8,7 @@ use crate::api::picture::word;
 use crate::app::App;
 use crate::http::Answer;
 use crate::problem::Problem;
-use crate::routes::Call;
+use crate::route::Call;
 use crate::store::Image;
 
 /// `GET /files/{name}`

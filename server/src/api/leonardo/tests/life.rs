@@ -17,7 +17,7 @@ use crate::http::{Answer, Body};
 use crate::jobs::{Queue, Worker};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
-use crate::routes::{Call, Handler};
+use crate::route::{Call, Handler};
 use crate::store::Store;
 use crate::{Config, Keys, Limits};
 

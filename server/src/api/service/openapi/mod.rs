@@ -11,12 +11,13 @@ use std::sync::{Arc, OnceLock};
 use serde_json::{Map, Value, json};
 
 use self::operation::{id, operation};
+use crate::api::all;
 use crate::api::leonardo;
 use crate::app::App;
 use crate::fields::schema;
 use crate::http::Answer;
 use crate::problem::{Family, Problem};
-use crate::routes::{Call, all};
+use crate::route::Call;
 
 /// `GET /openapi.json`
 #[expect(clippy::unnecessary_wraps, reason = "a handler's type")]

@@ -6,7 +6,7 @@ use super::errors::{EVERYWHERE, response_name};
 use super::schemas::event;
 use super::tag_of;
 use crate::http::Method;
-use crate::routes::{Access, Content, Parameter, Route};
+use crate::route::{Access, Content, Parameter, Route};
 
 /// A name for the operation that programs can use: `post_v1_images_imagine`.
 pub(super) fn id(route: &Route, path: &str) -> String {

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::document;
-use crate::routes::{Access, all};
+use crate::api::all;
+use crate::route::Access;
 
 /// Every object in a document.
 fn objects(value: &Value) -> Vec<&Value> {

@@ -1,0 +1,139 @@
+//! Starting and stopping.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
+use std::thread;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::api::leonardo::{self, Unstored};
+use crate::app::App;
+use crate::auth::{Keyring, Links, check_addresses, check_listen};
+use crate::gate::Gate;
+use crate::http::{Clients, Listener, Private};
+use crate::jobs::{Queue, Worker};
+use crate::metrics::Metrics;
+use crate::routes;
+use crate::store::Store;
+use crate::{Config, Error, Result};
+
+/// How long a shutdown waits for the running job; then it is put back, or its caller told.
+const FINISH_TIME: Duration = Duration::from_secs(15);
+
+/// How long a cancelled job may take to notice: one node of its graph.
+const CANCEL_TIME: Duration = Duration::from_secs(5);
+
+/// How long a shutdown waits for answers to be taken.
+const ANSWER_TIME: Duration = Duration::from_secs(5);
+
+/// How often expired pictures are removed.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+
+/// A server that answers until it is stopped.
+pub struct Running {
+    app: Arc<App>,
+    gate: Gate,
+    worker: Option<thread::JoinHandle<()>>,
+    /// Dropped last: the gate talks to it.
+    listener: Listener,
+}
+
+/// Starts a server.
+///
+/// # Errors
+/// Whatever the operator has to change: options that do not go together, a model that cannot be read, a data directory
+/// that cannot be used, an address that is taken.
+pub fn start(config: Config) -> Result<Running> {
+    // What costs nothing is checked before a model is read.
+    check_listen(&config)?;
+    check_addresses(&config)?;
+    let keys = Keyring::open(&config.keys)?;
+    let store = Store::open(&config.data, config.max_storage)?;
+    let links = Links::open(&config.data)?;
+    let worker = Worker::open(&config.engine)?;
+
+    let queue = Queue::new(config.queue);
+    let model = worker.model.clone();
+    let (metrics, started, unstored) = (Metrics::default(), Timestamp::now(), Unstored::default());
+    let app = Arc::new(App { config, model, keys, links, store, queue, metrics, started, unstored });
+    let drawing = app.clone();
+    let worker = thread::Builder::new()
+        .name("engine".into())
+        .spawn(move || worker.run(&drawing.queue, &drawing.metrics))
+        .expect("a process that has just begun can start a thread");
+    leonardo::resume(&app);
+    sweep_from_time_to_time(&app);
+    let (listener, gate) = listen(&app)?;
+    Ok(Running { app, gate, worker: Some(worker), listener })
+}
+
+/// From here on requests come in.
+fn listen(app: &Arc<App>) -> Result<(Listener, Gate)> {
+    let at = app.config.listen;
+    let (private, clients) = (Private::new(), Arc::new(Clients::default()));
+    let upstream = private.upstream();
+    let answering = app.clone();
+    let respond = Arc::new(move |request| routes::answer(&answering, request));
+    let listener =
+        Listener::start(private, clients.clone(), respond).map_err(|source| Error::Listen { at, source })?;
+    let gate = Gate::open(at, app.config.limits, clients, upstream)?;
+    Ok((listener, gate))
+}
+
+impl Running {
+    /// Where it listens; the port is the real one where 0 was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.gate.address()
+    }
+
+    /// The model's name, and the device that draws.
+    #[must_use]
+    pub fn model(&self) -> (&str, &str) {
+        (&self.app.model.name, &self.app.model.device)
+    }
+
+    /// Whether callers need a key.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        !self.app.keys.is_open()
+    }
+
+    /// Stops accepting, lets the running job finish or puts it back, and ends; at most half a minute.
+    pub fn stop(mut self) {
+        self.gate.stop_accepting();
+        self.app.queue.close();
+        if !self.app.queue.wait_until_idle(FINISH_TIME) {
+            if let Some(job) = self.app.queue.snapshot().running {
+                job.cancel();
+            }
+            self.app.queue.wait_until_idle(CANCEL_TIME);
+        }
+        if !self.app.unstored.wait_until_none(ANSWER_TIME) {
+            tracing::warn!("some generations are drawn again at the next start");
+        }
+        if !self.gate.wait_idle(ANSWER_TIME) {
+            tracing::warn!("some answers were not taken before the server stopped");
+        }
+        if let Some(worker) = self.worker.take().filter(thread::JoinHandle::is_finished) {
+            drop(worker.join());
+        }
+        drop(self.gate);
+        drop(self.listener);
+    }
+}
+
+/// Removes expired pictures as long as the server lives.
+fn sweep_from_time_to_time(app: &Arc<App>) {
+    let app: Weak<App> = Arc::downgrade(app);
+    thread::spawn(move || {
+        while let Some(app) = app.upgrade() {
+            if let Err(problem) = app.store.sweep(Timestamp::now()) {
+                tracing::warn!(problem.message, "expired pictures could not be removed");
+            }
+            drop(app);
+            thread::sleep(SWEEP_EVERY);
+        }
+    });
+}
