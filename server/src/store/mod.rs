@@ -28,7 +28,6 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -36,6 +35,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Transaction};
 
 use self::fault::Fault;
+use self::open::Lock;
 use self::pictures::Pictures;
 use self::room::Room;
 use self::spare::Spare;
@@ -56,7 +56,7 @@ pub(crate) struct Store {
     room: Arc<Room>,
     spare: Spare,
     /// Held as long as the store lives.
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Store {

@@ -47,7 +47,29 @@ fn make_directory(directory: &Path) -> Result<()> {
         .map_err(|error| data(directory, format!("it cannot be made: {error}; choose another with --data")))
 }
 
-fn lock(directory: &Path) -> Result<File> {
+/// The directory is ours as long as this lives.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+#[cfg(test)]
+impl Lock {
+    /// What a child has of it.
+    pub(super) fn inherited(&self) -> File {
+        self.0.try_clone().expect("a descriptor more")
+    }
+}
+
+impl Drop for Lock {
+    /// Closing the file would not always be enough: a program that is started in this very moment has it too, until
+    /// it comes to its own.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!("the data directory cannot be let go before the server ends: {error}");
+        }
+    }
+}
+
+fn lock(directory: &Path) -> Result<Lock> {
     let opened = OpenOptions::new().write(true).create(true).truncate(false).open(directory.join("lock"));
     let file = opened.map_err(|error| {
         data(
@@ -56,7 +78,7 @@ fn lock(directory: &Path) -> Result<File> {
         )
     })?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => {
             let what =
                 "another server uses it; stop that one, or give this one a directory of its own with --data";

@@ -18,6 +18,17 @@ fn a_second_server_on_the_same_directory_is_refused_while_the_first_lives() {
 }
 
 #[test]
+fn a_program_that_is_just_being_started_does_not_keep_the_directory_locked() {
+    let (folder, store) = store();
+    // Between fork and exec a child has every file of its parent, as this has.
+    let inherited = store._lock.inherited();
+    assert!(Store::open(folder.path(), None).is_err());
+    drop(store);
+    Store::open(folder.path(), None).unwrap();
+    drop(inherited);
+}
+
+#[test]
 fn a_directory_is_made_where_there_is_none() {
     let folder = tempfile::tempdir().unwrap();
     let deep = folder.path().join("a/b c/ü");
