@@ -27,7 +27,7 @@ impl Values {
     }
 
     /// Checks the members of a body.
-    pub(super) fn checked(body: Map<String, Value>, fields: &[Field]) -> Result<Self, Problem> {
+    pub(crate) fn checked(body: Map<String, Value>, fields: &[Field]) -> Result<Self, Problem> {
         let given = members(fields, body, "")?;
         let defaults = fields.iter().filter_map(|field| Some((field.name.to_owned(), default(field)?)));
         Ok(Self { given, defaults: defaults.collect() })

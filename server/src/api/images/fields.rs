@@ -43,3 +43,91 @@ pub(super) const IMAGINE: &[Field] = &[
     )
     .or("0"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value, json};
+
+    use super::IMAGINE;
+    use crate::fields::{Values, schema};
+    use crate::problem::Problem;
+
+    fn checked(members: Value) -> Result<Values, Problem> {
+        let mut body =
+            Map::from_iter([("name".into(), json!("Cat Image")), ("prompt".into(), json!("a cat"))]);
+        body.extend(members.as_object().cloned().unwrap());
+        Values::checked(body, IMAGINE)
+    }
+
+    /// The field that these members are refused for.
+    fn refused(members: Value) -> Option<String> {
+        let problem = checked(members).err()?;
+        assert_eq!(problem.status, 400);
+        problem.field
+    }
+
+    #[test]
+    fn the_documented_members_have_their_documented_types() {
+        let schema = schema(IMAGINE);
+        for (name, kind) in
+            [("name", "string"), ("prompt", "string"), ("negative_prompt", "string"), ("seed", "integer")]
+        {
+            assert_eq!(schema["properties"][name]["type"], kind, "{name}");
+        }
+        assert_eq!(schema["required"], json!(["name", "prompt"]));
+    }
+
+    #[test]
+    fn name_and_prompt_are_required_and_not_empty() {
+        for name in ["name", "prompt"] {
+            let mut body = json!({"name": "a", "prompt": "a"}).as_object().cloned().unwrap();
+            body.remove(name);
+            let problem = Values::checked(body, IMAGINE).unwrap_err();
+            assert_eq!((problem.status, problem.field.as_deref()), (400, Some(name)));
+            for value in [json!(""), json!(null), json!(7), json!(["a"]), json!({"a": 1}), json!("a\0b")] {
+                assert_eq!(refused(json!({name: value})).as_deref(), Some(name));
+            }
+        }
+        assert_eq!(refused(json!({"name": "é".repeat(255), "prompt": "two\nlines"})), None);
+        assert_eq!(refused(json!({"name": "é".repeat(256)})).as_deref(), Some("name"));
+        assert_eq!(refused(json!({"prompt": "a".repeat(32_001)})).as_deref(), Some("prompt"));
+    }
+
+    #[test]
+    fn a_seed_is_a_whole_number() {
+        for seed in [json!(0), json!(42), json!(9_999_999_998_u64), json!(i64::MAX), json!(4.0)] {
+            assert_eq!(refused(json!({"seed": seed})), None, "{seed}");
+        }
+        for seed in
+            [json!(0.5), json!(-1), json!(u64::MAX), json!(1e300), json!("42"), json!(true), json!(null)]
+        {
+            assert_eq!(refused(json!({"seed": seed})).as_deref(), Some("seed"), "{seed}");
+        }
+    }
+
+    #[test]
+    fn what_is_absent_leaves_the_documented_size() {
+        let values = checked(json!({})).unwrap();
+        assert_eq!((values.integer("width"), values.integer("height")), (Some(1024), Some(1024)));
+        assert_eq!((values.integer("seed"), values.text("negative_prompt")), (None, None));
+        assert_eq!(checked(json!({"negative_prompt": ""})).unwrap().text("negative_prompt"), Some(""));
+    }
+
+    #[test]
+    fn our_own_members_have_their_ranges() {
+        for (name, inside, beyond) in [
+            ("width", json!([64, 2048]), json!([56, 2056, 100, "64"])),
+            ("height", json!([64, 2048]), json!([56, 2056, 100, "64"])),
+            ("steps", json!([1, 100]), json!([0, 101, 1.5])),
+            ("guidance_scale", json!([0, 7.5, 30]), json!([-0.1, 30.1, "7"])),
+            ("previews", json!([0, 8]), json!([-1, 9])),
+        ] {
+            for value in inside.as_array().unwrap() {
+                assert_eq!(refused(json!({name: value})), None, "{name}: {value}");
+            }
+            for value in beyond.as_array().unwrap() {
+                assert_eq!(refused(json!({name: value})).as_deref(), Some(name), "{value}");
+            }
+        }
+    }
+}

@@ -75,3 +75,143 @@ pub(super) const GENERATIONS: &[Field] = &[
     )
     .nullable(),
 ];
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value, json};
+
+    use super::GENERATIONS;
+    use crate::fields::{Values, schema};
+    use crate::problem::Problem;
+
+    fn checked(members: Value) -> Result<Values, Problem> {
+        let mut body = Map::from_iter([("prompt".into(), json!("a cat"))]);
+        body.extend(members.as_object().cloned().unwrap());
+        Values::checked(body, GENERATIONS)
+    }
+
+    /// The field that these members are refused for.
+    fn refused(members: Value) -> Option<String> {
+        let problem = checked(members).err()?;
+        assert_eq!(problem.status, 400);
+        problem.field
+    }
+
+    /// The document, in its order: name, type, default.
+    const DOCUMENT: &[(&str, &str, Option<&str>)] = &[
+        ("prompt", "string", None),
+        ("model", "string", Some("dall-e-2")),
+        ("image", "string or array", None),
+        ("n", "integer", None),
+        ("size", "string", Some("1024x1024")),
+        ("response_format", "string", Some("url")),
+        ("quality", "string", Some("standard")),
+        ("style", "string", Some("vivid")),
+    ];
+
+    #[test]
+    fn the_documented_members_come_first_with_their_types_and_defaults() {
+        let schema = schema(GENERATIONS);
+        for ((name, kind, default), field) in DOCUMENT.iter().zip(GENERATIONS) {
+            assert_eq!(field.name, *name);
+            let described = &schema["properties"][name];
+            match *name {
+                "prompt" => assert_eq!(described["type"], "string"),
+                "image" => assert_eq!(described["type"], json!(["string", "array", "null"])),
+                _ => assert_eq!(described["type"], json!([kind, "null"]), "{name}"),
+            }
+            assert!(default.is_none_or(|default| described["default"] == default), "{name}");
+        }
+        assert_eq!(
+            (&schema["properties"]["n"]["default"], &schema["required"]),
+            (&json!(1), &json!(["prompt"]))
+        );
+    }
+
+    #[test]
+    fn what_is_absent_or_null_is_the_default() {
+        let nulls: Map<String, Value> =
+            GENERATIONS.iter().skip(1).map(|field| (field.name.into(), json!(null))).collect();
+        for values in [checked(json!({})).unwrap(), checked(Value::Object(nulls)).unwrap()] {
+            assert_eq!((values.text("model"), values.integer("n")), (Some("dall-e-2"), Some(1)));
+            assert_eq!(
+                (values.size("size"), values.text("response_format")),
+                (Some((1024, 1024)), Some("url"))
+            );
+            assert_eq!((values.text("quality"), values.text("style")), (Some("standard"), Some("vivid")));
+            assert_eq!((values.text("output_format"), values.flag("stream")), (Some("png"), Some(false)));
+            assert_eq!((values.integer("seed"), values.integer("steps")), (None, None));
+        }
+    }
+
+    #[test]
+    fn values_at_the_edges_are_taken_and_those_beyond_are_not() {
+        for (name, inside, beyond) in [
+            ("n", json!([1, 10, 2.0]), json!([0, 11, -1, 1.5, "1", true])),
+            (
+                "size",
+                json!(["256x256", "512x512", "1024x1024", "1792x1024", "1024x1792", "64x2048", "auto"]),
+                json!([
+                    "",
+                    "1024",
+                    "1024x",
+                    "1024X1024",
+                    "56x64",
+                    "2056x64",
+                    "100x100",
+                    "-64x64",
+                    "64x64x64",
+                    1024
+                ]),
+            ),
+            ("response_format", json!(["url", "b64_json"]), json!(["URL", "b64", "", 1])),
+            ("quality", json!(["standard", "hd", "auto", "low", "medium", "high"]), json!(["best", "HD", 1])),
+            ("style", json!(["vivid", "natural"]), json!(["cubist", "", true])),
+            ("model", json!(["dall-e-3", "gpt-image-1", "gemini", ""]), json!([3, ["dall-e-3"]])),
+            ("output_format", json!(["png", "jpeg", "webp"]), json!(["gif", "PNG"])),
+            ("output_compression", json!([0, 100]), json!([-1, 101])),
+            ("stream", json!([true, false]), json!(["true", 1])),
+            ("partial_images", json!([0, 3]), json!([-1, 4])),
+            ("seed", json!([0, 9_999_999_998_u64]), json!([-1, 0.5, "1"])),
+            ("steps", json!([1, 100]), json!([0, 101])),
+            ("num_inference_steps", json!([1, 100]), json!([0, 101])),
+            ("guidance_scale", json!([0, 30]), json!([-1, 31])),
+            ("user", json!(["someone"]), json!([7])),
+            ("background", json!(["transparent", "anything"]), json!([7])),
+            ("moderation", json!(["low"]), json!([7])),
+        ] {
+            for value in inside.as_array().unwrap() {
+                assert_eq!(refused(json!({name: value})), None, "{name}: {value}");
+            }
+            for value in beyond.as_array().unwrap() {
+                assert_eq!(refused(json!({name: value})).as_deref(), Some(name), "{value}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_prompt_is_text_and_not_empty() {
+        assert_eq!(Values::checked(Map::new(), GENERATIONS).unwrap_err().field.as_deref(), Some("prompt"));
+        for prompt in [json!(""), json!(null), json!(7), json!(["a cat"])] {
+            assert_eq!(refused(json!({"prompt": prompt})).as_deref(), Some("prompt"));
+        }
+    }
+
+    #[test]
+    fn images_to_edit_are_refused_by_name() {
+        for image in [json!("https://example.com/a.png"), json!(["aGVsbG8="])] {
+            let problem = checked(json!({"image": image})).unwrap_err();
+            assert_eq!(
+                (problem.status, problem.code, problem.field.as_deref()),
+                (400, "not_supported", Some("image"))
+            );
+        }
+        assert_eq!(refused(json!({"image": []})), None);
+        assert_eq!(refused(json!({"image": 7})).as_deref(), Some("image"));
+    }
+
+    #[test]
+    fn what_nobody_knows_is_ignored() {
+        assert_eq!(refused(json!({"something": {"new": [true]}})), None);
+    }
+}
