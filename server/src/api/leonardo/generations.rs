@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::account::user_id;
 use super::fields::GENERATION;
@@ -60,7 +60,7 @@ pub(super) fn create(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
 /// `GET /generations/{id}`. Those of others are not told from those that are not there: both are null.
 pub(super) fn get(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let found = app.store.generation(&call.owner, &call.params[0])?;
-    let found = found.map(|(generation, images)| object(app, call, generation, &images)).transpose()?;
+    let found = found.map(|(generation, images)| object(app, call, generation, &images));
     Ok(Answer::json(200, &json!({"generations_by_pk": found})))
 }
 
@@ -87,6 +87,5 @@ pub(super) fn list(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let own = call.params[0] == user_id(&call.owner);
     let kept = if own { app.store.generations(&call.owner, offset, limit)? } else { vec![] };
     let objects = kept.into_iter().map(|(generation, images)| object(app, call, generation, &images));
-    let objects = objects.collect::<Result<Vec<Value>, Problem>>()?;
-    Ok(Answer::json(200, &json!({"generations": objects})))
+    Ok(Answer::json(200, &json!({"generations": objects.collect::<Vec<_>>()})))
 }

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use crate::api::picture::word;
 use crate::app::App;
-use crate::problem::Problem;
 use crate::route::Call;
 use crate::store::{Generation, Image, State};
 
@@ -14,19 +13,11 @@ use crate::store::{Generation, Image, State};
 const LINK_TIME: SignedDuration = SignedDuration::from_hours(24);
 
 /// The documented object of a generation.
-///
-/// # Errors
-/// 503 where the store refuses.
-pub(super) fn object(
-    app: &App,
-    call: &Call,
-    generation: Generation,
-    images: &[Image],
-) -> Result<Value, Problem> {
+pub(super) fn object(app: &App, call: &Call, generation: Generation, images: &[Image]) -> Value {
     let public = generation.request["public"] == true;
     let avatar = generation.request["fantasyAvatar"].clone();
-    let pictures = images.iter().map(|image| Ok(picture(image, &url(app, call, image, public)?, &avatar)));
-    let pictures = pictures.collect::<Result<Vec<Value>, Problem>>()?;
+    let pictures = images.iter().map(|image| picture(image, &url(app, call, image, public), &avatar));
+    let pictures: Vec<Value> = pictures.collect();
     let mut object = generation.request;
     object["id"] = json!(generation.id);
     object["status"] = json!(status(generation.state));
@@ -36,7 +27,7 @@ pub(super) fn object(
     if let Some(steps) = generation.inference_steps {
         object["inferenceSteps"] = json!(steps);
     }
-    Ok(object)
+    object
 }
 
 fn status(state: State) -> &'static str {
@@ -64,14 +55,12 @@ fn picture(image: &Image, url: &str, avatar: &Value) -> Value {
 }
 
 /// The picture's address. Those of a public generation are published when they are first told to anybody: nobody can
-/// have asked for them before.
-fn url(app: &App, call: &Call, image: &Image, public: bool) -> Result<String, Problem> {
+/// have asked for them before. Where that cannot be noted, on a full disk, a signed link serves as well.
+fn url(app: &App, call: &Call, image: &Image, public: bool) -> String {
     let name = format!("{}.{}", image.id, word(image.format));
-    if !public {
-        return Ok(app.links.sign(&call.base, &name, Timestamp::now() + LINK_TIME));
+    let published = public && (image.public || app.store.publish(&image.owner, &image.id, true).is_ok());
+    if published {
+        return format!("{}/public/{name}", call.base);
     }
-    if !image.public {
-        app.store.publish(&image.owner, &image.id, true)?;
-    }
-    Ok(format!("{}/public/{name}", call.base))
+    app.links.sign(&call.base, &name, Timestamp::now() + LINK_TIME)
 }
