@@ -3,9 +3,8 @@
 use jiff::Timestamp;
 
 use crate::Config;
-use crate::api::leonardo::Unstored;
 use crate::auth::{Keyring, Links};
-use crate::jobs::{ModelInfo, Queue};
+use crate::jobs::{ModelInfo, Queue, Unstored};
 use crate::metrics::Metrics;
 use crate::store::Store;
 

@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::api::leonardo::{self, Unstored};
+use crate::api::leonardo;
 use crate::app::App;
 use crate::auth::{Keyring, Links, check_addresses, check_listen};
 use crate::gate::Gate;
 use crate::http::{Clients, Listener, Private};
-use crate::jobs::{Queue, Worker};
+use crate::jobs::{Queue, Unstored, Worker};
 use crate::metrics::Metrics;
 use crate::routes;
 use crate::store::Store;

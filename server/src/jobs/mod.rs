@@ -8,11 +8,13 @@ mod job;
 mod queue;
 mod size;
 mod speed;
+mod unstored;
 
 mod worker;
 
 pub(crate) use job::{Drawing, Job, Progress, Status, Ticket};
 pub(crate) use queue::Queue;
+pub(crate) use unstored::Unstored;
 pub(crate) use worker::{ModelInfo, Worker};
 
 use serde::{Deserialize, Serialize};

@@ -5,60 +5,19 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use fulmen_engine::picture::Format;
 
 use crate::api::picture::{file, room};
 use crate::app::App;
 use crate::http::Client;
-use crate::jobs::{Drawing, Job, Spec, Ticket};
+use crate::jobs::{Drawing, Job, Spec, Ticket, Unstored};
 use crate::problem::Problem;
 use crate::store::{Kind, NewImage, Reservation, new_uuid};
 
 /// How long to wait before pictures that could not be kept are kept again.
 const PAUSE: Duration = Duration::from_secs(3);
-
-/// How often a wait looks whether it has ended.
-const LOOK: Duration = Duration::from_millis(20);
-
-/// Generations that were answered, and are not stored yet.
-#[derive(Debug, Default)]
-pub(crate) struct Unstored {
-    /// Drawn, or to be drawn.
-    all: AtomicUsize,
-    /// Drawn, but the store refused the pictures.
-    refused: AtomicUsize,
-}
-
-impl Unstored {
-    /// Whether new generations make sense.
-    ///
-    /// # Errors
-    /// 503 while pictures that are drawn wait for room: more would only fill the memory.
-    pub(super) fn check(&self) -> Result<(), Problem> {
-        match self.refused.load(Ordering::Relaxed) {
-            0 => Ok(()),
-            _ => {
-                let message =
-                    "pictures that are drawn cannot be stored; the server tries again, and its log says why";
-                Err(Problem::busy("storage_full", message, 30))
-            }
-        }
-    }
-
-    /// Waits until all are stored or given up; `false` if that takes longer than `time`.
-    pub(crate) fn wait_until_none(&self, time: Duration) -> bool {
-        let end = Instant::now() + time;
-        while self.all.load(Ordering::Acquire) > 0 {
-            if Instant::now() >= end {
-                return false;
-            }
-            thread::sleep(LOOK);
-        }
-        true
-    }
-}
 
 /// Counts one, as long as it lives.
 struct Counted(Arc<App>, fn(&Unstored) -> &AtomicUsize);

@@ -15,7 +15,7 @@ mod tests;
 mod words;
 
 pub(crate) use describe::{notes, schemas};
-pub(crate) use finish::{Unstored, resume};
+pub(crate) use finish::resume;
 
 use crate::http::Method;
 use crate::problem::Family;

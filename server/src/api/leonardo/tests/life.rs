@@ -59,7 +59,7 @@ impl Server {
             queue: Queue::new(config.queue),
             metrics: Metrics::default(),
             started: jiff::Timestamp::now(),
-            unstored: finish::Unstored::default(),
+            unstored: crate::jobs::Unstored::default(),
             config,
         });
         let drawing = app.clone();
