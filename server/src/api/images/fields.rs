@@ -55,7 +55,8 @@ mod tests {
     fn checked(members: Value) -> Result<Values, Problem> {
         let mut body =
             Map::from_iter([("name".into(), json!("Cat Image")), ("prompt".into(), json!("a cat"))]);
-        body.extend(members.as_object().cloned().unwrap());
+        let Value::Object(members) = members else { panic!("members are an object") };
+        body.extend(members);
         Values::checked(body, IMAGINE)
     }
 
