@@ -1,5 +1,8 @@
 //! Everything that handlers share.
 
+use std::net::SocketAddr;
+use std::sync::OnceLock;
+
 use jiff::Timestamp;
 
 use crate::Config;
@@ -11,6 +14,8 @@ use crate::store::Store;
 /// Everything that handlers share.
 pub(crate) struct App {
     pub(crate) config: Config,
+    /// Where it really listens, once it does: with the port that was given where 0 was asked for.
+    pub(crate) address: OnceLock<SocketAddr>,
     pub(crate) model: ModelInfo,
     pub(crate) keys: Keyring,
     pub(crate) links: Links,
@@ -20,4 +25,11 @@ pub(crate) struct App {
     pub(crate) started: Timestamp,
     /// Generations whose pictures are drawn or about to be, and not yet kept.
     pub(crate) unstored: Unstored,
+}
+
+impl App {
+    /// The address to name in a sentence.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address.get().copied().unwrap_or(self.config.listen)
+    }
 }

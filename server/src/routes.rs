@@ -54,7 +54,7 @@ impl Found {
     }
 
     fn answer(self, app: &Arc<App>, request: Request) -> Result<Answer, Problem> {
-        check_host(&app.config, app.config.listen, &request)?;
+        check_host(&app.config, app.address(), &request)?;
         if self.0.is_empty() {
             return Err(Problem::not_found(
                 "there is nothing at this path; GET /openapi.json lists everything",

@@ -1,7 +1,7 @@
 //! Starting and stopping.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 use std::time::Duration;
 
@@ -56,7 +56,18 @@ pub fn start(config: Config) -> Result<Running> {
     let queue = Queue::new(config.queue);
     let model = worker.model.clone();
     let (metrics, started, unstored) = (Metrics::default(), Timestamp::now(), Unstored::default());
-    let app = Arc::new(App { config, model, keys, links, store, queue, metrics, started, unstored });
+    let app = Arc::new(App {
+        config,
+        address: OnceLock::new(),
+        model,
+        keys,
+        links,
+        store,
+        queue,
+        metrics,
+        started,
+        unstored,
+    });
     let drawing = app.clone();
     let worker = thread::Builder::new()
         .name("engine".into())
@@ -78,6 +89,8 @@ fn listen(app: &Arc<App>) -> Result<(Listener, Gate)> {
     let listener =
         Listener::start(private, clients.clone(), respond).map_err(|source| Error::Listen { at, source })?;
     let gate = Gate::open(at, app.config.limits, clients, upstream)?;
+    // Once: nothing else sets it.
+    app.address.set(gate.address()).ok();
     Ok((listener, gate))
 }
 

@@ -60,6 +60,7 @@ impl Server {
             metrics: Metrics::default(),
             started: jiff::Timestamp::now(),
             unstored: crate::jobs::Unstored::default(),
+            address: std::sync::OnceLock::new(),
             config,
         });
         let drawing = app.clone();
