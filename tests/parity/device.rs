@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use fulmen_engine::gpu::{Core, GpuBackend, GpuOptions};
+use fulmen_engine::gpu::{AdapterDescription, Core, GpuBackend, GpuOptions};
 
 use crate::devices::open_gpu;
 
@@ -15,7 +15,10 @@ pub(super) struct Configuration {
 /// Far smaller than most values of the tests.
 const TINY_WINDOW: u64 = 96 << 10;
 
-/// All configurations of the adapter under test.
+/// Far narrower than most grids of the tests, which are then folded.
+const TINY_GRID: u32 = 3;
+
+/// All configurations of the adapter under test, the first of them as users have it.
 pub(super) fn configurations() -> &'static [Configuration] {
     static ALL: LazyLock<Vec<Configuration>> = LazyLock::new(open_all);
     &ALL
@@ -23,16 +26,23 @@ pub(super) fn configurations() -> &'static [Configuration] {
 
 fn open_all() -> Vec<Configuration> {
     let guarded = GpuOptions { guards: true, ..GpuOptions::default() };
-    let tiny = Some(TINY_WINDOW);
-    [
+    let tiny = GpuOptions { window_bytes: Some(TINY_WINDOW), grid_width: Some(TINY_GRID), ..guarded };
+    let all = [
         ("as it is", guarded),
         ("with default limits", GpuOptions { default_limits: true, ..guarded }),
-        ("in tiny windows", GpuOptions { window_bytes: tiny, ..guarded }),
+        ("in tiny windows and grids", tiny),
         ("without subgroups", GpuOptions { subgroups: false, ..guarded }),
-        ("on the tiled core", GpuOptions { core: Some(Core::Tiled), window_bytes: tiny, ..guarded }),
+        ("on the tiled core", GpuOptions { core: Some(Core::Tiled), ..tiny }),
         ("on the subgroup core", GpuOptions { core: Some(Core::Subgroup), ..guarded }),
         ("with checked kernels", GpuOptions { checked: true, ..guarded }),
-    ]
-    .map(|(name, options)| Configuration { name, backend: open_gpu(options) })
-    .into()
+    ];
+    let adapter = open_gpu(GpuOptions::default()).description().clone();
+    let open = |(name, options)| Configuration { name, backend: open_gpu(options) };
+    all.into_iter().filter(|(_, options)| differs(*options, &adapter)).map(open).collect()
+}
+
+/// Whether these options change anything: an adapter without the subgroup core has nothing that
+/// could be chosen or taken away, and would only do the same once more.
+fn differs(options: GpuOptions, adapter: &AdapterDescription) -> bool {
+    adapter.has_subgroup_core() || (options.core.is_none() && options.subgroups)
 }

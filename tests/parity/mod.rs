@@ -28,11 +28,16 @@ type Record<'a> = &'a dyn Fn(&mut Recorder, &[Tensor], &mut Weights) -> Tensor;
 /// Runs a case in f32 and in halves on every configuration.
 fn check(case: &Case, record: Record) {
     for element in [Element::F32, Element::F16] {
-        let (graph, inputs) = prepare(case, element, record);
-        for configuration in configurations() {
-            let place = format!("{} in {element:?}, {}", case.name, configuration.name);
-            check_on(configuration, &graph, &inputs, case, &place);
-        }
+        check_in(element, configurations(), case, record);
+    }
+}
+
+/// Runs a case in one precision on some configurations.
+fn check_in(element: Element, configurations: &[Configuration], case: &Case, record: Record) {
+    let (graph, inputs) = prepare(case, element, record);
+    for configuration in configurations {
+        let place = format!("{} in {element:?}, {}", case.name, configuration.name);
+        check_on(configuration, &graph, &inputs, case, &place);
     }
 }
 

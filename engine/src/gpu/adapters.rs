@@ -81,7 +81,7 @@ impl AdapterDescription {
         };
         // On software drivers workgroup memory and barriers cost six times what they give. On a
         // GPU it is expected to be the other way round.
-        if description.kind == AdapterKind::Software && description.fixed_subgroup().is_some() {
+        if description.kind == AdapterKind::Software && description.has_subgroup_core() {
             description.core = Core::Subgroup;
         }
         description
@@ -91,6 +91,12 @@ impl AdapterDescription {
     #[must_use]
     pub fn fixed_subgroup(&self) -> Option<u32> {
         self.subgroup_sizes.filter(|(min, max)| min == max).map(|(min, _)| min)
+    }
+
+    /// Whether the subgroup core runs: its bands of eight lanes (`shared/band.wgsl`) must fit.
+    #[must_use]
+    pub fn has_subgroup_core(&self) -> bool {
+        self.fixed_subgroup().is_some_and(|size| size.is_multiple_of(8))
     }
 }
 
@@ -247,6 +253,21 @@ mod tests {
         assert!(error.contains("llvmpipe") && error.contains("--device cpu"), "{error}");
         assert_eq!(choose_adapter("gpu", &server).unwrap(), 0);
         assert_eq!(choose_adapter("LLVM", &server).unwrap(), 0);
+    }
+
+    #[test]
+    fn the_subgroup_core_needs_subgroups_of_one_size_that_bands_of_eight_fit() {
+        let mut adapter = machine(&[("SwiftShader", "vulkan", AdapterKind::Software)]).remove(0);
+        for (sizes, fits) in [
+            (None, false),
+            (Some((4, 4)), false),
+            (Some((8, 8)), true),
+            (Some((32, 32)), true),
+            (Some((8, 32)), false),
+        ] {
+            adapter.subgroup_sizes = sizes;
+            assert_eq!(adapter.has_subgroup_core(), fits, "subgroups of {sizes:?}");
+        }
     }
 
     #[test]

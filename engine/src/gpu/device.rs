@@ -24,7 +24,7 @@ pub(super) struct Facts {
     pub max_buffer: u64,
     /// Bindings start at multiples of this.
     pub alignment: u64,
-    /// The most workgroups in one dimension of a grid.
+    /// The most workgroups in one dimension of a grid; lower than the device's own only in tests.
     pub max_workgroups: u32,
     /// Whether buffers are surrounded by a pattern.
     pub guards: bool,
@@ -34,8 +34,10 @@ impl Facts {
     fn new(device: &wgpu::Device, description: &AdapterDescription, options: GpuOptions) -> Self {
         let limits = device.limits();
         let subgroup = description.fixed_subgroup().filter(|_| options.subgroups);
-        let core = if subgroup.is_some() { options.core.unwrap_or(description.core) } else { Core::Tiled };
+        let banded = description.has_subgroup_core() && options.subgroups;
+        let core = if banded { options.core.unwrap_or(description.core) } else { Core::Tiled };
         let max_binding = limits.max_storage_buffer_binding_size;
+        let max_workgroups = limits.max_compute_workgroups_per_dimension;
         Self {
             name: description.name.clone(),
             core,
@@ -44,7 +46,7 @@ impl Facts {
             window: options.window_bytes.unwrap_or(max_binding).min(max_binding),
             max_buffer: limits.max_buffer_size,
             alignment: u64::from(limits.min_storage_buffer_offset_alignment),
-            max_workgroups: limits.max_compute_workgroups_per_dimension,
+            max_workgroups: options.grid_width.unwrap_or(max_workgroups).min(max_workgroups),
             guards: options.guards,
         }
     }

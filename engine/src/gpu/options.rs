@@ -21,6 +21,8 @@ pub struct GpuOptions {
     pub default_limits: bool,
     /// The most bytes of a value that one dispatch binds; the device's own limit if it is lower.
     pub window_bytes: Option<u64>,
+    /// The most workgroups in one dimension of a grid; the device's own limit if it is lower.
+    pub grid_width: Option<u32>,
     /// Compile kernels with wgpu's run-time checks.
     pub checked: bool,
     /// Use subgroups where the device has them.
@@ -36,6 +38,7 @@ impl Default for GpuOptions {
             core: None,
             default_limits: false,
             window_bytes: None,
+            grid_width: None,
             checked: false,
             subgroups: true,
             guards: false,

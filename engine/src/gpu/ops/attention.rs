@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::epilogue::{banded, core};
+use super::epilogue::banded;
 use crate::Result;
 use crate::gpu::lowering::{Kernel, Lowering, Value};
 use crate::gpu::options::Core;
@@ -53,7 +53,7 @@ pub(super) fn lower_attention(lowering: &mut Lowering, id: NodeId) -> Result<()>
     let (q, k, v) = (lowering.input(0), lowering.input(1), lowering.input(2));
     let head_dim = q.shape.channels / heads;
     // Heads of other widths do not start at a vector of eight.
-    let core = if head_dim.is_multiple_of(8) { core(lowering) } else { Core::Tiled };
+    let core = if head_dim.is_multiple_of(8) { lowering.facts().core } else { Core::Tiled };
     let y = lowering.value(id);
     let attention = Attention { q, k, v, y, heads, head_dim, core, causal };
     for window in lowering.windows(y.rows(), 1, |rows| vec![(q, rows.clone()), (y, rows)])? {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytemuck::{Pod, Zeroable};
 
-use super::epilogue::{Product, banded, core};
+use super::epilogue::{Product, banded};
 use crate::Result;
 use crate::gpu::lowering::{Lowering, Value};
 use crate::gpu::options::Core;
@@ -37,7 +37,7 @@ pub(super) fn lower_conv3x3(lowering: &mut Lowering, id: NodeId) -> Result<()> {
         unreachable!("a convolution's node")
     };
     let product = Product::new(lowering, id, weight, epilogue)?;
-    let kernel = match core(lowering) {
+    let kernel = match lowering.facts().core {
         Core::Tiled => product.kernel(&shaders::CONV3X3_TILED),
         Core::Subgroup => banded(lowering, product.kernel(&shaders::CONV3X3_SUBGROUP)),
     };

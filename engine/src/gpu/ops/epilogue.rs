@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use crate::Result;
 use crate::gpu::lowering::{Binding, Kernel, Lowering, PackedWeight, Value};
-use crate::gpu::options::Core;
 use crate::gpu::packing::Columns;
 use crate::gpu::shaders::Shader;
 use crate::graph::{Activation, Epilogue, NodeId};
@@ -111,12 +110,6 @@ impl Product {
     pub(super) fn grid(&self, lowering: &Lowering, rows: usize) -> [u32; 3] {
         lowering.fold(rows.div_ceil(TILE) * self.matrix.columns.div_ceil(TILE))
     }
-}
-
-/// The core for products. Bands of eight lanes fit any size of subgroups that is a multiple of it.
-pub(super) fn core(lowering: &Lowering) -> Core {
-    let banded = lowering.facts().subgroup.is_some_and(|size| size.is_multiple_of(8));
-    if banded { lowering.facts().core } else { Core::Tiled }
 }
 
 /// Tells a kernel of the subgroup core whether a subgroup is one band.

@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::epilogue::{Product, banded, core};
+use super::epilogue::{Product, banded};
 use crate::Result;
 use crate::gpu::lowering::Lowering;
 use crate::gpu::options::Core;
@@ -27,7 +27,7 @@ struct LinearParams {
 pub(super) fn lower_linear(lowering: &mut Lowering, id: NodeId) -> Result<()> {
     let Op::Linear { weight, epilogue } = &lowering.node(id).op else { unreachable!("a linear node") };
     let product = Product::new(lowering, id, weight, epilogue)?;
-    let kernel = match core(lowering) {
+    let kernel = match lowering.facts().core {
         Core::Tiled => product.kernel(&shaders::LINEAR_TILED),
         Core::Subgroup => banded(lowering, product.kernel(&shaders::LINEAR_SUBGROUP)),
     };
