@@ -68,8 +68,8 @@ fn choices_are_listed_where_another_was_made() {
 #[test]
 fn a_device_that_is_not_there_is_named() {
     let place = Place::new();
-    place.run(&["generate", "a cat", "--device", "voodoo"]).failed(1, &["voodoo"]);
-    place.run(&["generate", "a cat", "--device", "gpu:99"]).failed(1, &["gpu:99"]);
+    place.run(&["generate", "a cat", "--device", "voodoo"]).failed(2, &["voodoo"]);
+    place.run(&["generate", "a cat", "--device", "gpu:99"]).failed(2, &["gpu:99"]);
     place.run(&["generate", "a cat", "--device", ""]).failed(2, &["device"]).at_once();
     assert!(place.files().is_empty());
 }

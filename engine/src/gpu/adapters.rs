@@ -146,7 +146,7 @@ pub(super) fn find(choice: &str) -> Result<(wgpu::Adapter, AdapterDescription)> 
 /// - anything else: the one whose name contains it, whatever the case.
 ///
 /// # Errors
-/// [`Error::Device`]: there is none, or several answer to the name.
+/// [`Error::Device`]: there is none. [`Error::Request`]: none or several answer to the name.
 pub fn choose_adapter(choice: &str, adapters: &[AdapterDescription]) -> Result<usize> {
     let best = || adapters.iter().min_by_key(|a| (a.kind, a.backend == "gl", a.index)).map(|a| a.index);
     match choice.trim() {
@@ -174,13 +174,13 @@ fn hint(adapters: &[AdapterDescription]) -> String {
 }
 
 fn numbered(number: &str, adapters: &[AdapterDescription]) -> Result<usize> {
-    let index: usize = number
-        .parse()
-        .map_err(|_| Error::Device(format!("`gpu:{number}`: a number is expected after the colon")))?;
+    let index: usize = number.parse().map_err(|_| {
+        Error::Request(format!("--device gpu:{number}: a number is expected after the colon"))
+    })?;
     if index < adapters.len() {
         return Ok(index);
     }
-    Err(Error::Device(format!("there is no device gpu:{index}; {}", names(adapters))))
+    Err(Error::Request(format!("there is no device gpu:{index}; {}", names(adapters))))
 }
 
 fn named(part: &str, adapters: &[AdapterDescription]) -> Result<usize> {
@@ -189,11 +189,12 @@ fn named(part: &str, adapters: &[AdapterDescription]) -> Result<usize> {
     // One GPU seen through two interfaces is one GPU: the first, which is not GL.
     let same = hits.iter().filter(|a| a.backend != "gl").count() <= 1;
     match hits.first() {
-        None => Err(Error::Device(format!("no device is called `{part}`; {}", names(adapters)))),
+        None => Err(Error::Request(format!("no device is called `{part}`; {}", names(adapters)))),
         Some(hit) if same => Ok(hit.index),
-        Some(_) => {
-            Err(Error::Device(format!("several devices are called `{part}`: say gpu:N; {}", names(adapters))))
-        }
+        Some(_) => Err(Error::Request(format!(
+            "several devices are called `{part}`: say gpu:N; {}",
+            names(adapters)
+        ))),
     }
 }
 
