@@ -1,4 +1,5 @@
 //! `fulmen serve` as its users meet it: real processes on loopback, started, used, killed and started again.
+#![cfg(test)]
 
 mod crash;
 mod images;
