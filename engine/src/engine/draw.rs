@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::watch::{Drawn, Event, Seconds, Stage as DrawStage, Watch};
-use super::{DrawPlan, Engine, Stages, preview};
+use super::layout::{channels_innermost, channels_outermost, vae_input};
+use super::{DrawPlan, Engine, preview, stages};
 use crate::backend::HostTensor;
 use crate::graph::Shape;
 use crate::noise::latents_noise;
@@ -13,7 +14,6 @@ use crate::sampler::{self, Step};
 use crate::text::Conditioning;
 use crate::tokens::LENGTH;
 use crate::unet::sinusoid;
-use crate::vae::VaeConfig;
 use crate::{Error, Result};
 
 /// What the UNet is told at every step alike, made once for all pictures of a request.
@@ -179,35 +179,10 @@ impl Engine {
     }
 }
 
-/// The compiled graphs; `prepare` has made them.
-pub(super) fn stages(stages: &mut Option<Stages>) -> Result<&mut Stages> {
-    stages.as_mut().ok_or_else(|| Error::Graph { node: "engine".into(), what: "nothing is compiled".into() })
-}
-
-/// Latents `[channels, height, width]` as the decoder wants them.
-pub(super) fn vae_input(latents: &[f32], shape: Shape, config: &VaeConfig) -> HostTensor {
-    let latents: Vec<f32> = latents.iter().map(|v| v / config.scaling_factor).collect();
-    HostTensor::f32(shape, channels_innermost(&latents, shape))
-}
-
 /// One answer, or the two halves of the batch brought together by guidance.
 fn guided(answers: &[Vec<f32>], plan: &DrawPlan) -> Vec<f32> {
     match answers {
         [without, with] => sampler::guide(without, with, plan.settings.guidance),
         _ => answers.concat(),
     }
-}
-
-/// `[channels, height, width]`, as torch draws noise, to `[height, width, channels]`, as graphs want it.
-fn channels_innermost(values: &[f32], shape: Shape) -> Vec<f32> {
-    let pixels = shape.pixels();
-    let places = (0..pixels).flat_map(|pixel| (0..shape.channels).map(move |c| c * pixels + pixel));
-    places.map(|place| values[place]).collect()
-}
-
-/// The way back.
-fn channels_outermost(values: &[f32], shape: Shape) -> Vec<f32> {
-    let pixels = shape.pixels();
-    let places = (0..shape.channels).flat_map(|c| (0..pixels).map(move |pixel| (pixel, c)));
-    places.map(|(pixel, c)| values[pixel * shape.channels + c]).collect()
 }

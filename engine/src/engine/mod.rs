@@ -5,6 +5,7 @@
 
 mod device;
 mod draw;
+mod layout;
 mod models;
 mod plan;
 mod preview;
@@ -23,7 +24,7 @@ pub use watch::{Drawn, Event, OnTrace, Seconds, Stage as DrawStage, TraceRow, Wa
 use self::models::Models;
 use self::preview::Preview;
 use self::stage::Stage;
-use crate::Result;
+use crate::{Error, Result};
 use crate::backend::{Backend, CancelToken, MemoryNeed};
 use crate::graph::{Element, Shape};
 use crate::picture::Picture;
@@ -157,9 +158,9 @@ impl Engine {
         let start = Instant::now();
         let latents = plan.latents(self.models.vae.config());
         if self.stages.as_ref().is_none_or(|stages| stages.latents != latents) {
-            // Dropped first: two sizes at once may not fit.
-            self.stages = None;
-            self.stages = Some(self.compile(latents)?);
+            // The UNet and the VAE are dropped first: two sizes at once may not fit. A prompt has one size only.
+            let text = self.stages.take().map(|stages| stages.text);
+            self.stages = Some(self.compile(latents, text)?);
             self.loading += start.elapsed().as_secs_f64();
         }
         Ok(self.stages.as_ref().map(Stages::memory).unwrap_or_default())
@@ -177,18 +178,27 @@ impl Engine {
         Ok(drawn.remove(0).picture)
     }
 
-    fn compile(&self, latents: Shape) -> Result<Stages> {
+    fn compile(&self, latents: Shape, compiled: Option<Stage>) -> Result<Stages> {
         let Models { text, unet, vae, .. } = &self.models;
         let backend = self.backend.as_ref();
+        let text = match compiled {
+            Some(compiled) => compiled,
+            None => Stage::compile(backend, text.graph(self.element)?)?,
+        };
         let one = Shape { images: 1, ..latents };
         Ok(Stages {
             latents,
-            text: Stage::compile(backend, text.graph(self.element)?)?,
+            text,
             unet: Stage::compile(backend, unet.graph(latents, LENGTH, self.element)?)?,
             vae: Stage::compile(backend, vae.graph(one, self.element, false)?)?,
             preview: None,
         })
     }
+}
+
+/// The compiled graphs; `prepare` has made them.
+fn stages(stages: &mut Option<Stages>) -> Result<&mut Stages> {
+    stages.as_mut().ok_or_else(|| Error::Graph { node: "engine".into(), what: "nothing is compiled".into() })
 }
 
 impl Stages {

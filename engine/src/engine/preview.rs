@@ -1,9 +1,9 @@
 //! What the picture would be if this step had been the last one, small enough to be shown meanwhile.
 
-use super::draw::{stages, vae_input};
+use super::layout::vae_input;
 use super::stage::Stage;
 use super::watch::Watch;
-use super::{Engine, Stages};
+use super::{Engine, Stages, stages};
 use crate::Result;
 use crate::graph::Shape;
 use crate::picture::Picture;
