@@ -16,7 +16,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8188", help_heading = "Network")]
     pub(crate) listen: SocketAddr,
 
-    /// What clients call this server where it stands behind a proxy, for instance https://draw.example.org
+    /// What clients call this server where it stands behind a proxy, for instance `https://draw.example.org`
     #[arg(long, value_name = "URL", help_heading = "Network")]
     pub(crate) public_url: Option<String>,
 
