@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::watch::{Drawn, Event, Seconds, Stage as DrawStage, Watch};
 use super::layout::{channels_innermost, channels_outermost, vae_input};
+use super::watch::{Drawn, Event, Seconds, Stage as DrawStage, Watch};
 use super::{DrawPlan, Engine, preview, stages};
 use crate::backend::HostTensor;
 use crate::graph::Shape;

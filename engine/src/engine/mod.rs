@@ -24,13 +24,13 @@ pub use watch::{Drawn, Event, OnTrace, Seconds, Stage as DrawStage, TraceRow, Wa
 use self::models::Models;
 use self::preview::Preview;
 use self::stage::Stage;
-use crate::{Error, Result};
 use crate::backend::{Backend, CancelToken, MemoryNeed};
 use crate::graph::{Element, Shape};
 use crate::picture::Picture;
 use crate::request::Request;
 use crate::tokens::LENGTH;
 use crate::weights::Checkpoint;
+use crate::{Error, Result};
 
 /// How activations are stored. Sums are f32 either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
