@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::process::Output;
 
-use serde_json::json;
-
 use super::server::{Server, command};
 
 /// A server that must not start: its exit code, and what it said.
@@ -85,7 +83,7 @@ fn a_signal_lets_the_running_picture_finish_and_keeps_what_waits() {
     let data = tempfile::tempdir().unwrap();
     let mut server = Server::start(data.path(), &[]);
     // Long enough that most of them are still to be drawn when the signal comes.
-    let asked = json!({"prompt": "a red circle", "num_images": 4, "width": 512, "height": 512});
+    let asked = serde_json::json!({"prompt": "a red circle", "num_images": 4, "width": 512, "height": 512});
     let id = |answer: &super::server::Answer| {
         answer.json()["sdGenerationJob"]["generationId"].as_str().unwrap().to_owned()
     };

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -91,7 +91,7 @@ impl Server {
     /// Asks it to end, and waits; the exit code and how long it took.
     #[cfg(unix)]
     pub(crate) fn terminate(&mut self) -> (Option<i32>, Duration) {
-        let start = Instant::now();
+        let start = std::time::Instant::now();
         assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
         while start.elapsed() < Duration::from_secs(40) {
             if let Some(status) = self.child.try_wait().unwrap() {

@@ -45,6 +45,7 @@ pub(crate) fn size_of(path: &Path) -> Result<Option<u64>> {
 #[derive(Debug, Clone)]
 pub(crate) struct Mapped {
     pub(crate) bytes: Bytes,
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "pages are given back on Linux only"))]
     map: Option<Arc<Mmap>>,
 }
 

@@ -4,7 +4,7 @@
 //! leaves a row without its file, or half a file under a row; what it can leave is a file without a row, which the
 //! next start removes.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -169,7 +169,7 @@ pub(super) fn private_folder() -> fs::DirBuilder {
 /// Puts a folder's entries on the disk: a renamed file is only then sure to keep its name.
 #[cfg(unix)]
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+    fs::File::open(folder)?.sync_all()
 }
 
 /// Windows journals names itself, and does not open folders as files.
