@@ -18,8 +18,9 @@ use crate::routes;
 use crate::store::Store;
 use crate::{Config, Error, Result};
 
-/// How long a shutdown waits for the running job; then it is put back, or its caller told.
-const FINISH_TIME: Duration = Duration::from_secs(15);
+/// How long a shutdown waits for the running job; then it is put back, or its caller told. All waits of a shutdown
+/// together stay below the half minute that is promised.
+const FINISH_TIME: Duration = Duration::from_secs(12);
 
 /// How long a cancelled job may take to notice: one node of its graph.
 const CANCEL_TIME: Duration = Duration::from_secs(5);

@@ -4,6 +4,7 @@ use fulmen_engine::picture::Format;
 
 use crate::jobs::{Drawing, Spec};
 use crate::problem::Problem;
+use crate::store::{Kind, NewImage};
 
 /// A byte for each colour, and a little for headers and settings: no PNG or WebP of ours is larger.
 const MOST_BYTES_A_PIXEL: u64 = 4;
@@ -29,6 +30,29 @@ pub(crate) fn room(spec: &Spec) -> u64 {
 pub(crate) fn file(drawing: &Drawing, format: Format) -> Result<Vec<u8>, Problem> {
     let encoded = drawing.picture.encode(format, Some(&drawing.parameters));
     encoded.map_err(|error| Problem::field("output_format", error.to_string()))
+}
+
+/// A drawing as it is kept: without a name, until it is deleted.
+///
+/// # Errors
+/// As [`file`].
+pub(crate) fn kept(
+    (id, owner): (String, &str),
+    kind: Kind,
+    (drawing, format): (&Drawing, Format),
+) -> Result<NewImage, Problem> {
+    Ok(NewImage {
+        id,
+        owner: owner.to_owned(),
+        kind,
+        name: String::new(),
+        width: drawing.picture.width,
+        height: drawing.picture.height,
+        format,
+        bytes: file(drawing, format)?,
+        seed: drawing.seed,
+        expires_at: None,
+    })
 }
 
 /// `png`, `jpeg`, `webp`: the word of the documented APIs, and the files' extension.

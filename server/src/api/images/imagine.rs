@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::fields::IMAGINE;
 use super::object::ImageObject;
-use crate::api::picture::{file, fresh_seed, room};
+use crate::api::picture::{fresh_seed, kept, room};
 use crate::app::App;
 use crate::fields::Values;
 use crate::http::{Answer, Events};
@@ -57,19 +57,9 @@ fn spec(values: &Values) -> Spec {
 }
 
 fn keep(app: &App, job: &Job, name: &str, drawing: &Drawing) -> Result<Image, Problem> {
-    let new = NewImage {
-        id: job.ticket.id.clone(),
-        owner: job.ticket.owner.clone(),
-        kind: Kind::Named,
-        name: name.to_owned(),
-        width: drawing.picture.width,
-        height: drawing.picture.height,
-        format: Format::Png,
-        bytes: file(drawing, Format::Png)?,
-        seed: drawing.seed,
-        expires_at: None,
-    };
-    let mut kept = app.store.add(vec![new])?;
+    let Ticket { id, owner, .. } = &job.ticket;
+    let new = kept((id.clone(), owner), Kind::Named, (drawing, Format::Png))?;
+    let mut kept = app.store.add(vec![NewImage { name: name.to_owned(), ..new }])?;
     Ok(kept.remove(0))
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use fulmen_engine::picture::Format;
 
-use crate::api::picture::{file, room};
+use crate::api::picture::{kept, room};
 use crate::app::App;
 use crate::http::Client;
 use crate::jobs::{Drawing, Job, Spec, Ticket, Unstored};
@@ -103,18 +103,8 @@ fn keep(app: &Arc<App>, ticket: &Ticket, drawings: &[Drawing]) {
 }
 
 fn image(ticket: &Ticket, position: usize, drawing: &Drawing) -> Result<NewImage, Problem> {
-    Ok(NewImage {
-        id: new_uuid(),
-        owner: ticket.owner.clone(),
-        kind: Kind::Generation { id: ticket.id.clone(), position },
-        name: String::new(),
-        width: drawing.picture.width,
-        height: drawing.picture.height,
-        format: Format::Png,
-        bytes: file(drawing, Format::Png)?,
-        seed: drawing.seed,
-        expires_at: None,
-    })
+    let kind = Kind::Generation { id: ticket.id.clone(), position };
+    kept((new_uuid(), &ticket.owner), kind, (drawing, Format::Png))
 }
 
 /// There will be no pictures; but what a shutdown ended is drawn by the next start.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::request::Generation;
 use super::stream::stream;
-use crate::api::picture::{file, room, word};
+use crate::api::picture::{file, kept, room, word};
 use crate::app::App;
 use crate::http::Answer;
 use crate::jobs::{Drawing, Ticket};
@@ -59,18 +59,8 @@ fn files(drawings: &[Drawing], asked: &Generation) -> Result<Vec<Value>, Problem
 fn links(app: &App, call: &Call, drawings: &[Drawing], asked: &Generation) -> Result<Vec<Value>, Problem> {
     let expires = Timestamp::now() + LINK_TIME;
     let new = |drawing: &Drawing| {
-        Ok(NewImage {
-            id: new_image_id(),
-            owner: call.owner.clone(),
-            kind: Kind::Link,
-            name: String::new(),
-            width: drawing.picture.width,
-            height: drawing.picture.height,
-            format: asked.format,
-            bytes: file(drawing, asked.format)?,
-            seed: drawing.seed,
-            expires_at: Some(expires),
-        })
+        let new = kept((new_image_id(), &call.owner), Kind::Link, (drawing, asked.format))?;
+        Ok(NewImage { expires_at: Some(expires), ..new })
     };
     let kept = app.store.add(drawings.iter().map(new).collect::<Result<_, Problem>>()?)?;
     let link = |id: &str| app.links.sign(&call.base, &format!("{id}.{}", word(asked.format)), expires);
