@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 /// Modules of the engine from the bottom up: one knows only those in the lines above it.
 const STOREYS: &[&str] = &[
-    "error noise",
+    "message noise",
+    "error",
     "weights",
     "graph tokens schedule picture request",
     "backend settings sampler prompt",

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::message::{Message, Setting};
+
 /// The engine's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -10,7 +12,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// The request cannot be met as it was asked (wrong size, steps, option): the caller's mistake.
     #[error("{0}")]
-    Request(String),
+    Request(Message),
 
     /// A file could not be read.
     #[error("cannot read {}: {source}", file.display())]
@@ -71,23 +73,20 @@ pub enum Error {
     },
 
     /// A picture came out with NaN or infinity in it.
-    #[error("the picture is not finite: the first bad values are in `{layer}`; try --precision f32")]
+    #[error("{}", not_finite(layer))]
     PictureNotFinite {
         /// The first layer whose output was not finite.
         layer: String,
     },
 
     /// The device cannot hold what the request needs.
-    #[error(
-        "this picture needs {} MiB on {device}, {} MiB can be had; try a smaller size or another --device",
-        need >> 20, have >> 20
-    )]
+    #[error("{}", too_large(device, *need, *have))]
     Memory {
         /// The device.
         device: String,
         /// Bytes that are needed.
         need: u64,
-        /// Bytes that can be had.
+        /// Bytes that are available.
         have: u64,
     },
 
@@ -107,4 +106,30 @@ pub enum Error {
         /// What does not fit.
         what: String,
     },
+}
+
+impl Error {
+    /// The sentence with its settings still to be named, for readers who do not know the flags.
+    #[must_use]
+    pub fn message(&self) -> Message {
+        match self {
+            Self::Request(message) => message.clone(),
+            Self::PictureNotFinite { layer } => not_finite(layer),
+            Self::Memory { device, need, have } => too_large(device, *need, *have),
+            other => other.to_string().into(),
+        }
+    }
+}
+
+fn not_finite(layer: &str) -> Message {
+    let what = format!("the picture is not finite: the first bad values are in `{layer}`; try ");
+    Message::from(what).setting(Setting::Precision).text(" f32")
+}
+
+fn too_large(device: &str, need: u64, have: u64) -> Message {
+    let (need, have) = (need >> 20, have >> 20);
+    let what = format!(
+        "this picture needs {need} MiB on {device}, {have} MiB are available; try a smaller size or another "
+    );
+    Message::from(what).setting(Setting::Device)
 }

@@ -18,6 +18,7 @@ pub mod error;
 pub mod gpu;
 pub mod graph;
 pub mod layers;
+pub mod message;
 pub mod noise;
 pub mod picture;
 pub mod request;

@@ -1,5 +1,6 @@
 //! What a caller wants drawn, checked once before any work begins.
 
+use crate::message::{Message, Setting};
 use crate::noise::Rng;
 use crate::{Error, Result};
 
@@ -69,9 +70,9 @@ impl Request {
 
     /// Whether the request can be met at all; if not, a sentence that says what to ask for instead.
     pub fn validate(&self) -> Result<()> {
-        let sides = [("--width", self.width), ("--height", self.height)];
-        for (flag, side) in sides {
-            side.map_or(Ok(()), |side| check_side(flag, side))?;
+        let sides = [(Setting::Width, self.width), (Setting::Height, self.height)];
+        for (setting, side) in sides {
+            side.map_or(Ok(()), |side| check_side(setting, side))?;
         }
         if let (Some(width), Some(height)) = (self.width, self.height) {
             check_pixels(width, height)?;
@@ -79,29 +80,30 @@ impl Request {
         if let Some(steps) = self.steps
             && !(1..=MOST_STEPS).contains(&steps)
         {
-            return refuse(format!("--steps {steps} is not possible; use 1 to {MOST_STEPS}"));
+            return refuse(Setting::Steps, format!(" {steps} is not possible; use 1 to {MOST_STEPS}"));
         }
         if let Some(guidance) = self.guidance
             && !(guidance.is_finite() && guidance >= 0.0)
         {
-            return refuse(format!(
-                "--guidance {guidance} is not possible; use 0 for none, or for instance 5"
-            ));
+            let what = format!(" {guidance} is not possible; use 0 for none, or for instance 5");
+            return refuse(Setting::Guidance, what);
         }
         if !(1..=MOST_IMAGES).contains(&self.images) {
-            return refuse(format!("--images {} is not possible; use 1 to {MOST_IMAGES}", self.images));
+            let what = format!(" {} is not possible; use 1 to {MOST_IMAGES}", self.images);
+            return refuse(Setting::Images, what);
         }
         self.check_prompts()
     }
 
     fn check_prompts(&self) -> Result<()> {
-        let prompts = [("prompt", Some(&self.prompt)), ("negative prompt", self.negative_prompt.as_ref())];
-        for (name, prompt) in prompts {
+        let negative = self.negative_prompt.as_ref();
+        for (setting, prompt) in [(Setting::Prompt, Some(&self.prompt)), (Setting::Negative, negative)] {
             let length = prompt.map_or(0, String::len);
             if length > LONGEST_PROMPT {
-                return refuse(format!(
-                    "the {name} has {length} bytes; 75 tokens (about 60 words) are read, and {LONGEST_PROMPT} bytes taken"
-                ));
+                let what = format!(
+                    " has {length} bytes; 75 tokens (about 60 words) are read, and {LONGEST_PROMPT} bytes taken"
+                );
+                return refuse(setting, what);
             }
         }
         Ok(())
@@ -113,29 +115,32 @@ pub fn check_pixels(width: usize, height: usize) -> Result<()> {
     if width.saturating_mul(height) <= MOST_PIXELS {
         return Ok(());
     }
-    let most = MOST_PIXELS >> 20;
-    refuse(format!("{width}x{height} is more than {most} million pixels; try --width 1024 --height 1024"))
+    let what = format!("{width}x{height} is more than {} million pixels; try ", MOST_PIXELS >> 20);
+    let sides = Message::from(what).setting(Setting::Width).text(" 1024 ").setting(Setting::Height);
+    Err(Error::Request(sides.text(" 1024")))
 }
 
-fn check_side(flag: &str, side: usize) -> Result<()> {
+fn check_side(setting: Setting, side: usize) -> Result<()> {
     if side < GRAIN {
-        return refuse(format!(
-            "{flag} {side} is too small; the smallest is {GRAIN}, because one latent covers {GRAIN}x{GRAIN} pixels"
-        ));
+        let what = format!(
+            " {side} is too small; the smallest is {GRAIN}, because one latent covers {GRAIN}x{GRAIN} pixels"
+        );
+        return refuse(setting, what);
     }
     if side > LONGEST_SIDE {
-        return refuse(format!("{flag} {side} is too large; the largest is {LONGEST_SIDE}"));
+        return refuse(setting, format!(" {side} is too large; the largest is {LONGEST_SIDE}"));
     }
     if !side.is_multiple_of(GRAIN) {
         let below = side / GRAIN * GRAIN;
         let above = below + GRAIN;
-        return refuse(format!("{flag} {side} is not a multiple of {GRAIN}; try {below} or {above}"));
+        return refuse(setting, format!(" {side} is not a multiple of {GRAIN}; try {below} or {above}"));
     }
     Ok(())
 }
 
-fn refuse(sentence: String) -> Result<()> {
-    Err(Error::Request(sentence))
+/// `what` is said of a setting, whose name stands in front.
+fn refuse(setting: Setting, what: String) -> Result<()> {
+    Err(Error::Request(Message::of(setting).text(what)))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::message::{Message, Setting};
 use crate::weights::{Checkpoint, Component};
 use crate::{Error, Result};
 
@@ -174,9 +175,8 @@ impl Schedule {
     pub fn new(config: &SchedulerConfig, steps: usize) -> Result<Self> {
         let levels = config.num_train_timesteps;
         if !(1..=levels).contains(&steps) {
-            return Err(Error::Request(format!(
-                "--steps {steps} does not fit this model; use 1 to {levels}"
-            )));
+            let what = format!(" {steps} does not fit this model; use 1 to {levels}");
+            return Err(Error::Request(Message::of(Setting::Steps).text(what)));
         }
         let train = config.train_sigmas();
         let timesteps = config.timesteps(steps);

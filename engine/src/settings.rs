@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use crate::message::{Message, Setting};
 use crate::schedule::{Prediction, SchedulerConfig, TimestepSpacing};
 use crate::{Error, Result};
 
@@ -38,7 +39,7 @@ pub struct Settings {
     /// The schedule, and what the UNet answers with.
     pub scheduler: SchedulerConfig,
     /// Sentences about what was asked for and does not suit the model.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Message>,
 }
 
 impl Settings {
@@ -53,10 +54,8 @@ impl Settings {
         settings.ask(asked, lightning);
         let levels = settings.scheduler.num_train_timesteps;
         if !(1..=levels).contains(&settings.steps) {
-            let steps = settings.steps;
-            return Err(Error::Request(format!(
-                "--steps {steps} does not fit this model; use 1 to {levels}"
-            )));
+            let what = format!(" {} does not fit this model; use 1 to {levels}", settings.steps);
+            return Err(Error::Request(Message::of(Setting::Steps).text(what)));
         }
         Ok(settings)
     }
@@ -72,18 +71,17 @@ impl Settings {
         self.guidance = asked.guidance.unwrap_or(self.guidance);
         let distilled = self.scheduler.timestep_spacing == TimestepSpacing::Trailing;
         match made_for {
-            Some(steps) if steps != self.steps => self.warnings.push(format!(
-                "this model was made for {}; with --steps {} expect a worse picture",
-                count(steps),
-                self.steps
-            )),
+            Some(steps) if steps != self.steps => {
+                let made = Message::from(format!("this model was made for {}; with ", count(steps)));
+                let what = format!(" {} expect a worse picture", self.steps);
+                self.warnings.push(made.setting(Setting::Steps).text(what));
+            }
             _ => {}
         }
         if distilled && asked.guidance.is_some() && self.guided() {
-            self.warnings.push(format!(
-                "this model was made to draw without guidance; --guidance {} doubles the work and may burn the colours",
-                self.guidance
-            ));
+            let made = Message::from("this model was made to draw without guidance; ");
+            let what = format!(" {} doubles the work and may burn the colours", self.guidance);
+            self.warnings.push(made.setting(Setting::Guidance).text(what));
         }
     }
 }
@@ -196,7 +194,7 @@ mod tests {
             choose("sdxl_lightning_1step_unet_x0.safetensors", Some(SchedulerConfig::sdxl()), None, None);
         assert_eq!((settings.steps, settings.guidance, settings.guided()), (1, 0.0, false));
         assert_eq!(settings.scheduler, SchedulerConfig { prediction: Prediction::Sample, ..trailing() });
-        assert_eq!(settings.warnings, [""; 0]);
+        assert_eq!(settings.warnings, []);
     }
 
     #[test]
@@ -219,10 +217,11 @@ mod tests {
     fn what_does_not_suit_a_model_is_done_with_a_warning() {
         let settings = choose("sdxl_lightning_4step.safetensors", None, Some(6), Some(7.5));
         assert_eq!((settings.steps, settings.guidance, settings.guided()), (6, 7.5, true));
-        assert!(settings.warnings[0].contains("made for 4 steps; with --steps 6"), "{:?}", settings.warnings);
-        assert!(settings.warnings[1].contains("--guidance 7.5"), "{:?}", settings.warnings);
+        let warnings: Vec<String> = settings.warnings.iter().map(ToString::to_string).collect();
+        assert!(warnings[0].contains("made for 4 steps; with --steps 6"), "{warnings:?}");
+        assert!(warnings[1].contains("--guidance 7.5"), "{warnings:?}");
         // Elsewhere a CFG scale of 1 means no guidance.
-        assert_eq!(choose("sdxl_lightning_4step.safetensors", None, Some(4), Some(1.0)).warnings, [""; 0]);
+        assert_eq!(choose("sdxl_lightning_4step.safetensors", None, Some(4), Some(1.0)).warnings, []);
     }
 
     #[test]

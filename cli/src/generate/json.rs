@@ -13,7 +13,7 @@ pub(super) struct Json;
 #[serde(tag = "event", rename_all = "lowercase")]
 enum Line<'a> {
     Warning {
-        message: &'a str,
+        message: String,
     },
     Plan(&'a Plan),
     Stage {
@@ -46,7 +46,7 @@ impl Report for Json {
 
     fn event(&mut self, event: &Event) {
         console::json(&match event {
-            Event::Warning(message) => Line::Warning { message },
+            Event::Warning(what) => Line::Warning { message: what.to_string() },
             Event::Stage(stage) => {
                 let (stage, image) = name(*stage);
                 Line::Stage { stage, image }

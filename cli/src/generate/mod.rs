@@ -39,7 +39,7 @@ pub(crate) fn run(args: GenerateArgs) -> Result<(), Failure> {
     let trace = job.trace.as_deref().map(Trace::create).transpose()?;
 
     let mut report = report::choose(job.json);
-    job.notes.iter().for_each(|note| report.event(&Event::Warning(note.clone())));
+    job.notes.iter().for_each(|note| report.event(&Event::Warning(note.as_str().into())));
     report.opening();
     let mut engine = Engine::open(&job.options)?;
     let plan = engine.plan(&job.request)?;

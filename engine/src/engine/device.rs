@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::backend::Backend;
 use crate::cpu::CpuBackend;
 use crate::gpu::{GpuBackend, GpuOptions, choose_adapter, list_adapters};
+use crate::message::Message;
 use crate::{Error, Result};
 
 /// What a user may ask for with `--device`: `auto`, `cpu`, `gpu`, `gpu:N`, or part of a name.
@@ -44,7 +45,7 @@ pub(super) struct Opened {
     pub(super) backend: Arc<dyn Backend>,
     /// Whether activations are best stored in 16 bits.
     pub(super) is_gpu: bool,
-    pub(super) warning: Option<String>,
+    pub(super) warning: Option<Message>,
 }
 
 impl Device {
@@ -63,7 +64,9 @@ impl Device {
             "auto" if choose_adapter("auto", &list_adapters()).is_err() => Ok(cpu(None)),
             choice => match GpuBackend::open(choice, GpuOptions::default()) {
                 Ok(gpu) => Ok(Opened { backend: Arc::new(gpu), is_gpu: true, warning: None }),
-                Err(error) if choice == "auto" => Ok(cpu(Some(format!("{error}; the CPU draws instead")))),
+                Err(error) if choice == "auto" => {
+                    Ok(cpu(Some(format!("{error}; the CPU draws instead").into())))
+                }
                 Err(error) => Err(error),
             },
         }

@@ -93,7 +93,7 @@ impl Engine {
         let (first, second) = (first.encode(prompt), second.encode(prompt));
         self.models.check_ids([&first.ids, &second.ids])?;
         if let Some(dropped) = &first.dropped {
-            (watch.event)(Event::Warning(dropped.clone()));
+            (watch.event)(Event::Warning(dropped.clone().into()));
         }
         let ids = |ids: &[u32]| HostTensor::u32(Shape::tokens(1, ids.len(), 1), ids.to_vec());
         let end = HostTensor::u32(Shape::vector(1, 1), vec![second.end as u32]);

@@ -26,6 +26,7 @@ use self::preview::Preview;
 use self::stage::Stage;
 use crate::backend::{Backend, CancelToken, MemoryNeed};
 use crate::graph::{Element, Shape};
+use crate::message::Message;
 use crate::picture::Picture;
 use crate::request::Request;
 use crate::tokens::LENGTH;
@@ -73,7 +74,7 @@ pub struct Engine {
     /// Seconds of opening and compiling that no picture has accounted for yet.
     loading: f64,
     /// What the user should know of the device.
-    warning: Option<String>,
+    warning: Option<Message>,
 }
 
 /// The compiled graphs, and for which latents they were compiled.

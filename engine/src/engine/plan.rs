@@ -5,6 +5,7 @@ use std::path::Path;
 use super::models::Models;
 use crate::Result;
 use crate::graph::Shape;
+use crate::message::{Message, Setting};
 use crate::noise::Rng;
 use crate::picture::Parameters;
 use crate::request::{Request, check_pixels};
@@ -33,7 +34,7 @@ pub struct DrawPlan {
     /// Timesteps and sigmas.
     pub schedule: Schedule,
     /// What the user should know before the start.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Message>,
 }
 
 impl DrawPlan {
@@ -49,7 +50,11 @@ impl DrawPlan {
         let mut warnings = settings.warnings.clone();
         warnings.extend(far_from_own_size(width, height, own));
         let unheard = request.negative_prompt.is_some() && !settings.guided();
-        warnings.extend(unheard.then(|| "--negative is not heard without guidance above 1".to_owned()));
+        let unheard = unheard.then(|| {
+            let negative = Message::of(Setting::Negative).text(" has no effect without a ");
+            negative.setting(Setting::Guidance).text(" above 1")
+        });
+        warnings.extend(unheard);
         let seed = request.seed.unwrap_or_else(fresh_seed);
         let Request { images, rng, .. } = *request;
         let model = name(checkpoint.file_name_hint());
@@ -94,14 +99,14 @@ fn name(path: &Path) -> String {
 }
 
 /// A model knows pictures of about one area; others it draws, with faults that can be foretold.
-fn far_from_own_size(width: usize, height: usize, own: usize) -> Option<String> {
+fn far_from_own_size(width: usize, height: usize, own: usize) -> Option<Message> {
     let ratio = (width * height) as f64 / (own * own) as f64;
     let expect = match ratio {
         r if r > 2.0 => "expect repeated subjects",
         r if r < 0.5 => "expect cropped or blurred subjects",
         _ => return None,
     };
-    Some(format!("{width}×{height} is far from the model's own {own}×{own}: {expect}"))
+    Some(format!("{width}×{height} is far from the model's own {own}×{own}: {expect}").into())
 }
 
 /// Another seed for every run, small enough to be typed again.

@@ -3,6 +3,7 @@
 use crate::Result;
 use crate::backend::{CancelToken, MemoryNeed};
 use crate::graph::Shape;
+use crate::message::Message;
 use crate::picture::Parameters;
 use crate::picture::Picture;
 
@@ -25,7 +26,7 @@ pub struct Watch<'a> {
 #[derive(Debug, Clone)]
 pub enum Event {
     /// Something that the user should know.
-    Warning(String),
+    Warning(Message),
     /// A stage begins.
     Stage(Stage),
     /// What the run will take at its peak, known before it starts.

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use serde::Serialize;
 
 use super::Core;
+use crate::message::{Message, Setting};
 use crate::{Error, Result};
 
 /// One for the process: loading and asking every driver takes a while.
@@ -175,12 +176,13 @@ fn hint(adapters: &[AdapterDescription]) -> String {
 
 fn numbered(number: &str, adapters: &[AdapterDescription]) -> Result<usize> {
     let index: usize = number.parse().map_err(|_| {
-        Error::Request(format!("--device gpu:{number}: a number is expected after the colon"))
+        let what = format!(" gpu:{number}: a number is expected after the colon");
+        Error::Request(Message::of(Setting::Device).text(what))
     })?;
     if index < adapters.len() {
         return Ok(index);
     }
-    Err(Error::Request(format!("there is no device gpu:{index}; {}", names(adapters))))
+    Err(Error::Request(format!("there is no device gpu:{index}; {}", names(adapters)).into()))
 }
 
 fn named(part: &str, adapters: &[AdapterDescription]) -> Result<usize> {
@@ -189,12 +191,12 @@ fn named(part: &str, adapters: &[AdapterDescription]) -> Result<usize> {
     // One GPU seen through two interfaces is one GPU: the first, which is not GL.
     let same = hits.iter().filter(|a| a.backend != "gl").count() <= 1;
     match hits.first() {
-        None => Err(Error::Request(format!("no device is called `{part}`; {}", names(adapters)))),
+        None => Err(Error::Request(format!("no device is called `{part}`; {}", names(adapters)).into())),
         Some(hit) if same => Ok(hit.index),
-        Some(_) => Err(Error::Request(format!(
-            "several devices are called `{part}`: say gpu:N; {}",
-            names(adapters)
-        ))),
+        Some(_) => {
+            let what = format!("several devices are called `{part}`: say gpu:N; {}", names(adapters));
+            Err(Error::Request(what.into()))
+        }
     }
 }
 

@@ -51,9 +51,8 @@ impl Format {
             Some("webp") => Ok(Self::WebP),
             _ => {
                 let file = file.display();
-                Err(Error::Request(format!(
-                    "{file} does not say what to write; end it in .png, .jpg or .webp"
-                )))
+                let what = format!("{file} does not say what to write; end it in .png, .jpg or .webp");
+                Err(Error::Request(what.into()))
             }
         }
     }
@@ -127,10 +126,9 @@ impl Picture {
 
     /// A format has limits of its own, for instance 16,383 pixels a side for WebP.
     fn refused(&self, format: &str, why: &dyn std::fmt::Display) -> Error {
-        Error::Request(format!(
-            "{}x{} pixels cannot be written as {format}: {why}; try .png",
-            self.width, self.height
-        ))
+        let Self { width, height, .. } = self;
+        let what = format!("{width}x{height} pixels cannot be written as {format}: {why}; try .png");
+        Error::Request(what.into())
     }
 }
 

@@ -140,5 +140,6 @@ fn number<T: FromStr>(name: &str, value: Option<&str>) -> Result<T> {
 }
 
 fn missing(name: &str) -> Error {
-    Error::Request(format!("this text holds no settings of a picture: `{name}` is missing or not a number"))
+    let what = format!("this text holds no settings of a picture: `{name}` is missing or not a number");
+    Error::Request(what.into())
 }

@@ -109,7 +109,7 @@ impl Worker {
     fn failed(&mut self, job: &Job, error: &Error) -> Status {
         let problem = match error {
             // What the caller asked for cannot be drawn here.
-            Error::Request(what) => Problem::new(400, "invalid_request", what.clone()),
+            Error::Request(what) => Problem::new(400, "invalid_request", what.to_string()),
             Error::Memory { .. } => Problem::new(400, "too_large", error.to_string()),
             _ => {
                 tracing::error!(job = job.ticket.id, %error, "a picture failed; the engine is opened again");

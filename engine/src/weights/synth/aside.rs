@@ -23,7 +23,7 @@ impl Aside {
             // `symlink_metadata`, because a dangling link is in the way, too.
             if fs::symlink_metadata(path).is_ok() {
                 let what = format!("{} is there already; remove it, or name another place", path.display());
-                return Err(Error::Request(what));
+                return Err(Error::Request(what.into()));
             }
         }
         Ok(Self { partial, out: out.to_path_buf() })

@@ -114,7 +114,8 @@ impl FilePlan {
 
 /// The header and its length, filled up with spaces so that tensors begin at a multiple of eight.
 fn head(infos: Vec<(String, TensorInfo)>, about: Option<HashMap<String, String>>) -> Result<Vec<u8>> {
-    let internal = |what: String| Error::Request(format!("no header can be written for this model: {what}"));
+    let internal =
+        |what: String| Error::Request(format!("no header can be written for this model: {what}").into());
     let metadata = Metadata::new(about, infos).map_err(|e| internal(e.to_string()))?;
     let mut json = serde_json::to_vec(&metadata).map_err(|e| internal(e.to_string()))?;
     json.resize(json.len().next_multiple_of(8), b' ');

@@ -1,0 +1,154 @@
+//! A sentence for the caller that may name settings: by their flags on a command line, by their members in a request
+//! over HTTP.
+
+use std::fmt;
+
+/// What a caller sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// What to draw.
+    Prompt,
+    /// What not to draw.
+    Negative,
+    /// Pixels from left to right.
+    Width,
+    /// Pixels from top to bottom.
+    Height,
+    /// Steps of the sampler.
+    Steps,
+    /// Classifier-free guidance.
+    Guidance,
+    /// Which levels of noise are picked.
+    Spacing,
+    /// What the UNet answers with.
+    Prediction,
+    /// Where the noise starts.
+    Seed,
+    /// How many pictures.
+    Images,
+    /// Whose noise.
+    Rng,
+    /// The model's file or folder.
+    Model,
+    /// The UNet laid over the model's own.
+    Unet,
+    /// Where to draw.
+    Device,
+    /// How activations are stored.
+    Precision,
+}
+
+impl Setting {
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn flag(self) -> &'static str {
+        match self {
+            Self::Prompt => "the prompt",
+            Self::Negative => "--negative",
+            Self::Width => "--width",
+            Self::Height => "--height",
+            Self::Steps => "--steps",
+            Self::Guidance => "--guidance",
+            Self::Spacing => "--spacing",
+            Self::Prediction => "--prediction",
+            Self::Seed => "--seed",
+            Self::Images => "--images",
+            Self::Rng => "--rng",
+            Self::Model => "--model",
+            Self::Unet => "--unet",
+            Self::Device => "--device",
+            Self::Precision => "--precision",
+        }
+    }
+}
+
+/// A sentence in which settings are not yet called by any name. `Display` writes their flags.
+///
+/// ```
+/// use fulmen_engine::message::{Message, Setting};
+///
+/// let message = Message::of(Setting::Steps).text(" 0 is not possible");
+/// assert_eq!(message.to_string(), "--steps 0 is not possible");
+/// assert_eq!(message.named(|_| "`steps`".into()), "`steps` 0 is not possible");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Message(Vec<Part>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Setting(Setting),
+}
+
+impl Message {
+    /// A sentence that begins with a setting.
+    #[must_use]
+    pub fn of(setting: Setting) -> Self {
+        Self::default().setting(setting)
+    }
+
+    /// The sentence goes on with this text.
+    #[must_use]
+    pub fn text(mut self, text: impl Into<String>) -> Self {
+        self.0.push(Part::Text(text.into()));
+        self
+    }
+
+    /// The sentence goes on with the name of this setting.
+    #[must_use]
+    pub fn setting(mut self, setting: Setting) -> Self {
+        self.0.push(Part::Setting(setting));
+        self
+    }
+
+    /// The settings that it names, in order: the first one is what it is about.
+    pub fn settings(&self) -> impl Iterator<Item = Setting> + '_ {
+        self.0.iter().filter_map(|part| match part {
+            Part::Setting(setting) => Some(*setting),
+            Part::Text(_) => None,
+        })
+    }
+
+    /// The sentence with every setting under the name that `name` gives it.
+    #[must_use]
+    pub fn named(&self, name: impl Fn(Setting) -> String) -> String {
+        let written = self.0.iter().map(|part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Setting(setting) => name(*setting),
+        });
+        written.collect()
+    }
+}
+
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Self::default().text(text)
+    }
+}
+
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        Self::default().text(text)
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.named(|setting| setting.flag().to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_has_the_name_that_the_reader_knows() {
+        let message =
+            Message::from("try ").setting(Setting::Spacing).text(" trailing or ").setting(Setting::Steps);
+        assert_eq!(message.to_string(), "try --spacing trailing or --steps");
+        let members = message.named(|setting| format!("`{setting:?}`").to_lowercase());
+        assert_eq!(members, "try `spacing` trailing or `steps`");
+        assert_eq!(message.settings().collect::<Vec<_>>(), [Setting::Spacing, Setting::Steps]);
+    }
+}
