@@ -3,9 +3,12 @@
 
 mod commands;
 mod events;
+mod headless;
 mod interrupts;
 mod model_files;
 mod outputs;
 mod program;
 mod prompts;
+#[path = "../started/mod.rs"]
+mod started;
 mod usage;

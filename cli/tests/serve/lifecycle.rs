@@ -23,6 +23,15 @@ fn a_network_is_not_served_without_a_key_unless_told_so() {
 }
 
 #[test]
+fn without_a_desktop_the_first_line_is_the_address() {
+    let data = tempfile::tempdir().unwrap();
+    let mut bare = command(data.path(), &["--device", "auto"]);
+    bare.env_remove("XDG_RUNTIME_DIR").env_remove("WAYLAND_DISPLAY").env_remove("DISPLAY");
+    let server = Server::of(&mut bare);
+    assert_eq!(server.log(), "", "said before the address");
+}
+
+#[test]
 fn a_second_server_on_the_same_data_is_refused() {
     let data = tempfile::tempdir().unwrap();
     let _first = Server::start(data.path(), &[]);

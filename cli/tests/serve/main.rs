@@ -7,3 +7,5 @@ mod lifecycle;
 mod load;
 mod openai;
 mod server;
+#[path = "../started/mod.rs"]
+mod started;

@@ -2,16 +2,18 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
 
+use super::started::Started;
+
 /// A started server; killed when it is dropped.
 pub(crate) struct Server {
-    child: Child,
+    child: Started,
     pub(crate) url: String,
     log: Arc<Mutex<String>>,
 }
@@ -46,7 +48,7 @@ impl Server {
     }
 
     pub(crate) fn of(command: &mut Command) -> Self {
-        let mut child = command.spawn().unwrap();
+        let mut child = Started::new(command);
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
         let mut before = String::new();
         // What was found at the start, for instance after a crash, is told before.
@@ -92,14 +94,11 @@ impl Server {
     #[cfg(unix)]
     pub(crate) fn terminate(&mut self) -> (Option<i32>, Duration) {
         let start = std::time::Instant::now();
-        assert!(Command::new("kill").arg(self.child.id().to_string()).status().unwrap().success());
-        while start.elapsed() < Duration::from_secs(40) {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                return (status.code(), start.elapsed());
-            }
-            thread::sleep(Duration::from_millis(20));
+        self.child.signal(rustix::process::Signal::TERM);
+        match self.child.wait_within(Duration::from_secs(40)) {
+            Some(status) => (status.code(), start.elapsed()),
+            None => panic!("it did not end: {}", self.log()),
         }
-        panic!("it did not end: {}", self.log());
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
@@ -108,13 +107,6 @@ impl Server {
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
         post(&format!("{}{path}", self.url), body).unwrap()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
     }
 }
 

@@ -4,18 +4,9 @@ use std::sync::LazyLock;
 
 use serde::Serialize;
 
-use super::Core;
+use super::{Core, instance};
 use crate::message::{Message, Setting};
 use crate::{Error, Result};
-
-/// One for the process: loading and asking every driver takes a while.
-static INSTANCE: LazyLock<wgpu::Instance> = LazyLock::new(|| {
-    let mut descriptor = wgpu::InstanceDescriptor::new_without_display_handle();
-    descriptor.flags = wgpu::InstanceFlags::empty();
-    // Refuse before a driver starts to page: an error is better than a desktop that stands still.
-    descriptor.memory_budget_thresholds.for_resource_creation = Some(97);
-    wgpu::Instance::new(descriptor)
-});
 
 /// What kind of device an adapter is, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -111,19 +102,16 @@ fn kind(device_type: wgpu::DeviceType) -> AdapterKind {
     }
 }
 
-/// Asked for once: every GL adapter that wgpu makes of one EGL context has a lock of its own for it,
-/// so devices of two of them would take the context from each other.
+/// Asked for once: loading and asking every driver takes a while. And every GL adapter that wgpu makes of one EGL
+/// context has a lock of its own for it, so devices of two of them would take the context from each other.
 static ADAPTERS: LazyLock<Vec<(wgpu::Adapter, AdapterDescription)>> = LazyLock::new(enumerate);
 
 fn enumerate() -> Vec<(wgpu::Adapter, AdapterDescription)> {
-    let mut found = pollster::block_on(INSTANCE.enumerate_adapters(wgpu::Backends::all()));
-    // A device that speaks both answers through GL too: list that way last.
-    found.sort_by_key(|adapter| adapter.get_info().backend == wgpu::Backend::Gl);
     let describe = |(index, adapter)| {
         let description = AdapterDescription::new(index, &adapter);
         (adapter, description)
     };
-    found.into_iter().enumerate().map(describe).collect()
+    instance::enumerate().into_iter().enumerate().map(describe).collect()
 }
 
 /// Every adapter of this machine, in the order that `gpu:N` counts.

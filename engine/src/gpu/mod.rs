@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! adapters  which devices there are, which one is meant
+//! instance  the drivers that know
 //! device    an opened device; errors become sentences here
 //! shaders   the table of WGSL files           pipelines  compiled once each
 //! lowering  the interface between operations and the runtime: a node becomes dispatches
@@ -13,6 +14,7 @@
 
 mod adapters;
 mod device;
+mod instance;
 mod lowering;
 mod memory;
 mod ops;

@@ -1,0 +1,56 @@
+//! A program that a test has started: it ends with the test, also with one that fails, and takes signals.
+
+use std::ops::{Deref, DerefMut};
+use std::process::{Child, Command, ExitStatus};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A running program; killed when it is dropped.
+pub(crate) struct Started(Child);
+
+impl Started {
+    pub(crate) fn new(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+
+    /// What another program or a terminal would send it.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.0), signal).unwrap();
+    }
+
+    /// How it ended; `None` if it still runs after `time`.
+    pub(crate) fn wait_within(&mut self, time: Duration) -> Option<ExitStatus> {
+        let end = Instant::now() + time;
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return Some(status);
+            }
+            if Instant::now() > end {
+                return None;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Deref for Started {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Started {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
