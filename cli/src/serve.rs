@@ -3,6 +3,8 @@
 use std::sync::mpsc;
 
 use fulmen_engine::Options;
+use fulmen_engine::request::Guidance;
+use fulmen_engine::settings::Asked;
 use fulmen_server::{Config, Keys, Limits, LogFormat, Running, log_to_stderr, new_key, start};
 
 use crate::args::{LogArg, ServeArgs};
@@ -47,6 +49,12 @@ fn config(args: ServeArgs) -> Result<Config, Failure> {
             unet: args.unet,
             device: args.device.parse()?,
             precision: args.precision.map(Into::into),
+            asked: Asked {
+                steps: args.steps,
+                guidance: args.guidance.map(Guidance::Exactly),
+                spacing: args.spacing.map(Into::into),
+                prediction: args.prediction.map(Into::into),
+            },
         },
         data,
         queue: args.queue.into(),

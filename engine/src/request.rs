@@ -2,6 +2,7 @@
 
 use crate::message::{Message, Setting};
 use crate::noise::Rng;
+use crate::schedule::{Prediction, TimestepSpacing};
 use crate::{Error, Result};
 
 /// A latent covers this many pixels each way, so a picture is made of squares of 8×8.
@@ -22,6 +23,26 @@ pub const MOST_IMAGES: usize = 100;
 /// Longest prompt, in bytes. Only 75 tokens are read; a file given by mistake should be told, not drawn.
 pub const LONGEST_PROMPT: usize = 1 << 20;
 
+/// Classifier-free guidance as a caller wants it; up to 1 is none.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Guidance {
+    /// Done, whatever the model was made for.
+    Exactly(f32),
+    /// Done where the model was made to be guided. One that was distilled to draw without keeps its own, and says so:
+    /// clients over HTTP send a 7 without knowing what draws.
+    Suggested(f32),
+}
+
+impl Guidance {
+    /// The number itself.
+    #[must_use]
+    pub const fn value(self) -> f32 {
+        match self {
+            Self::Exactly(value) | Self::Suggested(value) => value,
+        }
+    }
+}
+
 /// What a caller wants drawn. `None` is left to the model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
@@ -35,8 +56,12 @@ pub struct Request {
     pub height: Option<usize>,
     /// Steps of the sampler.
     pub steps: Option<usize>,
-    /// Classifier-free guidance; up to 1 is none.
-    pub guidance: Option<f32>,
+    /// Classifier-free guidance.
+    pub guidance: Option<Guidance>,
+    /// Which levels of noise are picked.
+    pub spacing: Option<TimestepSpacing>,
+    /// What the UNet answers with.
+    pub prediction: Option<Prediction>,
     /// Where the noise starts; picture i of several has seed + i. `None` is a random one.
     pub seed: Option<u64>,
     /// How many pictures.
@@ -54,6 +79,8 @@ impl Default for Request {
             height: None,
             steps: None,
             guidance: None,
+            spacing: None,
+            prediction: None,
             seed: None,
             images: 1,
             rng: Rng::default(),
@@ -82,7 +109,7 @@ impl Request {
         {
             return refuse(Setting::Steps, format!(" {steps} is not possible; use 1 to {MOST_STEPS}"));
         }
-        if let Some(guidance) = self.guidance
+        if let Some(guidance) = self.guidance.map(Guidance::value)
             && !(guidance.is_finite() && guidance >= 0.0)
         {
             let what = format!(" {guidance} is not possible; use 0 for none, or for instance 5");
@@ -171,8 +198,8 @@ mod tests {
     fn numbers_out_of_range_name_their_flag() {
         assert_eq!(verdict(|r| r.steps = Some(0)), "--steps 0 is not possible; use 1 to 1000");
         assert!(verdict(|r| r.steps = Some(1001)).contains("--steps 1001"));
-        assert!(verdict(|r| r.guidance = Some(f32::NAN)).contains("--guidance NaN"));
-        assert!(verdict(|r| r.guidance = Some(-1.0)).contains("--guidance -1"));
+        assert!(verdict(|r| r.guidance = Some(Guidance::Exactly(f32::NAN))).contains("--guidance NaN"));
+        assert!(verdict(|r| r.guidance = Some(Guidance::Suggested(-1.0))).contains("--guidance -1"));
         assert!(verdict(|r| r.images = 0).contains("--images 0"));
         assert!(verdict(|r| r.images = 101).contains("use 1 to 100"));
         assert!(verdict(|r| r.prompt = "a".repeat((1 << 20) + 1)).contains("1048577 bytes"));
@@ -182,7 +209,10 @@ mod tests {
     fn whatever_the_limits_allow_is_fine() {
         assert_eq!(verdict(|_| ()), "fine");
         assert_eq!(verdict(|r| (r.width, r.height) = (Some(8), Some(16_384))), "fine");
-        assert_eq!(verdict(|r| (r.steps, r.guidance, r.images) = (Some(1000), Some(0.0), 100)), "fine");
+        assert_eq!(
+            verdict(|r| (r.steps, r.guidance, r.images) = (Some(1000), Some(Guidance::Exactly(0.0)), 100)),
+            "fine"
+        );
         assert_eq!(verdict(|r| (r.prompt, r.seed) = (String::new(), Some(u64::MAX))), "fine");
     }
 }

@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use crate::message::{Message, Setting};
+use crate::request::{Guidance, Request};
 use crate::schedule::{Prediction, SchedulerConfig, TimestepSpacing};
 use crate::{Error, Result};
 
@@ -22,10 +23,34 @@ const GUIDED_ABOVE: f32 = 1.0;
 /// What a user asked for; `None` is left to the model.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Asked {
-    /// `--steps`
+    /// Steps of the sampler.
     pub steps: Option<usize>,
-    /// `--guidance`
-    pub guidance: Option<f32>,
+    /// Classifier-free guidance.
+    pub guidance: Option<Guidance>,
+    /// Which levels of noise are picked.
+    pub spacing: Option<TimestepSpacing>,
+    /// What the UNet answers with.
+    pub prediction: Option<Prediction>,
+}
+
+impl Asked {
+    /// What a request asks for.
+    #[must_use]
+    pub fn of(request: &Request) -> Self {
+        let Request { steps, guidance, spacing, prediction, .. } = *request;
+        Self { steps, guidance, spacing, prediction }
+    }
+
+    /// What is left open here, as another one has it.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            steps: self.steps.or(other.steps),
+            guidance: self.guidance.or(other.guidance),
+            spacing: self.spacing.or(other.spacing),
+            prediction: self.prediction.or(other.prediction),
+        }
+    }
 }
 
 /// How pictures of a model are drawn.
@@ -68,8 +93,20 @@ impl Settings {
     /// Do as asked, and say what it means for a model that was made for something else.
     fn ask(&mut self, asked: Asked, made_for: Option<usize>) {
         self.steps = asked.steps.unwrap_or(self.steps);
-        self.guidance = asked.guidance.unwrap_or(self.guidance);
         let distilled = self.scheduler.timestep_spacing == TimestepSpacing::Trailing;
+        let own = self.guidance;
+        self.guidance = asked.guidance.map_or(own, Guidance::value);
+        if let Some(Guidance::Suggested(_)) = asked.guidance
+            && distilled
+            && self.guided()
+        {
+            let made = Message::from("this model was made to draw without guidance; ");
+            let what = format!(" {} is not used", self.guidance);
+            self.warnings.push(made.setting(Setting::Guidance).text(what));
+            self.guidance = own;
+        }
+        self.scheduler.timestep_spacing = asked.spacing.unwrap_or(self.scheduler.timestep_spacing);
+        self.scheduler.prediction = asked.prediction.unwrap_or(self.scheduler.prediction);
         match made_for {
             Some(steps) if steps != self.steps => {
                 let made = Message::from(format!("this model was made for {}; with ", count(steps)));
@@ -149,7 +186,8 @@ mod tests {
         steps: Option<usize>,
         guidance: Option<f32>,
     ) -> Settings {
-        Settings::choose(Path::new(name), scheduler, Asked { steps, guidance }).unwrap()
+        let guidance = guidance.map(Guidance::Exactly);
+        Settings::choose(Path::new(name), scheduler, Asked { steps, guidance, ..Asked::default() }).unwrap()
     }
 
     fn trailing() -> SchedulerConfig {
@@ -226,7 +264,7 @@ mod tests {
 
     #[test]
     fn more_steps_than_levels_are_refused() {
-        let asked = Asked { steps: Some(1001), guidance: None };
+        let asked = Asked { steps: Some(1001), ..Asked::default() };
         let error = Settings::choose(Path::new("a.safetensors"), None, asked).unwrap_err().to_string();
         assert!(error.contains("--steps 1001") && error.contains("1 to 1000"), "{error}");
     }

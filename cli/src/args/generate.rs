@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use fulmen_engine::engine::Precision;
 use fulmen_engine::noise::Rng;
+use fulmen_engine::schedule::{Prediction, TimestepSpacing};
 
 use super::help;
 
@@ -38,6 +39,15 @@ pub(crate) struct GenerateArgs {
     /// made for]
     #[arg(long, value_name = "G", help_heading = "Picture", allow_negative_numbers = true)]
     pub(crate) guidance: Option<f32>,
+
+    /// Which levels of noise the steps pick [default: what the model was made for]
+    #[arg(long, value_name = "SPACING", help_heading = "Picture")]
+    pub(crate) spacing: Option<SpacingArg>,
+
+    /// What the model's UNet answers with: noise, velocity, or the picture [default: what the model was
+    /// made for]
+    #[arg(long, value_name = "P", help_heading = "Picture")]
+    pub(crate) prediction: Option<PredictionArg>,
 
     /// Width in pixels, a multiple of 8 [default: the model's own]
     #[arg(long, value_name = "W", help_heading = "Picture")]
@@ -80,6 +90,48 @@ pub(crate) struct GenerateArgs {
     /// Print events as JSON lines on standard output, for programs
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+}
+
+/// Which levels of noise.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum SpacingArg {
+    /// From the noisiest level in equal strides: distilled models
+    Trailing,
+    /// Equal strides up from the cleanest level: SDXL's own
+    Leading,
+    /// From the noisiest level to the cleanest, both included
+    Linspace,
+}
+
+impl From<SpacingArg> for TimestepSpacing {
+    fn from(spacing: SpacingArg) -> Self {
+        match spacing {
+            SpacingArg::Trailing => Self::Trailing,
+            SpacingArg::Leading => Self::Leading,
+            SpacingArg::Linspace => Self::Linspace,
+        }
+    }
+}
+
+/// What the UNet answers with.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum PredictionArg {
+    /// The noise in the picture: SDXL and most others
+    Epsilon,
+    /// The velocity between noise and picture: v-prediction models
+    V,
+    /// The picture itself: one-step Lightning
+    Sample,
+}
+
+impl From<PredictionArg> for Prediction {
+    fn from(prediction: PredictionArg) -> Self {
+        match prediction {
+            PredictionArg::Epsilon => Self::Epsilon,
+            PredictionArg::V => Self::Velocity,
+            PredictionArg::Sample => Self::Sample,
+        }
+    }
 }
 
 /// Whose noise.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::generate::PrecisionArg;
+use super::generate::{PrecisionArg, PredictionArg, SpacingArg};
 use super::help;
 
 /// Serves three documented image APIs and a page over HTTP
@@ -62,6 +62,24 @@ pub(crate) struct ServeArgs {
     /// A UNet-only .safetensors file, laid over the model's own UNet
     #[arg(long, value_name = "FILE", help_heading = "Model")]
     pub(crate) unet: Option<PathBuf>,
+
+    /// Steps of requests that do not say [default: what the model was made for]
+    #[arg(long, value_name = "N", help_heading = "Model")]
+    pub(crate) steps: Option<usize>,
+
+    /// Guidance of requests that do not say; above 1 every step costs twice [default: what the model was
+    /// made for]
+    #[arg(long, value_name = "G", help_heading = "Model", allow_negative_numbers = true)]
+    pub(crate) guidance: Option<f32>,
+
+    /// Which levels of noise the steps of requests that do not say pick [default: what the model was made for]
+    #[arg(long, value_name = "SPACING", help_heading = "Model")]
+    pub(crate) spacing: Option<SpacingArg>,
+
+    /// What the model's UNet answers with: noise, velocity, or the picture [default: what the model was
+    /// made for]
+    #[arg(long, value_name = "P", help_heading = "Model")]
+    pub(crate) prediction: Option<PredictionArg>,
 
     /// auto, cpu, gpu, gpu:N, or part of a device's name; `fulmen devices` lists them
     #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = "Device")]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use fulmen_engine::engine::Options;
-use fulmen_engine::request::Request;
+use fulmen_engine::request::{Guidance, Request};
 
 use super::output::Output;
 use super::prompt;
@@ -29,6 +29,7 @@ impl Job {
             unet: args.unet,
             device: args.device.parse()?,
             precision: args.precision.map(Into::into),
+            ..Options::default()
         };
         let prompt = prompt::read(args.prompt)?;
         let empty = prompt.trim().is_empty();
@@ -40,7 +41,9 @@ impl Job {
             prompt,
             negative_prompt: args.negative,
             steps: args.steps,
-            guidance: args.guidance,
+            guidance: args.guidance.map(Guidance::Exactly),
+            spacing: args.spacing.map(Into::into),
+            prediction: args.prediction.map(Into::into),
             width: args.width,
             height: args.height,
             seed: args.seed,

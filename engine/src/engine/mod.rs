@@ -29,6 +29,7 @@ use crate::graph::{Element, Shape};
 use crate::message::Message;
 use crate::picture::Picture;
 use crate::request::Request;
+use crate::settings::Asked;
 use crate::tokens::LENGTH;
 use crate::weights::Checkpoint;
 use crate::{Error, Result};
@@ -62,6 +63,8 @@ pub struct Options {
     pub device: Device,
     /// How to store activations; `None`: f16 on a GPU, f32 on the CPU.
     pub precision: Option<Precision>,
+    /// What requests are drawn with that leave it open, instead of what the model asks for.
+    pub asked: Asked,
 }
 
 /// A model on a device.
@@ -118,7 +121,7 @@ impl Engine {
         }
         checkpoint.verify()?;
         let element = options.precision.unwrap_or(Precision::F32).into();
-        let models = Models::load(&checkpoint)?;
+        let models = Models::load(&checkpoint, options.asked)?;
         let loading = start.elapsed().as_secs_f64();
         Ok(Self { backend, element, checkpoint, models, stages: None, loading, warning: None })
     }

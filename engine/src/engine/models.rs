@@ -1,6 +1,7 @@
 //! The three models of a checkpoint with their tokenizers, checked and ready to record.
 
 use crate::schedule::SchedulerConfig;
+use crate::settings::Asked;
 use crate::text::TextEncoders;
 use crate::tokens::Tokenizer;
 use crate::unet::{UNet, UNetConfig};
@@ -17,12 +18,14 @@ pub(super) struct Models {
     pub(super) unet: UNet,
     pub(super) vae: VaeDecoder,
     pub(super) scheduler: SchedulerConfig,
+    /// What a request that leaves it open is drawn with, instead of what the model asks for.
+    pub(super) asked: Asked,
     /// Whether no negative prompt means zeros, not the empty prompt.
     pub(super) force_zeros: bool,
 }
 
 impl Models {
-    pub(super) fn load(checkpoint: &Checkpoint) -> Result<Self> {
+    pub(super) fn load(checkpoint: &Checkpoint, asked: Asked) -> Result<Self> {
         let unet: UNetConfig = checkpoint.config(Component::Unet)?;
         let vae: VaeConfig = checkpoint.config(Component::Vae)?;
         refuse(checkpoint, Component::Unet, unet.unsupported())?;
@@ -35,6 +38,7 @@ impl Models {
             unet: UNet::load(&checkpoint.weights(Component::Unet)?, unet)?,
             vae: VaeDecoder::load(&checkpoint.weights(Component::Vae)?, vae)?,
             scheduler: SchedulerConfig::load(checkpoint)?,
+            asked,
             force_zeros: checkpoint
                 .config::<serde_json::Value>(Component::ModelIndex)
                 .is_ok_and(|index| index["force_zeros_for_empty_prompt"] == true),

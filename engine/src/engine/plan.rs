@@ -43,7 +43,7 @@ impl DrawPlan {
         let own = models.own_size();
         let (width, height) = (request.width.unwrap_or(own), request.height.unwrap_or(own));
         check_pixels(width, height)?;
-        let asked = Asked { steps: request.steps, guidance: request.guidance };
+        let asked = Asked::of(request).or(models.asked);
         let scheduler = checkpoint.has_own_configs().then(|| models.scheduler.clone());
         let settings = Settings::choose(checkpoint.file_name_hint(), scheduler, asked)?;
         let schedule = Schedule::new(&settings.scheduler, settings.steps)?;

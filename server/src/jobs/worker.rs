@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fulmen_engine::engine::{DrawStage, Drawn, Event, Watch};
+use fulmen_engine::request::Guidance;
 use fulmen_engine::schedule::TimestepSpacing;
 use fulmen_engine::settings::Lightning;
 use fulmen_engine::{Engine, Error, Options, Request};
@@ -161,7 +162,7 @@ fn request(model: &ModelInfo, spec: &Spec) -> Request {
         width: Some(width),
         height: Some(height),
         steps: spec.steps,
-        guidance: spec.guidance,
+        guidance: spec.guidance.map(Guidance::Suggested),
         seed: Some(spec.seed),
         images: spec.images,
         ..Request::default()

@@ -32,6 +32,22 @@ pub enum TimestepSpacing {
     Linspace,
 }
 
+impl TimestepSpacing {
+    /// All of them, by the words that configurations and callers use.
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("trailing", Self::Trailing), ("leading", Self::Leading), ("linspace", Self::Linspace)];
+
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Trailing => "trailing",
+            Self::Leading => "leading",
+            Self::Linspace => "linspace",
+        }
+    }
+}
+
 /// What the UNet answers with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prediction {
@@ -41,6 +57,22 @@ pub enum Prediction {
     Velocity,
     /// x₀: the finished latents (diffusers calls it `sample`), as one-step Lightning does.
     Sample,
+}
+
+impl Prediction {
+    /// All of them, by the words that callers use.
+    pub const WORDS: [(&'static str, Self); 3] =
+        [("epsilon", Self::Epsilon), ("v", Self::Velocity), ("sample", Self::Sample)];
+
+    /// Its word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Epsilon => "epsilon",
+            Self::Velocity => "v",
+            Self::Sample => "sample",
+        }
+    }
 }
 
 /// The settings of `scheduler_config.json` that matter here.
@@ -292,11 +324,7 @@ impl Raw {
 
     fn read(&self) -> Result<SchedulerConfig, String> {
         let schedules = [("linear", BetaSchedule::Linear), ("scaled_linear", BetaSchedule::ScaledLinear)];
-        let spacings = [
-            ("trailing", TimestepSpacing::Trailing),
-            ("leading", TimestepSpacing::Leading),
-            ("linspace", TimestepSpacing::Linspace),
-        ];
+        let spacings = TimestepSpacing::WORDS;
         let predictions = [
             ("epsilon", Prediction::Epsilon),
             ("v_prediction", Prediction::Velocity),
