@@ -21,9 +21,9 @@ const STOREYS: &[&str] = &[
 
 /// Modules of the server, the same.
 const SERVER_STOREYS: &[&str] = &[
-    "error problem log",
+    "clock error log metrics problem",
     "config http",
-    "fields gate metrics store",
+    "fields gate store",
     "auth jobs page",
     "app",
     "route",

@@ -13,14 +13,24 @@ use prometheus_client::registry::Registry;
 /// One label with its value.
 type Label = [(&'static str, &'static str); 1];
 
-/// Counters of everything that happened since the start.
-#[derive(Debug, Default)]
+/// Counters of everything that happened since the start. A clone counts the same things.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Metrics {
     jobs: Family<Label, Counter>,
     stages: Family<Label, Counter<f64, AtomicU64>>,
     pictures: Counter,
     memory: Family<Label, Gauge>,
     requests: Family<[(&'static str, String); 1], Counter>,
+    gate: GateCounts,
+}
+
+/// What the gate counts: of all this, no handler learns anything.
+#[derive(Debug, Clone, Default)]
+struct GateCounts {
+    refused: Family<Label, Counter>,
+    closed: Family<Label, Counter>,
+    connections: Gauge,
+    renewed: Counter,
 }
 
 /// What is not counted but asked for.
@@ -62,6 +72,27 @@ impl Metrics {
         self.requests.get_or_create(&[("status", status.to_string())]).inc();
     }
 
+    /// The gate answered by itself, with the code of a problem.
+    pub(crate) fn refused(&self, status: u16, code: &'static str) {
+        self.answered(status);
+        self.gate.refused.get_or_create(&[("code", code)]).inc();
+    }
+
+    /// The gate closed a connection without an answer. `why` is `client_gone` or `made_room`.
+    pub(crate) fn closed(&self, why: &'static str) {
+        self.gate.closed.get_or_create(&[("why", why)]).inc();
+    }
+
+    /// There are so many connections now.
+    pub(crate) fn connections(&self, now: usize) {
+        self.gate.connections.set(now as i64);
+    }
+
+    /// The server behind the gate was made anew.
+    pub(crate) fn renewed(&self) {
+        self.gate.renewed.inc();
+    }
+
     /// Everything, with what holds at this moment.
     pub(crate) fn text(&self, now: &Now) -> String {
         let mut registry = Registry::with_prefix("fulmen");
@@ -79,8 +110,23 @@ impl Metrics {
         registry.register("device_memory_bytes", "What the last job needed, by kind", self.memory.clone());
         registry.register("stored_picture_bytes", "Bytes of pictures that are kept", bytes);
         registry.register("http_answers", "Answers, by status", self.requests.clone());
+        self.gate.register(&mut registry);
         let mut text = String::new();
         encode(&mut text, &registry).expect("text can always grow");
         text
+    }
+}
+
+impl GateCounts {
+    fn register(&self, registry: &mut Registry) {
+        let registry = registry.sub_registry_with_prefix("gate");
+        registry.register("connections", "Connections that are open now", self.connections.clone());
+        registry.register("refused", "Requests that the gate refused, by the code", self.refused.clone());
+        registry.register("closed", "Connections closed without an answer, by why", self.closed.clone());
+        registry.register(
+            "renewed",
+            "How often the server behind the gate was renewed",
+            self.renewed.clone(),
+        );
     }
 }

@@ -5,18 +5,16 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use crate::api::leonardo;
 use crate::app::App;
 use crate::auth::{Keyring, Links, check_addresses, check_listen};
-use crate::gate::Gate;
+use crate::gate::{Gate, Inside};
 use crate::http::{Clients, Listener, Private};
 use crate::jobs::{Queue, Unstored, Worker};
 use crate::metrics::Metrics;
 use crate::routes;
 use crate::store::Store;
-use crate::{Config, Error, Result};
+use crate::{Config, Error, Result, clock};
 
 /// How long a shutdown waits for the running job; then it is put back, or its caller told. All waits of a shutdown
 /// together stay below the half minute that is promised.
@@ -56,7 +54,7 @@ pub fn start(config: Config) -> Result<Running> {
 
     let queue = Queue::new(config.queue);
     let model = worker.model.clone();
-    let (metrics, started, unstored) = (Metrics::default(), Timestamp::now(), Unstored::default());
+    let (metrics, started, unstored) = (Metrics::default(), clock::now(), Unstored::default());
     let app = Arc::new(App {
         config,
         address: OnceLock::new(),
@@ -87,9 +85,11 @@ fn listen(app: &Arc<App>) -> Result<(Listener, Gate)> {
     let upstream = private.upstream();
     let answering = app.clone();
     let respond = Arc::new(move |request| routes::answer(&answering, request));
-    let listener =
-        Listener::start(private, clients.clone(), respond).map_err(|source| Error::Listen { at, source })?;
-    let gate = Gate::open(at, app.config.limits, clients, upstream)?;
+    let metrics = app.metrics.clone();
+    let listener = Listener::start(private, clients.clone(), metrics.clone(), respond)
+        .map_err(|source| Error::Listen { at, source })?;
+    let inside = Inside { clients, upstream, metrics };
+    let gate = Gate::open(at, app.config.limits, inside)?;
     // Once: nothing else sets it.
     app.address.set(gate.address()).ok();
     Ok((listener, gate))
@@ -143,7 +143,7 @@ fn sweep_from_time_to_time(app: &Arc<App>) {
     let app: Weak<App> = Arc::downgrade(app);
     thread::spawn(move || {
         while let Some(app) = app.upgrade() {
-            if let Err(problem) = app.store.sweep(Timestamp::now()) {
+            if let Err(problem) = app.store.sweep(clock::now()) {
                 tracing::warn!(problem.message, "expired pictures could not be removed");
             }
             drop(app);

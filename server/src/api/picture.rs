@@ -12,8 +12,7 @@ const MOST_BYTES_BESIDE: u64 = 64 << 10;
 
 /// Seeds that are chosen here are small enough to be typed again, and fit every client's integers.
 pub(crate) fn fresh_seed() -> u64 {
-    let random =
-        getrandom::u32().unwrap_or_else(|_| jiff::Timestamp::now().subsec_nanosecond().unsigned_abs());
+    let random = getrandom::u32().unwrap_or_else(|_| crate::clock::now().subsec_nanosecond().unsigned_abs());
     u64::from(random)
 }
 

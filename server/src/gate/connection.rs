@@ -132,6 +132,9 @@ impl<'a> Connection<'a> {
     fn fail(&mut self, failure: Failure, line: &mut Line) {
         let Failure::Refused(problem) = failure else {
             line.gone = !self.seat.was_closed();
+            if line.gone {
+                self.gate.inside.metrics.closed("client_gone");
+            }
             return;
         };
         self.seat.enter(Phase::Sending);
@@ -141,6 +144,7 @@ impl<'a> Connection<'a> {
             bytes.extend_from_slice(&reply.body);
         }
         line.status = reply.status;
+        self.gate.inside.metrics.refused(reply.status, problem.code);
         line.gone = self.wire.send(&bytes, self.gate.limits.write_time).is_err();
     }
 }

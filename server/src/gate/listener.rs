@@ -13,8 +13,8 @@ use super::room::{Room, Seat};
 use super::wire::Wire;
 use crate::config::Limits;
 use crate::error::{Error, Result};
-use crate::http::Clients;
-use crate::http::Upstream;
+use crate::http::{Clients, Upstream};
+use crate::metrics::Metrics;
 
 /// A connection's thread reads, writes and parses; its buffers are on the heap.
 const STACK: usize = 256 << 10;
@@ -34,12 +34,22 @@ pub(crate) struct Gate {
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// What lies behind the gate.
+#[derive(Debug, Clone)]
+pub(crate) struct Inside {
+    /// The client of each request stands here while it is worked for.
+    pub(crate) clients: Arc<Clients>,
+    /// Requests are passed on to this.
+    pub(crate) upstream: Upstream,
+    /// What the gate refuses is counted here.
+    pub(crate) metrics: Metrics,
+}
+
 /// What all connections use.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) limits: Limits,
-    pub(super) clients: Arc<Clients>,
-    pub(super) upstream: Upstream,
+    pub(super) inside: Inside,
     pub(super) room: Arc<Room>,
     pub(super) bodies: Arc<Budget>,
     pub(super) answers: Arc<Budget>,
@@ -55,28 +65,22 @@ impl Shared {
 }
 
 impl Gate {
-    /// Listens, and passes requests on to `upstream`. The client of each request stands in `clients` meanwhile.
+    /// Listens, and passes requests on to what is inside.
     ///
     /// # Errors
     /// The address cannot be listened at.
-    pub(crate) fn open(
-        listen: SocketAddr,
-        mut limits: Limits,
-        clients: Arc<Clients>,
-        upstream: Upstream,
-    ) -> Result<Self> {
+    pub(crate) fn open(listen: SocketAddr, mut limits: Limits, inside: Inside) -> Result<Self> {
         let failed = |source| Error::Listen { at: listen, source };
         let listener = TcpListener::bind(listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         limits.connections = super::descriptors::connections(limits.connections);
         let shared = Arc::new(Shared {
             limits,
-            clients,
-            upstream,
-            room: Room::new(limits.connections, limits.write_time / 6),
+            room: Room::new(limits.connections, limits.write_time / 6, inside.metrics.clone()),
+            lobby: Lobby::open(inside.metrics.clone()).map_err(failed)?,
+            inside,
             bodies: Budget::new(limits.bodies),
             answers: Budget::new(ANSWERS),
-            lobby: Lobby::open().map_err(failed)?,
             stopping: AtomicBool::new(false),
         });
         let thread = {

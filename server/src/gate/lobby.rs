@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::line::Line;
 use super::reply::Reply;
+use crate::metrics::Metrics;
 use crate::problem::Problem;
 
 /// Sockets that are listened to at once; others are closed right after the answer.
@@ -24,13 +25,16 @@ const RETRY_AFTER: u64 = 2;
 
 /// Where newcomers are turned away.
 #[derive(Debug)]
-pub(super) struct Lobby(SyncSender<Arc<TcpStream>>);
+pub(super) struct Lobby {
+    leaving: SyncSender<Arc<TcpStream>>,
+    metrics: Metrics,
+}
 
 impl Lobby {
-    pub(super) fn open() -> io::Result<Self> {
-        let (sender, receiver) = sync_channel(MOST);
+    pub(super) fn open(metrics: Metrics) -> io::Result<Self> {
+        let (leaving, receiver) = sync_channel(MOST);
         thread::Builder::new().name("fulmen-lobby".into()).spawn(move || listen(&receiver))?;
-        Ok(Self(sender))
+        Ok(Self { leaving, metrics })
     }
 
     /// 503, without waiting for anything.
@@ -38,6 +42,7 @@ impl Lobby {
         let problem = Problem::busy("too_many_connections", "the server has too many clients", RETRY_AFTER);
         let (reply, mut line) = (Reply::of(&problem), Line::new(peer));
         line.status = reply.status;
+        self.metrics.refused(reply.status, problem.code);
         let bytes = reply.bytes(&line.id);
         // Nothing was written to this socket yet, so that its buffer takes all of it.
         let sent = socket.set_nonblocking(true).and_then(|()| (&*socket).write(&bytes));
@@ -46,7 +51,7 @@ impl Lobby {
         line.gone = !closed;
         if closed {
             // Where the lobby is full, the socket is closed now.
-            let _ = self.0.try_send(socket);
+            let _ = self.leaving.try_send(socket);
         }
     }
 }

@@ -28,5 +28,5 @@ mod source;
 mod tests;
 mod wire;
 
-pub(crate) use listener::Gate;
 use listener::Shared;
+pub(crate) use listener::{Gate, Inside};

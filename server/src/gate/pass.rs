@@ -28,8 +28,8 @@ pub(super) fn on(
     line: &mut Line,
 ) -> Result<After, Failure> {
     let Connection { gate, wire, seat, .. } = connection;
-    let expected = Expected::new(&gate.clients);
-    let stream = gate.upstream.connect().map_err(|error| broken(&error))?;
+    let expected = Expected::new(&gate.inside.clients);
+    let stream = gate.inside.upstream.connect().map_err(|error| broken(&error))?;
     let mut source = Source::new(stream, wire, &expected.client).map_err(|error| broken(&error))?;
     let mut request = request(head, &line.id, &expected.token, body.len());
     if body.len() <= SMALL {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::clock::http_date;
 use crate::http::Body;
 use crate::problem::{Family, Problem, reason};
 
@@ -33,7 +34,7 @@ impl Reply {
         let Body::Bytes(body) = answer.body else { unreachable!("a problem is answered with JSON") };
         let mut headers: Vec<_> =
             answer.headers.into_iter().map(|(name, value)| (name.into(), value)).collect();
-        headers.push(("Date".into(), date()));
+        headers.push(("Date".into(), http_date()));
         Self { status: answer.status, headers, length: Some(body.len() as u64), body }
     }
 
@@ -63,10 +64,4 @@ impl Reply {
         bytes.extend_from_slice(&self.body);
         bytes
     }
-}
-
-/// Now, as HTTP writes it.
-fn date() -> String {
-    let printer = jiff::fmt::rfc2822::DateTimePrinter::new();
-    printer.timestamp_to_rfc9110_string(&jiff::Timestamp::now()).unwrap_or_default()
 }

@@ -8,6 +8,8 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::metrics::Metrics;
+
 /// How long a newcomer waits for the connection that gives way to be gone.
 const MAKING_ROOM: Duration = Duration::from_secs(1);
 
@@ -34,6 +36,7 @@ pub(super) struct Room {
     patience: Duration,
     seats: Mutex<Seats>,
     changed: Condvar,
+    metrics: Metrics,
 }
 
 #[derive(Debug, Default)]
@@ -59,8 +62,8 @@ pub(super) struct Seat {
 }
 
 impl Room {
-    pub(super) fn new(most: usize, patience: Duration) -> Arc<Self> {
-        Arc::new(Self { most, patience, seats: Mutex::default(), changed: Condvar::new() })
+    pub(super) fn new(most: usize, patience: Duration, metrics: Metrics) -> Arc<Self> {
+        Arc::new(Self { most, patience, seats: Mutex::default(), changed: Condvar::new(), metrics })
     }
 
     /// A seat for a newcomer, where there is one or somebody gives way.
@@ -68,10 +71,11 @@ impl Room {
         let mut seats = self.lock();
         if seats.taken.len() >= self.most {
             // Somebody may be on the way out already; otherwise somebody is sent.
-            if !seats.taken.values().any(|taken| taken.closed)
-                && !seats.close_slowest(self.patience, &WAITING)
-            {
-                return None;
+            if !seats.taken.values().any(|taken| taken.closed) {
+                if !seats.close_slowest(self.patience, &WAITING) {
+                    return None;
+                }
+                self.metrics.closed("made_room");
             }
             let full = |seats: &mut Seats| seats.taken.len() >= self.most;
             seats = self.wait(seats, MAKING_ROOM, full)?;
@@ -80,13 +84,18 @@ impl Room {
         seats.next += 1;
         let (phase, since) = (Phase::Idle, Instant::now());
         seats.taken.insert(number, Taken { socket: Arc::clone(socket), phase, since, closed: false });
+        self.metrics.connections(seats.taken.len());
         Some(Seat { room: Arc::clone(self), number })
     }
 
     /// Closes the client that has been taking its answer for longest, so that its memory is given back; `false` if
     /// there is none.
     pub(super) fn close_slowest_reader(&self) -> bool {
-        self.lock().close_slowest(Duration::ZERO, &[Phase::Sending])
+        let closed = self.lock().close_slowest(Duration::ZERO, &[Phase::Sending]);
+        if closed {
+            self.metrics.closed("made_room");
+        }
+        closed
     }
 
     /// Closes the connections on which nothing is going on.
@@ -171,7 +180,9 @@ impl Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.room.lock().taken.remove(&self.number);
+        let mut seats = self.room.lock();
+        seats.taken.remove(&self.number);
+        self.room.metrics.connections(seats.taken.len());
         self.room.changed.notify_all();
     }
 }

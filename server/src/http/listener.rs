@@ -10,7 +10,8 @@ use std::time::Duration;
 use tiny_http::{Header, Response, Server, StatusCode};
 
 use super::{Answer, Body, Clients, Events, Method, Private, REQUEST_ID, Request, TOKEN};
-
+use crate::clock::http_date;
+use crate::metrics::Metrics;
 use crate::problem::{Family, Problem, reason};
 
 /// What answers a request.
@@ -28,6 +29,7 @@ pub(crate) struct Listener {
 struct Shared {
     private: Private,
     clients: Arc<Clients>,
+    metrics: Metrics,
     respond: Arc<Respond>,
     /// The server that listens now.
     server: Mutex<Option<Arc<Server>>>,
@@ -39,10 +41,16 @@ impl Listener {
     ///
     /// # Errors
     /// The operating system gives no socket or no thread.
-    pub(crate) fn start(private: Private, clients: Arc<Clients>, respond: Arc<Respond>) -> io::Result<Self> {
+    pub(crate) fn start(
+        private: Private,
+        clients: Arc<Clients>,
+        metrics: Metrics,
+        respond: Arc<Respond>,
+    ) -> io::Result<Self> {
         let first = Arc::new(private.server()?);
         let server = Mutex::new(Some(first.clone()));
-        let shared = Arc::new(Shared { private, clients, respond, server, stopping: AtomicBool::new(false) });
+        let shared =
+            Arc::new(Shared { private, clients, metrics, respond, server, stopping: AtomicBool::new(false) });
         let listening = shared.clone();
         let thread =
             thread::Builder::new().name("fulmen-http".into()).spawn(move || listening.listen(first))?;
@@ -72,6 +80,7 @@ impl Shared {
                 Some(Ok(request)) => self.spawn(request),
                 Some(Err(error)) if !self.stopping.load(Ordering::Relaxed) => {
                     tracing::warn!(%error, "the inner server ended; another takes its place");
+                    self.metrics.renewed();
                     server = None;
                 }
                 Some(Err(_)) => {}
@@ -101,7 +110,7 @@ impl Shared {
 fn serve(mut theirs: tiny_http::Request, clients: &Clients, respond: &Respond) {
     let Some(request) = read(&mut theirs, clients) else {
         // Someone on this machine found the private socket.
-        drop(theirs.respond(Response::empty(403)));
+        drop(theirs.respond(Response::empty(403).with_header(date())));
         return;
     };
     let answer = catch_unwind(AssertUnwindSafe(|| respond(request))).unwrap_or_else(|_| {
@@ -146,7 +155,8 @@ fn write(theirs: tiny_http::Request, answer: Answer) -> io::Result<()> {
             let headers = answer
                 .headers
                 .iter()
-                .filter_map(|(name, value)| Header::from_bytes(*name, value.as_str()).ok());
+                .filter_map(|(name, value)| Header::from_bytes(*name, value.as_str()).ok())
+                .chain([date()]);
             let status = StatusCode(answer.status);
             let response = Response::new(status, headers.collect(), Cursor::new(bytes), Some(length), None);
             theirs.respond(response.with_chunked_threshold(usize::MAX))
@@ -166,6 +176,11 @@ fn write(theirs: tiny_http::Request, answer: Answer) -> io::Result<()> {
             chunks.socket.flush()
         }
     }
+}
+
+/// Written by us: tiny_http panics where the clock is beyond the year 9999.
+fn date() -> Header {
+    Header::from_bytes("Date", http_date()).expect("dates are ASCII")
 }
 
 /// Every write as one chunk of HTTP's chunked coding.

@@ -29,7 +29,7 @@ impl Store {
         let bytes = images.iter().map(|image| image.bytes.len() as u64).sum();
         let taken = self.room.take(bytes).map_err(Fault::Asked)?;
         let written = self.pictures.write(images.iter().map(|image| image.bytes.as_slice()))?;
-        let now = to_the_millisecond(Timestamp::now());
+        let now = to_the_millisecond(crate::clock::now());
         let files = written.files.clone();
         let images: Vec<Image> =
             images.into_iter().zip(files).map(|(image, file)| kept(image, file, now)).collect();

@@ -31,7 +31,6 @@ mod tests;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use jiff::Timestamp;
 use rusqlite::{Connection, Transaction};
 
 use self::fault::Fault;
@@ -74,7 +73,7 @@ impl Store {
     /// 503 where `--max-storage` has no room; the sentence says what to do.
     pub(crate) fn reserve(&self, bytes: u64) -> Result<Reservation, Problem> {
         self.room.reserve(bytes).or_else(|full| {
-            self.sweep(Timestamp::now())?;
+            self.sweep(crate::clock::now())?;
             self.room.reserve(bytes).map_err(|_| full)
         })
     }

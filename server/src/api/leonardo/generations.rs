@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde_json::json;
 
 use super::account::user_id;
@@ -38,7 +37,7 @@ pub(super) fn create(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let generation = Generation {
         id: new_uuid(),
         owner: call.owner.clone(),
-        created_at: Timestamp::now(),
+        created_at: crate::clock::now(),
         state: State::Pending,
         request: asked.echo,
         spec: json!(asked.spec),

@@ -1,7 +1,7 @@
 //! A generation as answers show it. Official clients are strict: a wrong type, an unknown word or a null where they
 //! forbid it costs them the whole answer. Members beyond theirs they ignore.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::api::picture::word;
@@ -62,5 +62,5 @@ fn url(app: &App, call: &Call, image: &Image, public: bool) -> String {
     if published {
         return format!("{}/public/{name}", call.base);
     }
-    app.links.sign(&call.base, &name, Timestamp::now() + LINK_TIME)
+    app.links.sign(&call.base, &name, crate::clock::now() + LINK_TIME)
 }

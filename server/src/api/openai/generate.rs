@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use super::request::Generation;
@@ -22,7 +22,7 @@ const LINK_TIME: SignedDuration = SignedDuration::from_hours(1);
 
 /// Draws, and answers links or files.
 pub(super) fn generate(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
-    let created = Timestamp::now();
+    let created = crate::clock::now();
     let asked = Generation::of(&call.request, &app.model)?;
     let place = app.queue.place()?;
     // Only links keep files here.
@@ -57,7 +57,7 @@ fn files(drawings: &[Drawing], asked: &Generation) -> Result<Vec<Value>, Problem
 
 /// Keeps the files for an hour, and signs a link to each.
 fn links(app: &App, call: &Call, drawings: &[Drawing], asked: &Generation) -> Result<Vec<Value>, Problem> {
-    let expires = Timestamp::now() + LINK_TIME;
+    let expires = crate::clock::now() + LINK_TIME;
     let new = |drawing: &Drawing| {
         let new = kept((new_image_id(), &call.owner), Kind::Link, (drawing, asked.format))?;
         Ok(NewImage { expires_at: Some(expires), ..new })

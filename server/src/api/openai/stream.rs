@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::request::Generation;
@@ -58,7 +57,7 @@ fn event(kind: &str, asked: &Generation, bytes: &[u8]) -> Value {
     json!({
         "type": kind,
         "b64_json": BASE64_STANDARD.encode(bytes),
-        "created_at": Timestamp::now().as_second(),
+        "created_at": crate::clock::now().as_second(),
         "size": asked.size(),
         "quality": asked.quality,
         "background": "opaque",

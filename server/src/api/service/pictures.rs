@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use crate::api::picture::word;
 use crate::app::App;
 use crate::http::Answer;
@@ -13,7 +11,7 @@ use crate::store::Image;
 
 /// `GET /files/{name}`
 pub(super) fn signed(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
-    let now = Timestamp::now();
+    let now = crate::clock::now();
     app.links.check(&call.params[0], &call.request, now)?;
     let image = named(app, call)?.filter(|image| image.expires_at.is_none_or(|end| end > now));
     let image = image.ok_or_else(|| Problem::not_found("this picture is not kept any more"))?;

@@ -3,6 +3,7 @@
 mod answers;
 mod attacks;
 mod chunks;
+mod counts;
 mod framing;
 mod latency;
 #[cfg(unix)]
@@ -19,9 +20,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Gate;
+use super::{Gate, Inside};
 use crate::config::Limits;
 use crate::http::{Client, Clients, Private, REQUEST_ID, TOKEN};
+use crate::metrics::Metrics;
 
 /// Deadlines short enough to wait for.
 fn short() -> Limits {
@@ -34,6 +36,7 @@ struct Bench {
     gate: Gate,
     server: Arc<tiny_http::Server>,
     seen: Seen,
+    metrics: Metrics,
     _private: Private,
 }
 
@@ -60,7 +63,10 @@ impl Bench {
         let (private, clients, seen) = (Private::new(), Arc::new(Clients::default()), Seen::default());
         let server = Arc::new(private.server().unwrap());
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let gate = Gate::open(anywhere, limits, Arc::clone(&clients), private.upstream()).unwrap();
+        let metrics = Metrics::default();
+        let inside =
+            Inside { clients: Arc::clone(&clients), upstream: private.upstream(), metrics: metrics.clone() };
+        let gate = Gate::open(anywhere, limits, inside).unwrap();
         {
             let (server, seen) = (Arc::clone(&server), Arc::clone(&seen));
             thread::spawn(move || {
@@ -70,7 +76,7 @@ impl Bench {
                 }
             });
         }
-        Self { gate, server, seen, _private: private }
+        Self { gate, server, seen, metrics, _private: private }
     }
 
     /// The requests that handlers saw so far.
