@@ -89,12 +89,9 @@ impl Engine {
     }
 
     fn encode(&mut self, prompt: &str, watch: &mut Watch<'_>) -> Result<Conditioning> {
-        let [first, second] = &self.models.tokenizers;
+        let [first, second] = &*self.models.tokenizers;
         let (first, second) = (first.encode(prompt), second.encode(prompt));
         self.models.check_ids([&first.ids, &second.ids])?;
-        if let Some(dropped) = &first.dropped {
-            (watch.event)(Event::Warning(dropped.clone().into()));
-        }
         let ids = |ids: &[u32]| HostTensor::u32(Shape::tokens(1, ids.len(), 1), ids.to_vec());
         let end = HostTensor::u32(Shape::vector(1, 1), vec![second.end as u32]);
         let inputs = [("ids_1", &ids(&first.ids)), ("ids_2", &ids(&second.ids)), ("end", &end)];

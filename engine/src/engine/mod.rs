@@ -7,6 +7,7 @@ mod device;
 mod draw;
 mod layout;
 mod models;
+mod outlook;
 mod plan;
 mod preview;
 mod stage;
@@ -18,6 +19,7 @@ use std::time::Instant;
 
 pub use device::Device;
 use device::Opened;
+pub use outlook::Outlook;
 pub use plan::DrawPlan;
 pub use watch::{Drawn, Event, OnTrace, Seconds, Stage as DrawStage, TraceRow, Watch};
 
@@ -73,6 +75,7 @@ pub struct Engine {
     element: Element,
     checkpoint: Checkpoint,
     models: Models,
+    outlook: Outlook,
     stages: Option<Stages>,
     /// Seconds of opening and compiling that no picture has accounted for yet.
     loading: f64,
@@ -122,8 +125,9 @@ impl Engine {
         checkpoint.verify()?;
         let element = options.precision.unwrap_or(Precision::F32).into();
         let models = Models::load(&checkpoint, options.asked)?;
+        let outlook = Outlook::new(&models, &checkpoint);
         let loading = start.elapsed().as_secs_f64();
-        Ok(Self { backend, element, checkpoint, models, stages: None, loading, warning: None })
+        Ok(Self { backend, element, checkpoint, models, outlook, stages: None, loading, warning: None })
     }
 
     /// The device's name.
@@ -144,12 +148,18 @@ impl Engine {
         self.models.own_size()
     }
 
+    /// What can be said of requests while this engine draws.
+    #[must_use]
+    pub fn outlook(&self) -> Outlook {
+        self.outlook.clone()
+    }
+
     /// Everything that a request leaves open, decided; nothing is computed.
     ///
     /// # Errors
     /// [`crate::Error::Request`].
     pub fn plan(&self, request: &Request) -> Result<DrawPlan> {
-        let mut plan = DrawPlan::new(request, &self.models, &self.checkpoint)?;
+        let mut plan = self.outlook.plan(request)?;
         plan.warnings.extend(self.warning.clone());
         Ok(plan)
     }

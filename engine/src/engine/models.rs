@@ -1,5 +1,7 @@
 //! The three models of a checkpoint with their tokenizers, checked and ready to record.
 
+use std::sync::Arc;
+
 use crate::schedule::SchedulerConfig;
 use crate::settings::Asked;
 use crate::text::TextEncoders;
@@ -13,7 +15,7 @@ use crate::{Error, Result};
 const USUAL_SAMPLE_SIZE: usize = 128;
 
 pub(super) struct Models {
-    pub(super) tokenizers: [Tokenizer; 2],
+    pub(super) tokenizers: Arc<[Tokenizer; 2]>,
     pub(super) text: TextEncoders,
     pub(super) unet: UNet,
     pub(super) vae: VaeDecoder,
@@ -33,7 +35,7 @@ impl Models {
         let text = TextEncoders::load(checkpoint)?;
         refuse(checkpoint, Component::Unet, misfit(&unet, &vae, &text))?;
         Ok(Self {
-            tokenizers: Tokenizer::load(checkpoint)?,
+            tokenizers: Arc::new(Tokenizer::load(checkpoint)?),
             text,
             unet: UNet::load(&checkpoint.weights(Component::Unet)?, unet)?,
             vae: VaeDecoder::load(&checkpoint.weights(Component::Vae)?, vae)?,

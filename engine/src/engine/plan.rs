@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::models::Models;
+use super::Outlook;
 use crate::Result;
 use crate::graph::Shape;
 use crate::message::{Message, Setting};
@@ -12,7 +12,6 @@ use crate::request::{Request, check_pixels};
 use crate::schedule::{Schedule, TimestepSpacing};
 use crate::settings::{Asked, Settings};
 use crate::vae::VaeConfig;
-use crate::weights::Checkpoint;
 
 /// What will be drawn, and how.
 #[derive(Debug, Clone)]
@@ -38,26 +37,27 @@ pub struct DrawPlan {
 }
 
 impl DrawPlan {
-    pub(super) fn new(request: &Request, models: &Models, checkpoint: &Checkpoint) -> Result<Self> {
+    pub(super) fn new(request: &Request, outlook: &Outlook) -> Result<Self> {
         request.validate()?;
-        let own = models.own_size();
+        let own = outlook.own_size;
         let (width, height) = (request.width.unwrap_or(own), request.height.unwrap_or(own));
         check_pixels(width, height)?;
-        let asked = Asked::of(request).or(models.asked);
-        let scheduler = checkpoint.has_own_configs().then(|| models.scheduler.clone());
-        let settings = Settings::choose(checkpoint.file_name_hint(), scheduler, asked)?;
+        let settings = outlook.settings(Asked::of(request))?;
         let schedule = Schedule::new(&settings.scheduler, settings.steps)?;
         let mut warnings = settings.warnings.clone();
         warnings.extend(far_from_own_size(width, height, own));
-        let unheard = request.negative_prompt.is_some() && !settings.guided();
-        let unheard = unheard.then(|| {
-            let negative = Message::of(Setting::Negative).text(" has no effect without a ");
-            negative.setting(Setting::Guidance).text(" above 1")
-        });
-        warnings.extend(unheard);
+        warnings.extend(outlook.too_long(Setting::Prompt, &request.prompt));
+        let negative = request.negative_prompt.as_deref().filter(|negative| !negative.trim().is_empty());
+        warnings.extend(negative.and_then(|negative| {
+            if settings.guided() {
+                return outlook.too_long(Setting::Negative, negative);
+            }
+            let unheard = Message::of(Setting::Negative).text(" has no effect without a ");
+            Some(unheard.setting(Setting::Guidance).text(" above 1"))
+        }));
         let seed = request.seed.unwrap_or_else(fresh_seed);
         let Request { images, rng, .. } = *request;
-        let model = name(checkpoint.file_name_hint());
+        let model = name(outlook.file());
         Ok(Self { width, height, images, model, seed, rng, settings, schedule, warnings })
     }
 

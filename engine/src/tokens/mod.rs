@@ -75,7 +75,7 @@ pub struct Tokens {
     pub ids: [u32; LENGTH],
     /// Where the first end is: its hidden state is the pooled one.
     pub end: usize,
-    /// A warning that says from where on the prompt was too long to be read.
+    /// What is to be said of a prompt that is too long: from where on it is not read.
     pub dropped: Option<String>,
 }
 
@@ -199,11 +199,11 @@ fn first_bytes(text: &str, count: usize) -> &str {
     &text[..count.unwrap_or(0)]
 }
 
-/// The sentence about what was not read.
+/// The sentence about what was not read; its subject is the prompt.
 fn warning(rest: &str) -> String {
     let quoted: String = rest.chars().take(QUOTED).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let more = if rest.chars().nth(QUOTED).is_some() { "…" } else { "" };
-    format!("the prompt is longer than {ROOM} tokens; it is cut in or before “{quoted}{more}”")
+    format!(" is longer than {ROOM} tokens; it is cut in or before “{quoted}{more}”")
 }
 
 fn fail(files: &TokenizerFiles<'_>, name: &str, what: &str) -> Error {
