@@ -1,11 +1,12 @@
 //! `fulmen serve`.
 
 use std::sync::mpsc;
+use std::time::Duration;
 
 use fulmen_engine::Options;
 use fulmen_engine::request::Guidance;
 use fulmen_engine::settings::Asked;
-use fulmen_server::{Config, Keys, Limits, LogFormat, Running, log_to_stderr, new_key, start};
+use fulmen_server::{Config, Keys, Limits, LogFormat, Running, Work, log_to_stderr, new_key, start};
 
 use crate::args::{LogArg, ServeArgs};
 use crate::console;
@@ -58,6 +59,12 @@ fn config(args: ServeArgs) -> Result<Config, Failure> {
         },
         data,
         queue: args.queue.into(),
+        work: Work {
+            jobs_per_key: args.max_jobs_per_key.into(),
+            pixels: args.max_pixels,
+            steps: args.max_steps.into(),
+            time: Duration::from_secs(args.max_seconds.into()),
+        },
         max_storage: args.max_storage,
         keys: Keys { file: args.api_keys, key, no_auth: args.no_auth },
         cors_origin: args.cors_origin,

@@ -1,7 +1,8 @@
 //! What a device must be able to do: compile a graph once, run it many times.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use crate::graph::{Graph, Node, Shape};
 use crate::{Error, Result};
@@ -70,14 +71,33 @@ impl HostTensor {
     }
 }
 
-/// Asks a running program to stop at its next node. Clones share one flag.
+/// Asks a running program to stop at its next node. Clones are the same token.
 #[derive(Debug, Clone, Default)]
-pub struct CancelToken(Arc<AtomicBool>);
+pub struct CancelToken(Arc<Asked>);
+
+#[derive(Debug, Default)]
+struct Asked {
+    now: AtomicBool,
+    at: OnceLock<Instant>,
+}
 
 impl CancelToken {
     /// Asks.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.now.store(true, Ordering::Relaxed);
+    }
+
+    /// Asks for the time to come, so that nothing runs longer. The first call counts.
+    pub fn cancel_at(&self, time: Instant) {
+        // Whoever was first has said it.
+        let _ = self.0.at.set(time);
+    }
+
+    /// Whether it is over because its time is, and for no other reason.
+    #[must_use]
+    pub fn is_overdue(&self) -> bool {
+        let over = self.0.at.get().is_some_and(|time| Instant::now() >= *time);
+        over && !self.0.now.load(Ordering::Relaxed)
     }
 
     /// `Err(Error::Cancelled)` once someone has asked.
@@ -85,7 +105,7 @@ impl CancelToken {
     /// # Errors
     /// [`Error::Cancelled`].
     pub fn check(&self) -> Result<()> {
-        if self.0.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) }
+        if self.0.now.load(Ordering::Relaxed) || self.is_overdue() { Err(Error::Cancelled) } else { Ok(()) }
     }
 }
 

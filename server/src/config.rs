@@ -17,6 +17,8 @@ pub struct Config {
     pub data: PathBuf,
     /// Requests that may wait for the engine.
     pub queue: usize,
+    /// How much work one request may be, and how many of one key may wait.
+    pub work: Work,
     /// Bytes of pictures that are kept at most; `None` is as many as the disk holds.
     pub max_storage: Option<u64>,
     /// Who may ask.
@@ -41,6 +43,26 @@ pub struct Keys {
     pub key: Option<String>,
     /// The operator said in so many words that anyone may ask.
     pub no_auth: bool,
+}
+
+/// How much work one request may be, and how many of one key may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Work {
+    /// Requests of one key that may wait for the engine, where there are keys.
+    pub jobs_per_key: usize,
+    /// Pixels of all pictures of a request together.
+    pub pixels: u64,
+    /// Steps of the sampler.
+    pub steps: usize,
+    /// For how long one request may hold the engine.
+    pub time: Duration,
+}
+
+impl Default for Work {
+    /// Whatever the documented APIs allow, for half an hour.
+    fn default() -> Self {
+        Self { jobs_per_key: 4, pixels: 10 * 2048 * 2048, steps: 100, time: Duration::from_secs(1800) }
+    }
 }
 
 /// What the gate allows. The defaults are those of the documentation; tests use shorter ones.

@@ -32,7 +32,7 @@ mod running;
 mod store;
 
 pub use auth::{NewKey, new_key};
-pub use config::{Config, Keys, Limits};
+pub use config::{Config, Keys, Limits, Work};
 pub use error::{Error, Result};
 pub use log::{LogFormat, log_to_stderr};
 pub use running::{Running, start};

@@ -42,6 +42,11 @@ impl Problem {
         Self::new(404, "not_found", what)
     }
 
+    /// 429, with the time after which it is worth asking again.
+    pub(crate) fn too_many(code: &'static str, message: impl Into<String>, retry_after: u64) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::new(429, code, message) }
+    }
+
     /// 503, with the time after which it is worth asking again.
     pub(crate) fn busy(code: &'static str, message: impl Into<String>, retry_after: u64) -> Self {
         Self { retry_after: Some(retry_after), ..Self::new(503, code, message) }

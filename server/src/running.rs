@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::auth::{Keyring, Links, check_addresses, check_listen};
 use crate::gate::{Gate, Inside};
 use crate::http::{Clients, Listener, Private};
-use crate::jobs::{Queue, Unstored, Worker};
+use crate::jobs::{Places, Queue, Unstored, Worker, check_model};
 use crate::metrics::Metrics;
 use crate::routes;
 use crate::store::Store;
@@ -52,8 +52,10 @@ pub fn start(config: Config) -> Result<Running> {
     let links = Links::open(&config.data)?;
     let worker = Worker::open(&config.engine)?;
 
-    let queue = Queue::new(config.queue);
     let model = worker.model.clone();
+    check_model(&config.work, &model)?;
+    let per_key = (!keys.is_open()).then_some(config.work.jobs_per_key);
+    let queue = Queue::new(Places { waiting: config.queue, per_key, time: config.work.time }, model.clone());
     let (metrics, started, unstored) = (Metrics::default(), clock::now(), Unstored::default());
     let app = Arc::new(App {
         config,

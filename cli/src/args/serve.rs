@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use fulmen_server::Work;
 
 use super::generate::{PrecisionArg, PredictionArg, SpacingArg};
 use super::help;
@@ -44,6 +45,26 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "N", default_value_t = 16, help_heading = "Work",
           value_parser = clap::value_parser!(u16).range(0..=1000))]
     pub(crate) queue: u16,
+
+    /// Requests of one key that may wait, where there are keys; keys take turns, whoever has more waiting
+    #[arg(long, value_name = "N", default_value_t = 4, help_heading = "Work",
+          value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) max_jobs_per_key: u16,
+
+    /// Most pixels of all pictures of one request together [default: ten pictures of 2048×2048]
+    #[arg(long, value_name = "N", default_value_t = Work::default().pixels, hide_default_value = true,
+          help_heading = "Work", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_pixels: u64,
+
+    /// Most steps of one request
+    #[arg(long, value_name = "N", default_value_t = 100, help_heading = "Work",
+          value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) max_steps: u16,
+
+    /// Most seconds that one request may be drawn for; then it is stopped, and says so
+    #[arg(long, value_name = "N", default_value_t = 1800, help_heading = "Work",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_seconds: u32,
 
     /// Where pictures and records are kept [default: fulmen in the user's data folder]
     #[arg(long, value_name = "DIR", help_heading = "Work")]

@@ -91,6 +91,8 @@ pub(crate) struct Job {
     pub(crate) ticket: Ticket,
     pub(crate) spec: Spec,
     pub(crate) cancel: CancelToken,
+    /// What it costs, in the units of [`speed`](super::speed).
+    pub(super) work: f64,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -103,9 +105,9 @@ struct State {
 }
 
 impl Job {
-    pub(super) fn new(ticket: Ticket, spec: Spec) -> Self {
+    pub(super) fn new(ticket: Ticket, spec: Spec, work: f64) -> Self {
         let state = Mutex::new(State { status: Status::Queued, progress: vec![] });
-        Self { ticket, spec, cancel: CancelToken::default(), state, changed: Condvar::new() }
+        Self { ticket, spec, cancel: CancelToken::default(), work, state, changed: Condvar::new() }
     }
 
     pub(crate) fn status(&self) -> Status {
@@ -131,6 +133,27 @@ impl Job {
     pub(super) fn tell(&self, progress: Progress) {
         self.lock().progress.push(progress);
         self.changed.notify_all();
+    }
+
+    /// Tells how many jobs are in front, where that has changed.
+    pub(super) fn tell_place(&self, ahead: usize) {
+        let mut state = self.lock();
+        if !matches!(state.progress.last(), Some(Progress::Queued(told)) if *told == ahead) {
+            state.progress.push(Progress::Queued(ahead));
+            drop(state);
+            self.changed.notify_all();
+        }
+    }
+
+    /// How much of the work is done, from 0 to 1, as far as it tells.
+    pub(super) fn done(&self) -> f64 {
+        match self.lock().status {
+            // One more for what follows the last step.
+            Status::Running { image, images, step, steps } if steps > 0 => {
+                ((image - 1) as f64 + step as f64 / (steps + 1) as f64) / images.max(1) as f64
+            }
+            _ => 0.0,
+        }
     }
 
     /// Waits for the pictures; a client that hangs up cancels the job.

@@ -1,26 +1,28 @@
-//! One engine, one bounded queue in front of it.
+//! One engine, one bounded queue in front of it, and one turn for each key.
 //!
 //! A handler takes a [`Place`] first, so that nothing is written down for a request that cannot be served, then submits
 //! a [`Spec`]. The worker draws one job after the other; whoever waits sees its progress and can stop it.
 
 mod finish;
 mod job;
+mod limits;
 mod queue;
 mod size;
 mod speed;
+mod turns;
 mod unstored;
-
 mod worker;
 
 pub(crate) use job::{Drawing, Job, Progress, Status, Ticket};
-pub(crate) use queue::Queue;
+pub(crate) use limits::{Members, check, check_model};
+pub(crate) use queue::{Places, Queue};
 pub(crate) use unstored::Unstored;
 pub(crate) use worker::{ModelInfo, Worker};
 
 use serde::{Deserialize, Serialize};
 
 /// What is to be drawn, decided to the last seed: drawn again after a crash, it is the same picture.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Spec {
     pub(crate) prompt: String,
     pub(crate) negative_prompt: Option<String>,

@@ -1,31 +1,43 @@
 //! The bounded queue.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Spec;
-use super::job::{Job, Progress, Status, Ticket};
-use super::speed::Speed;
+use super::job::{Job, Status, Ticket};
+use super::speed::{Speed, work};
+use super::turns::Turns;
+use super::{ModelInfo, Spec};
 use crate::problem::Problem;
 
 /// The bounded queue. Clones are the same queue.
 #[derive(Debug, Clone)]
 pub(crate) struct Queue(Arc<Shared>);
 
+/// How many may wait.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Places {
+    /// Of all, beside the running job.
+    pub(crate) waiting: usize,
+    /// Of one key; `None` where there are no keys: then all callers are one.
+    pub(crate) per_key: Option<usize>,
+    /// How long one job may be drawn.
+    pub(crate) time: Duration,
+}
+
 #[derive(Debug)]
 struct Shared {
-    capacity: usize,
+    places: Places,
+    model: ModelInfo,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    waiting: VecDeque<Arc<Job>>,
+    turns: Turns,
     running: Option<(Arc<Job>, Instant)>,
-    /// Places that were given and not used yet.
-    promised: usize,
+    /// Whose the places are that were given and not used yet.
+    promised: Vec<String>,
     speed: Speed,
     closed: bool,
 }
@@ -34,61 +46,78 @@ struct State {
 #[derive(Debug)]
 pub(crate) struct Place {
     queue: Queue,
+    owner: String,
 }
 
 /// What is in the queue at this moment.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) running: Option<Arc<Job>>,
-    /// In the order in which they will be drawn.
+    /// In the order in which they will be drawn if nobody else comes.
     pub(crate) waiting: Vec<Arc<Job>>,
 }
 
 impl Queue {
-    /// An empty queue of `capacity` places beside the running job's.
-    pub(crate) fn new(capacity: usize) -> Self {
-        Self(Arc::new(Shared { capacity, state: Mutex::default(), changed: Condvar::new() }))
+    /// An empty queue in front of an engine with this model.
+    pub(crate) fn new(places: Places, model: ModelInfo) -> Self {
+        Self(Arc::new(Shared { places, model, state: Mutex::default(), changed: Condvar::new() }))
     }
 
-    /// Takes a place.
+    /// Takes a place for a job of this owner's.
     ///
     /// # Errors
-    /// 503 with the time after which there should be one.
-    pub(crate) fn place(&self) -> Result<Place, Problem> {
+    /// 429 where their key has as many waiting as it may, 503 where everybody has, each with the time after which there
+    /// should be one.
+    pub(crate) fn place(&self, owner: &str) -> Result<Place, Problem> {
+        let Places { waiting: most, per_key, time } = self.0.places;
         let mut state = self.lock();
         if state.closed {
             return Err(shutting_down());
         }
-        state.waiting.retain(|job| matches!(job.status(), Status::Queued));
+        state.turns.forget_cancelled();
         // An idle engine takes a job at once, so that one needs no place.
-        let free = self.0.capacity + usize::from(state.running.is_none());
-        if state.waiting.len() + state.promised >= free {
-            let waiting = state.waiting.len();
-            let message = format!("{waiting} requests are waiting already; try again later");
-            return Err(Problem::busy("queue_full", message, state.seconds_until_a_place()));
+        let idle = usize::from(state.running.is_none());
+        let own = state.taken_by(owner);
+        if let Some(most) = per_key.filter(|most| own >= most + idle) {
+            let message = format!(
+                "{own} requests of this key are waiting already, and --max-jobs-per-key is {most}; ask again when one of \
+                 them is drawn"
+            );
+            let first = state.turns.order().iter().position(|job| job.ticket.owner == owner);
+            return Err(Problem::too_many(
+                "too_many_jobs",
+                message,
+                state.seconds_until(first.unwrap_or(0), time),
+            ));
         }
-        state.promised += 1;
-        Ok(Place { queue: self.clone() })
+        // What other keys have waiting must not keep one out that has nothing.
+        let is_guest = per_key.is_some() && own == 0 && most > 0;
+        let all = state.turns.len() + state.promised.len();
+        if all >= most + idle && !is_guest {
+            let message = format!("{all} requests are waiting already; try again later");
+            return Err(Problem::busy("queue_full", message, state.seconds_until(0, time)));
+        }
+        state.promised.push(owner.to_owned());
+        Ok(Place { queue: self.clone(), owner: owner.to_owned() })
     }
 
-    /// A place beyond the queue's capacity, for what was promised before a restart.
-    pub(crate) fn place_beyond(&self) -> Place {
-        self.lock().promised += 1;
-        Place { queue: self.clone() }
+    /// A place beyond all limits, for what was promised before a restart.
+    pub(crate) fn place_beyond(&self, owner: &str) -> Place {
+        self.lock().promised.push(owner.to_owned());
+        Place { queue: self.clone(), owner: owner.to_owned() }
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
         let state = self.lock();
-        let waiting =
-            state.waiting.iter().filter(|job| matches!(job.status(), Status::Queued)).cloned().collect();
-        Snapshot { running: state.running.as_ref().map(|(job, _)| job.clone()), waiting }
+        let running = state.running.as_ref().map(|(job, _)| job.clone());
+        Snapshot { running, waiting: state.turns.order() }
     }
 
     /// Ends the queue: what waits is told so, and no place is given any more.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        let waiting = std::mem::take(&mut state.waiting);
+        let waiting = state.turns.take_all();
         drop(state);
         waiting.iter().for_each(|job| job.set(Status::Failed(shutting_down())));
         self.0.changed.notify_all();
@@ -109,18 +138,18 @@ impl Queue {
         true
     }
 
-    /// The next job; waits for one. `None` once the queue is closed.
+    /// The next job; waits for one. `None` once the queue is closed. Its time begins here.
     pub(super) fn next(&self) -> Option<Arc<Job>> {
         let mut state = self.lock();
         loop {
-            while let Some(job) = state.waiting.pop_front() {
-                if matches!(job.status(), Status::Queued) {
-                    state.running = Some((job.clone(), Instant::now()));
-                    for (place, job) in state.waiting.iter().enumerate() {
-                        job.tell(Progress::Queued(place + 1));
-                    }
-                    return Some(job);
+            if let Some(job) = state.turns.pop() {
+                let start = Instant::now();
+                if let Some(end) = start.checked_add(self.0.places.time) {
+                    job.cancel.cancel_at(end);
                 }
+                state.running = Some((job.clone(), start));
+                state.tell_places();
+                return Some(job);
             }
             if state.closed {
                 return None;
@@ -132,17 +161,17 @@ impl Queue {
     /// The running job has ended, as `status` says.
     pub(super) fn finished(&self, status: Status) {
         let mut state = self.lock();
+        let Some((job, start)) = state.running.take() else { return };
         let status = match status {
+            Status::Cancelled if job.cancel.is_overdue() => Status::Failed(overdue(self.0.places.time)),
             Status::Cancelled if state.closed => Status::Failed(shutting_down()),
             status => status,
         };
-        if let Some((job, start)) = state.running.take() {
-            if matches!(status, Status::Done(_)) {
-                state.speed.measured(&job.spec, start.elapsed());
-            }
-            drop(state);
-            job.set(status);
+        if matches!(status, Status::Done(_)) {
+            state.speed.measured(job.work, start.elapsed());
         }
+        drop(state);
+        job.set(status);
         self.0.changed.notify_all();
     }
 
@@ -152,30 +181,50 @@ impl Queue {
 }
 
 impl State {
-    /// When the running job should have ended.
-    fn seconds_until_a_place(&self) -> u64 {
-        let seconds = match (&self.running, self.waiting.front()) {
-            (Some((job, start)), _) => self.speed.estimate(&job.spec) - start.elapsed().as_secs_f64(),
-            (None, Some(job)) => self.speed.estimate(&job.spec),
-            (None, None) => 1.0,
+    /// Places that an owner has, used or not.
+    fn taken_by(&self, owner: &str) -> usize {
+        self.turns.len_of(owner) + self.promised.iter().filter(|promised| *promised == owner).count()
+    }
+
+    /// Tells everybody who waits how many are in front of them, where that has changed.
+    fn tell_places(&self) {
+        let first = usize::from(self.running.is_some());
+        (first..).zip(self.turns.order()).for_each(|(ahead, job)| job.tell_place(ahead));
+    }
+
+    /// When the running job should have ended, and so many more after it; at least a second.
+    fn seconds_until(&self, ahead: usize, longest: Duration) -> u64 {
+        let longest = longest.as_secs_f64();
+        let (speed, running) = match &self.running {
+            Some((job, start)) => {
+                let (done, time) = (job.done(), start.elapsed());
+                let speed = self.speed.with_running(done * job.work, time);
+                let left = speed.estimate(job.work * (1.0 - done));
+                // Nothing is known of one that has not come to its first step but that it lasts.
+                let left = if done > 0.0 { left } else { left.max(time.as_secs_f64()) };
+                (speed, left.min(longest - time.as_secs_f64()))
+            }
+            None => (self.speed, 0.0),
         };
-        seconds.ceil().clamp(1.0, 3600.0) as u64
+        let waiting = self.turns.order();
+        let before: f64 = waiting.iter().take(ahead).map(|job| speed.estimate(job.work).min(longest)).sum();
+        (running + before).ceil().max(1.0) as u64
     }
 }
 
 impl Place {
-    /// Puts a job at the end of the queue.
+    /// Puts a job at the end of its owner's line.
     pub(crate) fn submit(self, ticket: Ticket, spec: Spec) -> Arc<Job> {
-        let job = Arc::new(Job::new(ticket, spec));
+        let work = work(&self.queue.0.model, &spec);
+        let job = Arc::new(Job::new(ticket, spec, work));
         let mut state = self.queue.lock();
         if state.closed {
             drop(state);
             job.set(Status::Failed(shutting_down()));
             return job;
         }
-        let ahead = state.waiting.len() + usize::from(state.running.is_some());
-        job.tell(Progress::Queued(ahead));
-        state.waiting.push_back(job.clone());
+        state.turns.push(job.clone());
+        state.tell_places();
         drop(state);
         self.queue.0.changed.notify_all();
         job
@@ -187,102 +236,24 @@ fn shutting_down() -> Problem {
     Problem::busy("shutting_down", "the server is shutting down", 10)
 }
 
+/// What is told of a job that would hold the engine for too long. Asking again would end in the same way.
+fn overdue(longest: Duration) -> Problem {
+    let message = format!(
+        "this was not drawn within {0} seconds, and was stopped (--max-seconds {0}); ask for fewer pictures, fewer steps or \
+         a smaller size",
+        longest.as_secs()
+    );
+    Problem::new(400, "too_slow", message)
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        self.queue.lock().promised -= 1;
+        let mut state = self.queue.lock();
+        if let Some(at) = state.promised.iter().position(|owner| *owner == self.owner) {
+            state.promised.swap_remove(at);
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::http::Client;
-
-    fn spec() -> Spec {
-        let (prompt, images) = ("a cat".to_owned(), 1);
-        let (negative_prompt, steps, guidance, contrast) = (None, None, None, None);
-        Spec { prompt, negative_prompt, width: 8, height: 8, images, seed: 1, steps, guidance, contrast }
-    }
-
-    fn ticket(id: &str) -> Ticket {
-        Ticket { id: id.into(), owner: "local".into(), previews: 0 }
-    }
-
-    fn submit(queue: &Queue, id: &str) -> Arc<Job> {
-        queue.place().unwrap().submit(ticket(id), spec())
-    }
-
-    #[test]
-    fn beyond_its_capacity_the_queue_says_when_to_come_back() {
-        let queue = Queue::new(1);
-        let _running = submit(&queue, "1");
-        assert_eq!(queue.next().unwrap().ticket.id, "1");
-        let _waiting = submit(&queue, "2");
-        let problem = queue.place().unwrap_err();
-        assert_eq!((problem.status, problem.code), (503, "queue_full"));
-        assert!(problem.retry_after.is_some_and(|seconds| seconds >= 1), "{problem:?}");
-    }
-
-    #[test]
-    fn a_place_that_is_not_used_is_given_back() {
-        let queue = Queue::new(0);
-        let place = queue.place().unwrap();
-        assert!(queue.place().is_err(), "the only place is promised");
-        drop(place);
-        assert!(queue.place().is_ok());
-    }
-
-    #[test]
-    fn a_cancelled_job_leaves_its_place_and_is_not_drawn() {
-        let queue = Queue::new(0);
-        let first = submit(&queue, "1");
-        first.cancel();
-        let second = submit(&queue, "2");
-        assert_eq!(queue.next().unwrap().ticket.id, "2");
-        assert_eq!(first.wait(&Client::default()).unwrap_err().code, "cancelled");
-        drop(second);
-    }
-
-    #[test]
-    fn who_hangs_up_cancels_their_job() {
-        let queue = Queue::new(1);
-        let job = submit(&queue, "1");
-        let client = Client::default();
-        client.hang_up();
-        assert_eq!(job.wait(&client).unwrap_err().code, "cancelled");
-        assert!(job.cancel.check().is_err(), "the engine sees it");
-    }
-
-    #[test]
-    fn a_closed_queue_tells_those_who_wait_and_those_who_come() {
-        let queue = Queue::new(2);
-        let job = submit(&queue, "1");
-        queue.close();
-        assert_eq!(job.wait(&Client::default()).unwrap_err().code, "shutting_down");
-        assert_eq!(queue.place().unwrap_err().code, "shutting_down");
-        assert!(queue.next().is_none());
-    }
-
-    #[test]
-    fn one_who_watches_is_told_everything_in_order() {
-        let queue = Queue::new(2);
-        let _first = submit(&queue, "1");
-        let job = submit(&queue, "2");
-        let (one, two) = (queue.next().unwrap(), queue.clone());
-        assert_eq!(one.ticket.id, "1");
-        queue.finished(Status::Done(vec![]));
-        std::thread::spawn(move || {
-            let job = two.next().unwrap();
-            job.tell(Progress::Step { step: 1, steps: 1 });
-            two.finished(Status::Done(vec![]));
-        });
-        let mut told = vec![];
-        let end = job.watch(&Client::default(), &mut |progress| {
-            told.push(format!("{progress:?}"));
-            Ok(())
-        });
-        assert!(end.is_ok());
-        assert_eq!(told[0], "Queued(1)");
-        assert_eq!(told.last().unwrap(), "Step { step: 1, steps: 1 }");
-    }
-}
+mod tests;

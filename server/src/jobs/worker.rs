@@ -148,14 +148,19 @@ impl ModelInfo {
             device: engine.device().to_owned(),
         })
     }
+
+    /// Pixels that the model itself draws for what was asked.
+    pub(super) fn drawn_size(&self, spec: &Spec) -> (usize, usize) {
+        match self.is_demo {
+            true => in_own_area(self.own_size, spec.width, spec.height),
+            false => (spec.width, spec.height),
+        }
+    }
 }
 
 /// What the engine is asked for.
 fn request(model: &ModelInfo, spec: &Spec) -> Request {
-    let (width, height) = match model.is_demo {
-        true => in_own_area(model.own_size, spec.width, spec.height),
-        false => (spec.width, spec.height),
-    };
+    let (width, height) = model.drawn_size(spec);
     Request {
         prompt: spec.prompt.clone(),
         negative_prompt: spec.negative_prompt.clone(),

@@ -14,7 +14,7 @@ use crate::api::picture::{fresh_seed, kept, room};
 use crate::app::App;
 use crate::fields::Values;
 use crate::http::{Answer, Events};
-use crate::jobs::{Drawing, Job, Progress, Spec, Ticket};
+use crate::jobs::{Drawing, Job, Members, Progress, Spec, Ticket, check};
 use crate::problem::{Family, Problem};
 use crate::route::Call;
 use crate::store::{Image, Kind, NewImage, Reservation, new_image_id};
@@ -22,11 +22,14 @@ use crate::store::{Image, Kind, NewImage, Reservation, new_image_id};
 /// The documented size of every image.
 const SIDE: usize = 1024;
 
+const MEMBERS: &Members = &Members { width: "width", height: "height", images: None, steps: "steps" };
+
 /// Draws an image and keeps it. With `Accept: text/event-stream` the progress is told on the way.
 pub(super) fn imagine(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let values = Values::of(&call.request, IMAGINE)?;
     let spec = spec(&values);
-    let place = app.queue.place()?;
+    check(&app.config.work, &spec, MEMBERS)?;
+    let place = app.queue.place(&call.owner)?;
     let room = app.store.reserve(room(&spec))?;
     let previews = values.integer("previews").unwrap_or(0) as usize;
     let name = values.text("name").unwrap_or_default().to_owned();

@@ -53,7 +53,8 @@ pub(super) fn finish(app: &Arc<App>, job: Arc<Job>, room: Option<Reservation>) -
     thread.spawn(finish).map(drop)
 }
 
-/// Draws again what an earlier start of the server promised: oldest first, and whatever the queue's length is.
+/// Draws again what an earlier start of the server promised: of each owner the oldest first, in their turn, and whatever
+/// the queue's length is.
 pub(crate) fn resume(app: &Arc<App>) {
     let pending = app.store.pending().unwrap_or_else(|problem| {
         tracing::error!(problem.message, "what was not drawn before the restart cannot be read");
@@ -69,7 +70,7 @@ pub(crate) fn resume(app: &Arc<App>) {
         tracing::info!(generation = id, "drawn again, because the server stopped before it was done");
         let room = app.store.reserve(room(&spec)).ok();
         let ticket = Ticket { id, owner: generation.owner, previews: 0 };
-        let job = app.queue.place_beyond().submit(ticket, spec);
+        let job = app.queue.place_beyond(&ticket.owner).submit(ticket, spec);
         if let Err(error) = finish(app, job.clone(), room) {
             tracing::error!(%error, generation = job.ticket.id, "no thread for it; the next start draws it");
             job.cancel();

@@ -14,7 +14,7 @@ use crate::api::picture::room;
 use crate::app::App;
 use crate::fields::Values;
 use crate::http::Answer;
-use crate::jobs::{Job, Ticket};
+use crate::jobs::{Job, Members, Ticket, check};
 use crate::problem::Problem;
 use crate::route::Call;
 use crate::store::{Generation, State, new_uuid};
@@ -26,13 +26,17 @@ pub(super) const LARGEST_PAGE: u64 = 100;
 /// The largest number of generations that can be passed over.
 pub(super) const LARGEST_OFFSET: u64 = 1_000_000_000;
 
+const MEMBERS: &Members =
+    &Members { width: "width", height: "height", images: Some("num_images"), steps: "num_inference_steps" };
+
 /// `POST /generations`: answered as soon as it is sure to be drawn.
 pub(super) fn create(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let values = Values::of(&call.request, GENERATION)?;
     rules::check(&values)?;
     app.unstored.check()?;
     let asked = Asked::of(&values, &app.model);
-    let place = app.queue.place()?;
+    check(&app.config.work, &asked.spec, MEMBERS)?;
+    let place = app.queue.place(&call.owner)?;
     let room = app.store.reserve(room(&asked.spec))?;
     let generation = Generation {
         id: new_uuid(),

@@ -12,7 +12,7 @@ use super::stream::stream;
 use crate::api::picture::{file, kept, room, word};
 use crate::app::App;
 use crate::http::Answer;
-use crate::jobs::{Drawing, Ticket};
+use crate::jobs::{Drawing, Ticket, check};
 use crate::problem::Problem;
 use crate::route::Call;
 use crate::store::{Kind, NewImage, new_image_id, new_uuid};
@@ -24,7 +24,8 @@ const LINK_TIME: SignedDuration = SignedDuration::from_hours(1);
 pub(super) fn generate(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let created = crate::clock::now();
     let asked = Generation::of(&call.request, &app.model)?;
-    let place = app.queue.place()?;
+    check(&app.config.work, &asked.spec, &asked.members)?;
+    let place = app.queue.place(&call.owner)?;
     // Only links keep files here.
     let keeps = !asked.b64 && !asked.stream;
     let room = app.store.reserve(if keeps { room(&asked.spec) } else { 0 })?;

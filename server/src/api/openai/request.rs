@@ -6,7 +6,7 @@ use super::fields::GENERATIONS;
 use crate::api::picture::{format, fresh_seed};
 use crate::fields::Values;
 use crate::http::Request;
-use crate::jobs::{ModelInfo, Spec};
+use crate::jobs::{Members, ModelInfo, Spec};
 use crate::problem::Problem;
 
 /// The size of `auto`, and of no size.
@@ -16,6 +16,8 @@ const USUAL_SIZE: (usize, usize) = (1024, 1024);
 #[derive(Debug, Clone)]
 pub(super) struct Generation {
     pub(super) spec: Spec,
+    /// Where the spec's numbers come from.
+    pub(super) members: Members,
     pub(super) format: Format,
     /// The files themselves rather than links to them.
     pub(super) b64: bool,
@@ -45,8 +47,16 @@ impl Generation {
             guidance: values.number("guidance_scale").map(|guidance| guidance as f32),
             contrast: None,
         };
+        let steps = if values.has("steps") {
+            "steps"
+        } else if asked.is_some() {
+            "num_inference_steps"
+        } else {
+            "quality"
+        };
         Ok(Self {
             spec,
+            members: Members { width: "size", height: "size", images: Some("n"), steps },
             format: format(values.text("output_format")),
             b64: values.text("response_format") == Some("b64_json"),
             stream,

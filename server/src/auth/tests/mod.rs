@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use fulmen_engine::Options;
 
-use crate::config::{Config, Keys, Limits};
+use crate::config::{Config, Keys, Limits, Work};
 use crate::http::Client;
 use crate::http::{Method, Request};
 
@@ -26,6 +26,7 @@ fn config() -> Config {
         engine: Options::default(),
         data: PathBuf::new(),
         queue: 16,
+        work: Work::default(),
         max_storage: None,
         keys: Keys::default(),
         cors_origin: None,

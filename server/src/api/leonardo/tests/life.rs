@@ -14,12 +14,12 @@ use crate::api::leonardo::{account, finish, generations};
 use crate::app::App;
 use crate::auth::{Keyring, Links};
 use crate::http::{Answer, Body};
-use crate::jobs::{Queue, Worker};
+use crate::jobs::{Places, Queue, Worker};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::route::{Call, Handler};
 use crate::store::Store;
-use crate::{Config, Keys, Limits};
+use crate::{Config, Keys, Limits, Work};
 
 /// Small pictures, one of them, with a seed.
 fn small(members: Value) -> Value {
@@ -44,6 +44,7 @@ impl Server {
             engine,
             data: data.into(),
             queue: 1,
+            work: Work::default(),
             max_storage,
             keys: Keys::default(),
             cors_origin: None,
@@ -51,12 +52,13 @@ impl Server {
             hosts: vec![],
             limits: Limits::default(),
         };
+        let places = Places { waiting: config.queue, per_key: None, time: config.work.time };
         let app = Arc::new(App {
             model: worker.model.clone(),
             keys: Keyring::open(&config.keys).unwrap(),
             links: Links::open(data).unwrap(),
             store: Store::open(data, max_storage).unwrap(),
-            queue: Queue::new(config.queue),
+            queue: Queue::new(places, worker.model.clone()),
             metrics: Metrics::default(),
             started: jiff::Timestamp::now(),
             unstored: crate::jobs::Unstored::default(),

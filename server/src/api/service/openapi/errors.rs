@@ -10,7 +10,7 @@ use crate::problem::{Family, reason};
 pub(super) const EVERYWHERE: &[u16] = &[400, 404, 405, 408, 413, 414, 417, 421, 431, 500, 503, 505];
 
 /// What only some routes answer.
-const SOMEWHERE: &[u16] = &[401, 403, 410, 415];
+const SOMEWHERE: &[u16] = &[401, 403, 410, 415, 429];
 
 /// Statuses that the gate, or the thread around a handler, gives in the shape of no family.
 const SHAPELESS: &[u16] = &[400, 408, 413, 414, 417, 431, 500, 503, 505];
@@ -64,6 +64,7 @@ fn response(family: Family, status: u16) -> Value {
     let mut headers = json!({"X-Request-Id": {"$ref": "#/components/headers/RequestId"}});
     for (name, header, of) in [
         ("Retry-After", "RetryAfter", 503),
+        ("Retry-After", "RetryAfter", 429),
         ("Allow", "Allow", 405),
         ("WWW-Authenticate", "Authenticate", 401),
     ] {
@@ -93,6 +94,7 @@ fn meaning(status: u16) -> &'static str {
         415 => "the body is said to be something other than JSON.",
         417 => "an expectation other than 100-continue.",
         421 => "the Host header names another server.",
+        429 => "as many requests of this key are waiting as may, or wrong keys came from this address.",
         431 => "the headers are too large.",
         503 => "no place in the queue, no room for pictures, no connection left, or the server is stopping.",
         505 => "not HTTP/1.",

@@ -64,8 +64,8 @@ fn responses(route: &Route) -> Value {
         add_answer(&mut responses, *status, *content);
     }
     let foreign = (route.method != Method::Get).then_some(403);
-    let key = (route.access == Access::Key).then_some(401);
-    let errors = route.doc.errors.iter().chain(EVERYWHERE).copied().chain(foreign).chain(key);
+    let key: &[u16] = if route.access == Access::Key { &[401, 429] } else { &[] };
+    let errors = route.doc.errors.iter().chain(EVERYWHERE).chain(key).copied().chain(foreign);
     for status in errors {
         let name = response_name(route.family, status);
         responses.insert(status.to_string(), json!({"$ref": format!("#/components/responses/{name}")}));
