@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod crash;
+mod fairness;
 mod images;
 mod lifecycle;
 mod load;

@@ -37,6 +37,10 @@ struct Server {
 
 impl Server {
     fn open(data: &Path, draws: bool, max_storage: Option<u64>) -> Self {
+        Self::with(data, draws, max_storage, Work::default())
+    }
+
+    fn with(data: &Path, draws: bool, max_storage: Option<u64>, work: Work) -> Self {
         let engine = Options { device: "cpu".parse().unwrap(), ..Options::default() };
         let worker = Worker::open(&engine).unwrap();
         let config = Config {
@@ -44,7 +48,7 @@ impl Server {
             engine,
             data: data.into(),
             queue: 1,
-            work: Work::default(),
+            work,
             max_storage,
             keys: Keys::default(),
             cors_origin: None,
@@ -237,6 +241,17 @@ fn a_full_queue_refuses_and_keeps_nothing() {
     assert_eq!((problem.status, problem.code), (503, "queue_full"));
     assert!(problem.retry_after.is_some_and(|seconds| seconds > 0));
     assert_eq!(server.app.store.pending().unwrap().len(), 2);
+    server.stop();
+}
+
+#[test]
+fn a_generation_that_takes_too_long_fails_and_is_not_drawn_again() {
+    let data = tempfile::tempdir().unwrap();
+    let work = Work { time: Duration::ZERO, ..Work::default() };
+    let server = Server::with(data.path(), true, None, work);
+    let id = server.begin(&small(json!({})));
+    assert_eq!(server.wait(&id)["status"], "FAILED");
+    assert_eq!(server.app.store.pending().unwrap(), []);
     server.stop();
 }
 
