@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fulmen_engine::schedule::{Prediction, Schedule, SchedulerConfig, TimestepSpacing};
+use fulmen_engine::schedule::{Grid, Prediction, Schedule, SchedulerConfig, TimestepSpacing};
 use safetensors::SafeTensors;
 
 fn lightning(steps: usize) -> Schedule {
@@ -115,16 +115,24 @@ fn every_number_of_steps_falls_to_nought_and_has_its_length() {
 #[test]
 fn settings_that_are_not_supported_are_named_with_their_file() {
     let cases = [
-        (r#"{"use_karras_sigmas": true}"#, "`use_karras_sigmas` is set"),
+        (r#"{"beta_schedule": "sigmoid"}"#, "`beta_schedule` is \"sigmoid\"; supported are linear"),
         (
-            r#"{"beta_schedule": "squaredcos_cap_v2"}"#,
-            "`beta_schedule` is \"squaredcos_cap_v2\"; supported are linear",
+            r#"{"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 3.0}"#,
+            "`_class_name` is \"FlowMatchEulerDiscreteScheduler\": flow matching, which SDXL does not use",
         ),
-        (r#"{"_class_name": "LCMScheduler"}"#, "`_class_name` is \"LCMScheduler\""),
+        (r#"{"_class_name": "EDMEulerScheduler"}"#, "`_class_name` is \"EDMEulerScheduler\""),
         (r#"{"prediction_type": "flow"}"#, "`prediction_type` is \"flow\""),
-        (r#"{"interpolation_type": "log_linear"}"#, "`interpolation_type`"),
-        (r#"{"final_sigmas_type": "sigma_min"}"#, "`final_sigmas_type`"),
-        (r#"{"rescale_betas_zero_snr": true}"#, "`rescale_betas_zero_snr`"),
+        (r#"{"timestep_type": "continuous"}"#, "`timestep_type` is \"continuous\""),
+        (
+            r#"{"_class_name": "UniPCMultistepScheduler", "use_flow_sigmas": true}"#,
+            "`use_flow_sigmas` is set",
+        ),
+        (
+            r#"{"_class_name": "LCMScheduler", "original_inference_steps": 0}"#,
+            "`original_inference_steps` is 0",
+        ),
+        (r#"{"trained_betas": [0.1, 0.2]}"#, "`trained_betas` has 2 numbers, `num_train_timesteps` is 1000"),
+        (r#"{"sigma_min": -1.0}"#, "`sigma_min`"),
         (r#"{"num_train_timesteps": 0}"#, "`num_train_timesteps` is 0"),
         (r#"{"beta_start": 2.0}"#, "`beta_start` 2"),
         ("[]", "not a scheduler's settings"),
@@ -144,4 +152,72 @@ fn what_is_absent_or_unknown_has_diffusers_defaults() {
     let config = SchedulerConfig::from_json(json, Path::new("scheduler_config.json")).unwrap();
     assert_eq!(config.timestep_spacing, TimestepSpacing::Linspace);
     assert_eq!((config.beta_start, config.beta_end, config.prediction), (0.0001, 0.02, Prediction::Epsilon));
+}
+
+/// Every class that an SDXL folder is saved with, in its own file's words.
+#[test]
+fn every_class_of_schedulers_picks_the_levels_that_diffusers_picks() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/schedules.json");
+    let all: serde_json::Value = serde_json::from_slice(&read(&file)).unwrap();
+    let cases = all["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 119, "every case is there");
+    let near = |got: f32, want: f64, tolerance: f64| {
+        (f64::from(got) - want).abs() <= tolerance * want.abs().max(1e-3)
+    };
+    let numbers = |list: &serde_json::Value| -> Vec<f64> {
+        list.as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
+    };
+    for case in cases {
+        let (json, steps) = (case["file"].as_str().unwrap(), case["steps"].as_u64().unwrap() as usize);
+        let config =
+            SchedulerConfig::from_json(json.as_bytes(), &file).unwrap_or_else(|e| panic!("{json}: {e}"));
+        let schedule = Schedule::new(&config, steps).unwrap();
+        let told = format!("{schedule:?} of {steps} steps of {json}");
+        // There these levels are cut to whole ones, here they are rounded.
+        let is_cut = json.contains(r#""use_exponential_sigmas": true"#) && config.grid == Grid::OneMore;
+        for (got, want) in schedule.timesteps.iter().zip(numbers(&case["timesteps"])) {
+            let is_met = near(*got, want, 2e-6) || is_cut && f64::from(*got) == want + 1.0;
+            assert!(is_met, "level {got} is not {want}: {told}");
+        }
+        // Roots and powers of other libraries are off by two units in the last place of f32; rescaled β go through
+        // a root twice, with a difference of near numbers between.
+        let tolerance = if config.zero_terminal_snr { 2e-6 } else { 2.5e-7 };
+        for (got, want) in schedule.sigmas.iter().zip(numbers(&case["sigmas"])) {
+            assert!(near(*got, want, tolerance), "σ {got} is not {want}: {told}");
+        }
+        let init = case["init"].as_f64().unwrap();
+        assert!(near(schedule.init_noise_sigma, init, tolerance), "{init} was wanted: {told}");
+        let is_euler = json.contains(r#""EulerDiscreteScheduler""#);
+        let said = config
+            .notes
+            .iter()
+            .any(|note| note.to_string().contains("drawn with Euler over the same levels"));
+        assert_eq!(said, !is_euler, "{:?} of {json}", config.notes);
+    }
+}
+
+#[test]
+fn what_is_done_in_another_way_is_said_and_what_a_class_does_not_read_is_not() {
+    let notes = |json: &str| -> Vec<String> {
+        let config = SchedulerConfig::from_json(json.as_bytes(), Path::new("scheduler_config.json")).unwrap();
+        config.notes.iter().map(ToString::to_string).collect()
+    };
+    let said = [
+        (r#"{"use_beta_sigmas": true}"#, "`use_beta_sigmas`"),
+        (r#"{"interpolation_type": "log_linear"}"#, "`interpolation_type`"),
+        (r#"{"_class_name": "DPMSolverMultistepScheduler", "use_lu_lambdas": true}"#, "`use_lu_lambdas`"),
+        (r#"{"_class_name": "DPMSolverMultistepScheduler", "thresholding": true}"#, "`thresholding`"),
+        (r#"{"_class_name": "DDIMScheduler"}"#, "`clip_sample`"),
+        (r#"{"_class_name": "MyScheduler"}"#, "MyScheduler, is not known"),
+    ];
+    for (json, want) in said {
+        assert!(notes(json).iter().any(|note| note.contains(want)), "{json}: {:?}", notes(json));
+    }
+    let ignored = [
+        r#"{"clip_sample": true, "thresholding": true, "use_lu_lambdas": true, "use_flow_sigmas": true}"#,
+        r#"{"use_karras_sigmas": true, "_class_name": null, "steps_offset": null}"#,
+    ];
+    for json in ignored {
+        assert_eq!(notes(json), [""; 0], "{json}");
+    }
 }

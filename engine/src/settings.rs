@@ -75,6 +75,7 @@ impl Settings {
             Some(lightning) => lightning.settings(scheduler),
             None => of_schedule(scheduler.unwrap_or_else(SchedulerConfig::sdxl)),
         };
+        settings.warnings.extend(settings.scheduler.notes.iter().cloned());
         let lightning = Lightning::of(unet).map(|lightning| lightning.steps);
         settings.ask(asked, lightning);
         let levels = settings.scheduler.num_train_timesteps;

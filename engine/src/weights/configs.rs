@@ -49,7 +49,7 @@ impl Configs {
         let value = |component: &Component| {
             let name = component.config_file();
             let Some(bytes) = source.read(name, file::CONFIG)? else { return Ok(None) };
-            let value: Value = serde_json::from_slice(&bytes)
+            let value: Value = python_json(&bytes)
                 .map_err(|e| bad_file(&source.path(name), format!("is not valid JSON: {e}")))?;
             if !value.is_object() {
                 return Err(bad_file(&source.path(name), "is not a JSON object"));
@@ -95,5 +95,59 @@ impl Configs {
     pub(crate) fn or_from(&mut self, component: Component, other: &Self) {
         let mine = &mut self.values[component as usize];
         *mine = mine.take().or_else(|| other.values[component as usize].clone());
+    }
+}
+
+/// JSON as Python writes it: also with numbers that JSON does not have (a scheduler of diffusers' has `-Infinity`),
+/// which are read as null.
+///
+/// # Errors
+/// It is no JSON besides.
+pub(crate) fn python_json(bytes: &[u8]) -> serde_json::Result<Value> {
+    serde_json::from_slice(bytes).or_else(|error| match without_infinities(bytes) {
+        Some(plain) => serde_json::from_slice(&plain),
+        None => Err(error),
+    })
+}
+
+/// Infinities and NaN outside of strings as null; `None` where there are none.
+fn without_infinities(bytes: &[u8]) -> Option<Vec<u8>> {
+    const WORDS: [&[u8]; 3] = [b"-Infinity", b"Infinity", b"NaN"];
+    let (mut plain, mut found, mut quoted, mut at) = (Vec::with_capacity(bytes.len()), false, false, 0);
+    while at < bytes.len() {
+        if !quoted && let Some(word) = WORDS.iter().find(|word| bytes[at..].starts_with(word)) {
+            plain.extend_from_slice(b"null");
+            at += word.len();
+            found = true;
+            continue;
+        }
+        if quoted && bytes[at] == b'\\' {
+            plain.extend(&bytes[at..(at + 2).min(bytes.len())]);
+            at += 2;
+            continue;
+        }
+        quoted ^= bytes[at] == b'"';
+        plain.push(bytes[at]);
+        at += 1;
+    }
+    found.then_some(plain)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_only_python_writes_are_read_as_null() {
+        let read = |text: &str| python_json(text.as_bytes()).map(|value| value.to_string()).ok();
+        assert_eq!(
+            read(r#"{"a": -Infinity, "b": [NaN, Infinity]}"#).unwrap(),
+            r#"{"a":null,"b":[null,null]}"#
+        );
+        let quoted = r#"{"a":"-Infinity \\","b":"\"NaN"}"#;
+        assert_eq!(read(quoted).unwrap(), quoted);
+        for wrong in ["{-Infinity}", "NaNs", r#"{"a": "NaN"#, r#"{"a": NaN, "\"#] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
     }
 }

@@ -29,6 +29,7 @@ mod weight;
 pub use checkpoint::Checkpoint;
 pub use component::Component;
 pub use configs::Configs;
+pub(crate) use configs::python_json;
 pub use inventory::{TensorSpec, inventory};
 pub use tensors::Weights;
 pub use tokenizer::TokenizerFiles;

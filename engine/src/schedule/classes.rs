@@ -1,0 +1,198 @@
+//! diffusers' classes of schedulers: what each means where its file says nothing, and which members it reads.
+//!
+//! A class is mostly a solver, and a solver is a taste; the levels of noise, and what the UNet answers with, belong to
+//! the model. Tests hold this table against what diffusers makes of every class.
+
+use super::{Grid, LastLevel, TimestepSpacing};
+
+/// Members beyond those that every class has, by what they do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Member {
+    /// `timestep_spacing`, `steps_offset`
+    Spacing,
+    /// `use_karras_sigmas`, `use_exponential_sigmas`, `use_beta_sigmas`
+    Curves,
+    /// `use_lu_lambdas`
+    Lu,
+    /// `sigma_min`, `sigma_max`
+    CurveEnds,
+    /// `use_flow_sigmas`
+    Flow,
+    /// `interpolation_type`, `timestep_type`
+    Types,
+    /// `final_sigmas_type`
+    LastLevel,
+    /// `rescale_betas_zero_snr`
+    ZeroSnr,
+    /// `set_alpha_to_one`
+    AlphaOne,
+    /// `clip_sample`
+    Clip,
+    /// `thresholding`
+    Threshold,
+}
+
+/// A class of schedulers.
+#[derive(Debug)]
+pub(super) struct Class {
+    /// Without `Scheduler` at its end.
+    pub(super) name: &'static str,
+    pub(super) grid: Grid,
+    /// Where the file does not say: `beta_start`, `beta_end`, `beta_schedule`.
+    pub(super) betas: (f64, f64, &'static str),
+    /// The same: `timestep_spacing`.
+    pub(super) spacing: TimestepSpacing,
+    /// The same: what is left after the last step.
+    pub(super) last: LastLevel,
+    /// The same: `clip_sample`.
+    pub(super) clips: bool,
+    pub(super) members: &'static [Member],
+}
+
+/// β of denoising diffusion as first published.
+const FIRST: (f64, f64, &str) = (0.0001, 0.02, "linear");
+/// β of latent diffusion, yet not in its form.
+const LATENT: (f64, f64, &str) = (0.00085, 0.012, "linear");
+/// β of latent diffusion.
+const SCALED: (f64, f64, &str) = (0.00085, 0.012, "scaled_linear");
+
+const EULER: Class = Class {
+    name: "EulerDiscrete",
+    grid: Grid::Continuous,
+    betas: FIRST,
+    spacing: TimestepSpacing::Linspace,
+    last: LastLevel::Zero,
+    clips: false,
+    members: &[
+        Member::Spacing,
+        Member::Curves,
+        Member::CurveEnds,
+        Member::Types,
+        Member::LastLevel,
+        Member::ZeroSnr,
+    ],
+};
+const CURVED: Class = Class { members: &[Member::Spacing, Member::Curves], ..EULER };
+const DPM: Class = Class { grid: Grid::OneMore, ..EULER };
+const WHOLE: Class = Class { grid: Grid::Whole, spacing: TimestepSpacing::Leading, clips: true, ..EULER };
+const DDIM: Class = Class {
+    name: "DDIM",
+    members: &[Member::Spacing, Member::ZeroSnr, Member::AlphaOne, Member::Clip, Member::Threshold],
+    ..WHOLE
+};
+const DDPM: Class = Class {
+    name: "DDPM",
+    members: &[Member::Spacing, Member::ZeroSnr, Member::Clip, Member::Threshold],
+    ..WHOLE
+};
+const CONSISTENCY: Class = Class {
+    name: "LCM",
+    grid: Grid::Origin(50),
+    betas: SCALED,
+    members: &[Member::ZeroSnr, Member::Clip, Member::Threshold],
+    ..EULER
+};
+
+static CLASSES: [Class; 19] = [
+    EULER,
+    Class { name: "EulerAncestralDiscrete", members: &[Member::Spacing, Member::ZeroSnr], ..EULER },
+    Class { name: "LMSDiscrete", ..CURVED },
+    Class {
+        name: "HeunDiscrete",
+        betas: LATENT,
+        members: &[Member::Spacing, Member::Curves, Member::Clip],
+        ..EULER
+    },
+    Class { name: "KDPM2Discrete", betas: LATENT, ..CURVED },
+    Class { name: "KDPM2AncestralDiscrete", betas: LATENT, ..CURVED },
+    Class { name: "DPMSolverSDE", betas: LATENT, ..CURVED },
+    Class {
+        name: "DPMSolverMultistep",
+        members: &[
+            Member::Spacing,
+            Member::Curves,
+            Member::Lu,
+            Member::Flow,
+            Member::LastLevel,
+            Member::ZeroSnr,
+            Member::Threshold,
+        ],
+        ..DPM
+    },
+    Class {
+        name: "DPMSolverSinglestep",
+        members: &[Member::Curves, Member::Flow, Member::LastLevel, Member::Threshold],
+        ..DPM
+    },
+    Class {
+        name: "UniPCMultistep",
+        members: &[
+            Member::Spacing,
+            Member::Curves,
+            Member::CurveEnds,
+            Member::Flow,
+            Member::LastLevel,
+            Member::ZeroSnr,
+            Member::Threshold,
+        ],
+        ..DPM
+    },
+    Class {
+        name: "DEISMultistep",
+        last: LastLevel::Cleanest,
+        members: &[Member::Spacing, Member::Curves, Member::Flow, Member::Threshold],
+        ..DPM
+    },
+    Class {
+        name: "SASolver",
+        last: LastLevel::Cleanest,
+        members: &[Member::Spacing, Member::Curves, Member::Flow, Member::Threshold],
+        ..DPM
+    },
+    DDIM,
+    Class { name: "DDIMParallel", ..DDIM },
+    DDPM,
+    Class { name: "DDPMParallel", ..DDPM },
+    Class {
+        name: "PNDM",
+        last: LastLevel::Cleanest,
+        clips: false,
+        members: &[Member::Spacing, Member::AlphaOne],
+        ..WHOLE
+    },
+    CONSISTENCY,
+    Class { name: "TCD", last: LastLevel::Cleanest, ..CONSISTENCY },
+];
+
+impl Class {
+    /// The class of this name; `None` where it is not known.
+    pub(super) fn named(name: &str) -> Option<&'static Self> {
+        let name = name.strip_suffix("Scheduler").unwrap_or(name);
+        CLASSES.iter().find(|class| class.name == name)
+    }
+
+    /// What a file of an unknown class, or of none, is read as.
+    pub(super) fn euler() -> &'static Self {
+        &CLASSES[0]
+    }
+
+    pub(super) fn reads(&self, member: Member) -> bool {
+        self.members.contains(&member)
+    }
+}
+
+/// Why models with this class of scheduler are of another kind than SDXL, as the end of a sentence.
+pub(super) fn foreign(name: &str) -> Option<&'static str> {
+    let kinds = [
+        ("Flow", "flow matching, which SDXL does not use"),
+        ("EDM", "noise without levels (EDM), which is not supported yet"),
+        ("CosineDPM", "noise without levels (EDM), which is not supported yet"),
+        ("CMStochastic", "a consistency model of its own kind, which is not supported"),
+        ("SCM", "noise as an angle, which SDXL does not use"),
+        ("ScoreSde", "a kind of noise that SDXL does not use"),
+        ("KarrasVe", "a kind of noise that SDXL does not use"),
+        ("VQDiffusion", "a kind of noise that SDXL does not use"),
+        ("UnCLIP", "a kind of noise that SDXL does not use"),
+    ];
+    kinds.into_iter().find(|(start, _)| name.starts_with(start)).map(|(_, why)| why)
+}

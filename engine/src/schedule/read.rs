@@ -1,0 +1,177 @@
+//! `scheduler_config.json` as it is written, read for the class that it names.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::classes::{Class, Member, foreign};
+use super::{BetaSchedule, Curve, Grid, LastLevel, Prediction, SchedulerConfig, TimestepSpacing};
+use crate::message::Message;
+use crate::weights::python_json;
+
+/// What is absent, or null, has the class's default.
+#[derive(Deserialize)]
+struct Raw {
+    _class_name: Option<String>,
+    num_train_timesteps: Option<usize>,
+    beta_start: Option<f64>,
+    beta_end: Option<f64>,
+    beta_schedule: Option<String>,
+    trained_betas: Option<Vec<f32>>,
+    timestep_spacing: Option<String>,
+    steps_offset: Option<usize>,
+    prediction_type: Option<String>,
+    interpolation_type: Option<String>,
+    final_sigmas_type: Option<String>,
+    timestep_type: Option<String>,
+    original_inference_steps: Option<usize>,
+    rescale_betas_zero_snr: Option<bool>,
+    set_alpha_to_one: Option<bool>,
+    clip_sample: Option<bool>,
+    thresholding: Option<bool>,
+    use_karras_sigmas: Option<bool>,
+    use_exponential_sigmas: Option<bool>,
+    use_beta_sigmas: Option<bool>,
+    use_lu_lambdas: Option<bool>,
+    use_flow_sigmas: Option<bool>,
+    sigma_min: Option<f64>,
+    sigma_max: Option<f64>,
+}
+
+/// The settings that a file holds.
+pub(super) fn config(json: &[u8]) -> Result<SchedulerConfig, String> {
+    // By way of a map: serde would also take a bare list for the settings.
+    let raw: Raw = python_json(json)
+        .and_then(serde_json::from_value::<Map<String, Value>>)
+        .and_then(|fields| serde_json::from_value(fields.into()))
+        .map_err(|e| format!("not a scheduler's settings: {e}"))?;
+    let name = raw._class_name.as_deref().unwrap_or("EulerDiscreteScheduler");
+    if let Some(why) = foreign(name) {
+        return Err(format!("`_class_name` is \"{name}\": {why}"));
+    }
+    let class = Class::named(name);
+    let config = raw.read(class.unwrap_or(Class::euler()))?;
+    let mut notes = raw.notes(class.unwrap_or(Class::euler()));
+    match class {
+        Some(class) if class.name == Class::euler().name => {}
+        Some(_) => {
+            let what =
+                format!("this model's scheduler is {name}; it is drawn with Euler over the same levels");
+            notes.insert(0, what.into());
+        }
+        None => {
+            let what = format!(
+                "this model's scheduler, {name}, is not known; it is drawn as EulerDiscreteScheduler"
+            );
+            notes.insert(0, what.into());
+        }
+    }
+    Ok(SchedulerConfig { notes, ..config })
+}
+
+impl Raw {
+    fn read(&self, class: &Class) -> Result<SchedulerConfig, String> {
+        self.refuse(class)?;
+        let (beta_start, beta_end, beta_schedule) = class.betas;
+        let schedules = [
+            ("linear", BetaSchedule::Linear),
+            ("scaled_linear", BetaSchedule::ScaledLinear),
+            ("squaredcos_cap_v2", BetaSchedule::Cosine),
+        ];
+        let predictions = [
+            ("epsilon", Prediction::Epsilon),
+            ("v_prediction", Prediction::Velocity),
+            ("sample", Prediction::Sample),
+        ];
+        let spacing = self.timestep_spacing.as_deref().filter(|_| class.reads(Member::Spacing));
+        let ends = class.reads(Member::CurveEnds);
+        Ok(SchedulerConfig {
+            num_train_timesteps: self.num_train_timesteps.unwrap_or(1000),
+            beta_start: self.beta_start.unwrap_or(beta_start),
+            beta_end: self.beta_end.unwrap_or(beta_end),
+            beta_schedule: choose(
+                "beta_schedule",
+                self.beta_schedule.as_deref().unwrap_or(beta_schedule),
+                &schedules,
+            )?,
+            trained_betas: self.trained_betas.clone(),
+            zero_terminal_snr: self.rescale_betas_zero_snr == Some(true) && class.reads(Member::ZeroSnr),
+            timestep_spacing: spacing.map_or(Ok(class.spacing), |word| {
+                choose("timestep_spacing", word, &TimestepSpacing::WORDS)
+            })?,
+            steps_offset: self.steps_offset.filter(|_| class.reads(Member::Spacing)).unwrap_or(0),
+            grid: match class.grid {
+                Grid::Origin(usual) => Grid::Origin(self.original_inference_steps.unwrap_or(usual)),
+                grid => grid,
+            },
+            curve: self.curve(class),
+            curve_ends: if ends { (self.sigma_min, self.sigma_max) } else { (None, None) },
+            last_level: self.last_level(class)?,
+            prediction: choose(
+                "prediction_type",
+                self.prediction_type.as_deref().unwrap_or("epsilon"),
+                &predictions,
+            )?,
+            notes: vec![],
+        })
+    }
+
+    /// What would be another kind of model.
+    fn refuse(&self, class: &Class) -> Result<(), String> {
+        if class.reads(Member::Flow) && self.use_flow_sigmas == Some(true) {
+            return Err("`use_flow_sigmas` is set: flow matching, which SDXL does not use".into());
+        }
+        match self.timestep_type.as_deref() {
+            Some(word) if class.reads(Member::Types) => choose("timestep_type", word, &[("discrete", ())]),
+            _ => Ok(()),
+        }
+    }
+
+    fn curve(&self, class: &Class) -> Curve {
+        let reads = class.reads(Member::Curves);
+        match (self.use_karras_sigmas, self.use_exponential_sigmas) {
+            (Some(true), _) if reads => Curve::Karras,
+            (_, Some(true)) if reads => Curve::Exponential,
+            _ => Curve::Plain,
+        }
+    }
+
+    fn last_level(&self, class: &Class) -> Result<LastLevel, String> {
+        let words = [("zero", LastLevel::Zero), ("sigma_min", LastLevel::Cleanest)];
+        match (self.final_sigmas_type.as_deref(), self.set_alpha_to_one) {
+            (Some(word), _) if class.reads(Member::LastLevel) => choose("final_sigmas_type", word, &words),
+            (_, Some(true)) if class.reads(Member::AlphaOne) => Ok(LastLevel::Zero),
+            (_, Some(false)) if class.reads(Member::AlphaOne) => Ok(LastLevel::Cleanest),
+            _ => Ok(class.last),
+        }
+    }
+
+    /// What is done in another way than the file says.
+    fn notes(&self, class: &Class) -> Vec<Message> {
+        let interpolation = self.interpolation_type.as_deref().is_some_and(|word| word != "linear");
+        let undone = [
+            (
+                "use_beta_sigmas",
+                Member::Curves,
+                self.use_beta_sigmas == Some(true),
+                "the plain levels are drawn",
+            ),
+            ("use_lu_lambdas", Member::Lu, self.use_lu_lambdas == Some(true), "the plain levels are drawn"),
+            ("interpolation_type", Member::Types, interpolation, "the plain levels are drawn"),
+            ("clip_sample", Member::Clip, self.clip_sample.unwrap_or(class.clips), "nothing is clipped"),
+            ("thresholding", Member::Threshold, self.thresholding == Some(true), "nothing is clipped"),
+        ];
+        let undone = undone.into_iter().filter(|(_, member, set, _)| *set && class.reads(*member));
+        let what = |(field, _, _, instead): (&str, _, _, &str)| {
+            format!("`{field}` of this model's scheduler is not supported: {instead}").into()
+        };
+        undone.map(what).collect()
+    }
+}
+
+/// The choice that a word names, or a sentence with the words that are known.
+fn choose<T: Copy>(field: &str, word: &str, known: &[(&str, T)]) -> Result<T, String> {
+    known.iter().find(|(name, _)| *name == word).map(|(_, choice)| *choice).ok_or_else(|| {
+        let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+        format!("`{field}` is \"{word}\"; supported are {}", names.join(", "))
+    })
+}
