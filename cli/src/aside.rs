@@ -1,22 +1,31 @@
 //! Files that are there whole or not at all: written beside their place, then renamed.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use fulmen_engine::backend::CancelToken;
 use tempfile::{Builder, TempPath};
 
 use crate::failure::Failure;
+use crate::pipe::{self, Pipe};
 
-/// Files being written, for the one way out that runs no destructors.
+/// Files being written, for the one way out that runs no destructors. A file begins and ends under this lock, so that
+/// a signal finds every one of them.
 static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
 
-/// Removes what is half written; the process ends.
-pub(crate) fn remove_unfinished() {
-    for file in UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes what is half written. As long as the guard lives nothing new is begun.
+pub(crate) fn remove_unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
+    let mut files = unfinished();
+    for file in files.drain(..) {
         drop(std::fs::remove_file(file));
     }
+    files
 }
 
 /// A file in the making.
@@ -24,48 +33,71 @@ pub(crate) enum Aside {
     /// Beside its place; gone if it is dropped.
     Beside { file: File, path: TempPath, place: PathBuf },
     /// A device or a pipe, which must be written to and never be replaced.
-    Through { file: File },
+    Through(Pipe),
+}
+
+/// What stands at a place already.
+enum Found {
+    Nothing(PathBuf),
+    File(PathBuf, Metadata),
+    Pipe,
+}
+
+/// Looks at `place`. Fails where nothing could be written there.
+fn look(place: &Path) -> io::Result<Found> {
+    // Through a link the file itself is replaced, not the link.
+    let real = std::fs::canonicalize(place).unwrap_or_else(|_| place.to_path_buf());
+    let refused = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+    match std::fs::metadata(&real) {
+        Ok(about) if about.is_dir() => Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")),
+        Ok(about) if about.is_file() && about.permissions().readonly() => {
+            Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file that is there is read-only"))
+        }
+        Ok(about) if about.is_file() => Ok(Found::File(real, about)),
+        Ok(about) if !pipe::takes_bytes(&about) => refused("it is neither a file nor a pipe"),
+        Ok(_) => pipe::check(&real).map(|()| Found::Pipe),
+        Err(_) => Ok(Found::Nothing(real)),
+    }
 }
 
 impl Aside {
-    /// Begins a file that will stand at `place`. Fails where `place` cannot be written, and so
-    /// serves as a check before long work.
-    pub(crate) fn create(place: &Path) -> io::Result<Self> {
-        // Through a link the file itself is replaced, not the link.
-        let place = std::fs::canonicalize(place).unwrap_or_else(|_| place.to_path_buf());
-        match std::fs::metadata(&place) {
-            Ok(about) if about.is_dir() => Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")),
-            Ok(about) if !about.is_file() => {
-                Ok(Self::Through { file: File::options().write(true).open(&place)? })
-            }
-            Ok(about) if about.permissions().readonly() => {
-                Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file that is there is read-only"))
-            }
-            _ => Self::beside(place),
+    /// Begins a file that will stand at `place`. A pipe that nobody reads yet is waited for, until `cancel`.
+    pub(crate) fn create(place: &Path, cancel: &CancelToken) -> io::Result<Self> {
+        match look(place)? {
+            Found::Pipe => pipe::open(place, cancel).map(Self::Through),
+            Found::Nothing(real) => Self::beside(real, None),
+            Found::File(real, about) => Self::beside(real, Some(&about)),
         }
     }
 
-    fn beside(place: PathBuf) -> io::Result<Self> {
-        let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty());
+    fn beside(place: PathBuf, old: Option<&Metadata>) -> io::Result<Self> {
         let mut builder = Builder::new();
         builder.prefix(".fulmen-").suffix(".part");
-        // tempfile's files are private; a picture is as open as the user's umask lets files be.
+        // tempfile's files are private; a picture is as open as the user's umask lets files be, or as what it replaces.
         #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let (file, path) = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?.into_parts();
-        UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).push(path.to_path_buf());
+        if old.is_none() {
+            builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        }
+        let (file, path) = {
+            let mut unfinished = unfinished();
+            let made = builder.tempfile_in(folder(&place)).map_err(|error| plain(&error))?;
+            unfinished.push(made.path().to_path_buf());
+            made.into_parts()
+        };
+        if let Some(old) = old {
+            like(old, &file)?;
+        }
         Ok(Self::Beside { file, path, place })
     }
 
     /// Puts the file in its place, over whatever was there.
     pub(crate) fn finish(self) -> io::Result<()> {
         match self {
-            Self::Through { mut file } => file.flush(),
+            Self::Through(mut pipe) => pipe.flush(),
             Self::Beside { file, path, place } => {
                 // Windows renames no open file.
                 drop(file);
-                finished(&path);
-                path.persist(place).map_err(|error| error.error)
+                rename(path, |path| path.persist(place))
             }
         }
     }
@@ -73,14 +105,13 @@ impl Aside {
     /// Puts the file in its place if that is free; otherwise it is lost and `Ok(false)` answered.
     pub(crate) fn finish_new(self) -> io::Result<bool> {
         match self {
-            Self::Through { .. } => Ok(false),
+            Self::Through(_) => Ok(false),
             Self::Beside { file, path, place } => {
                 drop(file);
-                finished(&path);
-                match path.persist_noclobber(place) {
+                match rename(path, |path| path.persist_noclobber(place)) {
                     Ok(()) => Ok(true),
-                    Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-                    Err(error) => Err(error.error),
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+                    Err(error) => Err(error),
                 }
             }
         }
@@ -90,27 +121,78 @@ impl Aside {
 impl Write for Aside {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Beside { file, .. } | Self::Through { file } => file.write(bytes),
+            Self::Beside { file, .. } => file.write(bytes),
+            Self::Through(pipe) => pipe.write(bytes),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
         match self {
-            Self::Beside { file, .. } | Self::Through { file } => file.flush(),
+            Self::Beside { file, .. } => file.flush(),
+            Self::Through(pipe) => pipe.flush(),
         }
     }
 }
 
-fn finished(path: &Path) {
-    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner).retain(|unfinished| unfinished != path);
+fn folder(place: &Path) -> &Path {
+    place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Fails unless a file can be written at `place`.
-pub(crate) fn check(place: &Path) -> Result<(), Failure> {
-    Aside::create(place).map(drop).map_err(|error| cannot_write(place, &error))
+fn rename(
+    path: TempPath,
+    persist: impl FnOnce(TempPath) -> Result<(), tempfile::PathPersistError>,
+) -> io::Result<()> {
+    let mut unfinished = unfinished();
+    unfinished.retain(|unfinished| unfinished != &*path);
+    persist(path).map_err(|error| plain(&error.error))
+}
+
+/// The system's own words, without the name of the temporary file around them.
+fn plain(error: &io::Error) -> io::Error {
+    let inner =
+        error.get_ref().and_then(|inner| inner.source()).and_then(|inner| inner.downcast_ref::<io::Error>());
+    inner
+        .unwrap_or(error)
+        .raw_os_error()
+        .map_or_else(|| io::Error::new(error.kind(), error.to_string()), io::Error::from_raw_os_error)
+}
+
+/// Gives the new file the owner, as far as we may, and the mode of the one that it replaces.
+#[cfg(unix)]
+fn like(old: &Metadata, new: &File) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+
+    let made = new.metadata()?;
+    if (old.uid(), old.gid()) != (made.uid(), made.gid()) {
+        drop(fchown(new, Some(old.uid()), Some(old.gid())));
+    }
+    new.set_permissions(old.permissions())
+}
+
+/// Elsewhere a file has the rights of its folder.
+#[cfg(not(unix))]
+fn like(_old: &Metadata, _new: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Fails unless a file can be written at `place`, so that long work is not done in vain.
+pub(crate) fn check(place: &Path) -> io::Result<()> {
+    match look(place)? {
+        Found::Pipe => Ok(()),
+        Found::Nothing(real) | Found::File(real, _) => Aside::beside(real, None).map(drop),
+    }
 }
 
 /// What to say of a file that could not be written.
 pub(crate) fn cannot_write(place: &Path, error: &io::Error) -> Failure {
-    Failure::Run(format!("cannot write {}: {error}", place.display()))
+    if pipe::is_cancelled(error) {
+        return Failure::Engine(fulmen_engine::Error::Cancelled);
+    }
+    let folder = folder(place);
+    let why = if error.kind() == io::ErrorKind::NotFound && !folder.exists() {
+        format!("there is no folder {}", folder.display())
+    } else {
+        error.to_string()
+    };
+    Failure::Run(format!("cannot write {}: {why}", place.display()))
 }

@@ -1,12 +1,48 @@
 //! Writing to whoever started us. A reader that has gone away (`fulmen devices | head -0`) is no
-//! failure of ours: what it does not want to read is dropped, and the work goes on.
+//! failure of ours: what it does not want to read is dropped, and the work goes on. Any other write to standard
+//! output that fails is one, and is told at the end.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use crate::failure::Failure;
+
+/// Whether a picture goes to standard output, and lines must not.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Why standard output could not be written.
+static FAILED: Mutex<Option<std::io::Error>> = Mutex::new(None);
+
+/// From here on results are told on standard error.
+pub(crate) fn keep_standard_output_free() {
+    TAKEN.store(true, Ordering::Relaxed);
+}
 
 /// A line for the caller: a result, or an event in JSON.
 pub(crate) fn out(line: &str) {
+    if TAKEN.load(Ordering::Relaxed) {
+        return err(line);
+    }
     let mut stdout = std::io::stdout().lock();
-    drop(writeln!(stdout, "{line}").and_then(|()| stdout.flush()));
+    note(writeln!(stdout, "{line}").and_then(|()| stdout.flush()));
+}
+
+/// Remembers that standard output could not be written.
+pub(crate) fn note(written: std::io::Result<()>) {
+    if let Err(error) = written
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        FAILED.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+}
+
+/// Fails if something that was to be told was not.
+pub(crate) fn finish() -> Result<(), Failure> {
+    match FAILED.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        None => Ok(()),
+        Some(error) => Err(Failure::Run(format!("cannot write to standard output: {error}"))),
+    }
 }
 
 /// A line for the person: progress, warnings, errors.

@@ -9,11 +9,12 @@ mod crash;
 mod devices;
 mod failure;
 mod generate;
-mod interrupt;
 mod memory;
 mod models;
+mod pipe;
 mod selftest;
 mod serve;
+mod signals;
 
 use std::process::ExitCode;
 
@@ -21,8 +22,10 @@ use args::{Args, Command};
 use failure::Failure;
 
 fn main() -> ExitCode {
+    // Before there are other threads.
+    signals::carry_on();
     crash::keep_quiet();
-    match crash::guard(run) {
+    match crash::guard(run).and_then(|()| console::finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

@@ -11,6 +11,7 @@ use fulmen_server::{Config, Keys, Limits, LogFormat, Running, Work, log_to_stder
 use crate::args::{LogArg, ServeArgs};
 use crate::console;
 use crate::failure::Failure;
+use crate::signals;
 
 /// A key for all, in the clear.
 const KEY: &str = "FULMEN_API_KEY";
@@ -25,7 +26,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
         LogArg::Json => LogFormat::Json,
     });
     // Before the server is there: a signal while the model is read must not be lost.
-    let stop = signals()?;
+    let stop = stop_signals()?;
     let server = start(config(args)?)?;
     greet(&server);
     stop.recv().expect("the handler of signals lives as long as the process");
@@ -44,7 +45,7 @@ fn config(args: ServeArgs) -> Result<Config, Failure> {
     let data =
         data.ok_or_else(|| Failure::Usage("this user has no data folder; give one with --data".into()))?;
     Ok(Config {
-        listen: args.listen,
+        listen: args.listen.address,
         engine: Options {
             model: args.model,
             unet: args.unet,
@@ -69,7 +70,8 @@ fn config(args: ServeArgs) -> Result<Config, Failure> {
         keys: Keys { file: args.api_keys, key, no_auth: args.no_auth },
         cors_origin: args.cors_origin,
         public_url: args.public_url,
-        hosts: args.hosts,
+        // What the server listens at by name, it is asked by that name too.
+        hosts: args.hosts.into_iter().chain(args.listen.name).collect(),
         limits: Limits::default(),
     })
 }
@@ -83,17 +85,19 @@ fn greet(server: &Running) {
 }
 
 /// The first signal comes out of this; the second ends the process at once. What was acknowledged survives that too.
-fn signals() -> Result<mpsc::Receiver<()>, Failure> {
+fn stop_signals() -> Result<mpsc::Receiver<()>, Failure> {
     let (send, receive) = mpsc::channel();
     let mut stopping = false;
     let handler = move || {
         if stopping {
-            std::process::exit(130);
+            signals::end_at_once();
         }
         stopping = true;
         send.send(()).ok();
     };
-    ctrlc::set_handler(handler).map_err(|error| Failure::Run(format!("no signal can be caught: {error}")))?;
+    signals::stand_alone();
+    signals::on_stop(handler)
+        .map_err(|error| Failure::Run(format!("no signal can be waited for: {error}")))?;
     Ok(receive)
 }
 

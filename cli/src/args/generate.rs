@@ -6,13 +6,15 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use fulmen_engine::engine::Precision;
 use fulmen_engine::noise::Rng;
+use fulmen_engine::picture::Format;
 use fulmen_engine::schedule::{Prediction, TimestepSpacing};
 
 use super::help;
+use super::number::{SeedArg, count, seed};
 
 /// Draws pictures of a text
 #[derive(Debug, clap::Args)]
-#[command(after_help = help::GENERATE)]
+#[command(after_help = help::GENERATE, allow_negative_numbers = true)]
 pub(crate) struct GenerateArgs {
     /// What to draw; `-` reads it from standard input. It may be empty
     #[arg(value_name = "PROMPT")]
@@ -32,12 +34,12 @@ pub(crate) struct GenerateArgs {
     pub(crate) negative: Option<String>,
 
     /// Steps of the sampler [default: what the model was made for]
-    #[arg(long, value_name = "N", help_heading = "Picture")]
+    #[arg(long, value_name = "N", value_parser = count, help_heading = "Picture")]
     pub(crate) steps: Option<usize>,
 
     /// How strictly to follow the prompt; above 1 every step costs twice [default: what the model was
     /// made for]
-    #[arg(long, value_name = "G", help_heading = "Picture", allow_negative_numbers = true)]
+    #[arg(long, value_name = "G", help_heading = "Picture")]
     pub(crate) guidance: Option<f32>,
 
     /// Which levels of noise the steps pick [default: what the model was made for]
@@ -50,19 +52,19 @@ pub(crate) struct GenerateArgs {
     pub(crate) prediction: Option<PredictionArg>,
 
     /// Width in pixels, a multiple of 8 [default: the model's own]
-    #[arg(long, value_name = "W", help_heading = "Picture")]
+    #[arg(long, value_name = "W", value_parser = count, help_heading = "Picture")]
     pub(crate) width: Option<usize>,
 
     /// Height in pixels, a multiple of 8 [default: the model's own]
-    #[arg(long, value_name = "H", help_heading = "Picture")]
+    #[arg(long, value_name = "H", value_parser = count, help_heading = "Picture")]
     pub(crate) height: Option<usize>,
 
-    /// Seed of the noise: the same seed, the same picture [default: another one every time]
-    #[arg(long, value_name = "S", help_heading = "Picture")]
-    pub(crate) seed: Option<u64>,
+    /// Seed of the noise: the same seed, the same picture; -1 is another one every time [default: -1]
+    #[arg(long, value_name = "S", value_parser = seed, help_heading = "Picture")]
+    pub(crate) seed: Option<SeedArg>,
 
     /// Pictures to draw, with the seeds S, S+1, …
-    #[arg(short = 'n', long = "images", value_name = "COUNT", default_value_t = 1, help_heading = "Picture")]
+    #[arg(short = 'n', long = "images", value_name = "COUNT", default_value = "1", value_parser = count, help_heading = "Picture")]
     pub(crate) images: usize,
 
     /// Whose noise a seed stands for: PyTorch's on the CPU (ComfyUI, diffusers) or on NVIDIA cards (A1111)
@@ -77,10 +79,14 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "P", help_heading = "Device")]
     pub(crate) precision: Option<PrecisionArg>,
 
-    /// The file to write; its extension chooses PNG, JPEG or WebP. An existing file is replaced
-    /// [default: fulmen-SEED.png, which never replaces a file]
+    /// The file to write; its extension chooses PNG, JPEG or WebP. An existing file is replaced. `-` is standard
+    /// output, for a pipe [default: fulmen-SEED.png, which never replaces a file]
     #[arg(short, long, value_name = "OUT", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
+
+    /// Kind of file, where the name does not say it [default: png]
+    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
+    pub(crate) format: Option<FormatArg>,
 
     /// Write every layer's shape, mean, sigma, minimum, maximum and first 8 values to FILE: a table with
     /// tabs, or JSON lines where the name ends in .jsonl. Slow
@@ -130,6 +136,25 @@ impl From<PredictionArg> for Prediction {
             PredictionArg::Epsilon => Self::Epsilon,
             PredictionArg::V => Self::Velocity,
             PredictionArg::Sample => Self::Sample,
+        }
+    }
+}
+
+/// Kinds of files.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum FormatArg {
+    Png,
+    #[value(alias = "jpg")]
+    Jpeg,
+    Webp,
+}
+
+impl From<FormatArg> for Format {
+    fn from(format: FormatArg) -> Self {
+        match format {
+            FormatArg::Png => Self::Png,
+            FormatArg::Jpeg => Self::Jpeg,
+            FormatArg::Webp => Self::WebP,
         }
     }
 }

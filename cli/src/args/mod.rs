@@ -2,18 +2,23 @@
 
 mod generate;
 mod help;
+mod listen;
 mod models;
+mod number;
 mod serve;
 
 use std::ffi::OsString;
+use std::io::Write as _;
 
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 pub(crate) use generate::GenerateArgs;
 pub(crate) use models::{InspectArgs, ModelsArgs, ModelsCommand, SynthArgs};
+pub(crate) use number::SeedArg;
 pub(crate) use serve::{LogArg, ServeArgs};
 
+use crate::console;
 use crate::failure::{self, Failure};
 
 /// Draws pictures with SDXL-Lightning on any GPU, or on the CPU, without CUDA or Python.
@@ -64,7 +69,7 @@ pub(crate) fn parse() -> Result<Option<Args>, Failure> {
     match Args::try_parse_from(words) {
         Ok(args) => Ok(Some(args)),
         Err(help) if matches!(help.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            drop(help.print());
+            console::note(help.print().and_then(|()| std::io::stdout().flush()));
             Ok(None)
         }
         Err(error) => Err(Failure::Clap(error)),

@@ -1,6 +1,5 @@
 //! The arguments of `fulmen serve`.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
@@ -8,14 +7,18 @@ use fulmen_server::Work;
 
 use super::generate::{PrecisionArg, PredictionArg, SpacingArg};
 use super::help;
+use super::listen::{Listen, listen};
+use super::number::count;
 
 /// Serves three documented image APIs and a page over HTTP
 #[derive(Debug, clap::Args)]
-#[command(after_help = help::SERVE, args_override_self = true)]
+#[command(after_help = help::SERVE, args_override_self = true, allow_negative_numbers = true)]
 pub(crate) struct ServeArgs {
-    /// Address and port to listen at; port 0 takes a free one. Elsewhere than on this machine a key is needed
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8188", help_heading = "Network")]
-    pub(crate) listen: SocketAddr,
+    /// Address and port to listen at; a port alone is one of 127.0.0.1, port 0 takes a free one. Elsewhere than on this
+    /// machine a key is needed
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8188", value_parser = listen,
+          help_heading = "Network")]
+    pub(crate) listen: Listen,
 
     /// What clients call this server where it stands behind a proxy, for instance `https://draw.example.org`
     #[arg(long, value_name = "URL", help_heading = "Network")]
@@ -85,7 +88,7 @@ pub(crate) struct ServeArgs {
     pub(crate) unet: Option<PathBuf>,
 
     /// Steps of requests that do not say [default: what the model was made for]
-    #[arg(long, value_name = "N", help_heading = "Model")]
+    #[arg(long, value_parser = count, value_name = "N", help_heading = "Model")]
     pub(crate) steps: Option<usize>,
 
     /// Guidance of requests that do not say; above 1 every step costs twice [default: what the model was

@@ -1,13 +1,13 @@
 //! The second stage of the arguments: everything checked that can be checked without a model.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use fulmen_engine::engine::Options;
 use fulmen_engine::request::{Guidance, Request};
 
 use super::output::Output;
 use super::prompt;
-use crate::args::GenerateArgs;
+use crate::args::{GenerateArgs, SeedArg};
 use crate::failure::Failure;
 
 /// What is to be done.
@@ -23,7 +23,7 @@ pub(super) struct Job {
 
 impl Job {
     pub(super) fn new(args: GenerateArgs) -> Result<Self, Failure> {
-        let output = Output::new(args.output)?;
+        let output = Output::new(args.output, args.format.map(Into::into))?;
         let options = Options {
             model: args.model,
             unet: args.unet,
@@ -46,11 +46,16 @@ impl Job {
             prediction: args.prediction.map(Into::into),
             width: args.width,
             height: args.height,
-            seed: args.seed,
+            seed: args.seed.and_then(|SeedArg(seed)| seed),
             images: args.images,
             rng: args.rng.into(),
         };
         request.validate()?;
+        if args.trace.as_deref() == Some(Path::new("-")) {
+            return Err(Failure::Usage("--trace writes a file; give it a name".into()));
+        }
+        // Whatever cannot be written is known before minutes are spent on it.
+        output.check(request.images, args.json)?;
         Ok(Self { options, request, output, trace: args.trace, json: args.json, notes })
     }
 }

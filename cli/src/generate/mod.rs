@@ -21,8 +21,8 @@ use fulmen_engine::request::Request;
 
 use crate::args::GenerateArgs;
 use crate::failure::Failure;
-use crate::interrupt;
 use crate::memory::Watcher;
+use crate::signals;
 use job::Job;
 use output::Output;
 use report::{Done, Plan, Report, Saved};
@@ -31,12 +31,10 @@ use trace::Trace;
 /// Draws.
 pub(crate) fn run(args: GenerateArgs) -> Result<(), Failure> {
     let start = Instant::now();
-    let cancel = interrupt::cancel_on_signal();
+    let cancel = signals::cancel_on_stop();
     let memory = Watcher::start();
     let job = Job::new(args)?;
-    // Whatever cannot be written is known before minutes are spent on it.
-    job.output.check(job.request.images)?;
-    let trace = job.trace.as_deref().map(Trace::create).transpose()?;
+    let trace = job.trace.as_deref().map(|place| Trace::create(place, &cancel)).transpose()?;
 
     let mut report = report::choose(job.json);
     job.notes.iter().for_each(|note| report.event(&Event::Warning(note.as_str().into())));
@@ -47,8 +45,8 @@ pub(crate) fn run(args: GenerateArgs) -> Result<(), Failure> {
     // From here on the seed is known, and stays.
     let request = Request { seed: Some(plan.seed), ..job.request };
 
-    let mut pictures = Pictures::new(&job.output, plan.images, report);
-    draw(&mut engine, &request, &mut pictures, (trace, cancel))?;
+    let mut pictures = Pictures::new(&job.output, plan.images, cancel, report);
+    draw(&mut engine, &request, &mut pictures, trace)?;
     let Pictures { mut report, mut done, .. } = pictures;
     done.seconds.total = start.elapsed().as_secs_f64();
     done.device = engine.device().to_owned();
@@ -63,10 +61,10 @@ fn draw(
     engine: &mut Engine,
     request: &Request,
     pictures: &mut Pictures<'_>,
-    (mut trace, cancel): (Option<Trace>, CancelToken),
+    mut trace: Option<Trace>,
 ) -> Result<(), Failure> {
-    let stop = cancel.clone();
-    let mut event = |event: Event| pictures.event(event, || stop.cancel());
+    let cancel = pictures.cancel.clone();
+    let mut event = |event: Event| pictures.event(event);
     let mut row = trace.as_mut().map(|trace| |row: &TraceRow| trace.row(row));
     let trace_row = row.as_mut().map(|row| row as &mut dyn FnMut(&TraceRow) -> fulmen_engine::Result<()>);
     let drawn =
@@ -85,6 +83,8 @@ fn draw(
 struct Pictures<'a> {
     output: &'a Output,
     images: usize,
+    /// Stops the engine, and what waits for somebody to read.
+    cancel: CancelToken,
     report: Box<dyn Report>,
     done: Done,
     /// Why a picture could not be saved.
@@ -92,16 +92,16 @@ struct Pictures<'a> {
 }
 
 impl<'a> Pictures<'a> {
-    fn new(output: &'a Output, images: usize, report: Box<dyn Report>) -> Self {
-        Self { output, images, report, done: Done::default(), failure: None }
+    fn new(output: &'a Output, images: usize, cancel: CancelToken, report: Box<dyn Report>) -> Self {
+        Self { output, images, cancel, report, done: Done::default(), failure: None }
     }
 
-    fn event(&mut self, event: Event, stop: impl FnOnce()) {
+    fn event(&mut self, event: Event) {
         match event {
             Event::Picture(drawn) => {
                 if let Err(failure) = self.save(&drawn) {
                     self.failure.get_or_insert(failure);
-                    stop();
+                    self.cancel.cancel();
                 }
             }
             Event::Memory(need) => {
@@ -113,7 +113,7 @@ impl<'a> Pictures<'a> {
     }
 
     fn save(&mut self, drawn: &Drawn) -> Result<(), Failure> {
-        let path = self.output.save(drawn, self.images)?;
+        let path = self.output.save(drawn, self.images, &self.cancel)?;
         let saved = Saved::new(path, drawn);
         self.report.saved(&saved, drawn);
         self.done.seconds.add(&drawn.seconds);

@@ -1,69 +1,140 @@
 //! Where pictures go, and under which names.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
+use fulmen_engine::backend::CancelToken;
 use fulmen_engine::engine::Drawn;
 use fulmen_engine::picture::Format;
 
 use crate::aside::{self, Aside};
 use crate::failure::Failure;
+use crate::{console, pipe};
+
+/// Names of standard output. Opened by the others, pictures and lines would run into each other.
+const STANDARD_OUTPUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
 /// Where pictures go.
-pub(super) enum Output {
+pub(super) struct Output {
+    place: Place,
+    format: Format,
+}
+
+enum Place {
     /// `fulmen-SEED.png` in this folder, replacing nothing.
     Default,
-    /// As the user says, replacing what is there.
-    Named {
-        /// With several pictures, each has its seed in the name.
-        path: PathBuf,
-        format: Format,
-    },
+    /// As the user says, replacing what is there. With several pictures, each has its seed in the name.
+    Named(PathBuf),
+    /// Into a pipe, as bytes and nothing else.
+    StandardOutput,
 }
 
 impl Output {
-    /// From `-o`, whose extension chooses the format.
-    pub(super) fn new(path: Option<PathBuf>) -> Result<Self, Failure> {
-        let Some(path) = path else { return Ok(Self::Default) };
-        let format = Format::of(&path)?;
-        Ok(Self::Named { path, format })
+    /// From `-o` and `--format`.
+    pub(super) fn new(path: Option<PathBuf>, format: Option<Format>) -> Result<Self, Failure> {
+        let Some(path) = path else {
+            return Ok(Self { place: Place::Default, format: format.unwrap_or(Format::Png) });
+        };
+        if STANDARD_OUTPUT.iter().any(|name| path == Path::new(name)) {
+            console::keep_standard_output_free();
+            return Ok(Self { place: Place::StandardOutput, format: format.unwrap_or(Format::Png) });
+        }
+        let format = choose(&path, format)?;
+        Ok(Self { place: Place::Named(path), format })
     }
 
-    /// Fails unless pictures can be written.
-    pub(super) fn check(&self, images: usize) -> Result<(), Failure> {
-        match self {
-            Self::Named { path, .. } if images == 1 => aside::check(path),
-            Self::Named { path, .. } => aside::check(&with_stem(path, "check")),
-            Self::Default => aside::check(Path::new("fulmen-check.png")),
-        }
+    /// Fails unless `images` pictures can be written.
+    pub(super) fn check(&self, images: usize, json: bool) -> Result<(), Failure> {
+        let (place, said) = match &self.place {
+            Place::StandardOutput => return check_standard_output(images, json),
+            Place::Named(path) if images == 1 => (path.clone(), path.clone()),
+            Place::Named(path) => (with_stem(path, "check"), path.clone()),
+            Place::Default => (PathBuf::from("fulmen-check"), default_name("SEED", self.format)),
+        };
+        aside::check(&place).map_err(|error| aside::cannot_write(&said, &error))
     }
 
     /// Writes one of `images` pictures, and answers where.
-    pub(super) fn save(&self, drawn: &Drawn, images: usize) -> Result<PathBuf, Failure> {
-        match self {
-            Self::Named { path, format } => {
-                let place = if images == 1 { path.clone() } else { with_stem(path, &drawn.seed.to_string()) };
-                let bytes = drawn.picture.encode(*format, Some(&drawn.parameters))?;
-                let put = begin(&place, &bytes).and_then(Aside::finish);
+    pub(super) fn save(
+        &self,
+        drawn: &Drawn,
+        images: usize,
+        cancel: &CancelToken,
+    ) -> Result<PathBuf, Failure> {
+        let bytes = drawn.picture.encode(self.format, Some(&drawn.parameters))?;
+        match &self.place {
+            Place::StandardOutput => {
+                let put = pipe::standard_output(cancel).and_then(|mut pipe| pipe.write_all(&bytes));
+                let place = PathBuf::from("standard output");
                 put.map(|()| place.clone()).map_err(|error| aside::cannot_write(&place, &error))
             }
-            Self::Default => {
-                save_new(drawn.seed, &drawn.picture.encode(Format::Png, Some(&drawn.parameters))?)
+            Place::Named(path) => {
+                let place = if images == 1 { path.clone() } else { with_stem(path, &drawn.seed.to_string()) };
+                let put = begin(&place, &bytes, cancel).and_then(Aside::finish);
+                put.map(|()| place.clone()).map_err(|error| aside::cannot_write(&place, &error))
             }
+            Place::Default => save_new(&default_name(&drawn.seed.to_string(), self.format), &bytes, cancel),
         }
     }
 }
 
+/// What the name and `--format` agree on. What has no name of a picture's kind is a PNG where it is a pipe.
+fn choose(path: &Path, asked: Option<Format>) -> Result<Format, Failure> {
+    match (Format::of(path), asked) {
+        (Ok(named), Some(asked)) if named != asked => Err(Failure::Usage(format!(
+            "{} is the name of another kind of file than --format {}; leave out one of the two",
+            path.display(),
+            extension(asked)
+        ))),
+        (Ok(format), _) | (Err(_), Some(format)) => Ok(format),
+        (Err(_), None) if std::fs::metadata(path).is_ok_and(|about| pipe::takes_bytes(&about)) => {
+            Ok(Format::Png)
+        }
+        (Err(error), None) => Err(error.into()),
+    }
+}
+
+fn check_standard_output(images: usize, json: bool) -> Result<(), Failure> {
+    let refused = |what: &str| Err(Failure::Usage(what.into()));
+    if json {
+        return refused(
+            "--json prints its events on standard output, where -o - puts the picture; leave out one of the two",
+        );
+    }
+    if images > 1 {
+        return refused(
+            "-o - takes one picture, because nobody could tell where the next one begins; leave out -n",
+        );
+    }
+    if std::io::stdout().is_terminal() {
+        return refused(
+            "standard output is a terminal, which cannot show a picture; pipe it to a program or a file",
+        );
+    }
+    Ok(())
+}
+
+fn extension(format: Format) -> &'static str {
+    match format {
+        Format::Png => "png",
+        Format::Jpeg => "jpg",
+        Format::WebP => "webp",
+    }
+}
+
+fn default_name(seed: &str, format: Format) -> PathBuf {
+    PathBuf::from(format!("fulmen-{seed}.{}", extension(format)))
+}
+
 /// `fulmen-SEED.png`, or the first of `fulmen-SEED-2.png`, … that is free.
-fn save_new(seed: u64, bytes: &[u8]) -> Result<PathBuf, Failure> {
-    let first = PathBuf::from(format!("fulmen-{seed}.png"));
-    let others = (2u64..).map(|number| with_stem(&first, &number.to_string()));
-    for place in std::iter::once(first.clone()).chain(others) {
+fn save_new(first: &Path, bytes: &[u8], cancel: &CancelToken) -> Result<PathBuf, Failure> {
+    let others = (2u64..).map(|number| with_stem(first, &number.to_string()));
+    for place in std::iter::once(first.to_path_buf()).chain(others) {
         if place.symlink_metadata().is_ok() {
             continue;
         }
         // Another process may have taken the name by the time that the picture is written.
-        match begin(&place, bytes).and_then(Aside::finish_new) {
+        match begin(&place, bytes, cancel).and_then(Aside::finish_new) {
             Ok(true) => return Ok(place),
             Ok(false) => {}
             Err(error) => return Err(aside::cannot_write(&place, &error)),
@@ -72,8 +143,8 @@ fn save_new(seed: u64, bytes: &[u8]) -> Result<PathBuf, Failure> {
     unreachable!("the numbers do not end")
 }
 
-fn begin(place: &Path, bytes: &[u8]) -> std::io::Result<Aside> {
-    let mut file = Aside::create(place)?;
+fn begin(place: &Path, bytes: &[u8], cancel: &CancelToken) -> std::io::Result<Aside> {
+    let mut file = Aside::create(place, cancel)?;
     file.write_all(bytes)?;
     Ok(file)
 }

@@ -3,6 +3,7 @@
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use fulmen_engine::backend::CancelToken;
 use fulmen_engine::engine::TraceRow;
 use fulmen_engine::{Error, Result};
 
@@ -18,8 +19,8 @@ pub(super) struct Trace {
 
 impl Trace {
     /// JSON lines where the name ends in `.jsonl`, a table with tabs elsewhere.
-    pub(super) fn create(place: &Path) -> Result<Self, Failure> {
-        let file = Aside::create(place).map_err(|error| aside::cannot_write(place, &error))?;
+    pub(super) fn create(place: &Path, cancel: &CancelToken) -> Result<Self, Failure> {
+        let file = Aside::create(place, cancel).map_err(|error| aside::cannot_write(place, &error))?;
         let json = place.extension().is_some_and(|extension| extension == "jsonl");
         let mut trace = Self { file: BufWriter::new(file), place: place.to_path_buf(), json };
         if !json {

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::SynthArgs;
 use crate::failure::Failure;
-use crate::{console, interrupt};
+use crate::{console, signals};
 
 pub(super) fn run(args: &SynthArgs) -> Result<(), Failure> {
     let configs = match args.config.as_str() {
@@ -29,7 +29,7 @@ pub(super) fn run(args: &SynthArgs) -> Result<(), Failure> {
         out.display()
     ));
 
-    let cancel = interrupt::cancel_on_signal();
+    let cancel = signals::cancel_on_stop();
     let progress = Progress::new(args.json, total.bytes);
     let place = replaced.as_ref().map_or(&out, |replaced| &replaced.new);
     synth::write(&configs, place, layout, &|now| {

@@ -1,4 +1,4 @@
-//! Ctrl-C and its relatives, in the middle of a run.
+//! Ctrl-C and its relatives, in the middle of a run and at its beginning; and signals that mean nothing to us.
 #![cfg(unix)]
 
 use std::io::{BufRead, BufReader};
@@ -59,9 +59,76 @@ fn a_second_signal_stops_at_once_and_leaves_no_file_either() {
 
 #[test]
 fn an_interrupted_run_stops_with_exit_code_1_and_leaves_no_file() {
-    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT, Signal::XCPU] {
         let place = Place::new();
         assert_eq!(stop_with(&place, signal), Some(1), "{signal:?}");
         assert!(place.files().is_empty(), "{signal:?} left {:?}", place.files());
+    }
+}
+
+#[test]
+fn a_run_stopped_at_any_time_leaves_no_file() {
+    let place = Place::new();
+    for delay in (0..60).map(|n| Duration::from_millis(4 * n)) {
+        let mut command = place.command();
+        command.args(["generate", "a cat", "--device", "cpu", "-o", "cat.png", "--trace", "trace.tsv"]);
+        let mut child = Started::new(command.stdout(Stdio::null()).stderr(Stdio::null()));
+        std::thread::sleep(delay);
+        // As `timeout` does: the program, then its group.
+        for _ in 0..2 {
+            child.signal(Signal::INT);
+        }
+        let status = child.wait_within(STOP_TIME).expect("an end");
+        assert!(!status.success(), "{delay:?}: {status}");
+        assert!(place.files().is_empty(), "{delay:?}: {:?} was left", place.files());
+    }
+}
+
+#[test]
+fn signals_that_ask_for_nothing_end_nothing() {
+    let place = Place::new();
+    let mut command = place.command();
+    command.args(["generate", "a cat", "--json", "--device", "cpu", "--steps", "40", "-o", "cat.png"]);
+    let mut child = Started::new(command.stdout(Stdio::piped()).stderr(Stdio::null()));
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("\"step\"")), "no step was made");
+    for signal in [Signal::USR1, Signal::USR2, Signal::XFSZ, Signal::PIPE, Signal::ALARM, Signal::WINCH] {
+        child.signal(signal);
+    }
+    assert!(lines.last().is_some_and(|line| line.contains("\"done\"")), "it was not drawn");
+    assert_eq!(child.wait_within(STOP_TIME).expect("an end").code(), Some(0));
+    assert_eq!(place.files(), ["cat.png"]);
+}
+
+#[test]
+fn what_nohup_ignores_stays_ignored() {
+    let place = Place::new();
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_fulmen")]);
+    command.args(["generate", "a cat", "--json", "--device", "cpu", "--steps", "40", "-o"]);
+    command.arg(place.path("cat.png")).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = Started::new(&mut command);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.any(|line| line.contains("\"step\"")), "no step was made");
+    child.signal(Signal::HUP);
+    assert!(lines.last().is_some_and(|line| line.contains("\"done\"")), "it was not drawn");
+}
+
+/// A file may not grow beyond `ulimit -f`; sh counts in blocks of 512 bytes.
+#[test]
+fn a_limit_of_files_is_an_error_and_leaves_no_file() {
+    let place = Place::new();
+    for (blocks, arguments, named) in [
+        ("4", &["-o", "cat.png"][..], "cat.png"),
+        ("4", &["--seed", "5"], "fulmen-5.png"),
+        ("100", &["-o", "cat.png", "--trace", "trace.tsv"], "trace.tsv"),
+    ] {
+        let mut command = std::process::Command::new("sh");
+        command.args(["-c", "ulimit -f \"$1\"; shift; exec \"$0\" \"$@\""]);
+        command.args([env!("CARGO_BIN_EXE_fulmen"), blocks, "generate", "a cat", "--device", "cpu"]);
+        command.args(arguments).current_dir(place.path("."));
+        let run = crate::program::Run::of(command.output().unwrap());
+        run.failed(1, &["cannot write", named, "File too large"]);
+        assert!(place.files().is_empty(), "{:?} was left", place.files());
     }
 }

@@ -7,6 +7,7 @@ mod headless;
 mod interrupts;
 mod model_files;
 mod outputs;
+mod pipes;
 mod program;
 mod prompts;
 #[path = "../started/mod.rs"]

@@ -129,6 +129,40 @@ fn a_place_that_cannot_be_written_is_found_before_anything_is_opened() {
     assert_eq!(place.files(), ["file", "folder.png"]);
 }
 
+#[test]
+fn a_place_that_cannot_be_written_is_called_as_the_user_calls_it() {
+    let place = Place::new();
+    for arguments in [
+        &["-o", "missing/cat.png"][..],
+        &["-n", "2", "-o", "missing/cat.png"],
+        &["-o", "cat.png", "--trace", "missing/cat.png"],
+    ] {
+        let said = place.draw(&[&["a cat"][..], arguments].concat()).at_once();
+        let said = said.failed(1, &["cannot write missing/cat.png: there is no folder missing"]).stderr;
+        assert!(!said.contains(".part") && !said.contains("check"), "{said}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_replaced_keeps_its_mode() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    let place = Place::new();
+    for mode in [0o600, 0o640, 0o666, 0o755] {
+        for name in ["cat.png", "trace.tsv"] {
+            fs::write(place.path(name), "old").unwrap();
+            fs::set_permissions(place.path(name), fs::Permissions::from_mode(mode)).unwrap();
+        }
+        place.draw(&["a cat", "-o", "cat.png", "--trace", "trace.tsv"]).succeeded();
+        for name in ["cat.png", "trace.tsv"] {
+            let about = fs::metadata(place.path(name)).unwrap();
+            assert!(about.len() > 100, "{name} was not replaced");
+            assert_eq!(about.mode() & 0o7777, mode, "{name}");
+        }
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_an_error_and_leaves_no_half_file() {

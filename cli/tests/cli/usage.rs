@@ -40,6 +40,40 @@ fn values_that_are_no_numbers_are_refused_by_flag() {
 }
 
 #[test]
+fn seed_minus_one_is_any_seed() {
+    let place = Place::new();
+    let small = ["a cat", "--json", "--seed"];
+    let seed = |run: crate::program::Run| run.last_event("done")["pictures"][0]["seed"].as_u64().unwrap();
+    let drawn = ["-1", "-1"].map(|any| seed(place.draw(&[&small[..], &[any]].concat()).succeeded()));
+    assert!(drawn[0] != drawn[1], "{drawn:?}");
+    place.draw(&["a cat", "--seed=-1", "-o", "cat.png"]).succeeded();
+    let most = place.draw(&[&small[..], &["18446744073709551615"]].concat()).succeeded();
+    assert_eq!(seed(most), u64::MAX);
+}
+
+#[test]
+fn negative_numbers_are_values_and_told_what_is_wrong_with_them() {
+    let place = Place::new();
+    for (flag, value, words) in [
+        ("--seed", "-2", "or -1 for another one every time"),
+        ("--seed", "-1.5", "or -1 for another one every time"),
+        ("--seed", "18446744073709551616", "from 0 to 18446744073709551615"),
+        ("--steps", "-4", "less than 0"),
+        ("--width", "-512", "less than 0"),
+        ("--height", "-8", "less than 0"),
+        ("--images", "-1", "less than 0"),
+        ("--steps", "4.5", "a whole number"),
+    ] {
+        let run = place.run(&["generate", "a cat", flag, value]).failed(2, &[flag, value, words]).at_once();
+        assert!(
+            !run.stderr.contains("unexpected argument") && !run.stderr.contains("tip:"),
+            "{}",
+            run.stderr
+        );
+    }
+}
+
+#[test]
 fn sizes_that_cannot_be_drawn_are_refused_before_anything_is_opened() {
     let place = Place::new();
     let refused = |flag, value, words: &[&str]| {
