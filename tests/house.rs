@@ -21,10 +21,10 @@ const STOREYS: &[&str] = &[
 
 /// Modules of the server, the same.
 const SERVER_STOREYS: &[&str] = &[
-    "clock error log metrics problem",
+    "address clock error log metrics problem",
     "config http",
     "fields gate store",
-    "auth jobs page",
+    "auth jobs mount page",
     "app",
     "route",
     "api",

@@ -68,8 +68,9 @@ fn config(args: ServeArgs) -> Result<Config, Failure> {
         },
         max_storage: args.max_storage,
         keys: Keys { file: args.api_keys, key, no_auth: args.no_auth },
-        cors_origin: args.cors_origin,
+        cors_origins: args.cors_origins,
         public_url: args.public_url,
+        trusted_proxies: args.trusted_proxies,
         // What the server listens at by name, it is asked by that name too.
         hosts: args.hosts.into_iter().chain(args.listen.name).collect(),
         limits: Limits::default(),

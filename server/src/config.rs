@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use fulmen_engine::Options;
 
+use crate::address::{AllowedOrigin, Network};
+
 /// What an operator decides.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -23,11 +25,13 @@ pub struct Config {
     pub max_storage: Option<u64>,
     /// Who may ask.
     pub keys: Keys,
-    /// The one other origin whose pages may ask; `None`: no other.
-    pub cors_origin: Option<String>,
+    /// Other sites whose pages may ask.
+    pub cors_origins: Vec<AllowedOrigin>,
     /// What clients call this server, `https://draw.example.org`, where it stands behind a proxy. Links begin with
     /// it; without it, with the `Host` that the client sent.
     pub public_url: Option<String>,
+    /// Proxies whose `X-Forwarded-…` headers are believed.
+    pub trusted_proxies: Vec<Network>,
     /// Names beside `localhost` and addresses that may stand in `Host`.
     pub hosts: Vec<String>,
     /// How long and how large a request may be.

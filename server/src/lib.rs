@@ -12,6 +12,7 @@
 //! everything that can be asked; each family of `api` has its fields, its answers and its shape of error. `jobs`
 //! is the bounded queue in front of the one engine. `store` keeps what was acknowledged.
 
+mod address;
 mod api;
 mod app;
 mod auth;
@@ -24,6 +25,7 @@ mod http;
 mod jobs;
 mod log;
 mod metrics;
+mod mount;
 mod page;
 mod problem;
 mod route;
@@ -31,6 +33,7 @@ mod routes;
 mod running;
 mod store;
 
+pub use address::{AllowedOrigin, Network};
 pub use auth::{NewKey, new_key};
 pub use config::{Config, Keys, Limits, Work};
 pub use error::{Error, Result};

@@ -1,25 +1,38 @@
 //! Everything that can be asked, and the way of a request to its handler.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
 use crate::api::all;
 use crate::app::App;
-use crate::auth::{base, check_host, check_origin, cors_headers, preflight};
-use crate::http::{Answer, Method, Request};
+use crate::auth::{base, check_host, check_origin, preflight};
+use crate::http::{Answer, Method, ROUTE, Request, cors_headers};
+use crate::mount::{below, mount};
 use crate::problem::{Family, Problem};
 use crate::route::{Access, Call, Route};
 
 /// Answers a request, whatever it is.
-pub(crate) fn answer(app: &Arc<App>, request: Request) -> Answer {
+pub(crate) fn answer(app: &Arc<App>, mut request: Request) -> Answer {
     let id = request.id.clone();
     let is_preflight = request.method == Method::Options;
-    let cors = if is_preflight { vec![] } else { cors_headers(&app.config, &request) };
-    let found = Found::at(&request.path);
+    let cors = cors_headers(&app.config.cors_origins, request.header("origin"));
+    let cors = if is_preflight { vec![] } else { cors };
+    let mut found = Found::at(&request.path);
+    if let Some(path) = below(mount(&app.config), &request.path).filter(|_| found.0.is_empty()) {
+        request.path = path.to_owned();
+        found = Found::at(&request.path);
+    }
     let family = found.family(&request.path);
-    let mut answer = found.answer(app, request).unwrap_or_else(|problem| family.answer(&problem));
+    let route = found.0.first().map_or("none", |(route, _)| route.paths[0]);
+    let answered = catch_unwind(AssertUnwindSafe(|| found.answer(app, request))).unwrap_or_else(|_| {
+        tracing::error!(id, "a handler panicked");
+        Err(Problem::internal())
+    });
+    let mut answer = answered.unwrap_or_else(|problem| family.answer(&problem));
     app.metrics.answered(answer.status);
+    answer.headers.push((ROUTE, route.into()));
     answer.headers.push(("X-Request-Id", id));
     answer.headers.push(("X-Content-Type-Options", "nosniff".into()));
     answer.headers.extend(cors);
@@ -54,8 +67,16 @@ impl Found {
     }
 
     fn answer(self, app: &Arc<App>, request: Request) -> Result<Answer, Problem> {
-        check_host(&app.config, app.address(), &request)?;
-        if self.0.is_empty() {
+        let keys_needed = !app.keys.is_open();
+        check_host(&app.config, keys_needed, app.address(), &request)?;
+        let asks = |name| request.header(name).is_some();
+        // A page can be told that there is nothing only after it was told that it may ask. `*` is the server itself.
+        let may_i = asks("access-control-request-method") || request.path == "*";
+        if self.0.is_empty() && !(may_i && request.method == Method::Options) {
+            if request.path == mount(&app.config) && !request.path.is_empty() {
+                // The page's own addresses are relative, and so is this one's end.
+                return Ok(Answer::empty(308).header("Location", format!("{}/", request.path)));
+            }
             return Err(Problem::not_found(
                 "there is nothing at this path; GET /openapi.json lists everything",
             ));
@@ -64,7 +85,7 @@ impl Found {
         if request.method == Method::Options {
             return Ok(preflight(&app.config, &request).header("Allow", allowed));
         }
-        check_origin(&app.config, &request)?;
+        check_origin(&app.config, keys_needed, &request)?;
         let method = if request.method == Method::Head { Method::Get } else { request.method };
         let Some((route, params)) = self.0.into_iter().find(|(route, _)| route.method == method) else {
             let problem = Problem::new(405, "method_not_allowed", format!("this path takes {allowed}"));
@@ -75,12 +96,15 @@ impl Found {
             Access::Open => String::new(),
             Access::Key => app.keys.owner(&request)?,
         };
-        let base = base(&app.config, &request);
+        let base = base(&app.config, app.address(), &request);
         (route.handler)(app, &Call { request, params, owner, base })
     }
 
     /// For the `Allow` header.
     fn allowed(&self) -> String {
+        if self.0.is_empty() {
+            return "GET, HEAD, POST, DELETE, OPTIONS".into();
+        }
         let mut methods: Vec<&str> = self.0.iter().map(|(route, _)| route.method.name()).collect();
         if methods.contains(&"GET") {
             methods.push("HEAD");

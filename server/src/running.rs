@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::api::leonardo;
 use crate::app::App;
-use crate::auth::{Keyring, Links, check_addresses, check_listen};
-use crate::gate::{Gate, Inside};
+use crate::auth::{Keyring, Links, check_addresses, check_listen, check_origins};
+use crate::gate::{Gate, Inside, Policy};
 use crate::http::{Clients, Listener, Private};
 use crate::jobs::{Places, Queue, Unstored, Worker, check_model};
 use crate::metrics::Metrics;
@@ -47,6 +47,7 @@ pub fn start(config: Config) -> Result<Running> {
     // What costs nothing is checked before a model is read.
     check_listen(&config)?;
     check_addresses(&config)?;
+    check_origins(&config)?;
     let keys = Keyring::open(&config.keys)?;
     let store = Store::open(&config.data, config.max_storage)?;
     let links = Links::open(&config.data)?;
@@ -90,8 +91,12 @@ fn listen(app: &Arc<App>) -> Result<(Listener, Gate)> {
     let metrics = app.metrics.clone();
     let listener = Listener::start(private, clients.clone(), metrics.clone(), respond)
         .map_err(|source| Error::Listen { at, source })?;
-    let inside = Inside { clients, upstream, metrics };
-    let gate = Gate::open(at, app.config.limits, inside)?;
+    let policy = Policy {
+        limits: app.config.limits,
+        cors_origins: app.config.cors_origins.clone(),
+        trusted_proxies: app.config.trusted_proxies.clone(),
+    };
+    let gate = Gate::open(at, policy, Inside { clients, upstream, metrics })?;
     // Once: nothing else sets it.
     app.address.set(gate.address()).ok();
     Ok((listener, gate))

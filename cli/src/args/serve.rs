@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use fulmen_server::Work;
+use fulmen_server::{AllowedOrigin, Network, Work};
 
 use super::generate::{PrecisionArg, PredictionArg, SpacingArg};
 use super::help;
@@ -21,6 +21,7 @@ pub(crate) struct ServeArgs {
     pub(crate) listen: Listen,
 
     /// What clients call this server where it stands behind a proxy, for instance `https://draw.example.org`
+    /// or `https://example.org/draw`
     #[arg(long, value_name = "URL", help_heading = "Network")]
     pub(crate) public_url: Option<String>,
 
@@ -28,9 +29,15 @@ pub(crate) struct ServeArgs {
     #[arg(long = "host", value_name = "NAME", help_heading = "Network")]
     pub(crate) hosts: Vec<String>,
 
-    /// The one other site whose pages may use this server
-    #[arg(long, value_name = "ORIGIN", help_heading = "Network")]
-    pub(crate) cors_origin: Option<String>,
+    /// A proxy whose X-Forwarded-For, -Host, -Proto and -Prefix are believed: an address, or a network such as
+    /// 10.0.0.0/8; may be given again
+    #[arg(long = "trusted-proxy", value_name = "ADDRESS", help_heading = "Network")]
+    pub(crate) trusted_proxies: Vec<Network>,
+
+    /// Another site whose pages may use this server, such as https://www.example.org, app://* or tauri://localhost;
+    /// `*` is every site, where keys are needed; may be given again
+    #[arg(long = "cors-origin", value_name = "ORIGIN", help_heading = "Network")]
+    pub(crate) cors_origins: Vec<AllowedOrigin>,
 
     /// A file with a line `name:sha256` for each key; with --new-key, where the new line goes
     #[arg(long, value_name = "FILE", help_heading = "Keys")]

@@ -153,7 +153,7 @@ fn is_version(word: &str) -> bool {
 
 /// Headers that concern one connection only (RFC 9110, §7.6.1), that the gate has acted on, or that it writes
 /// itself: a client cannot send them to a handler.
-const OURS: [&str; 11] = [
+const OURS: [&str; 12] = [
     "connection",
     "content-length",
     "expect",
@@ -163,6 +163,7 @@ const OURS: [&str; 11] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
+    crate::http::LOCAL_ADDRESS,
     crate::http::REQUEST_ID,
     crate::http::TOKEN,
 ];

@@ -1,8 +1,11 @@
 //! One line of the log for each request, whatever becomes of it. It never holds a query, a header or a body: there
-//! stand prompts, keys and signatures.
+//! stand prompts, keys and signatures. How long a request took is counted here, too.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
+
+use crate::metrics::Metrics;
 
 /// What the log says of one request; it is written when this is dropped.
 #[derive(Debug)]
@@ -10,6 +13,9 @@ pub(super) struct Line {
     pub(super) id: String,
     started: Instant,
     peer: SocketAddr,
+    metrics: Metrics,
+    /// The client, where a trusted proxy speaks for it.
+    pub(super) client: Option<IpAddr>,
     pub(super) method: String,
     path: String,
     /// 0: nothing was answered.
@@ -18,21 +24,26 @@ pub(super) struct Line {
     pub(super) bytes_out: u64,
     /// The client hung up.
     pub(super) gone: bool,
+    /// The route that answered.
+    pub(super) route: Option<Arc<str>>,
 }
 
 impl Line {
     /// A request begins. Until its first line was understood, its method and path are `-`.
-    pub(super) fn new(peer: SocketAddr) -> Self {
+    pub(super) fn new(peer: SocketAddr, metrics: &Metrics) -> Self {
         Self {
             id: crate::http::random_hex::<8>(),
             started: Instant::now(),
             peer,
+            metrics: metrics.clone(),
+            client: None,
             method: "-".into(),
             path: "-".into(),
             status: 0,
             bytes_in: 0,
             bytes_out: 0,
             gone: false,
+            route: None,
         }
     }
 
@@ -45,12 +56,16 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
+        if let Some(route) = &self.route {
+            self.metrics.served(route, self.started.elapsed());
+        }
         let Self { id, method, path, status, bytes_in, bytes_out, peer, .. } = self;
+        let client = self.client.map(tracing::field::display);
         let ms = self.started.elapsed().as_micros() as f64 / 1e3;
         let gone = self.gone.then_some(true);
         tracing::info!(
             target: "fulmen::request",
-            %id, %method, %path, status, ms, bytes_in, bytes_out, %peer, gone,
+            %id, %method, %path, status, ms, bytes_in, bytes_out, client, %peer, gone,
         );
     }
 }

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use super::budget::Budget;
 use super::connection::Connection;
 use super::lobby::Lobby;
+use super::policy::Policy;
 use super::room::{Room, Seat};
 use super::wire::Wire;
-use crate::config::Limits;
 use crate::error::{Error, Result};
 use crate::http::{Clients, Upstream};
 use crate::metrics::Metrics;
@@ -48,7 +48,7 @@ pub(crate) struct Inside {
 /// What all connections use.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) limits: Limits,
+    pub(super) policy: Policy,
     pub(super) inside: Inside,
     pub(super) room: Arc<Room>,
     pub(super) bodies: Arc<Budget>,
@@ -69,15 +69,17 @@ impl Gate {
     ///
     /// # Errors
     /// The address cannot be listened at.
-    pub(crate) fn open(listen: SocketAddr, mut limits: Limits, inside: Inside) -> Result<Self> {
+    pub(crate) fn open(listen: SocketAddr, mut policy: Policy, inside: Inside) -> Result<Self> {
         let failed = |source| Error::Listen { at: listen, source };
         let listener = TcpListener::bind(listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
+        let limits = &mut policy.limits;
         limits.connections = super::descriptors::connections(limits.connections);
+        let limits = *limits;
         let shared = Arc::new(Shared {
-            limits,
             room: Room::new(limits.connections, limits.write_time / 6, inside.metrics.clone()),
-            lobby: Lobby::open(inside.metrics.clone()).map_err(failed)?,
+            lobby: Lobby::open(policy.clone(), inside.metrics.clone()).map_err(failed)?,
+            policy,
             inside,
             bodies: Budget::new(limits.bodies),
             answers: Budget::new(ANSWERS),

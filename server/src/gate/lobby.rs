@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::line::Line;
+use super::policy::Policy;
 use super::reply::Reply;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
@@ -27,25 +28,30 @@ const RETRY_AFTER: u64 = 2;
 #[derive(Debug)]
 pub(super) struct Lobby {
     leaving: SyncSender<Arc<TcpStream>>,
+    policy: Policy,
     metrics: Metrics,
 }
 
 impl Lobby {
-    pub(super) fn open(metrics: Metrics) -> io::Result<Self> {
+    pub(super) fn open(policy: Policy, metrics: Metrics) -> io::Result<Self> {
         let (leaving, receiver) = sync_channel(MOST);
         thread::Builder::new().name("fulmen-lobby".into()).spawn(move || listen(&receiver))?;
-        Ok(Self { leaving, metrics })
+        Ok(Self { leaving, policy, metrics })
     }
 
     /// 503, without waiting for anything.
     pub(super) fn turn_away(&self, socket: Arc<TcpStream>, peer: SocketAddr) {
         let problem = Problem::busy("too_many_connections", "the server has too many clients", RETRY_AFTER);
-        let (reply, mut line) = (Reply::of(&problem), Line::new(peer));
+        let mut line = Line::new(peer, &self.metrics);
+        // What came already says which page asks.
+        let mut came = [0; 4 << 10];
+        let peeked = socket.set_nonblocking(true).and_then(|()| socket.peek(&mut came)).unwrap_or(0);
+        let reply = Reply::of(&problem).with(self.policy.cors(&came[..peeked]));
         line.status = reply.status;
         self.metrics.refused(reply.status, problem.code);
         let bytes = reply.bytes(&line.id);
         // Nothing was written to this socket yet, so that its buffer takes all of it.
-        let sent = socket.set_nonblocking(true).and_then(|()| (&*socket).write(&bytes));
+        let sent = (&*socket).write(&bytes);
         let closed = sent.as_ref().is_ok_and(|_| socket.shutdown(Shutdown::Write).is_ok());
         line.bytes_out = sent.unwrap_or(0) as u64;
         line.gone = !closed;

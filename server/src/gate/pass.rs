@@ -41,6 +41,7 @@ pub(super) fn on(
     drop(body);
     let heard = source.head(&head.method).map_err(|error| broken(&error))?;
     line.status = heard.reply.status;
+    line.route = heard.route.as_deref().map(Into::into);
     let passing = Passing { gate, seat, head, source, client: &expected.client, id: &line.id };
     let after = if heard.events { passing.events(heard) } else { passing.whole(heard) };
     line.gone = expected.client.is_gone();
@@ -131,7 +132,7 @@ impl Passing<'_> {
         if !self.seat.enter(Phase::Sending) {
             return Err(Failure::Gone);
         }
-        let (wire, time) = (self.source.wire, self.gate.limits.write_time);
+        let (wire, time) = (self.source.wire, self.gate.policy.limits.write_time);
         let sent = if body.len() <= SMALL {
             head.extend_from_slice(&body);
             wire.send(&head, time)
@@ -173,7 +174,7 @@ impl Passing<'_> {
     /// Sends a piece of a stream; `false` if the client does not take it.
     fn send(&mut self, bytes: &[u8]) -> bool {
         let sent = self.seat.enter(Phase::Sending)
-            && self.source.wire.send(bytes, self.gate.limits.write_time).is_ok();
+            && self.source.wire.send(bytes, self.gate.policy.limits.write_time).is_ok();
         if !sent {
             self.client.hang_up();
         }

@@ -38,6 +38,12 @@ impl Reply {
         Self { status: answer.status, headers, length: Some(body.len() as u64), body }
     }
 
+    /// With headers more: those that let a page read it.
+    pub(super) fn with(mut self, headers: Vec<(&'static str, String)>) -> Self {
+        self.headers.extend(headers.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        self
+    }
+
     /// Status line and headers.
     pub(super) fn head(&self, id: &str, after: After) -> Vec<u8> {
         let mut head = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));

@@ -36,6 +36,8 @@ pub(super) struct Heard {
     pub(super) length: Option<Length>,
     /// Server-sent events of unknown length, which are passed on as they come.
     pub(super) events: bool,
+    /// The route that answered.
+    pub(super) route: Option<String>,
 }
 
 impl<'a> Source<'a> {
@@ -122,7 +124,7 @@ impl<'a> Source<'a> {
 }
 
 /// Headers of tiny_http's that say nothing to the client: of the private connection, or written by the gate.
-const PRIVATE: [&str; 8] = [
+const PRIVATE: [&str; 9] = [
     "connection",
     "content-length",
     "keep-alive",
@@ -131,6 +133,7 @@ const PRIVATE: [&str; 8] = [
     "transfer-encoding",
     "upgrade",
     crate::http::REQUEST_ID,
+    crate::http::ROUTE,
 ];
 
 impl Heard {
@@ -147,6 +150,7 @@ impl Heard {
             said => said.map(Length::Exactly),
         };
         let events = text("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"));
+        let route = text(crate::http::ROUTE).map(std::borrow::Cow::into_owned);
         let public = headers
             .iter()
             .filter(|header| !PRIVATE.iter().any(|name| header.name.eq_ignore_ascii_case(name)));
@@ -159,6 +163,7 @@ impl Heard {
             reply: Reply { status, headers, body: vec![], length: said },
             events: events && matches!(length, Some(Length::Chunked) | None),
             length,
+            route,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! A client's socket, on which nothing waits for ever.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,13 @@ pub(super) struct Wire {
 impl Wire {
     pub(super) fn new(socket: Arc<TcpStream>) -> Self {
         Self { socket, pending: vec![], written: 0 }
+    }
+
+    /// The address at which the client reached us.
+    pub(super) fn local_address(&self) -> Option<SocketAddr> {
+        let mut address = self.socket.local_addr().ok()?;
+        address.set_ip(address.ip().to_canonical());
+        Some(address)
     }
 
     /// Waits for more bytes, which go behind the pending ones.

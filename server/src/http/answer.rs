@@ -56,8 +56,12 @@ impl Answer {
     pub(crate) fn events(
         stream: impl FnOnce(&mut Events<'_>) -> std::io::Result<()> + Send + 'static,
     ) -> Self {
-        let headers =
-            vec![("Content-Type", "text/event-stream".into()), ("Cache-Control", "no-store".into())];
+        let headers = vec![
+            ("Content-Type", "text/event-stream".into()),
+            // No proxy may squeeze or hold back what must come at once.
+            ("Cache-Control", "no-store, no-transform".into()),
+            ("X-Accel-Buffering", "no".into()),
+        ];
         Self { status: 200, headers, body: Body::Events(Box::new(stream)) }
     }
 

@@ -34,6 +34,13 @@ pub(crate) const TOKEN: &str = "x-fulmen-client";
 /// The header that carries the request's id to the handler; the gate removes it from what clients send.
 pub(crate) const REQUEST_ID: &str = "x-request-id";
 
+/// The header that tells a handler at which address a client without a `Host` reached us; the gate removes it from what
+/// clients send.
+pub(crate) const LOCAL_ADDRESS: &str = "x-fulmen-address";
+
+/// The header in which a handler tells the gate which route it answers, for the metrics; clients do not see it.
+pub(crate) const ROUTE: &str = "x-fulmen-route";
+
 impl Clients {
     pub(crate) fn expect(&self, token: String, client: Client) {
         self.lock().insert(token, client);

@@ -2,6 +2,7 @@
 
 mod answer;
 mod client;
+mod cors;
 mod events;
 mod listener;
 #[cfg(unix)]
@@ -11,7 +12,8 @@ mod refusal;
 mod request;
 
 pub(crate) use answer::{Answer, Body};
-pub(crate) use client::{Client, Clients, REQUEST_ID, TOKEN, random_hex};
+pub(crate) use client::{Client, Clients, LOCAL_ADDRESS, REQUEST_ID, ROUTE, TOKEN, random_hex};
+pub(crate) use cors::{cors_headers, cors_headers_unread};
 pub(crate) use events::Events;
 pub(crate) use listener::Listener;
 pub(crate) use private::{Private, Stream, Upstream};

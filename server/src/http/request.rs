@@ -55,11 +55,6 @@ impl Request {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// Where the client reached us, as it says itself: `127.0.0.1:8188`. Checked before any handler runs.
-    pub(crate) fn host(&self) -> &str {
-        self.header("host").unwrap_or_default()
-    }
-
     /// Whether the client asked for server-sent events rather than JSON.
     pub(crate) fn wants_events(&self) -> bool {
         self.header("accept").is_some_and(|accept| accept.contains("text/event-stream"))

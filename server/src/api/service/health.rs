@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::http::Answer;
-use crate::metrics::Now;
+use crate::metrics::{Form, Now};
 use crate::problem::Problem;
 use crate::route::Call;
 
@@ -26,9 +26,10 @@ pub(super) fn readyz(app: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
 }
 
 /// Everything that is counted.
-pub(super) fn metrics(app: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
+pub(super) fn metrics(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let jobs = app.queue.snapshot();
     let (waiting, running) = (jobs.waiting.len() as u64, jobs.running.iter().count() as u64);
-    let text = app.metrics.text(&Now { waiting, running, stored: app.store.size() });
-    Ok(Answer::bytes(200, "application/openmetrics-text; version=1.0.0; charset=utf-8", text))
+    let form = Form::accepted(call.request.header("accept").unwrap_or_default());
+    let text = app.metrics.text(form, &Now { waiting, running, stored: app.store.size() });
+    Ok(Answer::bytes(200, form.media_type(), text).header("Vary", "Accept"))
 }

@@ -55,10 +55,13 @@ pub(crate) const ROUTES: &[Route] = &[
         access: Access::Key,
         handler: health::metrics,
         doc: Doc {
-            summary: "Counters in Prometheus' text form",
+            summary: "Counters and times, in Prometheus' text form or as OpenMetrics",
             fields: None,
             query: &[],
-            answers: &[(200, Content::Text("application/openmetrics-text"))],
+            answers: &[
+                (200, Content::Text("text/plain")),
+                (200, Content::Text("application/openmetrics-text")),
+            ],
             errors: &[],
         },
     },

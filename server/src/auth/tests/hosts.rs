@@ -1,25 +1,10 @@
 use super::*;
-use crate::auth::{base, check_addresses, check_host, check_origin, cors_headers, preflight};
-
-const HOST: &str = "127.0.0.1:8188";
+use crate::auth::{base, check_addresses, check_host};
+use crate::http::LOCAL_ADDRESS;
 
 fn host(config: &Config, host: &str) -> Result<(), u16> {
     let request = request(Method::Get, &[("host", host)]);
-    check_host(config, config.listen, &request).map_err(|problem| problem.status)
-}
-
-/// A request from a page of this origin.
-fn from(origin: &str) -> Request {
-    request(Method::Post, &[("host", HOST), ("origin", origin)])
-}
-
-fn origin(config: &Config, origin: &str) -> Result<(), u16> {
-    check_origin(config, &from(origin)).map_err(|problem| problem.status)
-}
-
-fn named() -> Config {
-    let public_url = Some("https://Draw.Example.org/fulmen/".into());
-    Config { public_url, hosts: vec!["box.local".into(), "Other.example".into()], ..config() }
+    check_host(config, false, config.listen, &request).map_err(|problem| problem.status)
 }
 
 #[test]
@@ -72,10 +57,10 @@ fn a_name_that_may_point_anywhere_is_refused() {
 fn a_request_without_a_host_or_with_two_is_refused() {
     let none = request(Method::Get, &[]);
     let two = request(Method::Get, &[("host", HOST), ("host", "evil.example")]);
-    let problem = check_host(&config(), config().listen, &none).unwrap_err();
+    let problem = check_host(&config(), false, config().listen, &none).unwrap_err();
     assert_eq!((problem.status, problem.code), (421, "unknown_host"));
     assert!(problem.message.contains("http://127.0.0.1:8188"), "{}", problem.message);
-    assert_eq!(check_host(&config(), config().listen, &two).unwrap_err(), problem);
+    assert_eq!(check_host(&config(), false, config().listen, &two).unwrap_err(), problem);
 }
 
 #[test]
@@ -90,123 +75,116 @@ fn names_that_the_operator_gave_are_ours() {
 }
 
 #[test]
-fn our_own_page_and_programs_without_a_page_may_ask() {
-    let plain = request(Method::Post, &[("host", HOST)]);
-    check_origin(&config(), &plain).unwrap();
-    for page in ["http://127.0.0.1:8188", "https://127.0.0.1:8188", "HTTP://127.0.0.1:8188"] {
-        assert_eq!(origin(&config(), page), Ok(()), "{page}");
-    }
-    for (host, page) in [
-        ("localhost", "http://localhost"),
-        ("box.local", "https://box.local"),
-        ("localhost:80", "http://localhost"),
-        ("[::1]:9", "http://[::1]:9"),
-        ("[::1]:9", "http://[0:0::1]:9"),
-    ] {
-        let request = request(Method::Post, &[("host", host), ("origin", page)]);
-        assert_eq!(check_origin(&config(), &request), Ok(()), "{host} {page}");
-    }
-    assert_eq!(origin(&named(), "https://draw.example.org"), Ok(()), "the proxy in front has another name");
-}
-
-#[test]
-fn pages_of_other_sites_may_not_change_anything() {
-    for page in [
-        "null",
+fn where_keys_are_needed_every_name_is_served() {
+    let check = |headers: &[(&str, &str)]| {
+        let asked = request(Method::Get, headers);
+        check_host(&config(), true, config().listen, &asked).map_err(|problem| problem.status)
+    };
+    for name in [
+        "evil.example",
+        "fulmen",
+        "fulmen:8188",
+        "host.docker.internal",
+        "box.lan",
+        "x.localhost",
+        "a_b:1",
         "",
-        "https://evil.example",
-        "http://127.0.0.1",
-        "http://127.0.0.1:8189",
-        "http://localhost:8188",
-        "file://",
-        "http://127.0.0.1:8188/",
-        "http://127.0.0.1:8188.evil.example",
-        "http://127.0.0.1:8188@evil.example",
-        "127.0.0.1:8188",
-        "chrome-extension://abc",
-        "http://draw.example.org",
-        "https://draw.example.org:444",
+        "[::1]:9",
     ] {
-        let problem = check_origin(&named(), &from(page)).unwrap_err();
-        assert_eq!((problem.status, problem.code), (403, "foreign_origin"), "{page}");
-        for method in [Method::Delete, Method::Other] {
-            assert!(check_origin(&named(), &Request { method, ..from(page) }).is_err(), "{page} {method:?}");
-        }
-        for method in [Method::Get, Method::Head, Method::Options] {
-            assert!(check_origin(&named(), &Request { method, ..from(page) }).is_ok(), "{page} {method:?}");
-        }
+        assert_eq!(check(&[("host", name)]), Ok(()), "{name}");
     }
+    assert_eq!(check(&[]), Ok(()), "HTTP/1.0 has none");
+    for name in ["a b", "a@b", "a/b", "a:b", "a:1:2", "[::1", "a\"b", "<a>", "a,b", "..", "a:99999"] {
+        assert_eq!(check(&[("host", name)]), Err(400), "{name}");
+    }
+    assert_eq!(check(&[("host", "a"), ("host", "a")]), Err(400));
 }
 
-#[test]
-fn of_two_origins_both_must_be_allowed() {
-    let two = [("host", HOST), ("origin", "http://127.0.0.1:8188"), ("origin", "https://evil.example")];
-    assert!(check_origin(&config(), &request(Method::Post, &two)).is_err());
-}
-
-#[test]
-fn cors_is_off_unless_an_origin_was_named() {
-    assert_eq!(cors_headers(&config(), &from("https://app.example")), vec![]);
-    assert_eq!(preflight(&config(), &from("https://app.example")).headers, vec![]);
-    assert_eq!(origin(&config(), "https://app.example"), Err(403));
-}
-
-#[test]
-fn the_one_named_origin_may_ask_and_read_and_no_other() {
-    let config = Config { cors_origin: Some("https://App.example".into()), ..config() };
-    let allowed = from("https://app.example");
-    check_origin(&config, &allowed).unwrap();
-    let headers = cors_headers(&config, &allowed);
-    assert!(headers.contains(&("Access-Control-Allow-Origin", "https://app.example".into())), "{headers:?}");
-    assert!(headers.contains(&("Vary", "Origin".into())), "{headers:?}");
-    let answer = preflight(&config, &Request { method: Method::Options, ..allowed });
-    assert_eq!(answer.status, 204);
-    let value = |name| answer.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| value.as_str());
-    assert!(value("Access-Control-Allow-Methods").unwrap().contains("DELETE"));
-    for name in ["Authorization", "Content-Type", "X-Api-Key"] {
-        assert!(value("Access-Control-Allow-Headers").unwrap().contains(name));
-    }
-    assert_eq!(
-        value("Access-Control-Allow-Credentials"),
-        None,
-        "keys are sent by hand, never by the browser"
-    );
-    for page in [
-        "null",
-        "https://evil.example",
-        "http://app.example",
-        "https://app.example:8443",
-        "https://app.example/",
-    ] {
-        assert_eq!(origin(&config, page), Err(403), "{page}");
-        assert_eq!(cors_headers(&config, &from(page)), vec![("Vary", "Origin".to_owned())], "{page}");
-        assert_eq!(preflight(&config, &from(page)).headers, vec![("Vary", "Origin".to_owned())], "{page}");
-    }
+/// What a link begins with in the answer to a request with these headers.
+fn link(config: &Config, headers: &[(&str, &str)]) -> String {
+    base(config, config.listen, &request(Method::Get, headers))
 }
 
 #[test]
 fn links_begin_with_the_public_url_or_the_host_that_was_asked() {
-    assert_eq!(base(&config(), &from("null")), "http://127.0.0.1:8188");
-    assert_eq!(base(&named(), &from("null")), "https://Draw.Example.org/fulmen");
+    assert_eq!(link(&config(), &[("host", HOST)]), "http://127.0.0.1:8188");
+    assert_eq!(link(&config(), &[("host", " fulmen:8188 ")]), "http://fulmen:8188");
+    assert_eq!(link(&named(), &[("host", HOST)]), "https://Draw.Example.org/fulmen");
+    let forwarded = [("host", HOST), ("x-forwarded-host", "a.example"), ("x-forwarded-prefix", "/b")];
+    assert_eq!(
+        link(&named(), &forwarded),
+        "https://Draw.Example.org/fulmen",
+        "the operator's word is the last one"
+    );
+}
+
+#[test]
+fn without_a_host_links_lead_to_where_the_client_came_in() {
+    let unspecified = Config { listen: ([0, 0, 0, 0], 8188).into(), ..config() };
+    let headers = [(LOCAL_ADDRESS, "192.168.1.5:8188")];
+    assert_eq!(link(&unspecified, &headers), "http://192.168.1.5:8188");
+    assert_eq!(link(&unspecified, &[("host", ""), headers[0]]), "http://192.168.1.5:8188");
+    assert_eq!(link(&config(), &[]), "http://127.0.0.1:8188");
+}
+
+#[test]
+fn links_begin_with_what_a_trusted_proxy_was_called() {
+    let (host, https) = (("host", "fulmen"), ("x-forwarded-proto", "https"));
+    assert_eq!(link(&config(), &[host, https]), "https://fulmen");
+    assert_eq!(
+        link(&config(), &[host, https, ("x-forwarded-host", "a.example:8443")]),
+        "https://a.example:8443"
+    );
+    assert_eq!(link(&config(), &[host, ("x-forwarded-proto", "gopher")]), "http://fulmen");
+    for (prefix, said) in [("/draw", "/draw"), ("/a/b/", "/a/b"), ("/", ""), ("", "")] {
+        assert_eq!(
+            link(&config(), &[host, ("x-forwarded-prefix", prefix)]),
+            format!("http://fulmen{said}"),
+            "{prefix}"
+        );
+    }
+    // What the client sent stands before what the proxy added.
+    let two = [host, ("x-forwarded-host", "evil.example, a.example"), ("x-forwarded-proto", "http, https")];
+    assert_eq!(link(&config(), &two), "https://a.example");
+    let lines = [host, ("x-forwarded-host", "evil.example"), ("x-forwarded-host", "a.example")];
+    assert_eq!(link(&config(), &lines), "http://a.example");
+}
+
+#[test]
+fn nothing_in_a_link_can_end_it() {
+    let host = ("host", "fulmen");
+    for wrong in ["a b", "a\"b", "a/b", "a?b", "a#b", "a@b", "a<b", "a\r\nb", "a'b", "a\\b", ","] {
+        assert_eq!(link(&config(), &[host, ("x-forwarded-host", wrong)]), "http://fulmen", "{wrong}");
+        assert_eq!(link(&config(), &[("host", wrong)]), "http://127.0.0.1:8188", "{wrong}");
+    }
+    for wrong in
+        ["draw", "//evil.example", "/a//b", "/../a", "/a/..", "/a?b", "/a#b", "/a\"b", "/a b", "/a'b", "/<a>"]
+    {
+        assert_eq!(link(&config(), &[host, ("x-forwarded-prefix", wrong)]), "http://fulmen", "{wrong}");
+    }
 }
 
 #[test]
 fn options_that_are_no_addresses_are_refused_by_name() {
     check_addresses(&config()).unwrap();
     check_addresses(&named()).unwrap();
-    let cors = |origin: &str| Config { cors_origin: Some(origin.into()), ..config() };
+    for url in ["https://a.example", "https://a.example/", "http://a.example:81/b/c", "https://[::1]/b~c/"] {
+        check_addresses(&Config { public_url: Some(url.into()), ..config() }).unwrap();
+    }
     let public = |url: &str| Config { public_url: Some(url.into()), ..config() };
     let hosts = |host: &str| Config { hosts: vec![host.into()], ..config() };
     let wrong = [
-        ("--cors-origin", cors("*")),
-        ("--cors-origin", cors("null")),
-        ("--cors-origin", cors("https://a.example/")),
-        ("--cors-origin", cors("a.example")),
         ("--public-url", public("draw.example.org")),
         ("--public-url", public("ftp://a.example")),
         ("--public-url", public("https://a.example?x")),
         ("--public-url", public("https://a.example/?x")),
         ("--public-url", public("https://")),
+        ("--public-url", public("https://a.example/a b")),
+        ("--public-url", public("https://a.example//b")),
+        ("--public-url", public("https://a.example/b/../c")),
+        ("--public-url", public("https://a.example/\"b")),
+        ("--public-url", public("https://user@a.example")),
+        ("--public-url", public("tauri://a.example")),
         ("--host", hosts("")),
         ("--host", hosts("https://a.example")),
         ("--host", hosts("a/b")),

@@ -3,6 +3,7 @@ mod keyring;
 mod links;
 mod listen;
 mod new_key;
+mod origins;
 
 use std::path::PathBuf;
 
@@ -11,6 +12,8 @@ use fulmen_engine::Options;
 use crate::config::{Config, Keys, Limits, Work};
 use crate::http::Client;
 use crate::http::{Method, Request};
+
+const HOST: &str = "127.0.0.1:8188";
 
 /// A request with these headers.
 fn request(method: Method, headers: &[(&str, &str)]) -> Request {
@@ -29,9 +32,16 @@ fn config() -> Config {
         work: Work::default(),
         max_storage: None,
         keys: Keys::default(),
-        cors_origin: None,
+        cors_origins: vec![],
         public_url: None,
+        trusted_proxies: vec![],
         hosts: vec![],
         limits: Limits::default(),
     }
+}
+
+/// What an operator decides who gives the server names.
+fn named() -> Config {
+    let public_url = Some("https://Draw.Example.org/fulmen/".into());
+    Config { public_url, hosts: vec!["box.local".into(), "Other.example".into()], ..config() }
 }

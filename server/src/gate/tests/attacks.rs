@@ -263,7 +263,8 @@ fn a_server_behind_the_gate_that_is_gone_is_a_500() {
     let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
     let inside =
         Inside { clients: Arc::default(), upstream: nowhere.upstream(), metrics: Metrics::default() };
-    let gate = Gate::open(anywhere, short(), inside).unwrap();
+    let policy = Policy { limits: short(), ..Policy::default() };
+    let gate = Gate::open(anywhere, policy, inside).unwrap();
     let mut socket = TcpStream::connect(gate.address()).unwrap();
     socket.write_all(CALL).unwrap();
     let answer = rest(socket);

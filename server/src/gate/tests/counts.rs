@@ -1,13 +1,13 @@
 //! What the gate refuses is counted where an operator looks.
 
 use super::*;
-use crate::metrics::Now;
+use crate::metrics::{Form, Now};
 
 /// Whether these lines stand in `/metrics`; they may come a moment after an answer.
 fn assert_counted(bench: &Bench, lines: &[&str]) {
     let end = Instant::now() + Duration::from_secs(5);
     loop {
-        let text = bench.metrics.text(&Now { waiting: 0, running: 0, stored: 0 });
+        let text = bench.metrics.text(Form::Prometheus, &Now { waiting: 0, running: 0, stored: 0 });
         let missing: Vec<_> = lines.iter().filter(|line| !text.lines().any(|one| one == **line)).collect();
         if missing.is_empty() {
             return;

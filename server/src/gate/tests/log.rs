@@ -4,7 +4,7 @@ use super::*;
 
 /// What was logged.
 #[derive(Default)]
-struct Kept(Mutex<Vec<u8>>);
+pub(super) struct Kept(Mutex<Vec<u8>>);
 
 impl Write for &Kept {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -18,13 +18,18 @@ impl Write for &Kept {
 
 /// A gate whose log is kept.
 fn logging(limits: Limits) -> (Bench, Arc<Kept>) {
+    logged(|| Bench::new(limits))
+}
+
+/// The same of any gate.
+pub(super) fn logged(bench: impl FnOnce() -> Bench) -> (Bench, Arc<Kept>) {
     let kept = Arc::new(Kept::default());
     let log = tracing_subscriber::fmt().json().with_writer(Arc::clone(&kept)).finish();
-    (tracing::subscriber::with_default(log, || Bench::new(limits)), kept)
+    (tracing::subscriber::with_default(log, bench), kept)
 }
 
 /// The fields of each line about a request, once there are so many.
-fn lines(kept: &Kept, number: usize) -> Vec<serde_json::Value> {
+pub(super) fn lines(kept: &Kept, number: usize) -> Vec<serde_json::Value> {
     let started = Instant::now();
     loop {
         let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();

@@ -3,6 +3,7 @@
 mod answers;
 mod attacks;
 mod chunks;
+mod cors;
 mod counts;
 mod framing;
 mod latency;
@@ -10,6 +11,7 @@ mod latency;
 mod litter;
 mod log;
 mod properties;
+mod proxies;
 mod room;
 mod smuggling;
 
@@ -20,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Gate, Inside};
+use super::{Gate, Inside, Policy};
 use crate::config::Limits;
 use crate::http::{Client, Clients, Private, REQUEST_ID, TOKEN};
 use crate::metrics::Metrics;
@@ -60,13 +62,17 @@ impl Asked {
 
 impl Bench {
     fn new(limits: Limits) -> Self {
+        Self::with(Policy { limits, ..Policy::default() })
+    }
+
+    fn with(policy: Policy) -> Self {
         let (private, clients, seen) = (Private::new(), Arc::new(Clients::default()), Seen::default());
         let server = Arc::new(private.server().unwrap());
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let metrics = Metrics::default();
         let inside =
             Inside { clients: Arc::clone(&clients), upstream: private.upstream(), metrics: metrics.clone() };
-        let gate = Gate::open(anywhere, limits, inside).unwrap();
+        let gate = Gate::open(anywhere, policy, inside).unwrap();
         {
             let (server, seen) = (Arc::clone(&server), Arc::clone(&seen));
             thread::spawn(move || {

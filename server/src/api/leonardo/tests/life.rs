@@ -51,8 +51,9 @@ impl Server {
             work,
             max_storage,
             keys: Keys::default(),
-            cors_origin: None,
+            cors_origins: vec![],
             public_url: None,
+            trusted_proxies: vec![],
             hosts: vec![],
             limits: Limits::default(),
         };

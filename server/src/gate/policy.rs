@@ -1,0 +1,65 @@
+//! What the gate is told: how much it takes, whose word it believes, who may read its answers.
+
+use crate::address::{AllowedOrigin, Network};
+use crate::config::Limits;
+use crate::http::{cors_headers, cors_headers_unread};
+
+/// What the gate is told.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Policy {
+    pub(crate) limits: Limits,
+    /// Sites whose pages may read answers.
+    pub(crate) cors_origins: Vec<AllowedOrigin>,
+    /// Proxies whose `X-Forwarded-…` headers are believed.
+    pub(crate) trusted_proxies: Vec<Network>,
+}
+
+impl Policy {
+    /// The headers that let a page read the gate's own answer, by as much as came of the request's head.
+    pub(super) fn cors(&self, head: &[u8]) -> Vec<(&'static str, String)> {
+        let mut lines = head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+        let whole = head.ends_with(b"\r\n\r\n");
+        match lines.find_map(origin) {
+            None if !whole => cors_headers_unread(&self.cors_origins),
+            origin => cors_headers(&self.cors_origins, origin),
+        }
+    }
+}
+
+/// The value of a line, if it is the header `Origin`.
+fn origin(line: &[u8]) -> Option<&str> {
+    let (name, value) = line.split_at_checked("origin:".len())?;
+    let value = value.trim_ascii();
+    let visible = value.iter().all(u8::is_ascii_graphic);
+    (name.eq_ignore_ascii_case(b"origin:") && visible).then(|| std::str::from_utf8(value).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allow_origin(origins: &[&str], head: &str) -> Option<String> {
+        let cors_origins = origins.iter().map(|origin| origin.parse().unwrap()).collect();
+        let headers = Policy { cors_origins, ..Policy::default() }.cors(head.as_bytes());
+        let found = headers.into_iter().find(|(name, _)| *name == "Access-Control-Allow-Origin");
+        found.map(|(_, value)| value)
+    }
+
+    #[test]
+    fn a_page_reads_the_answer_if_it_may_or_if_nobody_knows_which_one_asked() {
+        let two = ["https://a.example", "tauri://localhost"];
+        for (head, expected) in [
+            ("GET / HTTP/1.1\r\nHost: h\r\nOrigin: https://a.example\r\nX: ", Some("https://a.example")),
+            ("GET / HTTP/1.1\r\nORIGIN:tauri://localhost\r\n\r\n", Some("tauri://localhost")),
+            ("GET / HTTP/1.1\r\nHost: h\r\nOrigin: https://evil.example\r\nX: ", None),
+            ("GET / HTTP/1.1\r\nHost: h\r\nOrigin: https://a.example\u{1}\r\n\r\n", None),
+            ("GET / HTTP/1.1\r\nHost: h\r\n\r\n", None),
+            ("GET / HTTP/1.1\r\nHost: h\r\n", Some("*")),
+            ("", Some("*")),
+        ] {
+            assert_eq!(allow_origin(&two, head).as_deref(), expected, "{head:?}");
+            assert_eq!(allow_origin(&[], head), None, "{head:?}");
+        }
+        assert_eq!(allow_origin(&two[..1], "").as_deref(), Some("https://a.example"));
+    }
+}
