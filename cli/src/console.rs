@@ -47,7 +47,7 @@ pub(crate) fn finish() -> Result<(), Failure> {
 
 /// A line for the person: progress, warnings, errors.
 pub(crate) fn err(line: &str) {
-    drop(writeln!(std::io::stderr().lock(), "{line}"));
+    fulmen_server::tell(line);
 }
 
 /// A value as one line of JSON.

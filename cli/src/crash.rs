@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
-use crate::failure::Failure;
+use crate::failure::{self, Failure};
 
 /// What the latest panic said, and where. Not all of them reach [`guard`]: the engine expects some
 /// of its drivers and catches them.
@@ -11,10 +11,12 @@ static LATEST: Mutex<Option<String>> = Mutex::new(None);
 
 /// Panics print nothing where they happen. Set RUST_BACKTRACE to see them as usual.
 pub(crate) fn keep_quiet() {
-    if std::env::var_os("RUST_BACKTRACE").is_some() {
-        return;
-    }
-    std::panic::set_hook(Box::new(|panic| {
+    let usual = std::panic::take_hook();
+    let asked = std::env::var_os("RUST_BACKTRACE").is_some();
+    std::panic::set_hook(Box::new(move |panic| {
+        if asked && !failure::is_logged() {
+            usual(panic);
+        }
         let place = panic.location().map(|l| format!(" at {}:{}", l.file(), l.line())).unwrap_or_default();
         let payload = panic.payload();
         let said = payload.downcast_ref::<&str>().copied();

@@ -16,6 +16,20 @@ pub(crate) fn also_as_json() {
     JSON.store(true, Ordering::Relaxed);
 }
 
+/// Whether standard error is a log in JSON, every line of it.
+static LOG: AtomicBool = AtomicBool::new(false);
+
+/// From here on errors are lines of the log.
+pub(crate) fn log_as_json() {
+    LOG.store(true, Ordering::Relaxed);
+    fulmen_server::log_to_stderr(fulmen_server::LogFormat::Json);
+}
+
+/// Whether they are.
+pub(crate) fn is_logged() -> bool {
+    LOG.load(Ordering::Relaxed)
+}
+
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -44,6 +58,7 @@ impl Failure {
     pub(crate) fn report(&self) -> ExitCode {
         let exit_code = self.exit_code();
         match self {
+            _ if is_logged() => fulmen_server::tell_failure(&self.to_string()),
             // A second failure to print has nowhere to go.
             Self::Clap(error) => drop(error.print()),
             other => console::err(&format!("fulmen: {other}")),

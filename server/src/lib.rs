@@ -37,5 +37,5 @@ pub use address::{AllowedOrigin, Network};
 pub use auth::{NewKey, new_key};
 pub use config::{Config, Keys, Limits, Work};
 pub use error::{Error, Result};
-pub use log::{LogFormat, log_to_stderr};
+pub use log::{LogFormat, log_to_stderr, tell, tell_failure};
 pub use running::{Running, start};

@@ -66,6 +66,9 @@ pub(crate) fn parse() -> Result<Option<Args>, Failure> {
     if words.iter().any(|word| word == "--json") {
         failure::also_as_json();
     }
+    if logs_as_json(&words) {
+        failure::log_as_json();
+    }
     match Args::try_parse_from(words) {
         Ok(args) => Ok(Some(args)),
         Err(help) if matches!(help.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
@@ -74,4 +77,15 @@ pub(crate) fn parse() -> Result<Option<Args>, Failure> {
         }
         Err(error) => Err(Failure::Clap(error)),
     }
+}
+
+/// Whether `serve` is asked for with `--log json`; what stands last counts.
+fn logs_as_json(words: &[OsString]) -> bool {
+    let follows = |at: usize| words.get(at + 1).is_some_and(|form| form == "json");
+    let form = |(at, word): (usize, &OsString)| match word.to_str()?.strip_prefix("--log")? {
+        "" => Some(follows(at)),
+        form => Some(form.strip_prefix('=')? == "json"),
+    };
+    words.get(1).is_some_and(|command| command == "serve")
+        && words.iter().enumerate().filter_map(form).next_back() == Some(true)
 }

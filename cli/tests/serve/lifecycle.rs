@@ -32,6 +32,16 @@ fn without_a_desktop_the_first_line_is_the_address() {
 }
 
 #[test]
+fn it_listens_at_names_and_at_ports_alone() {
+    for at in ["localhost:0", ":0", "0", "127.0.0.1:0"] {
+        let data = tempfile::tempdir().unwrap();
+        let server = Server::start(data.path(), &["--listen", at]);
+        assert!(server.url.starts_with("http://127.0.0.1:"), "{at}: {}", server.url);
+        assert_eq!(server.get("/healthz").status, 200);
+    }
+}
+
+#[test]
 fn a_second_server_on_the_same_data_is_refused() {
     let data = tempfile::tempdir().unwrap();
     let _first = Server::start(data.path(), &[]);
@@ -44,7 +54,10 @@ fn a_second_server_on_the_same_data_is_refused() {
 fn wrong_options_are_told_by_name() {
     let data = tempfile::tempdir().unwrap();
     for (arguments, expected) in [
-        (&["--listen", "here"][..], "--listen"),
+        (&["--listen", "no.such.name.invalid"][..], "--listen"),
+        (&["--listen", "localhost:many"], "a port is a number"),
+        (&["--listen", "http://localhost:0"], "without http://"),
+        (&["--queue", "-1"], "-1"),
         (&["--queue", "many"], "--queue"),
         (&["--max-storage", "1GB"], "--max-storage"),
         (&["--public-url", "draw"], "--public-url"),

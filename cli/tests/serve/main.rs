@@ -6,7 +6,9 @@ mod fairness;
 mod images;
 mod lifecycle;
 mod load;
+mod logs;
 mod openai;
 mod server;
+mod signals;
 #[path = "../started/mod.rs"]
 mod started;

@@ -90,11 +90,22 @@ impl Server {
         self.child.wait().unwrap();
     }
 
+    /// What a terminal, a limit or another program would send it.
+    #[cfg(unix)]
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        self.child.signal(signal);
+    }
+
     /// Asks it to end, and waits; the exit code and how long it took.
     #[cfg(unix)]
     pub(crate) fn terminate(&mut self) -> (Option<i32>, Duration) {
+        self.stop_with(rustix::process::Signal::TERM)
+    }
+
+    #[cfg(unix)]
+    pub(crate) fn stop_with(&mut self, signal: rustix::process::Signal) -> (Option<i32>, Duration) {
         let start = std::time::Instant::now();
-        self.child.signal(rustix::process::Signal::TERM);
+        self.signal(signal);
         match self.child.wait_within(Duration::from_secs(40)) {
             Some(status) => (status.code(), start.elapsed()),
             None => panic!("it did not end: {}", self.log()),
