@@ -1,8 +1,10 @@
 //! A new key: shown once, and only its digest kept.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -10,6 +12,12 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use super::{hex, keyring};
 use crate::error::{Error, Result};
 use crate::store::{random, sync_folder};
+
+/// How long to wait for others who make a key at the same time. Each needs milliseconds.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How often to look whether they are done.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A key that was made just now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +46,16 @@ pub fn new_key(name: &str, file: Option<&Path>) -> Result<NewKey> {
 
 fn append(file: &Path, name: &str, line: &str) -> Result<()> {
     let wrong = |what: String| Error::Options(format!("the file of keys {}{what}", file.display()));
-    let text = match fs::read_to_string(file) {
+    // Behind a link stands the file that is meant.
+    let named = fs::canonicalize(file).or_else(|_| std::path::absolute(file));
+    let named = named.map_err(|error| wrong(format!(" cannot be found: {error}")))?;
+    // From reading to writing: what another adds meanwhile would be lost.
+    let _locked = locked(&named).map_err(|error| {
+        wrong(format!(
+            " cannot be locked: {error}; it is as it was; make the key without --api-keys and add its line"
+        ))
+    })?;
+    let text = match fs::read_to_string(&named) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(wrong(format!(" cannot be read: {error}"))),
@@ -50,21 +67,53 @@ fn append(file: &Path, name: &str, line: &str) -> Result<()> {
         )));
     }
     let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
-    replace(file, format!("{text}{end}{line}\n").as_bytes())
+    replace(&named, format!("{text}{end}{line}\n").as_bytes())
         .map_err(|error| wrong(format!(" cannot be written: {error}; it is as it was")))
+}
+
+/// Nobody else makes a key while this is held.
+fn locked(file: &Path) -> io::Result<File> {
+    let lock = lock_of(file)?;
+    let end = Instant::now() + PATIENCE;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(lock),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if Instant::now() > end => {
+                return Err(io::Error::other("another program holds it"));
+            }
+            Err(TryLockError::WouldBlock) => thread::sleep(LOOK),
+        }
+    }
+}
+
+/// What is locked for a file of keys: its folder, since the file itself is replaced.
+#[cfg(unix)]
+fn lock_of(file: &Path) -> io::Result<File> {
+    File::open(folder_of(file)?)
+}
+
+/// Elsewhere a folder cannot be opened, so an empty file lies beside.
+#[cfg(not(unix))]
+fn lock_of(file: &Path) -> io::Result<File> {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(".lock");
+    fs::OpenOptions::new().write(true).create(true).truncate(false).open(folder_of(file)?.join(name))
+}
+
+fn folder_of(file: &Path) -> io::Result<&Path> {
+    file.parent().ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
 
 /// Replaces a file at once: whoever reads it sees the old text or the new one, whatever happens.
 fn replace(file: &Path, text: &[u8]) -> io::Result<()> {
-    // Behind a link stands the file that is meant.
-    let file = fs::canonicalize(file).or_else(|_| std::path::absolute(file))?;
-    let folder = file.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    let folder = folder_of(file)?;
     // The library makes its files readable for their owner alone.
     let mut aside = tempfile::NamedTempFile::new_in(folder)?;
     aside.write_all(text)?;
-    like(&file, aside.as_file())?;
+    like(file, aside.as_file())?;
     aside.as_file().sync_all()?;
-    aside.persist(&file)?;
+    aside.persist(file)?;
     sync_folder(folder)
 }
 

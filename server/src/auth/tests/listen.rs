@@ -6,7 +6,11 @@ fn at(address: &str, keys: Keys) -> Config {
 }
 
 fn with_key() -> Keys {
-    Keys { key: Some("secret".into()), ..Keys::default() }
+    key("sixteen-or-more.")
+}
+
+fn key(key: &str) -> Keys {
+    Keys { key: Some(key.into()), ..Keys::default() }
 }
 
 #[test]
@@ -43,4 +47,25 @@ fn keys_and_no_auth_contradict_each_other() {
             check_listen(&at(address, Keys { no_auth: true, ..with_key() })).unwrap_err().to_string();
         assert!(sentence.contains("--no-auth"), "{sentence}");
     }
+}
+
+#[test]
+fn a_key_that_can_be_found_by_trying_is_for_this_machine_alone() {
+    for short in ["a", "fifteen-letters", "ÄÄÄÄÄÄÄÄÄÄÄÄÄÄÄ"] {
+        for address in ["127.0.0.1:8188", "[::1]:8188", "[::ffff:127.0.0.1]:0"] {
+            check_listen(&at(address, key(short))).unwrap();
+        }
+        for address in ["0.0.0.0:8188", "[::]:8188", "192.168.1.2:8188"] {
+            let sentence = check_listen(&at(address, key(short))).unwrap_err().to_string();
+            for word in [address, "FULMEN_API_KEY", "16", "--new-key"] {
+                assert!(sentence.contains(word), "{sentence} does not say {word}");
+            }
+            assert!(short == "a" || !sentence.contains(short), "a key is not repeated: {sentence}");
+        }
+    }
+    let file = Some("keys".into());
+    assert!(
+        check_listen(&at("0.0.0.0:1", Keys { file, ..key("short") })).is_err(),
+        "it opens the server too"
+    );
 }

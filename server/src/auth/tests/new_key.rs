@@ -99,3 +99,34 @@ fn behind_a_link_the_file_that_is_meant_is_written() {
     assert_eq!(fs::read_to_string(&file).unwrap(), made.line + "\n");
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
 }
+
+#[test]
+fn of_many_that_are_made_at_once_none_is_lost() {
+    const MAKERS: usize = 8;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    let made: Vec<_> = std::thread::scope(|scope| {
+        let make = |maker| {
+            let file = &file;
+            scope.spawn(move || {
+                (0..5).map(|key| new_key(&format!("k{maker}-{key}"), Some(file)).unwrap()).collect()
+            })
+        };
+        let makers: Vec<_> = (0..MAKERS).map(make).collect();
+        makers.into_iter().flat_map(|maker| -> Vec<_> { maker.join().unwrap() }).collect()
+    });
+    let text = fs::read_to_string(&file).unwrap();
+    assert_eq!((made.len(), text.lines().count()), (5 * MAKERS, 5 * MAKERS));
+    assert!(made.iter().all(|made| text.contains(&made.line)), "{text}");
+}
+
+#[test]
+fn of_two_that_want_one_name_one_gets_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    let made: usize = std::thread::scope(|scope| {
+        let makers: Vec<_> = (0..4).map(|_| scope.spawn(|| new_key("ada", Some(&file)).is_ok())).collect();
+        makers.into_iter().map(|maker| usize::from(maker.join().unwrap())).sum()
+    });
+    assert_eq!((made, fs::read_to_string(&file).unwrap().lines().count()), (1, 1));
+}
