@@ -189,10 +189,10 @@ fn every_class_of_schedulers_picks_the_levels_that_diffusers_picks() {
         assert!(near(schedule.init_noise_sigma, init, tolerance), "{init} was wanted: {told}");
         let is_euler = json.contains(r#""EulerDiscreteScheduler""#);
         let said = config
-            .notes
+            .notes()
             .iter()
             .any(|note| note.to_string().contains("drawn with Euler over the same levels"));
-        assert_eq!(said, !is_euler, "{:?} of {json}", config.notes);
+        assert_eq!(said, !is_euler, "{:?} of {json}", config.notes());
     }
 }
 
@@ -200,7 +200,7 @@ fn every_class_of_schedulers_picks_the_levels_that_diffusers_picks() {
 fn what_is_done_in_another_way_is_said_and_what_a_class_does_not_read_is_not() {
     let notes = |json: &str| -> Vec<String> {
         let config = SchedulerConfig::from_json(json.as_bytes(), Path::new("scheduler_config.json")).unwrap();
-        config.notes.iter().map(ToString::to_string).collect()
+        config.notes().iter().map(ToString::to_string).collect()
     };
     let said = [
         (r#"{"use_beta_sigmas": true}"#, "`use_beta_sigmas`"),

@@ -19,6 +19,7 @@ impl Report for Lines {
     fn plan(&mut self, plan: &Plan) {
         self.images = plan.images;
         console::err(&plan_line(plan));
+        console::err(&format!("drawn in {}", plan.assumed));
     }
 
     fn event(&mut self, event: &Event) {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use fulmen_engine::Error;
 use fulmen_engine::schedule::SchedulerConfig;
-use fulmen_engine::settings::{Asked, Settings};
+use fulmen_engine::settings::{Asked, Clues, Settings};
 use fulmen_engine::weights::{Checkpoint, Component, inventory};
 use serde::Serialize;
 
@@ -23,7 +23,15 @@ struct Model {
     steps: usize,
     guidance: f32,
     spacing: String,
-    prediction: String,
+    prediction: &'static str,
+    /// Whether the noisiest level is noise alone.
+    zero_terminal_snr: bool,
+    /// Whether it was made for few steps without guidance.
+    distilled: bool,
+    /// Why it is drawn so.
+    because: String,
+    /// What is done in another way than the model asks for.
+    warnings: Vec<String>,
     /// Tensors that no part of the model asks for.
     unused: Vec<String>,
 }
@@ -41,8 +49,8 @@ pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
     let checkpoint = Checkpoint::open(&args.path)?;
     checkpoint.verify()?;
     let own = checkpoint.has_own_configs();
-    let scheduler = own.then(|| SchedulerConfig::load(&checkpoint)).transpose()?;
-    let settings = Settings::choose(checkpoint.file_name_hint(), scheduler, Asked::default())?;
+    let clues = Clues::of(&checkpoint, SchedulerConfig::load(&checkpoint)?);
+    let settings = Settings::choose(&clues, Asked::default(), Asked::default())?;
     let parts = Component::WITH_WEIGHTS.into_iter().map(|component| part(&checkpoint, component));
     let model = Model {
         kind: if own { "diffusers folder" } else { "single file" },
@@ -50,8 +58,12 @@ pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
         parts: parts.collect::<Result<_, _>>()?,
         steps: settings.steps,
         guidance: settings.guidance,
-        spacing: format!("{:?}", settings.scheduler.timestep_spacing).to_lowercase(),
-        prediction: format!("{:?}", settings.scheduler.prediction).to_lowercase(),
+        spacing: settings.scheduler.spacing(),
+        prediction: settings.scheduler.prediction.word(),
+        zero_terminal_snr: settings.scheduler.zero_terminal_snr,
+        distilled: settings.distilled,
+        because: settings.because,
+        warnings: settings.warnings.iter().map(ToString::to_string).collect(),
         unused: checkpoint.unused().to_vec(),
     };
     if args.json {
@@ -84,11 +96,12 @@ fn print(model: &Model) {
         let formats = formats.join(" and ");
         console::out(&format!("  {name:<15} {millions:>8.1} M parameters in {tensors} tensors of {formats}"));
     }
-    let Model { steps, guidance, spacing, prediction, unused, .. } = model;
+    let Model { steps, guidance, spacing, prediction, because, unused, .. } = model;
     let guidance = if *guidance > 1.0 { format!("guidance {guidance}") } else { "no guidance".into() };
-    console::out(&format!(
-        "drawn in {steps} steps with {guidance}; {spacing} timesteps, predicts {prediction}"
-    ));
+    let steps = if *steps == 1 { "1 step".into() } else { format!("{steps} steps") };
+    console::out(&format!("drawn in {steps} with {guidance}; {spacing} timesteps, predicts {prediction}"));
+    console::out(&format!("  {because}"));
+    model.warnings.iter().for_each(|warning| console::out(&format!("  {warning}")));
     if let Some(first) = unused.first() {
         console::out(&format!("{} tensors are not used, `{first}` among them", unused.len()));
     }

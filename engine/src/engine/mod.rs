@@ -115,6 +115,7 @@ impl Engine {
     /// Whatever is wrong with the files, by name.
     pub fn open_on(backend: Arc<dyn Backend>, options: &Options) -> Result<Self> {
         let start = Instant::now();
+        options.asked.validate()?;
         let mut checkpoint = match &options.model {
             None => Checkpoint::embedded_demo()?,
             Some(path) => Checkpoint::open(path)?,
@@ -125,7 +126,7 @@ impl Engine {
         checkpoint.verify()?;
         let element = options.precision.unwrap_or(Precision::F32).into();
         let models = Models::load(&checkpoint, options.asked)?;
-        let outlook = Outlook::new(&models, &checkpoint);
+        let outlook = Outlook::new(&models, &checkpoint)?;
         let loading = start.elapsed().as_secs_f64();
         Ok(Self { backend, element, checkpoint, models, outlook, stages: None, loading, warning: None })
     }
@@ -145,7 +146,7 @@ impl Engine {
     /// Picture pixels of a side that the model was trained at, and draws where none are asked for.
     #[must_use]
     pub fn own_size(&self) -> usize {
-        self.models.own_size()
+        self.outlook.own_size
     }
 
     /// What can be said of requests while this engine draws.

@@ -1,6 +1,6 @@
 //! What can be said of a request before anything is computed, and while the engine draws something else.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::DrawPlan;
@@ -8,8 +8,7 @@ use super::models::Models;
 use crate::Result;
 use crate::message::{Message, Setting};
 use crate::request::Request;
-use crate::schedule::SchedulerConfig;
-use crate::settings::{Asked, Settings};
+use crate::settings::{Asked, Clues, Settings};
 use crate::tokens::Tokenizer;
 use crate::weights::Checkpoint;
 
@@ -18,24 +17,30 @@ use crate::weights::Checkpoint;
 pub struct Outlook {
     /// Picture pixels of a side that the model was trained at.
     pub(super) own_size: usize,
-    /// What its file or folder is called.
-    pub(super) file: PathBuf,
-    /// Its own schedule, where it brings one.
-    scheduler: Option<SchedulerConfig>,
+    /// How it wants to be drawn.
+    clues: Clues,
     /// What is drawn with where a request leaves it open, instead of what the model asks for.
     asked: Asked,
     tokenizers: Arc<[Tokenizer; 2]>,
 }
 
 impl Outlook {
-    pub(super) fn new(models: &Models, checkpoint: &Checkpoint) -> Self {
-        Self {
-            own_size: models.own_size(),
-            file: checkpoint.file_name_hint().to_owned(),
-            scheduler: checkpoint.has_own_configs().then(|| models.scheduler.clone()),
-            asked: models.asked,
-            tokenizers: models.tokenizers.clone(),
-        }
+    /// # Errors
+    /// The model cannot be drawn, or not as its operator wants it.
+    pub(super) fn new(models: &Models, checkpoint: &Checkpoint) -> Result<Self> {
+        let clues = Clues::of(checkpoint, models.scheduler.clone());
+        let settings = Settings::choose(&clues, models.asked, Asked::default())?;
+        let own_size = settings.side.unwrap_or(models.own_size());
+        Ok(Self { own_size, clues, asked: models.asked, tokenizers: models.tokenizers.clone() })
+    }
+
+    /// How the model is drawn where requests leave it open, with what its operator should know of that.
+    ///
+    /// # Errors
+    /// As [`Outlook::plan`].
+    pub fn usual(&self) -> Result<Settings> {
+        let warned = Settings::choose(&self.clues, Asked::default(), self.asked)?;
+        Ok(Settings { warnings: warned.warnings, ..self.settings(Asked::default())? })
     }
 
     /// Everything that a request leaves open, decided, with all that its caller should know.
@@ -63,11 +68,11 @@ impl Outlook {
     }
 
     pub(super) fn settings(&self, asked: Asked) -> Result<Settings> {
-        Settings::choose(self.file(), self.scheduler.clone(), asked.or(self.asked))
+        Settings::choose(&self.clues, self.asked, asked)
     }
 
     pub(super) fn file(&self) -> &Path {
-        &self.file
+        &self.clues.path
     }
 
     /// That a prompt is too long to be read, and from where on.
@@ -87,7 +92,7 @@ mod tests {
 
     fn demo() -> Outlook {
         let checkpoint = Checkpoint::embedded_demo().unwrap();
-        Outlook::new(&Models::load(&checkpoint, Asked::default()).unwrap(), &checkpoint)
+        Outlook::new(&Models::load(&checkpoint, Asked::default()).unwrap(), &checkpoint).unwrap()
     }
 
     fn told(request: &Request) -> Vec<String> {
@@ -115,7 +120,7 @@ mod tests {
         let of = |negative: &str| {
             told(&Request { negative_prompt: Some(negative.into()), ..Request::new("a cat") })
         };
-        assert_eq!(of("a dog"), ["`Negative` has no effect without a `Guidance` above 1"]);
+        assert_eq!(of("a dog"), ["`Negative` has no effect: the picture is drawn without guidance"]);
         assert_eq!(of(" "), [""; 0]);
     }
 

@@ -52,8 +52,7 @@ impl DrawPlan {
             if settings.guided() {
                 return outlook.too_long(Setting::Negative, negative);
             }
-            let unheard = Message::of(Setting::Negative).text(" has no effect without a ");
-            Some(unheard.setting(Setting::Guidance).text(" above 1"))
+            Some(Message::of(Setting::Negative).text(" has no effect: the picture is drawn without guidance"))
         }));
         let seed = request.seed.unwrap_or_else(fresh_seed);
         let Request { images, rng, .. } = *request;

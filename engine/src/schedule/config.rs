@@ -43,6 +43,34 @@ pub enum LastLevel {
     Cleanest,
 }
 
+/// Characters of a class's name that are said again.
+const LONGEST_CLASS: usize = 80;
+
+/// A solver of diffusers' in whose place Euler's method draws.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Solver {
+    /// Its class.
+    pub class: String,
+    /// Whether what its file says is read as that class reads it.
+    pub is_known: bool,
+    /// Whether the levels are those that it would pick.
+    pub same_levels: bool,
+}
+
+impl Solver {
+    fn note(&self) -> Message {
+        let Self { class, is_known, same_levels } = self;
+        // Whatever was written there reaches terminals.
+        let class: String = class.escape_debug().take(LONGEST_CLASS).collect();
+        match (is_known, same_levels) {
+            (false, _) => format!("this model's scheduler, {class}, is not known; it is drawn with Euler, as EulerDiscreteScheduler"),
+            (true, true) => format!("this model's scheduler is {class}; it is drawn with Euler over the same levels"),
+            (true, false) => format!("this model's scheduler is {class}; it is drawn with Euler"),
+        }
+        .into()
+    }
+}
+
 /// The settings of `scheduler_config.json` that matter here.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SchedulerConfig {
@@ -72,8 +100,10 @@ pub struct SchedulerConfig {
     pub last_level: LastLevel,
     /// What the UNet answers with.
     pub prediction: Prediction,
-    /// What the file asks for and is done in another way here.
-    pub notes: Vec<Message>,
+    /// Whose settings these are, if not those of Euler's method.
+    pub solver: Option<Solver>,
+    /// Members of the file that ask for what is not done here, and what is done instead.
+    pub undone: Vec<(&'static str, &'static str)>,
 }
 
 impl SchedulerConfig {
@@ -93,7 +123,8 @@ impl SchedulerConfig {
             curve_ends: (None, None),
             last_level: LastLevel::Zero,
             prediction: Prediction::Epsilon,
-            notes: vec![],
+            solver: None,
+            undone: vec![],
         }
     }
 
@@ -108,7 +139,7 @@ impl SchedulerConfig {
     }
 
     /// Reads `scheduler_config.json`. A class of scheduler that is not here is drawn with Euler's method over the same
-    /// levels; what else is done in another way stands in `notes`, and what cannot be done is an error. Members that the
+    /// levels; what else is done in another way stands in `undone`, and what cannot be done is an error. Members that the
     /// class does not read are not read here. `file` is named in errors.
     ///
     /// # Errors
@@ -123,7 +154,17 @@ impl SchedulerConfig {
     /// The same with levels picked as a caller says, whatever the class of scheduler would pick.
     #[must_use]
     pub fn spaced(self, spacing: TimestepSpacing) -> Self {
-        Self { timestep_spacing: spacing, grid: Grid::Continuous, curve: Curve::Plain, ..self }
+        let solver = self.solver.map(|solver| Solver { same_levels: false, ..solver });
+        Self { timestep_spacing: spacing, grid: Grid::Continuous, curve: Curve::Plain, solver, ..self }
+    }
+
+    /// What is done in another way than the file asks for, in sentences.
+    #[must_use]
+    pub fn notes(&self) -> Vec<Message> {
+        let undone = self.undone.iter().map(|(member, instead)| {
+            format!("`{member}` of this model's scheduler is not supported: {instead}").into()
+        });
+        self.solver.iter().map(Solver::note).chain(undone).collect()
     }
 
     /// Which levels are picked, in words.

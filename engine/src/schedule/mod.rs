@@ -10,7 +10,7 @@ mod levels;
 mod picks;
 mod read;
 
-pub use config::{Curve, Grid, LastLevel, SchedulerConfig};
+pub use config::{Curve, Grid, LastLevel, SchedulerConfig, Solver};
 
 use crate::message::{Message, Setting};
 use crate::{Error, Result};

@@ -4,8 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::classes::{Class, Member, foreign};
-use super::{BetaSchedule, Curve, Grid, LastLevel, Prediction, SchedulerConfig, TimestepSpacing};
-use crate::message::Message;
+use super::{BetaSchedule, Curve, Grid, LastLevel, Prediction, SchedulerConfig, Solver, TimestepSpacing};
 use crate::weights::python_json;
 
 /// What is absent, or null, has the class's default.
@@ -49,23 +48,10 @@ pub(super) fn config(json: &[u8]) -> Result<SchedulerConfig, String> {
         return Err(format!("`_class_name` is \"{name}\": {why}"));
     }
     let class = Class::named(name);
+    let is_euler = class.is_some_and(|class| class.name == Class::euler().name);
+    let solver = Solver { class: name.to_owned(), is_known: class.is_some(), same_levels: true };
     let config = raw.read(class.unwrap_or(Class::euler()))?;
-    let mut notes = raw.notes(class.unwrap_or(Class::euler()));
-    match class {
-        Some(class) if class.name == Class::euler().name => {}
-        Some(_) => {
-            let what =
-                format!("this model's scheduler is {name}; it is drawn with Euler over the same levels");
-            notes.insert(0, what.into());
-        }
-        None => {
-            let what = format!(
-                "this model's scheduler, {name}, is not known; it is drawn as EulerDiscreteScheduler"
-            );
-            notes.insert(0, what.into());
-        }
-    }
-    Ok(SchedulerConfig { notes, ..config })
+    Ok(SchedulerConfig { solver: (!is_euler).then_some(solver), ..config })
 }
 
 impl Raw {
@@ -111,7 +97,8 @@ impl Raw {
                 self.prediction_type.as_deref().unwrap_or("epsilon"),
                 &predictions,
             )?,
-            notes: vec![],
+            solver: None,
+            undone: self.undone(class),
         })
     }
 
@@ -145,8 +132,8 @@ impl Raw {
         }
     }
 
-    /// What is done in another way than the file says.
-    fn notes(&self, class: &Class) -> Vec<Message> {
+    /// What the file asks for and is not done, and what is done instead.
+    fn undone(&self, class: &Class) -> Vec<(&'static str, &'static str)> {
         let interpolation = self.interpolation_type.as_deref().is_some_and(|word| word != "linear");
         let undone = [
             (
@@ -161,10 +148,7 @@ impl Raw {
             ("thresholding", Member::Threshold, self.thresholding == Some(true), "nothing is clipped"),
         ];
         let undone = undone.into_iter().filter(|(_, member, set, _)| *set && class.reads(*member));
-        let what = |(field, _, _, instead): (&str, _, _, &str)| {
-            format!("`{field}` of this model's scheduler is not supported: {instead}").into()
-        };
-        undone.map(what).collect()
+        undone.map(|(field, _, _, instead)| (field, instead)).collect()
     }
 }
 

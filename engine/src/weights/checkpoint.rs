@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 
+use super::about::About;
 use super::archive::{self, Archive};
 use super::component::Component;
 use super::configs::Configs;
@@ -29,6 +30,10 @@ pub struct Checkpoint {
     /// In the order of [`Component::WITH_WEIGHTS`].
     components: [Slot; 4],
     unused: Vec<String>,
+    /// Whether a UNet lies over the model's own.
+    is_laid: bool,
+    /// What the file says of itself that the UNet comes from.
+    about: About,
 }
 
 /// A component's tensors.
@@ -67,7 +72,15 @@ impl Checkpoint {
         let [unet, vae, text, text_2] = Component::WITH_WEIGHTS;
         let components = [slot(unet)?, slot(vae)?, slot(text)?, slot(text_2)?];
         let unused = unused(&archive, &used);
-        Ok(Self { path: path.to_path_buf(), source: None, configs: configs.clone(), components, unused })
+        Ok(Self {
+            path: path.to_path_buf(),
+            source: None,
+            configs: configs.clone(),
+            components,
+            unused,
+            is_laid: false,
+            about: About::default(),
+        })
     }
 
     /// The small model that is part of this binary.
@@ -88,7 +101,15 @@ impl Checkpoint {
         let mut slot = |component| Slot::read(&source, &configs, component, &mut unused);
         let [unet, vae, text, text_2] = Component::WITH_WEIGHTS;
         let components = [slot(unet)?, slot(vae)?, slot(text)?, slot(text_2)?];
-        Ok(Self { path: source.root().to_path_buf(), source: Some(source), configs, components, unused })
+        Ok(Self {
+            path: source.root().to_path_buf(),
+            source: Some(source),
+            configs,
+            components,
+            unused,
+            is_laid: false,
+            about: About::default(),
+        })
     }
 
     /// Lays a UNet over this checkpoint's own: a file with a UNet alone, or the UNet of a whole file.
@@ -109,6 +130,8 @@ impl Checkpoint {
         }
         self.unused.extend(extra);
         self.path = path.to_path_buf();
+        self.is_laid = true;
+        self.about = About::default();
         Ok(self)
     }
 
@@ -164,6 +187,18 @@ impl Checkpoint {
     #[must_use]
     pub fn file_name_hint(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether a UNet was laid over the model's own.
+    #[must_use]
+    pub fn is_laid(&self) -> bool {
+        self.is_laid
+    }
+
+    /// What the file says of itself that the UNet comes from.
+    #[must_use]
+    pub fn about(&self) -> &About {
+        &self.about
     }
 
     /// Bytes of all mapped files.

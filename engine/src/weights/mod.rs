@@ -8,6 +8,7 @@
 //! Every file is hostile until it has been checked: nothing here panics, or allocates more than a
 //! few times a file's header, whatever the bytes are.
 
+mod about;
 mod archive;
 mod checkpoint;
 mod component;
@@ -26,6 +27,7 @@ mod tensors;
 mod tokenizer;
 mod weight;
 
+pub use about::About;
 pub use checkpoint::Checkpoint;
 pub use component::Component;
 pub use configs::Configs;

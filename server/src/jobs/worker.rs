@@ -1,13 +1,11 @@
 //! The one thread that draws.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 
 use fulmen_engine::engine::{DrawStage, Drawn, Event, Watch};
 use fulmen_engine::request::Guidance;
-use fulmen_engine::schedule::TimestepSpacing;
-use fulmen_engine::settings::Lightning;
+use fulmen_engine::settings::Settings;
 use fulmen_engine::{Engine, Error, Options, Request};
 
 use super::finish::{resampled, with_contrast};
@@ -125,12 +123,10 @@ impl Worker {
 impl ModelInfo {
     fn of(engine: &Engine, options: &Options) -> fulmen_engine::Result<Self> {
         let plan = engine.plan(&Request::new(""))?;
-        let distilled = plan.settings.scheduler.timestep_spacing == TimestepSpacing::Trailing;
-        let steps = plan.settings.steps;
-        let by_name = Lightning::of(Path::new(&format!("{}.safetensors", plan.model)));
-        let hd_steps = match by_name {
+        let Settings { distilled, steps, made_for, .. } = plan.settings;
+        let hd_steps = match made_for {
             // Made for this number alone.
-            Some(lightning) => lightning.steps,
+            Some(steps) => steps,
             None if distilled => {
                 DISTILLED_STEPS.into_iter().find(|&known| known >= 2 * steps).unwrap_or(steps)
             }

@@ -1,0 +1,266 @@
+//! What is known of a model before anyone asks for a picture: its name, its marks, its own schedule.
+//!
+//! A mark in the file outweighs its folder's `scheduler_config.json`, which outweighs the name; only which levels few
+//! steps pick is decided by a name that says how the model was distilled, for such folders are mostly saved with the
+//! base's schedule. A UNet that is laid over a model brings its own name and marks: the schedule is then the base's.
+
+use std::path::{Path, PathBuf};
+
+use super::kinds::Found;
+use super::names::{Words, is_number};
+use crate::message::{Message, Setting};
+use crate::schedule::{Grid, Prediction, SchedulerConfig, TimestepSpacing};
+use crate::weights::{About, Checkpoint};
+use crate::{Error, Result};
+
+/// Pixels of a side that SDXL-Turbo itself was trained at; what was merged with it keeps SDXL's.
+const TURBO_SIDE: usize = 512;
+
+/// Steps of distilled models whose number nothing states.
+const FEW: usize = 4;
+
+/// What is known of a model before anyone asks.
+#[derive(Debug, Clone, Default)]
+pub struct Clues {
+    /// The path that the user gave last: of the model, or of the UNet laid over it.
+    pub path: PathBuf,
+    /// Whether that is a UNet laid over a model.
+    pub is_laid: bool,
+    /// What the model's folder says; absent for a single file.
+    pub scheduler: Option<SchedulerConfig>,
+    /// What the file says that the UNet comes from.
+    pub about: About,
+}
+
+/// What follows from them.
+#[derive(Debug, Clone)]
+pub(super) struct Deduced {
+    pub(super) steps: usize,
+    pub(super) guidance: f32,
+    pub(super) distilled: bool,
+    /// The one number of steps that it was made for.
+    pub(super) made_for: Option<usize>,
+    pub(super) side: Option<usize>,
+    pub(super) scheduler: SchedulerConfig,
+    /// Why, piece by piece.
+    pub(super) because: Vec<String>,
+    pub(super) warnings: Vec<Message>,
+}
+
+impl Clues {
+    /// Those of a checkpoint. `scheduler` is its own schedule, if it brings one.
+    #[must_use]
+    pub fn of(checkpoint: &Checkpoint, scheduler: SchedulerConfig) -> Self {
+        Self {
+            path: checkpoint.file_name_hint().to_owned(),
+            is_laid: checkpoint.is_laid(),
+            scheduler: checkpoint.has_own_configs().then_some(scheduler),
+            about: checkpoint.about().clone(),
+        }
+    }
+
+    /// A file of this name of which nothing else is known.
+    #[must_use]
+    pub fn named(path: &Path) -> Self {
+        Self { path: path.to_owned(), ..Self::default() }
+    }
+
+    /// How the model wants to be drawn.
+    pub(super) fn deduce(&self) -> Result<Deduced> {
+        self.refuse()?;
+        let words = Words::of_path(&self.path);
+        let mut deduced =
+            self.by_name(&words).or_else(|| self.by_texts()).unwrap_or_else(|| self.by_schedule());
+        self.predict(&words, &mut deduced);
+        Ok(deduced)
+    }
+
+    /// Models whose noise has no levels.
+    fn refuse(&self) -> Result<()> {
+        let edm = ["edm_mean", "edm_std", "edm_vpred.sigma_max", "edm_vpred.sigma_min"];
+        let Some(mark) = edm.into_iter().find(|mark| self.about.has(mark)) else { return Ok(()) };
+        let name = if mark.starts_with("edm_vpred") { "CosXL" } else { "Playground v2.5" };
+        let what = format!(
+            "is a model with noise of the EDM kind, such as {name} (it has the mark `{mark}`), which Fulmen cannot \
+             draw yet; give a model made from SDXL base"
+        );
+        Err(Error::File { file: self.path.clone(), what })
+    }
+
+    /// The model's own schedule, or SDXL base's.
+    fn own(&self) -> SchedulerConfig {
+        self.scheduler.clone().unwrap_or_else(SchedulerConfig::sdxl)
+    }
+
+    /// Whether a schedule is there that was saved with this UNet.
+    fn has_schedule(&self) -> bool {
+        self.scheduler.is_some() && !self.is_laid
+    }
+
+    fn by_name(&self, words: &Words) -> Option<Deduced> {
+        let found = Found::of(words)?;
+        let because = format!("{}, by its name `{}`", found.kind.name, words.name.escape_debug());
+        let is_turbo = found.kind.name == "Turbo" && words.words.iter().all(|word| is_plain(word));
+        Some(Deduced { side: is_turbo.then_some(TURBO_SIDE), ..self.few(found, because) })
+    }
+
+    /// What the file's maker calls it, or made it from.
+    fn by_texts(&self) -> Option<Deduced> {
+        const TITLES: [&str; 6] = [
+            "modelspec.title",
+            "ss_output_name",
+            "modelspec.architecture",
+            "ss_base_model_version",
+            "ss_sd_model_name",
+            "ss_base_model",
+        ];
+        const RECIPES: [&str; 3] = ["modelspec.merged_from", "sd_merge_recipe", "sd_merge_models"];
+        let title = |name: &&str| Found::of(&Words::of(self.about.text(name)?));
+        let recipe = |name: &&str| Found::even_of_lora(&Words::of(self.about.text(name)?));
+        let of = |names: &'static [&'static str], find: &dyn Fn(&&str) -> Option<Found>| {
+            names.iter().find_map(|name| Some((*name, find(name)?)))
+        };
+        let (name, found) = of(&TITLES, &title).or_else(|| of(&RECIPES, &recipe))?;
+        Some(self.few(found, format!("{}, by `{name}` in the file", found.kind.name)))
+    }
+
+    /// A model of a kind that is drawn in few steps.
+    fn few(&self, found: Found, because: String) -> Deduced {
+        let own = self.own();
+        // What a folder says of the answers of its own UNet, no name knows better.
+        let prediction = if self.has_schedule() { own.prediction } else { Prediction::Epsilon };
+        let prediction = found.prediction.unwrap_or(prediction);
+        Deduced {
+            steps: found.steps,
+            guidance: found.guidance,
+            distilled: found.guidance <= super::UNGUIDED,
+            made_for: found.stated.then_some(found.steps),
+            side: None,
+            scheduler: SchedulerConfig { prediction, ..found.schedule(own) },
+            because: vec![because],
+            warnings: vec![],
+        }
+    }
+
+    /// Trailing levels, and those of consistency models, are what distilled models are saved with; they want few steps
+    /// and no guidance. Models in v form are saved with trailing levels, too, undistilled.
+    fn by_schedule(&self) -> Deduced {
+        let scheduler = self.own();
+        let is_consistency = matches!(scheduler.grid, Grid::Origin(_));
+        let is_trailing = scheduler.timestep_spacing == TimestepSpacing::Trailing
+            && !matches!(scheduler.prediction, Prediction::Velocity);
+        let distilled = is_consistency || is_trailing;
+        let because = match (&self.scheduler, is_consistency, is_trailing) {
+            (None, ..) => "like SDXL base, for neither its name nor the file says otherwise",
+            (_, true, _) => "a consistency model, by its scheduler_config.json",
+            (_, _, true) => "distilled, by the trailing timesteps in its scheduler_config.json",
+            _ if self.is_laid => "by the scheduler_config.json of the model that the UNet lies over",
+            _ => "by its scheduler_config.json",
+        };
+        let steps = if scheduler.prediction == Prediction::Sample { 1 } else { FEW };
+        let (steps, guidance) =
+            if distilled { (steps, super::UNGUIDED) } else { (super::STEPS, super::GUIDANCE) };
+        let (because, warnings) = (vec![because.into()], vec![]);
+        Deduced { steps, guidance, distilled, made_for: None, side: None, scheduler, because, warnings }
+    }
+
+    /// What the UNet answers with, and whether the noisiest level is noise alone.
+    fn predict(&self, words: &Words, deduced: &mut Deduced) {
+        let (marked, named) = (self.marked_prediction(), named_v(words));
+        let scheduler = &mut deduced.scheduler;
+        if let Some((prediction, by)) = &marked {
+            scheduler.prediction = *prediction;
+            if *prediction != Prediction::Epsilon {
+                deduced.because.push(format!("{} prediction, by {by} in the file", prediction.word()));
+            }
+        } else if named && self.has_schedule() && scheduler.prediction != Prediction::Velocity {
+            let said = scheduler.prediction.word();
+            let what = format!(
+                "this model's name speaks of v-prediction, its scheduler_config.json of {said}, which is followed; if \
+                 noise comes out, try "
+            );
+            deduced.warnings.push(Message::from(what).setting(Setting::Prediction).text(" v"));
+        } else if named && !self.has_schedule() {
+            scheduler.prediction = Prediction::Velocity;
+            deduced.because.push(format!("v prediction, by its name `{}`", words.name.escape_debug()));
+        }
+        if scheduler.prediction == Prediction::Velocity {
+            self.end_in_noise(words, deduced);
+        } else if words.has("cosxl") || words.have(&["cos", "xl"]) {
+            let what = "this model's name speaks of CosXL, whose kind of noise is not supported; it is drawn as SDXL";
+            deduced.warnings.push(what.into());
+        }
+    }
+
+    /// Zero terminal SNR; it makes sense only where the answer is no noise, of which the noisiest level knows nothing.
+    fn end_in_noise(&self, words: &Words, deduced: &mut Deduced) {
+        let is_true = |name: &str| self.about.text(name).is_some_and(is_true);
+        let by = if self.about.has("ztsnr") {
+            "the mark `ztsnr` in the file"
+        } else if is_true("ss_zero_terminal_snr") {
+            "`ss_zero_terminal_snr` in the file"
+        } else if !self.has_schedule() && named_ztsnr(words) {
+            "its name"
+        } else {
+            return;
+        };
+        deduced.scheduler.zero_terminal_snr = true;
+        // Other spacings pass by the level that all this is about; a folder's own is left as it is.
+        if !self.has_schedule() {
+            let scheduler = deduced.scheduler.clone();
+            let is_plain = scheduler.grid == Grid::Continuous;
+            deduced.scheduler =
+                if is_plain { scheduler.spaced(TimestepSpacing::Trailing) } else { scheduler };
+        }
+        deduced.because.push(format!("zero terminal SNR, by {by}"));
+    }
+
+    /// What the file itself says of its UNet's answers, and where.
+    fn marked_prediction(&self) -> Option<(Prediction, String)> {
+        if self.about.has("v_pred") {
+            return Some((Prediction::Velocity, "the mark `v_pred`".into()));
+        }
+        let said = |name: &str| {
+            let prediction = match self.about.text(name)?.trim().to_ascii_lowercase().as_str() {
+                "v" | "v_prediction" | "v-prediction" | "v_pred" | "vpred" | "velocity" => {
+                    Prediction::Velocity
+                }
+                "epsilon" | "eps" => Prediction::Epsilon,
+                "sample" | "x0" => Prediction::Sample,
+                _ => return None,
+            };
+            Some((prediction, format!("`{name}`")))
+        };
+        let names = ["modelspec.prediction_type", "modelspec.predict_key", "prediction_type"];
+        let kohya = self.about.text("ss_v_parameterization").is_some_and(is_true);
+        let kohya = kohya.then(|| (Prediction::Velocity, "`ss_v_parameterization`".into()));
+        kohya.or_else(|| names.into_iter().find_map(said))
+    }
+}
+
+/// `True`, as Python writes it.
+fn is_true(text: &str) -> bool {
+    text.eq_ignore_ascii_case("true") || text == "1"
+}
+
+/// Whether a name speaks of v-prediction.
+fn named_v(words: &Words) -> bool {
+    let starts = |word: &str, starts: &[&str]| starts.iter().any(|start| word.starts_with(start));
+    let apart = |pair: &[String]| pair[0] == "v" && starts(&pair[1], &["pred", "param"]);
+    words.words.windows(2).any(apart)
+        || words.words.iter().any(|word| starts(word, &["vpred", "vparam"]) || word.ends_with("vpred"))
+}
+
+/// Whether a name speaks of zero terminal SNR.
+fn named_ztsnr(words: &Words) -> bool {
+    ["ztsnr", "zsnr", "zerosnr"].iter().any(|word| words.has(word))
+        || words.have(&["zero", "snr"])
+        || words.have(&["zero", "terminal", "snr"])
+}
+
+/// A word that says nothing of what SDXL-Turbo was merged with.
+fn is_plain(word: &str) -> bool {
+    const PLAIN: [&str; 11] =
+        ["ai", "bf", "f", "fp", "sd", "sdxl", "stability", "stabilityai", "turbo", "v", "xl"];
+    is_number(word) || PLAIN.contains(&word)
+}

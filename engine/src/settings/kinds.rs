@@ -1,0 +1,274 @@
+//! The table of kinds of models that want to be drawn in few steps: by which words they are known, and what they want.
+
+use super::names::{Words, is_number};
+use crate::schedule::{Grid, Prediction, SchedulerConfig, TimestepSpacing};
+
+/// Guidance of the few distilled models that were made to be guided.
+const GUIDED: f32 = 5.0;
+
+/// A kind of models.
+#[derive(Debug)]
+pub(super) struct Kind {
+    pub(super) name: &'static str,
+    /// Whether a name is that of such a model.
+    known: fn(&Words) -> bool,
+    /// Where the name does not say how many.
+    steps: usize,
+    /// Which levels the steps pick.
+    grid: Grid,
+    /// What is otherwise where there is one step only.
+    one_step: OneStep,
+}
+
+/// How the one-step model of a kind is drawn.
+#[derive(Debug, Clone, Copy)]
+enum OneStep {
+    /// As the others.
+    AsOthers,
+    /// It answers with the picture: at σ = 14.6 the error of an answer in ε form would be multiplied by 14.6.
+    Picture,
+    /// It was distilled at this level.
+    From(usize),
+}
+
+/// Every kind, in the order in which names are asked for them.
+static KINDS: [Kind; 9] = [
+    Kind { name: "Lightning", known: is_lightning, one_step: OneStep::Picture, ..FEW },
+    Kind { name: "Turbo", known: is_turbo, ..FEW },
+    Kind { name: "Hyper-SD", known: is_hyper, one_step: OneStep::From(800), ..FEW },
+    Kind { name: "DMD2", known: |words| label(words, "dmd"), one_step: OneStep::From(399), ..FEW },
+    Kind { name: "TCD", known: |words| label(words, "tcd"), grid: Grid::Origin(50), ..FEW },
+    Kind { name: "LCM", known: |words| label(words, "lcm"), grid: Grid::Origin(50), ..FEW },
+    Kind { name: "PCM", known: |words| label(words, "pcm"), ..FEW },
+    Kind { name: "Flash", known: |words| beside(words, "flash"), ..FEW },
+    FEW,
+];
+
+/// What all of them have in common; also the kind of a name that states a small number of steps and nothing else.
+const FEW: Kind =
+    Kind { name: "few steps", known: is_few, steps: 4, grid: Grid::Continuous, one_step: OneStep::AsOthers };
+
+/// Numbers of steps that only distilled models have in their names.
+const FEW_STEPS: usize = 8;
+
+/// What a name says of the model.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Found {
+    pub(super) kind: &'static Kind,
+    pub(super) steps: usize,
+    /// Whether the name states the number of steps.
+    pub(super) stated: bool,
+    pub(super) guidance: f32,
+    /// What the UNet answers with, where this kind decides it.
+    pub(super) prediction: Option<Prediction>,
+}
+
+impl Found {
+    /// What a name says; nothing where it is that of a LoRA.
+    pub(super) fn of(words: &Words) -> Option<Self> {
+        if is_lora(words) {
+            return None;
+        }
+        Self::even_of_lora(words)
+    }
+
+    /// The same for a list of what a model was merged from: what a LoRA was trained for, the merged model is.
+    pub(super) fn even_of_lora(words: &Words) -> Option<Self> {
+        let kind = KINDS.iter().find(|kind| (kind.known)(words))?;
+        let stated = words.steps().or_else(|| short_steps(words));
+        let steps = stated.unwrap_or(kind.steps);
+        let picture = matches!(kind.one_step, OneStep::Picture) && (steps == 1 || words.have(&["x", "0"]));
+        // “Small” guidance is up to 2, and none does as well.
+        let guided = ["Hyper-SD", "PCM"].contains(&kind.name)
+            && words.words.iter().any(|word| word.ends_with("cfg") && word != "smallcfg");
+        Some(Self {
+            kind,
+            steps,
+            stated: stated.is_some(),
+            guidance: if guided { GUIDED } else { super::UNGUIDED },
+            prediction: picture.then_some(Prediction::Sample),
+        })
+    }
+
+    /// The model's schedule: levels as this kind wants them, and the rest as `scheduler` has it.
+    pub(super) fn schedule(self, scheduler: SchedulerConfig) -> SchedulerConfig {
+        let grid = match (self.kind.one_step, self.kind.grid, scheduler.grid) {
+            (OneStep::From(level), ..) if self.steps == 1 => Grid::From(level),
+            // The model's own file knows at how many levels it was distilled.
+            (_, Grid::Origin(_), Grid::Origin(levels)) => Grid::Origin(levels),
+            (_, grid, _) => grid,
+        };
+        SchedulerConfig { grid, ..scheduler.spaced(TimestepSpacing::Trailing) }
+    }
+}
+
+fn is_lora(words: &Words) -> bool {
+    const PATCHES: [&str; 5] = ["lora", "loras", "locon", "lycoris", "dora"];
+    const GLUED: [&str; 7] =
+        ["dmdlora", "hyperlora", "lcmlora", "lightninglora", "sdxllora", "turbolora", "xllora"];
+    let is_patch = |word: &str| PATCHES.contains(&word) || GLUED.contains(&word);
+    // LoRA itself falls into two words.
+    words.words.iter().any(|word| is_patch(word))
+        || words.words.windows(2).any(|pair| is_patch(&pair.concat()))
+}
+
+/// Whether a word stands by itself, or glued to what all names of SDXL models have.
+fn label(words: &Words, label: &str) -> bool {
+    let glue = ["", "sdxl", "xl", "sd"];
+    let is_it = |word: &String| {
+        let (before, after) = word.split_once(label)?;
+        (glue.contains(&before) && glue.contains(&after)).then_some(())
+    };
+    words.words.iter().any(|word| is_it(word).is_some())
+}
+
+/// Whether a word stands beside SD or SDXL: by itself it says too little.
+fn beside(words: &Words, word: &str) -> bool {
+    let sd = ["sd", "sdxl", "xl"];
+    let glued = |other: &String| {
+        sd.iter().any(|sd| *other == format!("{word}{sd}") || *other == format!("{sd}{word}"))
+    };
+    words.words.iter().any(glued) || sd.iter().any(|sd| words.have(&[word, sd]) || words.have(&[sd, word]))
+}
+
+fn is_lightning(words: &Words) -> bool {
+    // Pictures of thunderstorms have models too.
+    const WEATHER: [&str; 8] = ["bolt", "storm", "strike", "striking", "rod", "mcqueen", "effect", "style"];
+    let behind = words.behind("lightning");
+    behind.is_some_and(|behind| !WEATHER.iter().any(|word| behind.starts_with(word)))
+}
+
+fn is_turbo(words: &Words) -> bool {
+    const ENGINES: [&str; 8] = ["charg", "fan", "jet", "prop", "diesel", "shaft", "machin", "engine"];
+    words.behind("turbo").is_some_and(|behind| !ENGINES.iter().any(|word| behind.starts_with(word)))
+}
+
+/// “Hyper” begins many names; it is this one beside SD, with a number of steps, or as the label at the end.
+fn is_hyper(words: &Words) -> bool {
+    const LABELS: [&str; 20] = [
+        "bakedvae", "baked", "beta", "bf", "dpm", "dpmsde", "edition", "f", "final", "fp", "merge", "model",
+        "nsfw", "pruned", "sde", "sfw", "v", "vae", "version", "xl",
+    ];
+    let is_label = |word: &String| is_number(word) || LABELS.contains(&word.as_str());
+    let at = words.words.iter().position(|word| word == "hyper");
+    let ends = at.is_some_and(|at| at > 0 && words.words[at + 1..].iter().all(is_label));
+    let stated = words.steps().or_else(|| short_steps(words)).is_some();
+    beside(words, "hyper") || ends || at.is_some() && stated
+}
+
+/// `4SHyper`: a number of steps with a mere s.
+fn short_steps(words: &Words) -> Option<usize> {
+    let at = words.words.iter().position(|word| word == "s")?;
+    let steps = words.words.get(at.checked_sub(1)?)?.parse().ok()?;
+    let kinds = ["hyper", "lightning", "turbo", "lcm", "tcd", "dmd"];
+    let beside = [words.words.get(at + 1), at.checked_sub(2).and_then(|at| words.words.get(at))];
+    let beside = beside.into_iter().flatten().any(|word| kinds.contains(&word.as_str()));
+    (beside && (1..=FEW_STEPS).contains(&steps)).then_some(steps)
+}
+
+/// A name that states a number of steps which no other model would be proud of. Those of training are counted
+/// otherwise.
+fn is_few(words: &Words) -> bool {
+    let training = ["epoch", "epochs", "train", "training", "checkpoint", "ckpt", "e"];
+    let counts = training.iter().any(|word| words.has(word));
+    !counts
+        && words.steps().is_some_and(|steps| steps <= FEW_STEPS)
+        && words.behind("step").is_none_or(|w| !is_number(w) || w.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(name: &str) -> Option<(&'static str, usize, f32)> {
+        Found::of(&Words::of(name)).map(|found| (found.kind.name, found.steps, found.guidance))
+    }
+
+    #[test]
+    fn models_are_known_by_the_words_in_their_names_in_any_order_and_spelling() {
+        let known = [
+            ("RealVisXL_V4.0_Lightning", "Lightning", 4),
+            ("juggernautXL_v9Rdphoto2Lightning", "Lightning", 4),
+            ("realvisxlV40_v40LightningBakedvae", "Lightning", 4),
+            ("dreamshaperXL_lightningDPMSDE", "Lightning", 4),
+            ("sdxl_lightning_4step", "Lightning", 4),
+            ("sdxl_lightning_8step_unet", "Lightning", 8),
+            ("SDXL-Lightning-2step.fp16", "Lightning", 2),
+            ("SDXL Lightning 8 steps", "Lightning", 8),
+            ("8steps lightning merge", "Lightning", 8),
+            ("REALVISXLLIGHTNING", "Lightning", 4),
+            ("lightningxl", "Lightning", 4),
+            ("DreamShaperXL_Turbo_v2_1", "Turbo", 4),
+            ("dreamshaperXL_v21TurboDPMSDE", "Turbo", 4),
+            ("sd_xl_turbo_1.0_fp16", "Turbo", 4),
+            ("turbovisionxlSuperFastXL_tvxlV431", "Turbo", 4),
+            ("sdxl-turbo", "Turbo", 4),
+            ("Hyper-SDXL-1step-Unet", "Hyper-SD", 1),
+            ("hypersdxl_8steps", "Hyper-SD", 8),
+            ("juggernautXL_juggXByRdnHyper", "Hyper-SD", 4),
+            ("epicrealismXL_vxiAbeast4SHyper", "Hyper-SD", 4),
+            ("realismHyper_6step", "Hyper-SD", 6),
+            ("lcm-sdxl", "LCM", 4),
+            ("LCM_RealVis", "LCM", 4),
+            ("sdxlLCM_8step", "LCM", 8),
+            ("dmd2_sdxl_4step_unet_fp16", "DMD2", 4),
+            ("myModelDMD2", "DMD2", 4),
+            ("tcd_merge", "TCD", 4),
+            ("pcm_sdxl_smallcfg_2step", "PCM", 2),
+            ("flash-sdxl", "Flash", 4),
+            ("floraXL_lightning", "Lightning", 4),
+            ("explorationTurboXL", "Turbo", 4),
+            ("myModel_4-step", "few steps", 4),
+        ];
+        for (name, kind, steps) in known {
+            let got = found(name).map(|(kind, steps, _)| (kind, steps));
+            assert_eq!(got, Some((kind, steps)), "{name}: {:?}", Words::of(name).words);
+        }
+    }
+
+    #[test]
+    fn other_names_and_loras_are_of_no_kind() {
+        let others = [
+            "sdxl_lightning_4step_lora",
+            "LCM-LoRA-sdxl",
+            "lcmlora_turbo",
+            "Hyper-SDXL-8steps-CFG-lora",
+            "sd_xl_base_1.0",
+            "pyramid_lightning_bolt",
+            "LightningStormXL",
+            "turbochargedXL",
+            "hyperrealismXL_v3",
+            "HyperReal XL",
+            "hyper_detailed_xl",
+            "calcmodel",
+            "flashlight",
+            "my_sdxl_epoch4-step2000",
+            "anime_30steps",
+            "step_4000",
+            "juggernautXL_v9Rdphoto2",
+            "",
+        ];
+        for name in others {
+            assert_eq!(found(name), None, "{name}: {:?}", Words::of(name).words);
+        }
+    }
+
+    #[test]
+    fn few_of_them_were_made_to_be_guided() {
+        assert_eq!(found("Hyper-SDXL-8steps-CFG").unwrap().2, GUIDED);
+        assert_eq!(found("pcm_sdxl_normalcfg_8step").unwrap().2, GUIDED);
+        assert_eq!(found("sdxl_lightning_8step_cfg").unwrap().2, super::super::UNGUIDED);
+        let merged = Words::of("sd_xl_base_1.0, sdxl_lightning_4step_lora");
+        assert_eq!(Found::even_of_lora(&merged).unwrap().kind.name, "Lightning");
+    }
+
+    #[test]
+    fn one_step_models_begin_where_they_were_distilled() {
+        let schedule = |name: &str| Found::of(&Words::of(name)).unwrap().schedule(SchedulerConfig::sdxl());
+        assert_eq!(schedule("Hyper-SDXL-1step-Unet").grid, Grid::From(800));
+        assert_eq!(schedule("dmd2_sdxl_1step_unet").grid, Grid::From(399));
+        assert_eq!(schedule("sdxl_lightning_1step_x0").grid, Grid::Continuous);
+        assert_eq!(schedule("lcm-sdxl").grid, Grid::Origin(50));
+        assert_eq!(schedule("sdxl-turbo").timestep_spacing, TimestepSpacing::Trailing);
+    }
+}

@@ -1,0 +1,218 @@
+//! How a model is drawn: steps, guidance, schedule, and why.
+//!
+//! What a model wants is deduced (`clues`) from its name (`names`, `kinds`), from marks and words in its file, and from
+//! its folder's schedule. What an operator sets takes its place; what a caller asks for is done, with a warning where it
+//! does not suit the model.
+
+mod clues;
+mod kinds;
+mod names;
+#[cfg(test)]
+mod tests;
+
+pub use clues::Clues;
+
+use crate::message::{Message, Setting};
+use crate::request::{Guidance, Request};
+use crate::schedule::{Curve, Grid, Prediction, SchedulerConfig, TimestepSpacing};
+use crate::{Error, Result};
+use clues::Deduced;
+
+/// Steps and guidance of an undistilled model.
+const STEPS: usize = 30;
+const GUIDANCE: f32 = 5.0;
+
+/// Guidance that is none: only beyond it the UNet is also asked what it sees without the prompt.
+const UNGUIDED: f32 = 1.0;
+
+/// Up to so many steps, leading timesteps leave the noisiest tenth of the levels out.
+const FEW_ON_LEADING: usize = 10;
+
+/// More steps than this do a distilled model no good, whatever number it was made for.
+const MANY: usize = 12;
+
+/// What a user asked for; `None` is left to the model.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Asked {
+    /// Steps of the sampler.
+    pub steps: Option<usize>,
+    /// Classifier-free guidance.
+    pub guidance: Option<Guidance>,
+    /// Which levels of noise are picked.
+    pub spacing: Option<TimestepSpacing>,
+    /// What the UNet answers with.
+    pub prediction: Option<Prediction>,
+}
+
+impl Asked {
+    /// What a request asks for.
+    #[must_use]
+    pub fn of(request: &Request) -> Self {
+        let Request { steps, guidance, spacing, prediction, .. } = *request;
+        Self { steps, guidance, spacing, prediction }
+    }
+
+    /// Whether it can be met at all.
+    ///
+    /// # Errors
+    /// As [`Request::validate`].
+    pub fn validate(self) -> Result<()> {
+        let Self { steps, guidance, spacing, prediction } = self;
+        Request { steps, guidance, spacing, prediction, ..Request::default() }.validate()
+    }
+
+    /// The settings that are asked for, in words.
+    fn words(self) -> Vec<&'static str> {
+        let asked = [
+            ("steps", self.steps.is_some()),
+            ("guidance", self.guidance.is_some()),
+            ("spacing", self.spacing.is_some()),
+            ("prediction", self.prediction.is_some()),
+        ];
+        asked.into_iter().filter(|(_, is_asked)| *is_asked).map(|(word, _)| word).collect()
+    }
+}
+
+/// How pictures of a model are drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Calls of the UNet, or pairs of calls with guidance.
+    pub steps: usize,
+    /// How far to go from the answer without the prompt towards the one with it. At 1 there is no guidance, and only the
+    /// answer with the prompt is asked for.
+    pub guidance: f32,
+    /// The schedule, and what the UNet answers with.
+    pub scheduler: SchedulerConfig,
+    /// Whether the model was made to draw in few steps and without guidance.
+    pub distilled: bool,
+    /// The one number of steps that it was made for.
+    pub made_for: Option<usize>,
+    /// Pixels of a side that the model was trained at, where that is not what its configuration says.
+    pub side: Option<usize>,
+    /// Why it is drawn so.
+    pub because: String,
+    /// Sentences about what was asked for and does not suit the model.
+    pub warnings: Vec<Message>,
+}
+
+impl Settings {
+    /// The settings of a model. `usual` is what its operator has drawn with where nobody asks; `asked` is what a caller
+    /// asks for.
+    ///
+    /// # Errors
+    /// The model cannot be drawn, or not in so many steps.
+    pub fn choose(model: &Clues, usual: Asked, asked: Asked) -> Result<Self> {
+        let Deduced { steps, guidance, distilled, made_for, side, scheduler, because, warnings } =
+            model.deduce()?;
+        let because = because.join("; ");
+        let mut settings = Self { steps, guidance, scheduler, distilled, made_for, side, because, warnings };
+        settings.warnings.extend(settings.scheduler.notes());
+        let fits = settings.warnings.len();
+        settings.ask(usual);
+        // Callers are not told what they did not ask for.
+        settings.warnings.truncate(fits);
+        settings.made_for = usual.steps.or(settings.made_for);
+        settings.ask(asked);
+        settings.say(usual, asked);
+        let levels = settings.scheduler.num_train_timesteps;
+        if !(1..=levels).contains(&settings.steps) {
+            let what = format!(" {} does not fit this model; use 1 to {levels}", settings.steps);
+            return Err(Error::Request(Message::of(Setting::Steps).text(what)));
+        }
+        settings.warnings.extend(settings.too_few());
+        Ok(settings)
+    }
+
+    /// Whether the UNet is asked twice a step.
+    #[must_use]
+    pub fn guided(&self) -> bool {
+        self.guidance > UNGUIDED
+    }
+
+    /// `4 steps without guidance on trailing timesteps, predicting epsilon: Lightning, by its name …`.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let guidance = if self.guided() {
+            format!("with guidance {}", self.guidance)
+        } else {
+            "without guidance".into()
+        };
+        format!(
+            "{} {guidance} on {} timesteps, predicting {}: {}",
+            count(self.steps),
+            self.scheduler.spacing(),
+            self.scheduler.prediction.word(),
+            self.because
+        )
+    }
+
+    /// Do as asked, and say what it means for a model that was made for something else.
+    fn ask(&mut self, asked: Asked) {
+        if let Some(spacing) = asked.spacing {
+            self.scheduler = self.scheduler.clone().spaced(spacing);
+        }
+        self.scheduler.prediction = asked.prediction.unwrap_or(self.scheduler.prediction);
+        if let Some(steps) = asked.steps {
+            self.warnings.extend(self.unsuited(steps));
+            self.steps = steps;
+        }
+        if let Some(guidance) = asked.guidance {
+            self.guide(guidance);
+        }
+    }
+
+    fn guide(&mut self, guidance: Guidance) {
+        let value = guidance.value();
+        let made = Message::from("this model was made to draw without guidance; ").setting(Setting::Guidance);
+        match guidance {
+            _ if value <= UNGUIDED => self.guidance = UNGUIDED,
+            Guidance::Suggested(_) if self.distilled => {
+                self.warnings.push(made.text(format!(" {value} is not used")));
+            }
+            _ => {
+                let burnt = format!(" {value} doubles the work and may burn the colours");
+                self.warnings.extend(self.distilled.then(|| made.text(burnt)));
+                self.guidance = value;
+            }
+        }
+    }
+
+    /// That a model was made for another number of steps.
+    fn unsuited(&self, steps: usize) -> Option<Message> {
+        let made_for = match self.made_for {
+            Some(own) if own != steps => count(own),
+            None if self.distilled && steps > MANY => "few steps".into(),
+            _ => return None,
+        };
+        let made = Message::from(format!("this model was made for {made_for}; with "));
+        Some(made.setting(Setting::Steps).text(format!(" {steps} expect a worse picture")))
+    }
+
+    /// That so few steps never see the noisiest levels.
+    fn too_few(&self) -> Option<Message> {
+        let SchedulerConfig { grid, curve, timestep_spacing, .. } = self.scheduler;
+        let is_spaced =
+            matches!(grid, Grid::Continuous | Grid::Whole | Grid::OneMore) && curve == Curve::Plain;
+        let misses = match timestep_spacing {
+            TimestepSpacing::Leading => self.steps <= FEW_ON_LEADING,
+            TimestepSpacing::Linspace => self.steps == 1 && grid != Grid::OneMore,
+            TimestepSpacing::Trailing => false,
+        };
+        let word = timestep_spacing.word();
+        let what = format!("{} on {word} timesteps never see the noisiest levels; try ", count(self.steps));
+        (is_spaced && misses).then(|| Message::from(what).setting(Setting::Spacing).text(" trailing"))
+    }
+
+    /// What of all this was asked for.
+    fn say(&mut self, usual: Asked, asked: Asked) {
+        for (words, whose) in [(usual.words(), "as the operator set"), (asked.words(), "as asked")] {
+            if !words.is_empty() {
+                self.because += &format!("; {} {whose}", words.join(", "));
+            }
+        }
+    }
+}
+
+fn count(steps: usize) -> String {
+    if steps == 1 { "1 step".into() } else { format!("{steps} steps") }
+}

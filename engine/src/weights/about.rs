@@ -1,0 +1,70 @@
+//! What a file says of itself beside its weights: marks, and its maker's words.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Tensors without numbers, or with one, that say how a model wants to be drawn.
+pub(crate) const MARKS: [&str; 6] =
+    ["v_pred", "ztsnr", "edm_mean", "edm_std", "edm_vpred.sigma_max", "edm_vpred.sigma_min"];
+
+/// Longest text that is kept; recipes of merges can be long.
+const LONGEST: usize = 16 << 10;
+
+/// Most texts that are kept.
+const MOST: usize = 64;
+
+/// What a file says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct About {
+    marks: BTreeSet<&'static str>,
+    texts: BTreeMap<String, String>,
+}
+
+impl About {
+    /// Whether the file has this mark.
+    #[must_use]
+    pub fn has(&self, mark: &str) -> bool {
+        self.marks.contains(mark)
+    }
+
+    /// What the file's header says under this name.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.texts.get(name).map(String::as_str)
+    }
+
+    /// The same with one mark more.
+    #[must_use]
+    pub fn marked(mut self, name: &str) -> Self {
+        self.mark(name);
+        self
+    }
+
+    /// The same with one text more, unless it is too long to be a word of its maker's.
+    #[must_use]
+    pub fn saying(mut self, name: &str, text: &str) -> Self {
+        self.say(name.into(), text.into());
+        self
+    }
+
+    pub(crate) fn mark(&mut self, name: &str) {
+        self.marks.extend(mark(name));
+    }
+
+    pub(crate) fn say(&mut self, name: String, text: String) {
+        if is_telling(&name) && text.len() <= LONGEST && self.texts.len() < MOST {
+            self.texts.insert(name, text);
+        }
+    }
+}
+
+/// Names under which trainers and mergers write; of the rest, which may be megabytes, nothing is kept.
+fn is_telling(name: &str) -> bool {
+    ["modelspec.", "ss_", "sd_merge_", "prediction_type"].iter().any(|start| name.starts_with(start))
+}
+
+/// The mark that a tensor of this name is, whatever stands before it.
+pub(crate) fn mark(key: &str) -> Option<&'static str> {
+    MARKS
+        .into_iter()
+        .find(|mark| key.strip_suffix(mark).is_some_and(|before| before.is_empty() || before.ends_with('.')))
+}
