@@ -21,6 +21,7 @@ pub mod layers;
 pub mod message;
 pub mod noise;
 pub mod picture;
+pub mod prompt;
 pub mod request;
 pub mod sampler;
 pub mod schedule;

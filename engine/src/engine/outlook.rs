@@ -7,6 +7,7 @@ use super::DrawPlan;
 use super::models::Models;
 use crate::Result;
 use crate::message::{Message, Setting};
+use crate::prompt;
 use crate::request::Request;
 use crate::settings::{Asked, Clues, Settings};
 use crate::tokens::Tokenizer;
@@ -75,6 +76,16 @@ impl Outlook {
         &self.clues.path
     }
 
+    /// What is to be said of a prompt for what not to draw.
+    pub(super) fn about_negative(&self, negative: &str, settings: &Settings) -> Vec<Message> {
+        if !settings.guided() {
+            let what = " has no effect: the picture is drawn without guidance";
+            return vec![Message::of(Setting::Negative).text(what)];
+        }
+        let unread = prompt::unread(Setting::Negative, negative);
+        self.too_long(Setting::Negative, negative).into_iter().chain(unread).collect()
+    }
+
     /// That a prompt is too long to be read, and from where on.
     pub(super) fn too_long(&self, setting: Setting, prompt: &str) -> Option<Message> {
         self.cut(prompt).map(|what| Message::of(setting).text(what))
@@ -113,6 +124,28 @@ mod tests {
             (1, 1),
             "{told:?}"
         );
+    }
+
+    #[test]
+    fn what_is_read_as_plain_words_is_told_of_both_prompts() {
+        let request = |guidance| Request {
+            guidance: Some(Guidance::Exactly(guidance)),
+            negative_prompt: Some("[ugly], <lora:x:1>".into()),
+            ..Request::new("a (red:1.3) circle")
+        };
+        let of = |told: &[String]| -> Vec<String> {
+            told.iter()
+                .filter(|told| told.contains(" has "))
+                .map(|told| told.split(": ").next().unwrap().into())
+                .collect()
+        };
+        let guided = told(&request(5.0));
+        assert_eq!(
+            of(&guided),
+            ["`Prompt` has `(red:1.3)`", "`Negative` has `[ugly]`", "`Negative` has `<lora:x:1>`"]
+        );
+        let unguided = told(&request(1.0));
+        assert_eq!(of(&unguided), ["`Prompt` has `(red:1.3)`", "`Negative` has no effect"]);
     }
 
     #[test]

@@ -8,8 +8,9 @@ use crate::graph::Shape;
 use crate::message::{Message, Setting};
 use crate::noise::Rng;
 use crate::picture::Parameters;
+use crate::prompt;
 use crate::request::{Request, check_pixels};
-use crate::schedule::{Schedule, TimestepSpacing};
+use crate::schedule::{Curve, Grid, Schedule, SchedulerConfig, TimestepSpacing};
 use crate::settings::{Asked, Settings};
 use crate::vae::VaeConfig;
 
@@ -47,13 +48,11 @@ impl DrawPlan {
         let mut warnings = settings.warnings.clone();
         warnings.extend(far_from_own_size(width, height, own));
         warnings.extend(outlook.too_long(Setting::Prompt, &request.prompt));
+        warnings.extend(prompt::unread(Setting::Prompt, &request.prompt));
         let negative = request.negative_prompt.as_deref().filter(|negative| !negative.trim().is_empty());
-        warnings.extend(negative.and_then(|negative| {
-            if settings.guided() {
-                return outlook.too_long(Setting::Negative, negative);
-            }
-            Some(Message::of(Setting::Negative).text(" has no effect: the picture is drawn without guidance"))
-        }));
+        if let Some(negative) = negative {
+            warnings.extend(outlook.about_negative(negative, &settings));
+        }
         let seed = request.seed.unwrap_or_else(fresh_seed);
         let Request { images, rng, .. } = *request;
         let model = name(outlook.file());
@@ -62,17 +61,13 @@ impl DrawPlan {
 
     /// The settings of one picture, as they are written into its file.
     pub(super) fn parameters(&self, request: &Request, seed: u64) -> Parameters {
-        let schedule = match self.settings.scheduler.timestep_spacing {
-            TimestepSpacing::Trailing => "Trailing",
-            TimestepSpacing::Leading => "Leading",
-            TimestepSpacing::Linspace => "Linspace",
-        };
         Parameters {
             prompt: request.prompt.clone(),
             negative_prompt: request.negative_prompt.clone(),
             steps: self.settings.steps,
             sampler: "Euler".into(),
-            schedule: schedule.into(),
+            schedule: schedule_type(&self.settings.scheduler, self.settings.steps).into(),
+            spacing: self.settings.scheduler.spacing(),
             guidance: self.settings.guidance,
             seed,
             width: self.width,
@@ -88,6 +83,29 @@ impl DrawPlan {
         let scale = vae.scale();
         let images = if self.settings.guided() { 2 } else { 1 };
         Shape::image(images, self.height / scale, self.width / scale, vae.latent_channels)
+    }
+}
+
+/// What AUTOMATIC1111 calls a schedule that picks these levels; nothing where it has none like it.
+fn schedule_type(scheduler: &SchedulerConfig, steps: usize) -> &'static str {
+    let SchedulerConfig { grid, curve, timestep_spacing, steps_offset, .. } = *scheduler;
+    let is_even = scheduler.num_train_timesteps.is_multiple_of(steps);
+    let is_whole_curve = scheduler.curve_ends == (None, None)
+        && (grid == Grid::OneMore || timestep_spacing == TimestepSpacing::Linspace);
+    match (curve, timestep_spacing, grid) {
+        (_, _, Grid::Origin(_) | Grid::From(_)) => "",
+        (Curve::Karras, ..) if is_whole_curve => "Karras",
+        (Curve::Exponential, ..) if is_whole_curve => "Exponential",
+        (Curve::Karras | Curve::Exponential, ..) => "",
+        (Curve::Plain, TimestepSpacing::Trailing, _) => "SGM Uniform",
+        (Curve::Plain, TimestepSpacing::Linspace, Grid::Continuous) => "Uniform",
+        (Curve::Plain, TimestepSpacing::Linspace, Grid::OneMore) => "SGM Uniform",
+        (Curve::Plain, TimestepSpacing::Leading, Grid::Continuous | Grid::Whole)
+            if is_even && steps_offset == 1 =>
+        {
+            "DDIM"
+        }
+        _ => "",
     }
 }
 
@@ -112,4 +130,33 @@ fn far_from_own_size(width: usize, height: usize, own: usize) -> Option<Message>
 fn fresh_seed() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one(std::process::id()) >> 32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedules_are_called_as_the_form_calls_them_where_it_is_true() {
+        use TimestepSpacing::{Leading, Linspace, Trailing};
+        let sdxl = SchedulerConfig::sdxl();
+        let spaced = |spacing| sdxl.clone().spaced(spacing);
+        let karras = |grid, spacing| SchedulerConfig { curve: Curve::Karras, grid, ..spaced(spacing) };
+        let cases = [
+            (spaced(Trailing), 4, "SGM Uniform"),
+            (spaced(Linspace), 4, "Uniform"),
+            (spaced(Leading), 25, "DDIM"),
+            // Theirs has one step more.
+            (spaced(Leading), 30, ""),
+            (SchedulerConfig { steps_offset: 0, ..sdxl.clone() }, 25, ""),
+            (SchedulerConfig { grid: Grid::OneMore, ..spaced(Linspace) }, 20, "SGM Uniform"),
+            (karras(Grid::OneMore, Trailing), 20, "Karras"),
+            (karras(Grid::Continuous, Linspace), 20, "Karras"),
+            (karras(Grid::Continuous, Trailing), 20, ""),
+            (SchedulerConfig { grid: Grid::Origin(50), ..spaced(Trailing) }, 4, ""),
+        ];
+        for (scheduler, steps, name) in cases {
+            assert_eq!(schedule_type(&scheduler, steps), name, "{} in {steps} steps", scheduler.spacing());
+        }
+    }
 }

@@ -1,5 +1,6 @@
-//! A finished picture, and its files: PNG with the settings inside, JPEG, WebP.
+//! A finished picture, and its files: PNG, JPEG and WebP, with the settings inside.
 
+mod comment;
 mod file;
 mod parameters;
 
@@ -8,7 +9,7 @@ use std::path::Path;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::webp::WebPEncoder;
-use image::{ExtendedColorType, ImageEncoder, ImageResult};
+use image::{ExtendedColorType, ImageEncoder, ImageError, ImageResult};
 
 pub use self::parameters::Parameters;
 use crate::{Error, Result};
@@ -35,9 +36,9 @@ pub struct Picture {
 pub enum Format {
     /// Lossless, with the settings as text.
     Png,
-    /// Lossy, small.
+    /// Lossy, small; the settings stand in its EXIF.
     Jpeg,
-    /// Lossless, smaller than PNG.
+    /// Lossless, smaller than PNG; the settings stand in its EXIF.
     WebP,
 }
 
@@ -79,15 +80,22 @@ impl Picture {
         Ok(Self { width, height, rgb })
     }
 
-    /// The bytes of a file. Only PNG takes the settings in.
+    /// The bytes of a file with the settings in it; the size among them is that of this picture.
     pub fn encode(&self, format: Format, parameters: Option<&Parameters>) -> Result<Vec<u8>> {
+        let Self { width, height, .. } = *self;
+        let parameters = parameters.map(|parameters| Parameters { width, height, ..parameters.clone() });
+        let parameters = parameters.as_ref();
         let mut bytes = Vec::new();
         let encoded = match format {
             Format::Png => return self.png(parameters).map_err(|e| self.refused("PNG", &e)),
             Format::Jpeg => {
-                self.write_to(JpegEncoder::new_with_quality(Cursor::new(&mut bytes), JPEG_QUALITY))
+                let encoder = JpegEncoder::new_with_quality(Cursor::new(&mut bytes), JPEG_QUALITY);
+                self.write_to(encoder, parameters.map(comment::fitting))
             }
-            Format::WebP => self.write_to(WebPEncoder::new_lossless(Cursor::new(&mut bytes))),
+            Format::WebP => {
+                let encoder = WebPEncoder::new_lossless(Cursor::new(&mut bytes));
+                self.write_to(encoder, parameters.map(comment::of))
+            }
         };
         encoded.map_err(|e| self.refused(format.media_type(), &e))?;
         Ok(bytes)
@@ -99,7 +107,10 @@ impl Picture {
         file::write(file, &bytes)
     }
 
-    fn write_to(&self, encoder: impl ImageEncoder) -> ImageResult<()> {
+    fn write_to(&self, mut encoder: impl ImageEncoder, exif: Option<Vec<u8>>) -> ImageResult<()> {
+        if let Some(exif) = exif {
+            encoder.set_exif_metadata(exif).map_err(ImageError::Unsupported)?;
+        }
         encoder.write_image(&self.rgb, self.width as u32, self.height as u32, ExtendedColorType::Rgb8)
     }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! a red circle
 //! Negative prompt: blurry
-//! Steps: 4, Sampler: Euler, Schedule type: Trailing, CFG scale: 0, Seed: 1, Size: 128x128, Model: demo, RNG: CPU, Version: Fulmen 0.1.0
+//! Steps: 4, Sampler: Euler, Schedule type: SGM Uniform, CFG scale: 1, Seed: 1, Size: 128x128, Model: demo, RNG: CPU, Spacing: trailing, Version: Fulmen 0.1.0
 //! ```
 
 use std::fmt;
@@ -28,9 +28,11 @@ pub struct Parameters {
     pub steps: usize,
     /// The sampler's name.
     pub sampler: String,
-    /// The schedule's name.
+    /// What the form's first program calls the schedule; empty where it has none like it.
     pub schedule: String,
-    /// Classifier-free guidance; up to 1 is none.
+    /// Which levels of noise were picked, in this program's own words.
+    pub spacing: String,
+    /// Classifier-free guidance; 1 is none.
     pub guidance: f32,
     /// The seed of this picture.
     pub seed: u64,
@@ -64,9 +66,15 @@ impl fmt::Display for Parameters {
             Rng::Philox => "NV",
         };
         write!(f, "\nSteps: {}, Sampler: {}", self.steps, quoted(&self.sampler))?;
-        write!(f, ", Schedule type: {}, CFG scale: {}", quoted(&self.schedule), self.guidance)?;
-        write!(f, ", Seed: {}, Size: {}x{}", self.seed, self.width, self.height)?;
-        write!(f, ", Model: {}, RNG: {rng}, Version: {}", quoted(&self.model), quoted(&self.version))
+        if !self.schedule.is_empty() {
+            write!(f, ", Schedule type: {}", quoted(&self.schedule))?;
+        }
+        write!(f, ", CFG scale: {}, Seed: {}", self.guidance, self.seed)?;
+        write!(f, ", Size: {}x{}, Model: {}, RNG: {rng}", self.width, self.height, quoted(&self.model))?;
+        if !self.spacing.is_empty() {
+            write!(f, ", Spacing: {}", quoted(&self.spacing))?;
+        }
+        write!(f, ", Version: {}", quoted(&self.version))
     }
 }
 
@@ -90,6 +98,7 @@ impl FromStr for Parameters {
             steps: number("Steps", find("Steps"))?,
             sampler: word("Sampler"),
             schedule: word("Schedule type"),
+            spacing: word("Spacing"),
             guidance: number("CFG scale", find("CFG scale"))?,
             seed: number("Seed", find("Seed"))?,
             width: number("Size", Some(width))?,

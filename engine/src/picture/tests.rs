@@ -19,11 +19,12 @@ fn parameters(prompt: &str, negative: Option<&str>) -> Parameters {
         negative_prompt: negative.map(Into::into),
         steps: 4,
         sampler: "Euler".into(),
-        schedule: "Trailing".into(),
-        guidance: 0.0,
+        schedule: "SGM Uniform".into(),
+        spacing: "trailing".into(),
+        guidance: 1.0,
         seed: u64::MAX,
-        width: 128,
-        height: 64,
+        width: 16,
+        height: 8,
         model: "demo".into(),
         rng: Rng::Torch,
         version: "Fulmen 0.1.0".into(),
@@ -72,6 +73,69 @@ fn settings_come_back_out_of_a_png_in_any_script() {
         assert_eq!(texts.len(), 1, "{prompt}");
         assert_eq!(texts[0].parse::<Parameters>().unwrap(), written);
     }
+}
+
+/// The comment in a JPEG's or WebP's EXIF, by a reader that is not ours.
+fn comment(bytes: Vec<u8>) -> String {
+    let read = ::exif::Reader::new().read_from_container(&mut Cursor::new(bytes)).unwrap();
+    let field = read.get_field(::exif::Tag::UserComment, ::exif::In::PRIMARY).unwrap();
+    let ::exif::Value::Undefined(value, _) = &field.value else { panic!("{field:?}") };
+    let text = value.strip_prefix(b"UNICODE\0").unwrap();
+    let units: Vec<u16> = text.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect();
+    String::from_utf16(&units).unwrap()
+}
+
+#[test]
+fn settings_come_back_out_of_jpeg_and_webp_in_any_script() {
+    for prompt in ["a cat, \"quoted\"", "naïve café", "日本語 😀\nsecond line", ""] {
+        for format in [Format::Jpeg, Format::WebP] {
+            let written = parameters(prompt, Some("blurry"));
+            let bytes = picture().encode(format, Some(&written)).unwrap();
+            let pixels = image::load_from_memory(&bytes).unwrap();
+            assert_eq!((pixels.width(), pixels.height()), (16, 8), "{format:?}");
+            assert_eq!(comment(bytes).parse::<Parameters>().unwrap(), written, "{format:?}");
+            let silent = picture().encode(format, None).unwrap();
+            let read = ::exif::Reader::new().read_from_container(&mut Cursor::new(silent));
+            assert!(read.is_err(), "{format:?} says nothing where nothing is to be said");
+        }
+    }
+}
+
+#[test]
+fn prompts_that_a_jpeg_has_no_room_for_are_cut_and_all_other_settings_stay() {
+    let (long, longer) = ("😀 日本 ".repeat(8_000), "blurry\n".repeat(20_000));
+    for (prompt, negative) in [(&long[..], ""), ("a cat", &longer), (&long, &longer), (&longer, "ugly")] {
+        let written = parameters(prompt, Some(negative));
+        let bytes = picture().encode(Format::Jpeg, Some(&written)).unwrap();
+        assert!(image::load_from_memory(&bytes).is_ok());
+        let text = comment(bytes);
+        let units = text.encode_utf16().count();
+        assert!((32_700..=32_737).contains(&units), "{units} units are as many as fit");
+        let read: Parameters = text.parse().unwrap();
+        let negative_read = read.negative_prompt.clone().unwrap();
+        for (read, written) in [(&read.prompt[..], prompt), (&negative_read, negative)] {
+            assert!(read == written || written.starts_with(read.strip_suffix('…').unwrap()), "{written:.20}");
+        }
+        assert_eq!(
+            Parameters { prompt: prompt.into(), negative_prompt: Some(negative.into()), ..read },
+            written
+        );
+        // The other formats hold them whole.
+        let whole = comment(picture().encode(Format::WebP, Some(&written)).unwrap());
+        assert_eq!(whole.parse::<Parameters>().unwrap(), written);
+    }
+}
+
+#[test]
+fn the_size_in_the_settings_is_that_of_the_file() {
+    let written = Parameters { width: 128, height: 128, ..parameters("a cat", None) };
+    for format in [Format::Jpeg, Format::WebP] {
+        let text = comment(picture().encode(format, Some(&written)).unwrap());
+        assert!(text.contains("Size: 16x8,"), "{format:?}: {text}");
+    }
+    let png = picture().encode(Format::Png, Some(&written)).unwrap();
+    let text = String::from_utf8_lossy(&png).into_owned();
+    assert!(text.contains("Size: 16x8,") && !text.contains("128x128"), "{text}");
 }
 
 #[test]
@@ -134,8 +198,8 @@ fn a_full_disk_is_an_error() {
 fn settings_read_as_automatic1111_writes_them() {
     assert_eq!(
         parameters("a cat", Some("blurry, ugly")).to_string(),
-        "a cat\nNegative prompt: blurry, ugly\nSteps: 4, Sampler: Euler, Schedule type: Trailing, CFG scale: 0, \
-         Seed: 18446744073709551615, Size: 128x64, Model: demo, RNG: CPU, Version: Fulmen 0.1.0"
+        "a cat\nNegative prompt: blurry, ugly\nSteps: 4, Sampler: Euler, Schedule type: SGM Uniform, CFG scale: 1, \
+         Seed: 18446744073709551615, Size: 16x8, Model: demo, RNG: CPU, Spacing: trailing, Version: Fulmen 0.1.0"
     );
     let foreign = "a cat, <lora:x:1>\nSteps: 20, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 7.5, Seed: 42, \
                    Size: 512x768, Model hash: 6ce0161689, Model: v1-5, Lora hashes: \"x: aa, y: bb\", Version: v1.9.4";
@@ -146,6 +210,7 @@ fn settings_read_as_automatic1111_writes_them() {
         ("DPM++ 2M", "v1-5", "v1.9.4")
     );
     assert_eq!((read.rng, read.negative_prompt), (Rng::Philox, None));
+    assert_eq!((read.schedule.as_str(), read.spacing.as_str()), ("Karras", ""));
 }
 
 #[test]
