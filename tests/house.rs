@@ -21,8 +21,8 @@ const STOREYS: &[&str] = &[
 
 /// Modules of the server, the same.
 const SERVER_STOREYS: &[&str] = &[
-    "address clock error log metrics problem",
-    "config http",
+    "address clock crew error log metrics problem",
+    "capacity config http",
     "fields gate store",
     "auth jobs mount page",
     "app",

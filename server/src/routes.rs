@@ -94,7 +94,13 @@ impl Found {
         };
         let owner = match route.access {
             Access::Open => String::new(),
-            Access::Key => app.keys.owner(&request)?,
+            Access::Key => {
+                let owner = app.keys.owner(&request)?;
+                if !app.keys.is_open() {
+                    request.client.recognise();
+                }
+                owner
+            }
         };
         let base = base(&app.config, app.address(), &request);
         (route.handler)(app, &Call { request, params, owner, base })

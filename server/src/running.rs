@@ -8,8 +8,10 @@ use std::time::Duration;
 use crate::api::leonardo;
 use crate::app::App;
 use crate::auth::{Keyring, Links, check_addresses, check_listen, check_origins};
+use crate::capacity::{self, Others};
+use crate::crew::Crew;
 use crate::gate::{Gate, Inside, Policy};
-use crate::http::{Clients, Listener, Private};
+use crate::http::{Clients, Handlers, Listener, Private};
 use crate::jobs::{Places, Queue, Unstored, Worker, check_model};
 use crate::metrics::Metrics;
 use crate::routes;
@@ -28,6 +30,20 @@ const ANSWER_TIME: Duration = Duration::from_secs(5);
 
 /// How often expired pictures are removed.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
+
+/// What is still needed beside clients once the model is open: the threads that accept, and that look after tiny_http;
+/// its own, twice, because one takes another's place; one for each generation that is waited for. The sockets that are
+/// listened at, and files of the database. The engine has a thread for each core beside.
+const LATER: Others = Others { threads: 24, descriptors: 14 };
+
+/// The same before anything is open: the database with its journals, the lock, the model's files.
+const FROM_THE_BEGINNING: Others = Others { threads: LATER.threads + 4, descriptors: LATER.descriptors + 6 };
+
+/// Threads for requests that are there before the first comes.
+const RESERVED: usize = 16;
+
+/// Bytes of their stacks.
+const HANDLER_STACK: usize = 2 << 20;
 
 /// A server that answers until it is stopped.
 pub struct Running {
@@ -48,6 +64,7 @@ pub fn start(config: Config) -> Result<Running> {
     check_listen(&config)?;
     check_addresses(&config)?;
     check_origins(&config)?;
+    check_capacity(&config)?;
     let keys = Keyring::open(&config.keys)?;
     let store = Store::open(&config.data, config.max_storage)?;
     let links = Links::open(&config.data)?;
@@ -71,32 +88,43 @@ pub fn start(config: Config) -> Result<Running> {
         unstored,
     });
     let drawing = app.clone();
-    let worker = thread::Builder::new()
-        .name("engine".into())
+    let engine = thread::Builder::new().name("engine".into());
+    let engine = engine
         .spawn(move || worker.run(&drawing.queue, &drawing.metrics))
-        .expect("a process that has just begun can start a thread");
+        .map_err(|error| no_thread(&error))?;
     leonardo::resume(&app);
-    sweep_from_time_to_time(&app);
+    sweep_from_time_to_time(&app)?;
     let (listener, gate) = listen(&app)?;
-    Ok(Running { app, gate, worker: Some(worker), listener })
+    Ok(Running { app, gate, worker: Some(engine), listener })
+}
+
+/// Before anything else finds that there is too little, and says so in other words.
+fn check_capacity(config: &Config) -> Result<()> {
+    capacity::check(config.limits.connections, with_cores(FROM_THE_BEGINNING))
+}
+
+fn with_cores(Others { threads, descriptors }: Others) -> Others {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    Others { threads: threads + cores, descriptors }
 }
 
 /// From here on requests come in.
 fn listen(app: &Arc<App>) -> Result<(Listener, Gate)> {
-    let at = app.config.listen;
-    let (private, clients) = (Private::new(), Arc::new(Clients::default()));
+    let Config { listen, mut limits, data, cors_origins, trusted_proxies, .. } = app.config.clone();
+    let capacity = capacity::share_out(limits.connections, with_cores(LATER))?;
+    limits.connections = capacity.connections;
+    let crew = Crew::new("fulmen-request", HANDLER_STACK, capacity.handlers);
+    crew.reserve(RESERVED.min(capacity.handlers));
+    let (private, clients, metrics) =
+        (Private::new(&data)?, Arc::new(Clients::default()), app.metrics.clone());
     let upstream = private.upstream();
+    let inside =
+        Inside { clients: clients.clone(), upstream, handlers: crew.clone(), metrics: metrics.clone() };
     let answering = app.clone();
     let respond = Arc::new(move |request| routes::answer(&answering, request));
-    let metrics = app.metrics.clone();
-    let listener = Listener::start(private, clients.clone(), metrics.clone(), respond)
-        .map_err(|source| Error::Listen { at, source })?;
-    let policy = Policy {
-        limits: app.config.limits,
-        cors_origins: app.config.cors_origins.clone(),
-        trusted_proxies: app.config.trusted_proxies.clone(),
-    };
-    let gate = Gate::open(at, policy, Inside { clients, upstream, metrics })?;
+    let listener = Listener::start(private, Handlers { clients, crew, metrics, respond })?;
+    let policy = Policy { limits, cors_origins, trusted_proxies };
+    let gate = Gate::open(listen, policy, inside)?;
     // Once: nothing else sets it.
     app.address.set(gate.address()).ok();
     Ok((listener, gate))
@@ -146,9 +174,9 @@ impl Running {
 }
 
 /// Removes expired pictures as long as the server lives.
-fn sweep_from_time_to_time(app: &Arc<App>) {
+fn sweep_from_time_to_time(app: &Arc<App>) -> Result<()> {
     let app: Weak<App> = Arc::downgrade(app);
-    thread::spawn(move || {
+    let sweep = move || {
         while let Some(app) = app.upgrade() {
             if let Err(problem) = app.store.sweep(clock::now()) {
                 tracing::warn!(problem.message, "expired pictures could not be removed");
@@ -156,5 +184,17 @@ fn sweep_from_time_to_time(app: &Arc<App>) {
             drop(app);
             thread::sleep(SWEEP_EVERY);
         }
-    });
+    };
+    thread::Builder::new()
+        .name("fulmen-sweep".into())
+        .spawn(sweep)
+        .map(drop)
+        .map_err(|error| no_thread(&error))
+}
+
+/// The system gave none, though it was asked before.
+fn no_thread(error: &std::io::Error) -> Error {
+    Error::Options(format!(
+        "no thread can be started: {error}; raise the limit on threads (`ulimit -u`, pids.max)"
+    ))
 }

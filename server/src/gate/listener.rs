@@ -12,6 +12,8 @@ use super::lobby::Lobby;
 use super::policy::Policy;
 use super::room::{Room, Seat};
 use super::wire::Wire;
+use crate::config::Limits;
+use crate::crew::Crew;
 use crate::error::{Error, Result};
 use crate::http::{Clients, Upstream};
 use crate::metrics::Metrics;
@@ -23,6 +25,10 @@ const STACK: usize = 256 << 10;
 const PAUSE: Duration = Duration::from_millis(50);
 /// How long stopping waits for the listening thread.
 const STOPPING: Duration = Duration::from_secs(2);
+/// Threads that are there before anybody comes.
+const RESERVED: usize = 32;
+/// How long a newcomer waits for the thread of whoever gives way.
+const MAKING_ROOM: Duration = Duration::from_secs(1);
 /// Bytes of all answers that are in memory at once.
 const ANSWERS: usize = 512 << 20;
 
@@ -41,6 +47,8 @@ pub(crate) struct Inside {
     pub(crate) clients: Arc<Clients>,
     /// Requests are passed on to this.
     pub(crate) upstream: Upstream,
+    /// A thread for each request that is passed on.
+    pub(crate) handlers: Arc<Crew>,
     /// What the gate refuses is counted here.
     pub(crate) metrics: Metrics,
 }
@@ -53,6 +61,7 @@ pub(super) struct Shared {
     pub(super) room: Arc<Room>,
     pub(super) bodies: Arc<Budget>,
     pub(super) answers: Arc<Budget>,
+    crew: Arc<Crew>,
     lobby: Lobby,
     stopping: AtomicBool,
 }
@@ -69,17 +78,20 @@ impl Gate {
     ///
     /// # Errors
     /// The address cannot be listened at.
-    pub(crate) fn open(listen: SocketAddr, mut policy: Policy, inside: Inside) -> Result<Self> {
+    pub(crate) fn open(listen: SocketAddr, policy: Policy, inside: Inside) -> Result<Self> {
         let failed = |source| Error::Listen { at: listen, source };
         let listener = TcpListener::bind(listen).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let limits = &mut policy.limits;
-        limits.connections = super::descriptors::connections(limits.connections);
-        let limits = *limits;
+        let limits = policy.limits;
+        let Limits { connections, .. } = limits;
+        // A newcomer has a thread before somebody gives way to it.
+        let crew = Crew::new("fulmen-client", STACK, connections + 2);
+        crew.reserve(RESERVED.min(connections));
         let shared = Arc::new(Shared {
             room: Room::new(limits.connections, limits.write_time / 6, inside.metrics.clone()),
             lobby: Lobby::open(policy.clone(), inside.metrics.clone()).map_err(failed)?,
             policy,
+            crew,
             inside,
             bodies: Budget::new(limits.bodies),
             answers: Budget::new(ANSWERS),
@@ -122,6 +134,7 @@ impl Drop for Gate {
     fn drop(&mut self) {
         self.stop_accepting();
         self.shared.room.close_all();
+        self.shared.crew.dismiss();
     }
 }
 
@@ -145,26 +158,29 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         match accepted {
             Ok((socket, peer)) => welcome(shared, Arc::new(socket), peer),
             Err(error) => {
-                tracing::warn!(%error, "no connection could be taken");
+                // There is no descriptor: whoever gives way leaves one.
+                let made_room = shared.room.make_room();
+                tracing::warn!(%error, made_room, "no connection could be taken");
                 thread::sleep(PAUSE);
             }
         }
     }
 }
 
-/// Gives a connection a seat and a thread, or turns it away.
+/// Gives a connection a thread and a seat, or turns it away.
 fn welcome(shared: &Arc<Shared>, socket: Arc<TcpStream>, peer: SocketAddr) {
-    let Some(seat) = shared.room.sit(&socket) else {
-        return shared.lobby.turn_away(socket, peer);
-    };
-    let serving = {
-        let (shared, socket) = (Arc::clone(shared), Arc::clone(&socket));
-        let log = tracing::dispatcher::get_default(Clone::clone);
-        move || tracing::dispatcher::with_default(&log, || serve(&shared, socket, seat, peer))
-    };
-    if thread::Builder::new().name("fulmen-client".into()).stack_size(STACK).spawn(serving).is_err() {
-        shared.lobby.turn_away(socket, peer);
-    }
+    let engaged = shared.crew.engage(0, Duration::ZERO).or_else(|| {
+        // There is no thread: whoever gives way leaves one.
+        let made_room = shared.room.make_room();
+        made_room.then(|| shared.crew.engage(0, MAKING_ROOM)).flatten()
+    });
+    let seated = engaged.and_then(|engaged| Some((engaged, shared.room.sit(&socket)?)));
+    let Some((engaged, seat)) = seated else { return shared.lobby.turn_away(socket, peer) };
+    let (serving, log) = (Arc::clone(shared), tracing::dispatcher::get_default(Clone::clone));
+    shared.crew.give(move || {
+        tracing::dispatcher::with_default(&log, || serve(&serving, socket, seat, peer));
+        drop(engaged);
+    });
 }
 
 fn serve(shared: &Shared, socket: Arc<TcpStream>, seat: Seat, peer: SocketAddr) {

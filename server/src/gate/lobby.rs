@@ -15,8 +15,10 @@ use super::reply::Reply;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 
-/// Sockets that are listened to at once; others are closed right after the answer.
-pub(super) const MOST: usize = 64;
+/// Sockets that are listened to at once, where there are so many connections.
+const MOST: usize = 64;
+/// Bytes of its thread's stack.
+const STACK: usize = 128 << 10;
 /// How long each is listened to.
 const MOMENT: Duration = Duration::from_secs(1);
 /// Between two looks at all of them.
@@ -33,9 +35,12 @@ pub(super) struct Lobby {
 }
 
 impl Lobby {
+    /// A lobby in which some are listened to at once; others are closed right after the answer.
     pub(super) fn open(policy: Policy, metrics: Metrics) -> io::Result<Self> {
-        let (leaving, receiver) = sync_channel(MOST);
-        thread::Builder::new().name("fulmen-lobby".into()).spawn(move || listen(&receiver))?;
+        let most = MOST.min(policy.limits.connections.div_ceil(4));
+        let (leaving, receiver) = sync_channel(most);
+        let thread = thread::Builder::new().name("fulmen-lobby".into()).stack_size(STACK);
+        thread.spawn(move || listen(&receiver, most))?;
         Ok(Self { leaving, policy, metrics })
     }
 
@@ -63,7 +68,7 @@ impl Lobby {
 }
 
 /// Listens to those who were turned away, until the gate is gone and they are too.
-fn listen(newcomers: &Receiver<Arc<TcpStream>>) {
+fn listen(newcomers: &Receiver<Arc<TcpStream>>, most: usize) {
     let mut held: Vec<(Arc<TcpStream>, Instant)> = vec![];
     loop {
         let next = if held.is_empty() {
@@ -72,7 +77,7 @@ fn listen(newcomers: &Receiver<Arc<TcpStream>>) {
             newcomers.recv_timeout(TICK)
         };
         match next {
-            Ok(socket) if held.len() < MOST => held.push((socket, Instant::now())),
+            Ok(socket) if held.len() < most => held.push((socket, Instant::now())),
             Ok(_) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }

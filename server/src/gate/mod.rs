@@ -6,7 +6,7 @@
 //! watches the client's socket, so that who hangs up is not drawn for.
 //!
 //! ```text
-//! listener ── room (who may stay) ── connection ── head (lines) ── body (chunked, budget) ── pass ── upstream
+//! listener ── room (who may stay) ── connection ── head (lines) ── body (chunked, budget) ── pass ── hand ── upstream
 //!     └────── lobby (who may not)          └────── reply ←──────────────────────────────── source ←────┘
 //! ```
 
@@ -14,8 +14,8 @@ mod body;
 mod budget;
 mod chunked;
 mod connection;
-mod descriptors;
 mod forwarded;
+mod hand;
 mod head;
 mod line;
 mod lines;

@@ -1,6 +1,5 @@
 //! Passes one clean request on to tiny_http, and the answer back.
 
-use std::fmt::Write;
 use std::io;
 use std::thread;
 use std::time::Duration;
@@ -8,17 +7,19 @@ use std::time::Duration;
 use super::Shared;
 use super::chunked::Chunked;
 use super::connection::{Connection, Failure};
+use super::hand::{self, Handed, Outgoing, SMALL};
 use super::head::{Head, Length};
 use super::line::Line;
 use super::reply::After;
 use super::room::{Phase, Seat};
 use super::source::{Heard, Source};
-use crate::http::{Client, Clients};
-use crate::http::{REQUEST_ID, TOKEN};
+use crate::http::Client;
 use crate::problem::Problem;
 
-/// Bodies and answers up to this size are written together with their head.
-const SMALL: usize = 64 << 10;
+/// Handlers that are kept for requests that only look, so that a server that draws for many can still be looked at.
+const SPARED: usize = 2;
+/// How long a request may wait for a handler.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Passes a request on; what the client may do after its answer.
 pub(super) fn on(
@@ -28,42 +29,26 @@ pub(super) fn on(
     line: &mut Line,
 ) -> Result<After, Failure> {
     let Connection { gate, wire, seat, .. } = connection;
-    let expected = Expected::new(&gate.inside.clients);
-    let stream = gate.inside.upstream.connect().map_err(|error| broken(&error))?;
-    let mut source = Source::new(stream, wire, &expected.client).map_err(|error| broken(&error))?;
-    let mut request = request(head, &line.id, &expected.token, body.len());
-    if body.len() <= SMALL {
-        request.extend_from_slice(&body);
-        source.hand_over(&request, &[]);
-    } else {
-        source.hand_over(&request, &body);
-    }
-    drop(body);
+    let only_looks = matches!(head.method.as_str(), "GET" | "HEAD");
+    let spared = if only_looks { 0 } else { SPARED };
+    let Some(_engaged) = gate.inside.handlers.engage(spared, PATIENCE) else {
+        let message = "the server has no thread left for this request; try again later";
+        return Err(Problem::busy("no_thread", message, 5).into());
+    };
+    let outgoing = Outgoing { head, id: &line.id, body };
+    let Handed { stream, pending, client } = hand::over(gate, &outgoing)?;
+    drop(outgoing);
+    let mut source = Source::new(stream, pending, wire, &client).map_err(|error| broken(&error))?;
     let heard = source.head(&head.method).map_err(|error| broken(&error))?;
     line.status = heard.reply.status;
     line.route = heard.route.as_deref().map(Into::into);
-    let passing = Passing { gate, seat, head, source, client: &expected.client, id: &line.id };
+    let passing = Passing { gate, seat, head, source, client: &client, id: &line.id };
     let after = if heard.events { passing.events(heard) } else { passing.whole(heard) };
-    line.gone = expected.client.is_gone();
-    after
-}
-
-/// The head as it is written to tiny_http: what the client may send on, the length that was read, and who waits.
-fn request(head: &Head, id: &str, token: &str, length: usize) -> Vec<u8> {
-    let mut text = format!("{} {} HTTP/1.1\r\n", head.method, head.target);
-    let mut add = |name: &str, value: &str| {
-        let _ = write!(text, "{name}: {value}\r\n");
-    };
-    head.headers.iter().for_each(|(name, value)| add(name, value));
-    if head.length != Length::None {
-        add("content-length", &length.to_string());
+    line.gone = client.is_gone();
+    if client.is_known() {
+        seat.recognise();
     }
-    add(REQUEST_ID, id);
-    add(TOKEN, token);
-    // One request a connection: tiny_http then frees its thread at once, and has nothing left to misread.
-    add("connection", "close");
-    text.push_str("\r\n");
-    text.into_bytes()
+    after
 }
 
 /// What becomes of a request whose answer did not come. The log says why, the client only that it was not its fault.
@@ -73,27 +58,6 @@ fn broken(error: &io::Error) -> Failure {
     }
     tracing::error!(%error, "no answer came from behind the gate");
     Problem::internal().into()
-}
-
-/// A client under the token by which a handler finds it; forgotten when dropped.
-struct Expected<'a> {
-    clients: &'a Clients,
-    token: String,
-    client: Client,
-}
-
-impl<'a> Expected<'a> {
-    fn new(clients: &'a Clients) -> Self {
-        let (token, client) = (crate::http::random_hex::<16>(), Client::default());
-        clients.expect(token.clone(), client.clone());
-        Self { clients, token, client }
-    }
-}
-
-impl Drop for Expected<'_> {
-    fn drop(&mut self) {
-        self.clients.take(&self.token);
-    }
 }
 
 /// An answer on its way back.

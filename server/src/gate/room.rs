@@ -1,7 +1,8 @@
 //! How many connections there may be, and who gives way when one more comes.
 //!
 //! Whoever has kept us waiting longest gives way: a connection that is idle, that sends slowly, or that has been
-//! taking its answer for long. One that is being worked for stays. So idle connections, however many, harm nobody.
+//! taking its answer for long; those that never showed a key before those that did. One that is being worked for
+//! stays. So idle connections, however many, harm nobody.
 
 use std::collections::HashMap;
 use std::net::{Shutdown, TcpStream};
@@ -50,6 +51,8 @@ struct Taken {
     socket: Arc<TcpStream>,
     phase: Phase,
     since: Instant,
+    /// Has shown a key that is right.
+    known: bool,
     /// Was closed to make room, or because the gate closes.
     closed: bool,
 }
@@ -83,15 +86,27 @@ impl Room {
         let number = seats.next;
         seats.next += 1;
         let (phase, since) = (Phase::Idle, Instant::now());
-        seats.taken.insert(number, Taken { socket: Arc::clone(socket), phase, since, closed: false });
+        seats
+            .taken
+            .insert(number, Taken { socket: Arc::clone(socket), phase, since, known: false, closed: false });
         self.metrics.connections(seats.taken.len());
         Some(Seat { room: Arc::clone(self), number })
+    }
+
+    /// Closes the connection that has kept us waiting longest, where its thread or its descriptor is needed; `false`
+    /// if all are being worked for.
+    pub(super) fn make_room(&self) -> bool {
+        self.close_one(self.patience, &WAITING)
     }
 
     /// Closes the client that has been taking its answer for longest, so that its memory is given back; `false` if
     /// there is none.
     pub(super) fn close_slowest_reader(&self) -> bool {
-        let closed = self.lock().close_slowest(Duration::ZERO, &[Phase::Sending]);
+        self.close_one(Duration::ZERO, &[Phase::Sending])
+    }
+
+    fn close_one(&self, patience: Duration, phases: &[Phase]) -> bool {
+        let closed = self.lock().close_slowest(patience, phases);
         if closed {
             self.metrics.closed("made_room");
         }
@@ -145,7 +160,8 @@ impl Seats {
                 && phases.contains(&taken.phase)
                 && (taken.phase != Phase::Sending || waited >= patience)
         };
-        let slowest = self.taken.values_mut().filter(|taken| may(taken)).min_by_key(|taken| taken.since);
+        let slowest = self.taken.values_mut().filter(|taken| may(taken));
+        let slowest = slowest.min_by_key(|taken| (taken.known, taken.since));
         slowest.map(Taken::close).is_some()
     }
 
@@ -170,6 +186,13 @@ impl Seat {
         (taken.phase, taken.since) = (phase, Instant::now());
         self.room.changed.notify_all();
         !taken.closed
+    }
+
+    /// Its client showed a key that is right.
+    pub(super) fn recognise(&self) {
+        if let Some(taken) = self.room.lock().taken.get_mut(&self.number) {
+            taken.known = true;
+        }
     }
 
     /// Whether it was closed by us.

@@ -12,8 +12,6 @@ use crate::http::Stream;
 
 /// How often a client is looked after while a handler works for it.
 const POLL: Duration = Duration::from_millis(200);
-/// How long tiny_http may take to read a request.
-const HAND_OVER: Duration = Duration::from_secs(60);
 /// Bytes of the head of an answer, which our own handlers write.
 const MOST_HEAD: usize = 64 << 10;
 /// Bytes that are read at once.
@@ -41,16 +39,15 @@ pub(super) struct Heard {
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn new(stream: Stream, wire: &'a mut Wire, client: &'a Client) -> io::Result<Self> {
-        stream.set_timeouts(POLL, HAND_OVER)?;
-        Ok(Self { stream, pending: vec![], wire, client })
-    }
-
-    /// Hands the request over. A handler may answer without having read all of it, so that an error here does not
-    /// mean that there is no answer.
-    pub(super) fn hand_over(&mut self, head: &[u8], body: &[u8]) {
-        use io::Write;
-        let _ = self.stream.write_all(head).and_then(|()| self.stream.write_all(body));
+    /// The answer that comes over `stream`; some of it may be there already.
+    pub(super) fn new(
+        stream: Stream,
+        pending: Vec<u8>,
+        wire: &'a mut Wire,
+        client: &'a Client,
+    ) -> io::Result<Self> {
+        stream.set_timeouts(POLL, POLL)?;
+        Ok(Self { stream, pending, wire, client })
     }
 
     /// Waits for more of the answer; 0 at its end. Meanwhile the client is watched: if it hangs up, the handler

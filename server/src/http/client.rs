@@ -3,30 +3,68 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::Turn;
 
 /// The client of one request.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Client {
-    gone: Arc<AtomicBool>,
+pub(crate) struct Client(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    gone: AtomicBool,
+    known: AtomicBool,
+    received: Mutex<bool>,
+    came: Condvar,
 }
 
 impl Client {
     /// Whether they hung up.
     pub(crate) fn is_gone(&self) -> bool {
-        self.gone.load(Ordering::Relaxed)
+        self.0.gone.load(Ordering::Relaxed)
     }
 
     /// They hung up: nobody waits for the answer.
     pub(crate) fn hang_up(&self) {
-        self.gone.store(true, Ordering::Relaxed);
+        self.0.gone.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether they showed a key that is right.
+    pub(crate) fn is_known(&self) -> bool {
+        self.0.known.load(Ordering::Relaxed)
+    }
+
+    /// They showed a key that is right.
+    pub(crate) fn recognise(&self) {
+        self.0.known.store(true, Ordering::Relaxed);
+    }
+
+    /// Waits so long for the request to arrive behind tiny_http; whether it did.
+    pub(crate) fn wait_received(&self, time: Duration) -> bool {
+        let received = self.0.received.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.0.came.wait_timeout_while(received, time, |received| !*received);
+        *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    fn receive(&self) {
+        *self.0.received.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.0.came.notify_all();
     }
 }
 
 /// The clients of the requests that are on their way from the gate to a handler, by a random token in a header that
 /// only the gate writes. A request without a token that is expected did not come through the gate.
 #[derive(Debug, Default)]
-pub(crate) struct Clients(Mutex<HashMap<String, Client>>);
+pub(crate) struct Clients(Mutex<HashMap<String, Expected>>);
+
+/// A client whose request is on its way, and whose turn that is.
+#[derive(Debug)]
+struct Expected {
+    client: Client,
+    _turn: Turn,
+}
 
 /// The header that carries the token; the gate removes it from what clients send.
 pub(crate) const TOKEN: &str = "x-fulmen-client";
@@ -42,16 +80,24 @@ pub(crate) const LOCAL_ADDRESS: &str = "x-fulmen-address";
 pub(crate) const ROUTE: &str = "x-fulmen-route";
 
 impl Clients {
-    pub(crate) fn expect(&self, token: String, client: Client) {
-        self.lock().insert(token, client);
+    /// A request with this token is about to be sent.
+    pub(crate) fn expect(&self, token: String, client: Client, turn: Turn) {
+        self.lock().insert(token, Expected { client, _turn: turn });
     }
 
-    /// The client of a token, once.
+    /// A request with this token arrived: its client, once.
     pub(crate) fn take(&self, token: &str) -> Option<Client> {
-        self.lock().remove(token)
+        let client = self.lock().remove(token)?.client;
+        client.receive();
+        Some(client)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Client>> {
+    /// A request with this token must not arrive any more; `false` if it did already.
+    pub(crate) fn withdraw(&self, token: &str) -> bool {
+        self.lock().remove(token).is_some()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Expected>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

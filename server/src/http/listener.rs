@@ -1,24 +1,28 @@
-//! tiny_http behind the gate: a thread for each request, as many as the gate lets through.
+//! tiny_http behind the gate, and who looks after it: it stops listening for ever when it once cannot accept, and
+//! panics where it gets no thread. Then another takes its place, and the gate sends again what had not arrived.
 
-use std::io::{self, Cursor, Read, Write};
+use std::io::{self, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tiny_http::{Header, Response, Server, StatusCode};
+use tiny_http::Request;
 
-use super::{Answer, Body, Clients, Events, Method, Private, REQUEST_ID, Request, TOKEN};
-use crate::clock::http_date;
+use super::private::{Inner, Private};
+use super::serve::{Respond, serve, token, turn_away};
+use super::{Clients, TOKEN, random_hex};
+use crate::crew::Crew;
+use crate::error::Result;
 use crate::metrics::Metrics;
-use crate::problem::{Family, Problem, reason};
 
-/// What answers a request.
-pub(crate) type Respond = dyn Fn(Request) -> Answer + Send + Sync;
-
-/// How long to wait before listening again after tiny_http gave up.
-const PAUSE: Duration = Duration::from_millis(200);
+/// How long to wait before making another tiny_http again, at first and at most.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
+/// How long a tiny_http may take to receive a request that is only to show whether it does.
+const PROOF: Duration = Duration::from_secs(2);
+/// Threads that tiny_http starts, and dies of if it gets none: the one that accepts, four that read, and one to spare.
+const ITS_THREADS: usize = 6;
 
 /// tiny_http, being served until this is dropped.
 pub(crate) struct Listener {
@@ -26,13 +30,21 @@ pub(crate) struct Listener {
     thread: Option<thread::JoinHandle<()>>,
 }
 
+/// What answers requests, and who counts.
+pub(crate) struct Handlers {
+    /// Who came through the gate.
+    pub(crate) clients: Arc<Clients>,
+    /// A thread for each request; the gate engages it.
+    pub(crate) crew: Arc<Crew>,
+    pub(crate) metrics: Metrics,
+    pub(crate) respond: Arc<Respond>,
+}
+
 struct Shared {
     private: Private,
-    clients: Arc<Clients>,
-    metrics: Metrics,
-    respond: Arc<Respond>,
+    handlers: Handlers,
     /// The server that listens now.
-    server: Mutex<Option<Arc<Server>>>,
+    server: Mutex<Option<Arc<Inner>>>,
     stopping: AtomicBool,
 }
 
@@ -41,20 +53,30 @@ impl Listener {
     ///
     /// # Errors
     /// The operating system gives no socket or no thread.
-    pub(crate) fn start(
-        private: Private,
-        clients: Arc<Clients>,
-        metrics: Metrics,
-        respond: Arc<Respond>,
-    ) -> io::Result<Self> {
-        let first = Arc::new(private.server()?);
+    pub(crate) fn start(private: Private, handlers: Handlers) -> Result<Self> {
+        let first = open(&private).map_err(|error| private.unusable(&error))?;
         let server = Mutex::new(Some(first.clone()));
-        let shared =
-            Arc::new(Shared { private, clients, metrics, respond, server, stopping: AtomicBool::new(false) });
+        let shared = Arc::new(Shared { private, handlers, server, stopping: AtomicBool::new(false) });
         let listening = shared.clone();
-        let thread =
-            thread::Builder::new().name("fulmen-http".into()).spawn(move || listening.listen(first))?;
+        let listen = move || listening.listen(first);
+        let thread = thread::Builder::new().name("fulmen-http".into()).spawn(listen);
+        let thread = thread.map_err(|error| shared.private.unusable(&error))?;
         Ok(Self { shared, thread: Some(thread) })
+    }
+}
+
+#[cfg(all(test, unix))]
+impl Listener {
+    /// Ends the thread that accepts, of the server that listens now or next.
+    pub(crate) fn break_server(&self) {
+        while self.shared.server().as_ref().map(|server| server.break_listener()).is_none() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Wakes whoever takes requests, as a report does.
+    pub(crate) fn unblock_server(&self) {
+        self.shared.server().iter().for_each(|server| server.unblock());
     }
 }
 
@@ -67,138 +89,123 @@ impl Drop for Listener {
         if let Some(thread) = self.thread.take() {
             drop(thread.join());
         }
+        self.shared.server().take();
+        self.shared.handlers.crew.dismiss();
     }
 }
 
 impl Shared {
-    /// Takes requests. tiny_http ends for ever when it once cannot accept, for instance for want of descriptors; then
-    /// another takes its place.
-    fn listen(self: &Arc<Self>, first: Arc<Server>) {
-        let mut server = Some(first);
-        while !self.stopping.load(Ordering::Relaxed) {
-            match server.as_ref().map(|server| server.recv()) {
-                Some(Ok(request)) => self.spawn(request),
-                Some(Err(error)) if !self.stopping.load(Ordering::Relaxed) => {
-                    tracing::warn!(%error, "the inner server ended; another takes its place");
-                    self.metrics.renewed();
-                    server = None;
-                }
-                Some(Err(_)) => {}
-                None => {
-                    thread::sleep(PAUSE);
-                    server = self.private.server().map(Arc::new).ok();
-                    self.server().clone_from(&server);
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Takes requests. An error is the end of this tiny_http, or a report that it may have ended.
+    fn listen(&self, mut server: Arc<Inner>) {
+        while !self.is_stopping() {
+            match server.recv() {
+                Ok(request) => self.receive(request),
+                Err(_) if self.is_stopping() => {}
+                Err(_) if self.is_sound(&server) => self.private.upstream().sound(),
+                Err(error) => {
+                    tracing::warn!(%error, "the server behind the gate has ended; another takes its place");
+                    // What it had received already is answered, before it goes.
+                    while let Ok(Some(request)) = server.try_recv() {
+                        self.receive(request);
+                    }
+                    *self.server() = None;
+                    drop(server);
+                    let Some(next) = self.renewed() else { return };
+                    server = next;
                 }
             }
         }
     }
 
-    fn spawn(self: &Arc<Self>, request: tiny_http::Request) {
-        let shared = self.clone();
-        let serve = move || serve(request, &shared.clients, shared.respond.as_ref());
-        if let Err(error) = thread::Builder::new().name("fulmen-request".into()).spawn(serve) {
-            // The request went with the closure, and tiny_http answers 500 for it.
-            tracing::error!(%error, "no thread for a request");
+    /// Another tiny_http that was seen to receive a request; `None` if no more are wanted.
+    fn renewed(&self) -> Option<Arc<Inner>> {
+        let mut pause = PAUSE.0;
+        while !self.is_stopping() {
+            thread::sleep(pause);
+            pause = (pause * 2).min(PAUSE.1);
+            let made = open(&self.private).and_then(|server| match self.is_sound(&server) {
+                true => Ok(server),
+                false => Err(io::Error::other("it receives nothing")),
+            });
+            match made {
+                Ok(server) => {
+                    self.handlers.metrics.renewed();
+                    *self.server() = Some(server.clone());
+                    self.private.upstream().sound();
+                    tracing::info!("the server behind the gate was made anew");
+                    return Some(server);
+                }
+                Err(error) => tracing::warn!(%error, "the server behind the gate cannot be made anew yet"),
+            }
         }
+        None
     }
 
-    fn server(&self) -> MutexGuard<'_, Option<Arc<Server>>> {
+    /// Whether this tiny_http receives a request of ours; others that come meanwhile are taken as ever.
+    fn is_sound(&self, server: &Inner) -> bool {
+        let expected = random_hex::<16>();
+        let Ok(mut stream) = server.connect() else { return false };
+        let request = format!("GET / HTTP/1.1\r\n{TOKEN}: {expected}\r\nConnection: close\r\n\r\n");
+        if stream.set_timeouts(PROOF, PROOF).and_then(|()| stream.write_all(request.as_bytes())).is_err() {
+            return false;
+        }
+        let deadline = Instant::now() + PROOF;
+        while Instant::now() < deadline && !self.is_stopping() {
+            match server.recv_timeout(PROOF / 10) {
+                Ok(Some(request)) if token(&request) == Some(&expected) => {
+                    turn_away(request);
+                    // The word is heard, so that closing the socket is no error on the other side.
+                    return stream.read(&mut [0; 64]).is_ok();
+                }
+                Ok(Some(request)) => self.receive(request),
+                Ok(None) => {}
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+
+    fn receive(&self, request: Request) {
+        let client = token(&request).and_then(|token| self.handlers.clients.take(token));
+        let Some(client) = client else { return self.handlers.crew.give(|| turn_away(request)) };
+        let respond = self.handlers.respond.clone();
+        self.handlers.crew.give(move || serve(request, client, respond.as_ref()));
+    }
+
+    fn server(&self) -> MutexGuard<'_, Option<Arc<Inner>>> {
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn serve(mut theirs: tiny_http::Request, clients: &Clients, respond: &Respond) {
-    let Some(request) = read(&mut theirs, clients) else {
-        // Someone on this machine found the private socket.
-        drop(theirs.respond(Response::empty(403).with_header(date())));
-        return;
+/// A new tiny_http. It panics where the system gives it no threads, so those are tried first.
+fn open(private: &Private) -> io::Result<Arc<Inner>> {
+    try_threads()?;
+    let made = catch_unwind(AssertUnwindSafe(|| private.server()));
+    made.unwrap_or_else(|_| Err(io::Error::other("there is no thread for it")))
+}
+
+/// Whether the system gives as many threads as tiny_http needs at once.
+fn try_threads() -> io::Result<()> {
+    let waiting = Arc::new(Mutex::new(()));
+    let held = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+    let one = |_| {
+        let waiting = waiting.clone();
+        thread::Builder::new().stack_size(64 << 10).spawn(move || drop(waiting.lock()))
     };
-    let answer = catch_unwind(AssertUnwindSafe(|| respond(request))).unwrap_or_else(|_| {
-        tracing::error!("a handler panicked");
-        Family::OpenAi.answer(&Problem::internal())
-    });
-    // Whoever hung up does not hear the answer; the gate has logged it.
-    drop(write(theirs, answer));
-}
-
-/// The request as handlers see it; `None` if it did not come through the gate whole.
-fn read(theirs: &mut tiny_http::Request, clients: &Clients) -> Option<Request> {
-    let headers: Vec<(String, String)> = theirs
-        .headers()
-        .iter()
-        .map(|header| (header.field.as_str().as_str().to_ascii_lowercase(), header.value.as_str().to_owned()))
-        .collect();
-    let find = |name: &str| headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
-    let client = clients.take(&find(TOKEN)?)?;
-    let id = find(REQUEST_ID)?;
-    let (path, query) = theirs.url().split_once('?').unwrap_or((theirs.url(), ""));
-    let path = path.to_owned();
-    let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
-    let method = match theirs.method() {
-        tiny_http::Method::Get => Method::Get,
-        tiny_http::Method::Head => Method::Head,
-        tiny_http::Method::Post => Method::Post,
-        tiny_http::Method::Delete => Method::Delete,
-        tiny_http::Method::Options => Method::Options,
-        _ => Method::Other,
-    };
-    let length = theirs.body_length().unwrap_or(0);
-    let mut body = Vec::with_capacity(length);
-    theirs.as_reader().take(length as u64).read_to_end(&mut body).ok()?;
-    (body.len() == length).then_some(Request { id, method, path, query, headers, body, client })
-}
-
-fn write(theirs: tiny_http::Request, answer: Answer) -> io::Result<()> {
-    match answer.body {
-        Body::Bytes(bytes) => {
-            let length = bytes.len();
-            let headers = answer
-                .headers
-                .iter()
-                .filter_map(|(name, value)| Header::from_bytes(*name, value.as_str()).ok())
-                .chain([date()]);
-            let status = StatusCode(answer.status);
-            let response = Response::new(status, headers.collect(), Cursor::new(bytes), Some(length), None);
-            theirs.respond(response.with_chunked_threshold(usize::MAX))
-        }
-        Body::Events(stream) => {
-            // tiny_http sends nothing before 8 KiB have come together; events must go out one by one.
-            let mut socket = theirs.into_writer();
-            write!(socket, "HTTP/1.1 {} {}\r\n", answer.status, reason(answer.status))?;
-            for (name, value) in &answer.headers {
-                write!(socket, "{name}: {value}\r\n")?;
-            }
-            socket.write_all(b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n")?;
-            socket.flush()?;
-            let mut chunks = Chunks { socket };
-            stream(&mut Events::new(&mut chunks))?;
-            chunks.socket.write_all(b"0\r\n\r\n")?;
-            chunks.socket.flush()
+    let started: Vec<_> = (0..ITS_THREADS).map(one).collect();
+    drop(held);
+    let mut tried = Ok(());
+    for thread in started {
+        match thread {
+            Ok(thread) => drop(thread.join()),
+            Err(error) => tried = Err(error),
         }
     }
-}
-
-/// Written by us: tiny_http panics where the clock is beyond the year 9999.
-fn date() -> Header {
-    Header::from_bytes("Date", http_date()).expect("dates are ASCII")
-}
-
-/// Every write as one chunk of HTTP's chunked coding.
-struct Chunks {
-    socket: Box<dyn Write + Send>,
-}
-
-impl Write for Chunks {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if !bytes.is_empty() {
-            write!(self.socket, "{:x}\r\n", bytes.len())?;
-            self.socket.write_all(bytes)?;
-            self.socket.write_all(b"\r\n")?;
-        }
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.socket.flush()
-    }
+    // A thread that was waited for is still counted for a moment.
+    thread::sleep(Duration::from_millis(2));
+    tried
 }

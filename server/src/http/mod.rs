@@ -5,16 +5,25 @@ mod client;
 mod cors;
 mod events;
 mod listener;
-#[cfg(unix)]
-pub(crate) mod litter;
+#[cfg(not(unix))]
+mod port;
 mod private;
 mod refusal;
 mod request;
+mod serve;
+#[cfg(unix)]
+mod socket;
+mod turn;
+mod upstream;
 
 pub(crate) use answer::{Answer, Body};
 pub(crate) use client::{Client, Clients, LOCAL_ADDRESS, REQUEST_ID, ROUTE, TOKEN, random_hex};
 pub(crate) use cors::{cors_headers, cors_headers_unread};
 pub(crate) use events::Events;
-pub(crate) use listener::Listener;
-pub(crate) use private::{Private, Stream, Upstream};
+pub(crate) use listener::{Handlers, Listener};
+#[cfg(test)]
+pub(crate) use private::Inner;
+pub(crate) use private::{Private, Stream};
 pub(crate) use request::{Method, Request};
+pub(crate) use turn::Turn;
+pub(crate) use upstream::Upstream;

@@ -1,56 +1,53 @@
-//! The private way from the gate to tiny_http: a Unix socket in a folder that only this user can enter. Where there
-//! are none, a port of the loopback address; there the token of each request keeps others out.
+//! The private way from the gate to tiny_http: a Unix socket in the data directory, in a folder that only this user
+//! can enter. Where there are none, a port of the loopback address; there the token of each request keeps others out.
 
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(not(unix))]
+use super::port::{self as way, Door, Socket};
 #[cfg(unix)]
-use std::os::unix::net::{UnixListener, UnixStream};
-#[cfg(unix)]
-use std::path::PathBuf;
+use super::socket::{self as way, Door, Socket};
+use super::upstream::Upstream;
+use crate::error::{Error, Result};
 
-/// What the names of our folders begin with.
-#[cfg(unix)]
-pub(super) const PREFIX: &str = "fulmen-gate-";
+/// The folder within the data directory.
+const FOLDER: &str = "gate";
 
 /// Makes the private place where tiny_http listens.
 #[derive(Debug)]
 pub(crate) struct Private {
-    #[cfg(unix)]
-    folder: Option<tempfile::TempDir>,
+    folder: PathBuf,
     upstream: Upstream,
 }
 
-/// How to reach tiny_http.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Upstream(Arc<Mutex<Option<Place>>>);
-
-#[derive(Debug, Clone)]
-enum Place {
-    #[cfg(unix)]
-    Path(PathBuf),
-    Port(SocketAddr),
+/// A tiny_http that listens in private.
+pub(crate) struct Inner {
+    /// There until this is dropped.
+    server: Option<tiny_http::Server>,
+    door: Door,
+    /// By which a test can end it.
+    #[cfg(all(test, unix))]
+    copy: std::os::unix::net::UnixListener,
 }
 
 /// A connection to tiny_http.
 #[derive(Debug)]
-pub(crate) enum Stream {
-    #[cfg(unix)]
-    Unix(UnixStream),
-    Tcp(TcpStream),
-}
+pub(crate) struct Stream(Socket);
 
 impl Private {
-    /// Makes the folder: mode 0700, its name random. Folders of servers that were killed are removed.
-    pub(crate) fn new() -> Self {
-        #[cfg(unix)]
-        super::litter::remove_all();
-        Self {
-            #[cfg(unix)]
-            folder: private_folder().ok(),
-            upstream: Upstream::default(),
+    /// Finds its place in a data directory that belongs to this server alone: what an earlier one left there goes.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub(crate) fn new(data: &Path) -> Result<Self> {
+        let folder = data.join(FOLDER);
+        match way::prepare(&folder) {
+            Ok(()) => Ok(Self { folder, upstream: Upstream::default() }),
+            Err(error) => Err(unusable(&folder, &error)),
         }
     }
 
@@ -60,101 +57,100 @@ impl Private {
     }
 
     /// A tiny_http that listens in private; requests that come from now on go to it. tiny_http stops listening for
-    /// ever when it once cannot accept, and its `recv` says so with an error: then another can be made.
+    /// ever when it once cannot accept, or has no thread: then another can be made.
     ///
     /// # Errors
-    /// The operating system gives no socket.
-    pub(crate) fn server(&self) -> io::Result<tiny_http::Server> {
-        let (listener, place) = self.listen()?;
+    /// The operating system gives no socket or no thread.
+    pub(crate) fn server(&self) -> io::Result<Arc<Inner>> {
+        let (listener, door) = way::listen(&self.folder)?;
+        #[cfg(all(test, unix))]
+        let copy = listener.try_clone()?;
         let server = tiny_http::Server::from_listener(listener, None).map_err(io::Error::other)?;
-        *self.upstream.lock() = Some(place);
-        Ok(server)
+        let inner = Arc::new(Inner {
+            server: Some(server),
+            door,
+            #[cfg(all(test, unix))]
+            copy,
+        });
+        self.upstream.open(&inner);
+        Ok(inner)
     }
 
-    /// The folder of the sockets, where there is one.
+    /// Why no server can be made at the start, as a sentence.
+    pub(crate) fn unusable(&self, error: &io::Error) -> Error {
+        unusable(&self.folder, error)
+    }
+}
+
+fn unusable(folder: &Path, error: &io::Error) -> Error {
+    let what = format!(
+        "no private socket can be made in it: {error}; choose a directory on a local disk with --data, and see that \
+         there are threads and file descriptors left"
+    );
+    Error::Data { at: folder.to_owned(), what }
+}
+
+impl Inner {
+    /// A new connection to it.
+    ///
+    /// # Errors
+    /// It does not listen any more, or there is no descriptor left.
+    pub(super) fn connect(&self) -> io::Result<Stream> {
+        self.door.connect().map(Stream)
+    }
+
+    /// Nothing can be accepted any more.
     #[cfg(all(test, unix))]
-    pub(crate) fn folder(&self) -> Option<&std::path::Path> {
-        self.folder.as_ref().map(tempfile::TempDir::path)
+    pub(crate) fn break_listener(&self) {
+        let copy = std::os::fd::OwnedFd::from(self.copy.try_clone().expect("a descriptor"));
+        let _ = Socket::from(copy).shutdown(std::net::Shutdown::Both);
     }
 
-    fn listen(&self) -> io::Result<(tiny_http::Listener, Place)> {
-        #[cfg(unix)]
-        if let Some(folder) = &self.folder {
-            let path = folder.path().join(format!("{}.sock", super::client::random_hex::<8>()));
-            // A temporary folder may have a longer path than an address of a socket may have.
-            if let Ok(listener) = UnixListener::bind(&path) {
-                return Ok((listener.into(), Place::Path(path)));
-            }
-        }
-        let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
-        let address = listener.local_addr()?;
-        Ok((listener.into(), Place::Port(address)))
+    /// What it listens at.
+    #[cfg(all(test, unix))]
+    pub(crate) fn path(&self) -> &Path {
+        self.door.path()
     }
 }
 
-/// Only this user can enter it.
-#[cfg(unix)]
-fn private_folder() -> io::Result<tempfile::TempDir> {
-    use std::os::unix::fs::PermissionsExt;
-    let only_us = std::fs::Permissions::from_mode(0o700);
-    tempfile::Builder::new().prefix(PREFIX).permissions(only_us).tempdir()
+impl Deref for Inner {
+    type Target = tiny_http::Server;
+
+    fn deref(&self) -> &Self::Target {
+        self.server.as_ref().expect("it is there until it is dropped")
+    }
 }
 
-impl Upstream {
-    /// A new connection.
-    pub(crate) fn connect(&self) -> io::Result<Stream> {
-        let place = self.lock().clone();
-        match place {
-            #[cfg(unix)]
-            Some(Place::Path(path)) => UnixStream::connect(path).map(Stream::Unix),
-            Some(Place::Port(address)) => {
-                let stream = TcpStream::connect(address)?;
-                stream.set_nodelay(true)?;
-                Ok(Stream::Tcp(stream))
-            }
-            None => Err(io::Error::other("no server listens yet")),
-        }
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Place>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.server = None;
+        // tiny_http ends when the next connection comes. It makes one itself, but it knows only a name, and that is gone.
+        drop(self.door.connect());
     }
 }
 
 impl Stream {
     /// How long one read and one write may take.
     pub(crate) fn set_timeouts(&self, read: Duration, write: Duration) -> io::Result<()> {
-        match self {
-            #[cfg(unix)]
-            Self::Unix(stream) => {
-                stream.set_read_timeout(Some(read))?;
-                stream.set_write_timeout(Some(write))
-            }
-            Self::Tcp(stream) => {
-                stream.set_read_timeout(Some(read))?;
-                stream.set_write_timeout(Some(write))
-            }
-        }
+        self.0.set_read_timeout(Some(read))?;
+        self.0.set_write_timeout(Some(write))
+    }
+
+    /// Whether a read waits for bytes to come.
+    pub(crate) fn set_waiting(&self, waits: bool) -> io::Result<()> {
+        self.0.set_nonblocking(!waits)
     }
 }
 
 impl Read for Stream {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        match self {
-            #[cfg(unix)]
-            Self::Unix(stream) => stream.read(bytes),
-            Self::Tcp(stream) => stream.read(bytes),
-        }
+        self.0.read(bytes)
     }
 }
 
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            #[cfg(unix)]
-            Self::Unix(stream) => stream.write(bytes),
-            Self::Tcp(stream) => stream.write(bytes),
-        }
+        self.0.write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -7,11 +7,11 @@ mod cors;
 mod counts;
 mod framing;
 mod latency;
-#[cfg(unix)]
-mod litter;
 mod log;
 mod properties;
 mod proxies;
+#[cfg(unix)]
+mod renewal;
 mod room;
 mod smuggling;
 
@@ -24,7 +24,8 @@ use std::time::{Duration, Instant};
 
 use super::{Gate, Inside, Policy};
 use crate::config::Limits;
-use crate::http::{Client, Clients, Private, REQUEST_ID, TOKEN};
+use crate::crew::Crew;
+use crate::http::{Client, Clients, Inner, Private, REQUEST_ID, TOKEN};
 use crate::metrics::Metrics;
 
 /// Deadlines short enough to wait for.
@@ -36,10 +37,10 @@ fn short() -> Limits {
 /// A gate, a tiny_http behind it, and what came through.
 struct Bench {
     gate: Gate,
-    server: Arc<tiny_http::Server>,
+    server: Arc<Inner>,
     seen: Seen,
     metrics: Metrics,
-    _private: Private,
+    _folder: tempfile::TempDir,
 }
 
 /// A request as a handler sees it.
@@ -66,23 +67,31 @@ impl Bench {
     }
 
     fn with(policy: Policy) -> Self {
-        let (private, clients, seen) = (Private::new(), Arc::new(Clients::default()), Seen::default());
-        let server = Arc::new(private.server().unwrap());
+        let (folder, clients, seen) =
+            (tempfile::tempdir().unwrap(), Arc::new(Clients::default()), Seen::default());
+        let private = Private::new(folder.path()).unwrap();
+        let server = private.server().unwrap();
         let anywhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let metrics = Metrics::default();
-        let inside =
-            Inside { clients: Arc::clone(&clients), upstream: private.upstream(), metrics: metrics.clone() };
+        let inside = Inside {
+            clients: Arc::clone(&clients),
+            upstream: private.upstream(),
+            handlers: Crew::new("test", 64 << 10, policy.limits.connections),
+            metrics: metrics.clone(),
+        };
         let gate = Gate::open(anywhere, policy, inside).unwrap();
         {
             let (server, seen) = (Arc::clone(&server), Arc::clone(&seen));
             thread::spawn(move || {
                 while let Ok(request) = server.recv() {
-                    let (clients, seen) = (Arc::clone(&clients), Arc::clone(&seen));
-                    thread::spawn(move || handle(request, &clients, &seen));
+                    let token = request.headers().iter().find(|header| header.field.equiv(TOKEN)).unwrap();
+                    let client = clients.take(token.value.as_str()).expect("only the gate asks");
+                    let seen = Arc::clone(&seen);
+                    thread::spawn(move || handle(request, client, &seen));
                 }
             });
         }
-        Self { gate, server, seen, metrics, _private: private }
+        Self { gate, server, seen, metrics, _folder: folder }
     }
 
     /// The requests that handlers saw so far.
@@ -164,14 +173,12 @@ fn statuses(answers: &str) -> Vec<u16> {
     lines.filter_map(|line| line.get(..3)?.parse().ok()).filter(|&status| status != 100).collect()
 }
 
-/// What the real listener does, in small: takes the client, reads the whole body, never lets a panic through.
-fn handle(mut request: tiny_http::Request, clients: &Clients, seen: &Seen) {
+/// What the real listener does, in small: reads the whole body, never lets a panic through.
+fn handle(mut request: tiny_http::Request, client: Client, seen: &Seen) {
     let pair = |header: &tiny_http::Header| {
         (header.field.as_str().as_str().to_ascii_lowercase(), header.value.as_str().to_owned())
     };
     let headers: Vec<_> = request.headers().iter().map(pair).collect();
-    let token = headers.iter().find(|(name, _)| name == TOKEN).map(|(_, value)| value.as_str());
-    let client = token.and_then(|token| clients.take(token)).expect("only the gate asks");
     let mut body = vec![];
     request.as_reader().read_to_end(&mut body).unwrap();
     assert_eq!(body.len(), request.body_length().unwrap_or(0), "the whole body came through");
