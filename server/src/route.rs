@@ -69,6 +69,10 @@ pub(crate) enum Content {
     Nothing,
 }
 
+/// What a picture's file is answered with: the whole, a part, or that the client has it.
+pub(crate) const PICTURE: &[(u16, Content)] =
+    &[(200, Content::Picture), (206, Content::Picture), (304, Content::Nothing)];
+
 /// A request on its way to a handler.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {

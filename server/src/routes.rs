@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use crate::api::all;
 use crate::app::App;
 use crate::auth::{base, check_host, check_origin, preflight};
-use crate::http::{Answer, Method, ROUTE, Request, cors_headers};
+use crate::http::{Answer, Method, ROUTE, Request, cors_headers, encoded};
 use crate::mount::{below, mount};
 use crate::problem::{Family, Problem};
 use crate::route::{Access, Call, Route};
@@ -16,9 +16,9 @@ use crate::route::{Access, Call, Route};
 /// Answers a request, whatever it is.
 pub(crate) fn answer(app: &Arc<App>, mut request: Request) -> Answer {
     let id = request.id.clone();
-    let is_preflight = request.method == Method::Options;
+    let (method, accepts) = (request.method, request.header("accept-encoding").map(str::to_owned));
     let cors = cors_headers(&app.config.cors_origins, request.header("origin"));
-    let cors = if is_preflight { vec![] } else { cors };
+    let cors = if method == Method::Options { vec![] } else { cors };
     let mut found = Found::at(&request.path);
     if let Some(path) = below(mount(&app.config), &request.path).filter(|_| found.0.is_empty()) {
         request.path = path.to_owned();
@@ -30,7 +30,8 @@ pub(crate) fn answer(app: &Arc<App>, mut request: Request) -> Answer {
         tracing::error!(id, "a handler panicked");
         Err(Problem::internal())
     });
-    let mut answer = answered.unwrap_or_else(|problem| family.answer(&problem));
+    let answer = answered.unwrap_or_else(|problem| family.answer(&problem));
+    let mut answer = encoded(answer, method, accepts.as_deref());
     app.metrics.answered(answer.status);
     answer.headers.push((ROUTE, route.into()));
     answer.headers.push(("X-Request-Id", id));

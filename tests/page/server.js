@@ -11,13 +11,13 @@ import { mock } from './mock.js';
 /** Whether the tests talk to the real program. */
 export const real = Boolean(process.env.FULMEN);
 
-/** Starts a server; with `key` it asks for that. */
-export async function serve({ key = null } = {}) {
+/** Starts a server; with `key` it asks for that. `options` are more of the real one's. */
+export async function serve({ key = null, options: more = [] } = {}) {
   if (!real) return mock({ key });
   const data = await mkdtemp(join(tmpdir(), 'fulmen-page-'));
   const { FULMEN_API_KEY: _, ...env } = process.env;
   if (key) env.FULMEN_API_KEY = key;
-  const options = ['serve', '--listen', '127.0.0.1:0', '--data', data];
+  const options = ['serve', '--listen', '127.0.0.1:0', '--data', data, ...more];
   const server = spawn(process.env.FULMEN, options, { env, stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = new Promise((end) => server.once('exit', end));
   const close = async () => {

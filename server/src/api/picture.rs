@@ -2,9 +2,10 @@
 
 use fulmen_engine::picture::Format;
 
+use crate::http::File;
 use crate::jobs::{Drawing, Spec};
 use crate::problem::Problem;
-use crate::store::{Kind, NewImage};
+use crate::store::{Image, Kind, NewImage};
 
 /// A byte for each colour, and a little for headers and settings: no PNG or WebP of ours is larger.
 const MOST_BYTES_A_PIXEL: u64 = 4;
@@ -52,6 +53,11 @@ pub(crate) fn kept(
         seed: drawing.seed,
         expires_at: None,
     })
+}
+
+/// A kept picture as it is handed out.
+pub(crate) fn whole(image: &Image, bytes: Vec<u8>, headers: Vec<(&'static str, String)>) -> File {
+    File { media_type: image.format.media_type(), bytes, modified: image.created_at, headers }
 }
 
 /// `png`, `jpeg`, `webp`: the word of the documented APIs, and the files' extension.

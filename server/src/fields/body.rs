@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::charset;
 use super::value::shown;
 use crate::http::Request;
 use crate::problem::Problem;
@@ -22,6 +23,7 @@ pub(super) fn object(request: &Request) -> Result<Map<String, Value>, Problem> {
             format!("the body is said to be {said}; send JSON with `Content-Type: application/json`");
         return Err(Problem::new(415, "unsupported_media_type", message));
     }
+    charset::check(request)?;
     let length = request.body.len();
     if length > MOST_JSON {
         let message = format!("the body has {length} bytes; JSON of at most {MOST_JSON} bytes is read");

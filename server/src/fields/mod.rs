@@ -3,6 +3,7 @@
 //! What the description allows is what the check lets through, and nothing else; tests hold one against the other.
 
 mod body;
+mod charset;
 mod check;
 mod schema;
 #[cfg(test)]

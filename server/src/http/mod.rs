@@ -2,12 +2,17 @@
 
 mod answer;
 mod client;
+mod conditions;
 mod cors;
+mod date;
+mod encoding;
 mod events;
+mod file;
 mod listener;
 #[cfg(not(unix))]
 mod port;
 mod private;
+mod range;
 mod refusal;
 mod request;
 mod serve;
@@ -18,8 +23,11 @@ mod upstream;
 
 pub(crate) use answer::{Answer, Body};
 pub(crate) use client::{Client, Clients, LOCAL_ADDRESS, REQUEST_ID, ROUTE, TOKEN, random_hex};
+pub(crate) use conditions::{is_known, tag};
 pub(crate) use cors::{cors_headers, cors_headers_unread};
+pub(crate) use encoding::encoded;
 pub(crate) use events::Events;
+pub(crate) use file::File;
 pub(crate) use listener::{Handlers, Listener};
 #[cfg(test)]
 pub(crate) use private::Inner;

@@ -1,8 +1,11 @@
-// The server's API, as far as the page uses it.
+// The server's API, as far as the page uses it. Its addresses are relative to where the page stands: a proxy may have
+// put the whole server below a path.
 
 import { events } from './events.js';
 import * as key from './key.js';
 import { sentence } from './wording.js';
+
+const root = new URL('..', import.meta.url);
 
 /** Why a request was not answered as it was asked: the server's sentence. */
 export class Problem extends Error {
@@ -35,7 +38,7 @@ async function ask(path, options) {
   const headers = { ...options.headers };
   if (key.current() !== null) headers['x-api-key'] = key.current();
   try {
-    return await fetch(path, { ...options, headers, cache: 'no-store', credentials: 'omit', redirect: 'error' });
+    return await fetch(new URL(path, root), { ...options, headers, cache: 'no-store', credentials: 'omit', redirect: 'error' });
   } catch (error) {
     if (error.name === 'AbortError') throw error;
     throw new Problem('The server cannot be reached. Is it still running?');
@@ -58,12 +61,12 @@ async function call(path, options = {}) {
 }
 
 const json = async (path, options) => (await call(path, options)).json();
-const image = (id) => `/v1/images/${encodeURIComponent(id)}`;
+const image = (id) => `v1/images/${encodeURIComponent(id)}`;
 
 /** Draws; gives `{ name, data }` for each event, the last of which is the image. */
 export async function* imagine(request, signal) {
   const headers = { 'content-type': 'application/json', accept: 'text/event-stream' };
-  const response = await call('/v1/images/imagine', { method: 'POST', headers, body: JSON.stringify(request), signal });
+  const response = await call('v1/images/imagine', { method: 'POST', headers, body: JSON.stringify(request), signal });
   for await (const { name, data } of told(response.body)) {
     if (name === 'error') {
       const body = typeof data.error === 'object' ? data.error : data;
@@ -85,10 +88,10 @@ async function* told(body) {
 }
 
 /** The model: `{ id, fulmen }`. */
-export const model = async () => (await json('/v1/models')).data[0];
+export const model = async () => (await json('v1/models')).data[0];
 
 /** A page of images: the first of a link, or the newest. */
-export const list = (take, from) => json(`/v1/images?${new URLSearchParams(from ? { take, from } : { take })}`);
+export const list = (take, from) => json(`v1/images?${new URLSearchParams(from ? { take, from } : { take })}`);
 
 /** The first image of the page that a link of a listing leads to. */
 export const first = (link) => (link ? new URL(link, location.href).searchParams.get('from') : null);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::object::ImageObject;
-use crate::api::picture::word;
+use crate::api::picture::{whole, word};
 use crate::app::App;
 use crate::http::Answer;
-use crate::problem::Problem;
+use crate::problem::{Family, Problem};
 use crate::route::Call;
 use crate::store::{Image, Kind};
 
@@ -30,9 +30,13 @@ pub(super) fn get(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
 /// `GET /v1/images/{id}/download`
 pub(super) fn download(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let image = own(app, call)?;
-    let bytes = app.store.bytes(&image)?;
     let name = format!("attachment; filename=\"{}.{}\"", image.id, word(image.format));
-    Ok(Answer::bytes(200, image.format.media_type(), bytes).header("Content-Disposition", name))
+    let headers = vec![
+        ("Content-Disposition", name),
+        // It may be deleted, and is another's for another key: asked for each time.
+        ("Cache-Control", "private, no-cache".into()),
+    ];
+    Ok(whole(&image, app.store.bytes(&image)?, headers).answer(&call.request, Family::Images))
 }
 
 /// `POST /v1/images/{id}/publish`

@@ -7,7 +7,7 @@ mod object;
 
 use crate::http::Method;
 use crate::problem::Family;
-use crate::route::{Access, Content, Doc, Parameter, Route};
+use crate::route::{Access, Content, Doc, PICTURE, Parameter, Route};
 
 const IMAGE: &[(u16, Content)] = &[(200, Content::Json("Image"))];
 const CHANGED: &[(u16, Content)] = &[(201, Content::Json("Image"))];
@@ -77,7 +77,7 @@ pub(crate) const ROUTES: &[Route] = &[
         family: Family::Images,
         access: Access::Key,
         handler: manage::download,
-        doc: doc("The image's file", &[(200, Content::Picture)], &[404, 503]),
+        doc: doc("The image's file", PICTURE, &[404, 412, 416, 503]),
     },
     Route {
         method: Method::Post,

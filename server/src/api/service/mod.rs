@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::http::{Answer, Method};
 use crate::page;
 use crate::problem::{Family, Problem};
-use crate::route::{Access, Call, Content, Doc, Parameter, Route};
+use crate::route::{Access, Call, Content, Doc, PICTURE, Parameter, Route};
 
 const LINK: &[Parameter] = &[
     Parameter { name: "expires", range: None, required: true, about: "When the link ends, in Unix seconds." },
@@ -131,8 +131,8 @@ pub(crate) const ROUTES: &[Route] = &[
             summary: "A picture, for whoever has the link",
             fields: None,
             query: LINK,
-            answers: &[(200, Content::Picture)],
-            errors: &[403, 404, 410, 503],
+            answers: PICTURE,
+            errors: &[403, 404, 410, 412, 416, 503],
         },
     },
     Route {
@@ -145,8 +145,8 @@ pub(crate) const ROUTES: &[Route] = &[
             summary: "A published picture",
             fields: None,
             query: &[],
-            answers: &[(200, Content::Picture)],
-            errors: &[404, 503],
+            answers: PICTURE,
+            errors: &[404, 412, 416, 503],
         },
     },
     Route {

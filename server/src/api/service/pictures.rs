@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::api::picture::word;
+use jiff::Timestamp;
+
+use crate::api::picture::{whole, word};
 use crate::app::App;
 use crate::http::Answer;
-use crate::problem::Problem;
+use crate::problem::{Family, Problem};
 use crate::route::Call;
 use crate::store::Image;
 
@@ -15,15 +17,18 @@ pub(super) fn signed(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     app.links.check(&call.params[0], &call.request, now)?;
     let image = named(app, call)?.filter(|image| image.expires_at.is_none_or(|end| end > now));
     let image = image.ok_or_else(|| Problem::not_found("this picture is not kept any more"))?;
-    Ok(answer(app, &image)?.header("Cache-Control", "private, max-age=3600"))
+    // What a link shows never changes, so that nobody need ask again until it ends.
+    let ends = image.expires_at.map(Timestamp::as_second).into_iter().chain(signed_until(call));
+    let left = ends.min().unwrap_or(0).saturating_sub(now.as_second());
+    answer(app, call, &image, format!("private, max-age={left}, immutable"))
 }
 
 /// `GET /public/{name}`
 pub(super) fn public(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let image = named(app, call)?.filter(|image| image.public);
     let image = image.ok_or_else(|| Problem::not_found("there is no published picture of this name"))?;
-    // An image may be unpublished, and must be gone then.
-    Ok(answer(app, &image)?.header("Cache-Control", "public, no-cache"))
+    // An image may be unpublished, and must be gone then: kept, but asked for each time.
+    answer(app, call, &image, "public, no-cache".into())
 }
 
 /// The image whose id and format make this name. The name is compared, never opened.
@@ -32,7 +37,13 @@ fn named(app: &App, call: &Call) -> Result<Option<Image>, Problem> {
     Ok(app.store.image(id)?.filter(|image| word(image.format) == extension))
 }
 
-fn answer(app: &App, image: &Image) -> Result<Answer, Problem> {
-    let answer = Answer::bytes(200, image.format.media_type(), app.store.bytes(image)?);
-    Ok(answer.header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox"))
+/// When the link ends, which was checked, in Unix seconds.
+fn signed_until(call: &Call) -> Option<i64> {
+    call.request.query("expires")?.parse().ok()
+}
+
+fn answer(app: &App, call: &Call, image: &Image, cache: String) -> Result<Answer, Problem> {
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; sandbox".to_owned();
+    let headers = vec![("Cache-Control", cache), ("Content-Security-Policy", policy)];
+    Ok(whole(image, app.store.bytes(image)?, headers).answer(&call.request, Family::OpenAi))
 }

@@ -1,6 +1,7 @@
 //! What a table lets through, and that its description says the same.
 
 mod agree;
+mod charset;
 mod refuse;
 
 use serde_json::{Map, Value, json};

@@ -10,7 +10,7 @@ use crate::problem::{Family, reason};
 pub(super) const EVERYWHERE: &[u16] = &[400, 404, 405, 408, 413, 414, 417, 421, 431, 500, 503, 505];
 
 /// What only some routes answer.
-const SOMEWHERE: &[u16] = &[401, 403, 410, 415, 429];
+const SOMEWHERE: &[u16] = &[401, 403, 410, 412, 415, 416, 429];
 
 /// Statuses that the gate, or the thread around a handler, gives in the shape of no family.
 const SHAPELESS: &[u16] = &[400, 408, 413, 414, 417, 431, 500, 503, 505];
@@ -89,9 +89,11 @@ fn meaning(status: u16) -> &'static str {
         405 => "this path does not take this method.",
         408 => "the request did not arrive in time.",
         410 => "the link has expired.",
+        412 => "the file is not the one that If-Match or If-Unmodified-Since names.",
         413 => "the body is too large.",
         414 => "the address is too long.",
-        415 => "the body is said to be something other than JSON.",
+        415 => "the body is not JSON in UTF-8, or is compressed.",
+        416 => "the file has no byte in that range.",
         417 => "an expectation other than 100-continue.",
         421 => "the Host header names another server.",
         429 => "as many requests of this key are waiting as may, or wrong keys came from this address.",
