@@ -16,6 +16,9 @@ use crate::signals;
 /// A key for all, in the clear.
 const KEY: &str = "FULMEN_API_KEY";
 
+/// A key that only reads metrics, in the clear.
+const METRICS_KEY: &str = "FULMEN_METRICS_KEY";
+
 /// Serves until a signal comes.
 pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     if let Some(name) = &args.new_key {
@@ -36,11 +39,8 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
 }
 
 fn config(args: ServeArgs) -> Result<Config, Failure> {
-    let key = match std::env::var(KEY) {
-        Ok(key) => Some(key).filter(|key| !key.is_empty()),
-        Err(std::env::VarError::NotPresent) => None,
-        Err(error) => return Err(Failure::Usage(format!("{KEY}: {error}"))),
-    };
+    let key = variable(KEY)?;
+    let metrics = args.metrics_key.map_or_else(|| variable(METRICS_KEY), |key| Ok(Some(key)))?;
     let data = args.data.or_else(|| Some(dirs::data_dir()?.join("fulmen")));
     let data =
         data.ok_or_else(|| Failure::Usage("this user has no data folder; give one with --data".into()))?;
@@ -67,7 +67,7 @@ fn config(args: ServeArgs) -> Result<Config, Failure> {
             time: Duration::from_secs(args.max_seconds.into()),
         },
         max_storage: args.max_storage,
-        keys: Keys { file: args.api_keys, key, no_auth: args.no_auth },
+        keys: Keys { file: args.api_keys, key, metrics, no_auth: args.no_auth },
         cors_origins: args.cors_origins,
         public_url: args.public_url,
         trusted_proxies: args.trusted_proxies,
@@ -75,6 +75,15 @@ fn config(args: ServeArgs) -> Result<Config, Failure> {
         hosts: args.hosts.into_iter().chain(args.listen.name).collect(),
         limits: Limits::default(),
     })
+}
+
+/// What stands in a variable of the environment, if anything does.
+fn variable(name: &str) -> Result<Option<String>, Failure> {
+    match std::env::var(name) {
+        Ok(text) => Ok(Some(text).filter(|text| !text.is_empty())),
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(error) => Err(Failure::Usage(format!("{name}: {error}"))),
+    }
 }
 
 /// The first line is for programs that wait for the server: `listening at http://…`.

@@ -45,6 +45,8 @@ pub struct Keys {
     pub file: Option<PathBuf>,
     /// One key in the clear, from the environment; its name is `default`.
     pub key: Option<String>,
+    /// A key in the clear that opens `/metrics` and nothing else; where it is set, `/metrics` asks for it or another.
+    pub metrics: Option<String>,
     /// The operator said in so many words that anyone may ask.
     pub no_auth: bool,
 }

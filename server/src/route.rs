@@ -29,6 +29,8 @@ pub(crate) enum Access {
     Open,
     /// Whoever has a key, where there are keys.
     Key,
+    /// The same, or whoever has the key that only reads metrics.
+    Metrics,
 }
 
 /// How `openapi.json` describes a route.

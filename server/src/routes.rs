@@ -74,13 +74,7 @@ impl Found {
         // A page can be told that there is nothing only after it was told that it may ask. `*` is the server itself.
         let may_i = asks("access-control-request-method") || request.path == "*";
         if self.0.is_empty() && !(may_i && request.method == Method::Options) {
-            if request.path == mount(&app.config) && !request.path.is_empty() {
-                // The page's own addresses are relative, and so is this one's end.
-                return Ok(Answer::empty(308).header("Location", format!("{}/", request.path)));
-            }
-            return Err(Problem::not_found(
-                "there is nothing at this path; GET /openapi.json lists everything",
-            ));
+            return nowhere(app, &request);
         }
         let allowed = self.allowed();
         if request.method == Method::Options {
@@ -97,11 +91,12 @@ impl Found {
             Access::Open => String::new(),
             Access::Key => {
                 let owner = app.keys.owner(&request)?;
-                if !app.keys.is_open() {
+                if keys_needed {
                     request.client.recognise();
                 }
                 owner
             }
+            Access::Metrics => app.keys.reads_metrics(&request).map(|()| String::new())?,
         };
         let base = base(&app.config, app.address(), &request);
         (route.handler)(app, &Call { request, params, owner, base })
@@ -119,6 +114,14 @@ impl Found {
         methods.push("OPTIONS");
         methods.join(", ")
     }
+}
+
+/// The answer where no route is; the page's own addresses are relative, so that where it stands needs its slash.
+fn nowhere(app: &App, request: &Request) -> Result<Answer, Problem> {
+    if request.path == mount(&app.config) && !request.path.is_empty() {
+        return Ok(Answer::empty(308).header("Location", format!("{}/", request.path)));
+    }
+    Err(Problem::not_found("there is nothing at this path; GET /openapi.json lists everything"))
 }
 
 /// What stands for each `{…}`, if the path is of this pattern.

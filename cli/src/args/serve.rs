@@ -43,6 +43,11 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "FILE", help_heading = "Keys")]
     pub(crate) api_keys: Option<PathBuf>,
 
+    /// A key that opens /metrics and nothing else. Other users of this machine can see arguments; the variable
+    /// FULMEN_METRICS_KEY sets it out of their sight
+    #[arg(long, value_name = "KEY", help_heading = "Keys")]
+    pub(crate) metrics_key: Option<String>,
+
     /// Make a key, print it once, and exit
     #[arg(long, value_name = "NAME", help_heading = "Keys")]
     pub(crate) new_key: Option<String>,

@@ -7,7 +7,11 @@ mod images;
 mod lifecycle;
 mod load;
 mod logs;
+mod metrics;
+mod names;
 mod openai;
+mod pictures;
+mod raw;
 mod server;
 mod signals;
 #[path = "../started/mod.rs"]

@@ -26,7 +26,11 @@ const LONGEST_NAME: usize = 64;
 
 /// The keys that may ask.
 #[derive(Debug, Default)]
-pub(crate) struct Keyring(Vec<Entry>);
+pub(crate) struct Keyring {
+    entries: Vec<Entry>,
+    /// The digest of the key that only reads metrics.
+    metrics: Option<[u8; 32]>,
+}
 
 #[derive(Debug)]
 pub(super) struct Entry {
@@ -43,21 +47,18 @@ impl Keyring {
     pub(crate) fn open(keys: &Keys) -> Result<Self> {
         let mut entries = keys.file.as_deref().map(read).transpose()?.unwrap_or_default();
         if let Some(key) = &keys.key {
-            if key.is_empty() || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-                let what = "FULMEN_API_KEY must be letters, digits and signs of ASCII without spaces; unset it, or set \
-                            one that `fulmen serve --new-key NAME` makes";
-                return Err(Error::Options(what.into()));
-            }
+            check_signs("FULMEN_API_KEY", key)?;
             let entry = Entry { name: FROM_ENVIRONMENT.into(), digest: digest(key) };
             unlike(&entries, &entry).map_err(|what| Error::Options(format!("FULMEN_API_KEY: {what}")))?;
             entries.push(entry);
         }
-        Ok(Self(entries))
+        let metrics = keys.metrics.as_deref().map(|key| metrics_digest(key, &entries)).transpose()?;
+        Ok(Self { entries, metrics })
     }
 
     /// Whether there are no keys: everybody may ask, as `local`.
     pub(crate) fn is_open(&self) -> bool {
-        self.0.is_empty()
+        self.entries.is_empty()
     }
 
     /// The name of the key that a request was sent with.
@@ -68,24 +69,73 @@ impl Keyring {
         if self.is_open() {
             return Ok(NOBODY.into());
         }
-        let given = [request.header("x-api-key"), request.header("authorization").and_then(bearer)];
-        let name = given.into_iter().flatten().filter_map(|key| self.find(key)).next();
+        let name = given(request).find_map(|key| self.find(key));
         name.map(str::to_owned).ok_or_else(|| {
-            let message =
-                "a valid key is needed: send it as `x-api-key: KEY` or as `Authorization: Bearer KEY`";
-            Problem::new(401, "invalid_api_key", message)
+            if given(request).any(|key| self.is_for_metrics(key)) {
+                return Problem::new(403, "metrics_only", "this key opens /metrics and nothing else");
+            }
+            invalid()
         })
+    }
+
+    /// Whether a request may read the metrics: with any key, or with the one that is for nothing else.
+    ///
+    /// # Errors
+    /// 401, as [`Keyring::owner`].
+    pub(crate) fn reads_metrics(&self, request: &Request) -> Result<(), Problem> {
+        let may = |key: &str| self.find(key).is_some() || self.is_for_metrics(key);
+        let free = self.is_open() && self.metrics.is_none();
+        if free || given(request).any(may) { Ok(()) } else { Err(invalid()) }
+    }
+
+    fn is_for_metrics(&self, key: &str) -> bool {
+        self.metrics.is_some_and(|own| bool::from(own.ct_eq(&digest(key))))
     }
 
     /// The name of a key. Takes the same time wherever the key stands, and whether or not it does.
     fn find(&self, key: &str) -> Option<&str> {
         let digest = digest(key);
         let mut found = u64::MAX;
-        for (at, entry) in (0..).zip(&self.0) {
+        for (at, entry) in (0..).zip(&self.entries) {
             found.conditional_assign(&at, entry.digest.ct_eq(&digest));
         }
-        self.0.get(usize::try_from(found).ok()?).map(|entry| entry.name.as_str())
+        self.entries.get(usize::try_from(found).ok()?).map(|entry| entry.name.as_str())
     }
+}
+
+/// The keys that a request was sent with.
+fn given(request: &Request) -> impl Iterator<Item = &str> {
+    let bearer = request.header("authorization").and_then(bearer);
+    [request.header("x-api-key"), request.header("api-key"), bearer].into_iter().flatten()
+}
+
+fn invalid() -> Problem {
+    let message = "a valid key is needed: send it as `x-api-key: KEY` or as `Authorization: Bearer KEY`";
+    Problem::new(401, "invalid_api_key", message)
+}
+
+/// What is kept of the key that only reads metrics.
+fn metrics_digest(key: &str, entries: &[Entry]) -> Result<[u8; 32]> {
+    check_signs("the metrics key (--metrics-key, FULMEN_METRICS_KEY)", key)?;
+    let own = digest(key);
+    match entries.iter().find(|entry| entry.digest == own) {
+        None => Ok(own),
+        Some(entry) => Err(Error::Options(format!(
+            "--metrics-key is the key of {:?}, which draws; give one that is for nothing else",
+            entry.name
+        ))),
+    }
+}
+
+/// Whether a key in the clear can stand in a header.
+fn check_signs(whose: &str, key: &str) -> Result<()> {
+    if !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err(Error::Options(format!(
+        "{whose} must be letters, digits and signs of ASCII without spaces; leave it out, or set one that \
+         `fulmen serve --new-key NAME` makes"
+    )))
 }
 
 /// The key of `Bearer KEY`.

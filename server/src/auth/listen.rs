@@ -35,11 +35,14 @@ pub(crate) fn check_listen(config: &Config) -> Result<()> {
 
 /// A short key can be found by trying. On this machine alone that is the operator's affair.
 fn check_length(config: &Config, is_local: bool) -> Result<()> {
-    if config.keys.key.as_ref().is_none_or(|key| key.chars().count() >= SHORTEST_KEY) {
-        return Ok(());
-    }
+    let short = |key: &Option<String>| key.as_ref().is_some_and(|key| key.chars().count() < SHORTEST_KEY);
+    let whose = match &config.keys {
+        keys if short(&keys.key) => "FULMEN_API_KEY",
+        keys if short(&keys.metrics) => "the metrics key (--metrics-key, FULMEN_METRICS_KEY)",
+        _ => return Ok(()),
+    };
     let what = format!(
-        "FULMEN_API_KEY has fewer than {SHORTEST_KEY} characters, so it can be found by trying; set a longer one, best one \
+        "{whose} has fewer than {SHORTEST_KEY} characters, so it can be found by trying; set a longer one, best one \
          that `fulmen serve --new-key NAME` makes"
     );
     if is_local {

@@ -12,8 +12,10 @@ pub(super) fn format(time: Timestamp) -> String {
 
 /// In any of the three forms that must be read; `None` for anything else.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
-    if let Ok(date) = rfc2822::parse(text) {
-        return Some(date.timestamp());
+    // The day of the week says nothing that the date does not.
+    let parser = rfc2822::DateTimeParser::new().relaxed_weekday(true);
+    if let Ok(date) = parser.parse_timestamp(text) {
+        return Some(date);
     }
     let old = ["%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
     let date = old.iter().find_map(|form| DateTime::strptime(form, text).ok())?;

@@ -52,7 +52,7 @@ pub(crate) const ROUTES: &[Route] = &[
         method: Method::Get,
         paths: &["/metrics"],
         family: Family::OpenAi,
-        access: Access::Key,
+        access: Access::Metrics,
         handler: health::metrics,
         doc: Doc {
             summary: "Counters and times, in Prometheus' text form or as OpenMetrics",

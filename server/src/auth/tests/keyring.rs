@@ -172,3 +172,53 @@ fn the_file_of_another_system_is_read() {
     let text = format!("\u{feff}# notepad\r\n\r\nann:{}\r\nb.o_b-2:{ABC}", "AB".repeat(32));
     assert_eq!(owner(&ring(&text), &[("x-api-key", "abc")]), Ok("b.o_b-2".into()));
 }
+
+/// What a ring with this key for metrics says of a request to `/metrics`.
+fn metrics(ring: &Keyring, headers: &[(&str, &str)]) -> Result<(), u16> {
+    ring.reads_metrics(&request(Method::Get, headers)).map_err(|problem| problem.status)
+}
+
+#[test]
+fn the_metrics_key_opens_metrics_and_nothing_else() {
+    let (_folder, keys) = file(&line("ann", "abc"));
+    let ring = Keyring::open(&Keys { metrics: Some("numbers".into()), ..keys }).unwrap();
+    for headers in [[("x-api-key", "numbers")], [("authorization", "Bearer numbers")]] {
+        assert_eq!(metrics(&ring, &headers), Ok(()));
+        assert_eq!(owner(&ring, &headers), Err(403), "{headers:?}");
+    }
+    assert_eq!(metrics(&ring, &[("x-api-key", "abc")]), Ok(()), "who draws may look, too");
+    assert_eq!(owner(&ring, &[("x-api-key", "abc")]), Ok("ann".into()));
+    for wrong in [&[("x-api-key", "wrong")][..], &[("authorization", "Basic numbers")], &[]] {
+        assert_eq!((metrics(&ring, wrong), owner(&ring, wrong)), (Err(401), Err(401)), "{wrong:?}");
+    }
+}
+
+#[test]
+fn where_anybody_draws_a_metrics_key_still_guards_the_metrics() {
+    let open = Keyring::open(&Keys::default()).unwrap();
+    assert_eq!(metrics(&open, &[]), Ok(()));
+    let guarded = Keyring::open(&Keys { metrics: Some("numbers".into()), ..Keys::default() }).unwrap();
+    assert!(guarded.is_open());
+    assert_eq!(owner(&guarded, &[]), Ok("local".into()));
+    assert_eq!(metrics(&guarded, &[]), Err(401));
+    assert_eq!(metrics(&guarded, &[("x-api-key", "numbers")]), Ok(()));
+}
+
+#[test]
+fn a_metrics_key_is_a_key_and_no_other_one() {
+    let (_folder, keys) = file(&line("ann", "abc"));
+    for (key, said) in
+        [("abc", "ann"), ("", "--metrics-key"), ("two words", "--metrics-key"), ("é", "--metrics-key")]
+    {
+        let sentence =
+            Keyring::open(&Keys { metrics: Some(key.into()), ..keys.clone() }).unwrap_err().to_string();
+        assert!(sentence.contains(said), "{key:?}: {sentence}");
+    }
+}
+
+#[test]
+fn the_header_of_azure_s_clients_is_read_too() {
+    let ring = ring(&line("ann", "abc"));
+    assert_eq!(owner(&ring, &[("api-key", "abc")]), Ok("ann".into()));
+    assert_eq!(owner(&ring, &[("api-key", "wrong")]), Err(401));
+}

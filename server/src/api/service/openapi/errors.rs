@@ -84,7 +84,9 @@ fn meaning(status: u16) -> &'static str {
     match status {
         400 => "a value or the request itself is not as it must be; the message says what is.",
         401 => "the key is missing or wrong.",
-        403 => "the signature of a link is wrong, or the request comes from another site's page.",
+        403 => {
+            "the signature of a link is wrong, the request comes from another site's page, or the key reads metrics only."
+        }
         404 => "there is nothing here, or nothing of the caller's.",
         405 => "this path does not take this method.",
         408 => "the request did not arrive in time.",

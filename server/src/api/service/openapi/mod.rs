@@ -21,9 +21,17 @@ use crate::route::Call;
 
 /// `GET /openapi.json`
 #[expect(clippy::unnecessary_wraps, reason = "a handler's type")]
-pub(super) fn openapi(_: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
+pub(super) fn openapi(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     static DOCUMENT: OnceLock<Value> = OnceLock::new();
-    Ok(Answer::json(200, DOCUMENT.get_or_init(document)))
+    let document = DOCUMENT.get_or_init(document);
+    let asked = |name| call.request.header(name).is_some();
+    if app.config.public_url.is_none() && !asked("x-forwarded-host") && !asked("x-forwarded-prefix") {
+        return Ok(Answer::json(200, document));
+    }
+    // Behind a proxy the root of the address need not be ours.
+    let mut document = document.clone();
+    document["servers"] = json!([{"url": call.base}]);
+    Ok(Answer::json(200, &document))
 }
 
 /// The whole description; it does not change while the server runs.

@@ -34,7 +34,7 @@ pub(super) fn operation(route: &Route, path: &str) -> Value {
         operation["requestBody"] =
             json!({"required": true, "content": {"application/json": {"schema": schema}}});
     }
-    if route.access == Access::Key {
+    if route.access != Access::Open {
         // The empty one: a server that has no keys asks for none.
         operation["security"] = json!([{}, {"key": []}, {"bearer": []}]);
     }
@@ -63,8 +63,12 @@ fn responses(route: &Route) -> Value {
     for (status, content) in route.doc.answers {
         add_answer(&mut responses, *status, *content);
     }
-    let foreign = (route.method != Method::Get).then_some(403);
-    let key: &[u16] = if route.access == Access::Key { &[401, 429] } else { &[] };
+    let foreign = (route.method != Method::Get || route.access == Access::Key).then_some(403);
+    let key: &[u16] = match route.access {
+        Access::Key => &[401, 429],
+        Access::Metrics => &[401],
+        Access::Open => &[],
+    };
     let errors = route.doc.errors.iter().chain(EVERYWHERE).chain(key).copied().chain(foreign);
     for status in errors {
         let name = response_name(route.family, status);
