@@ -118,13 +118,15 @@ pub struct MemoryNeed {
     pub weights: u64,
     /// Bytes of working space of the operations.
     pub scratch: u64,
+    /// Bytes of this machine's memory for one picture at a time: its latents, its pixels, and a file of it.
+    pub picture: u64,
 }
 
 impl MemoryNeed {
     /// All of it.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.activations + self.weights + self.scratch
+        self.activations + self.weights + self.scratch + self.picture
     }
 }
 
@@ -132,6 +134,11 @@ impl MemoryNeed {
 pub trait Backend: Send + Sync {
     /// The device's name, as a user would recognise it.
     fn name(&self) -> &str;
+
+    /// Whether it keeps values in this machine's own memory.
+    fn is_host(&self) -> bool {
+        false
+    }
 
     /// Plans memory, prepares weights and kernels. Nothing is computed yet.
     ///

@@ -18,6 +18,7 @@ pub mod error;
 pub mod gpu;
 pub mod graph;
 pub mod layers;
+pub mod memory;
 pub mod message;
 pub mod noise;
 pub mod picture;

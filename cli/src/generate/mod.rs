@@ -75,7 +75,7 @@ fn draw(
     }
     match pictures.failure.take() {
         Some(failure) => Err(failure),
-        None => drawn.map(drop).map_err(Failure::from),
+        None => drawn.map_err(Failure::from),
     }
 }
 

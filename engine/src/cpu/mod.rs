@@ -28,9 +28,9 @@ mod value;
 
 use std::sync::Arc;
 
+use crate::Result;
 use crate::backend::{Backend, Program};
 use crate::graph::Graph;
-use crate::{Error, Result};
 
 /// The processor that this program runs on.
 #[derive(Debug, Default)]
@@ -52,26 +52,10 @@ impl Backend for CpuBackend {
     fn compile(&self, graph: Arc<Graph>) -> Result<Box<dyn Program>> {
         // Panels are made as `gemm` wants them; it need not copy them once more.
         gemm::set_lhs_packing_threshold_single_thread(256);
-        let program = program::CpuProgram::new(graph);
-        let (need, have) = (program.memory().total(), available_memory());
-        if need > have {
-            return Err(Error::Memory { device: "the CPU".into(), need, have });
-        }
-        Ok(Box::new(program))
+        Ok(Box::new(program::CpuProgram::new(graph)))
     }
-}
 
-/// Bytes that this process can still have, whether the machine or a container sets the limit. Asked
-/// for beforehand, because a system that runs out of memory ends programs without a word.
-fn available_memory() -> u64 {
-    let mut system = sysinfo::System::new();
-    system.refresh_memory();
-    // Its count of free memory leaves out the file cache, which gives way when memory is needed.
-    let free = |limits: sysinfo::CGroupLimits| limits.total_memory.saturating_sub(limits.rss);
-    let container = system.cgroup_limits().map_or(u64::MAX, free);
-    match system.available_memory() {
-        // Not known on this system.
-        0 => u64::MAX,
-        machine => machine.min(container),
+    fn is_host(&self) -> bool {
+        true
     }
 }

@@ -67,7 +67,7 @@ impl CpuProgram {
 impl Program for CpuProgram {
     fn memory(&self) -> MemoryNeed {
         let scratch = (rayon::current_num_threads() as u64) * product::SCRATCH;
-        MemoryNeed { activations: self.plan.peak(), weights: 0, scratch }
+        MemoryNeed { activations: self.plan.peak(), scratch, ..MemoryNeed::default() }
     }
 
     fn run(&mut self, inputs: &[(&str, &HostTensor)], cancel: &CancelToken) -> Result<Vec<HostTensor>> {

@@ -25,17 +25,19 @@ struct Told {
 }
 
 impl Engine {
-    /// Draws `request.images` pictures, one after the other.
+    /// Draws `request.images` pictures, one after the other, and gives each to the watcher when it is done.
     ///
     /// # Errors
     /// [`Error::Request`] before anything is computed; then [`Error::Memory`], [`Error::Device`],
     /// [`Error::PictureNotFinite`] or [`Error::Cancelled`].
-    pub fn generate(&mut self, request: &Request, watch: &mut Watch<'_>) -> Result<Vec<Drawn>> {
+    pub fn generate(&mut self, request: &Request, watch: &mut Watch<'_>) -> Result<()> {
         let plan = self.plan(request)?;
         plan.warnings.iter().cloned().map(Event::Warning).for_each(&mut *watch.event);
         (watch.event)(Event::Stage(DrawStage::Load));
         let need = self.prepare(&plan)?;
         (watch.event)(Event::Memory(need));
+        watch.cancel.check()?;
+        self.check_memory(need)?;
 
         (watch.event)(Event::Stage(DrawStage::Text));
         let start = Instant::now();
@@ -48,7 +50,6 @@ impl Engine {
             ..Seconds::default()
         };
 
-        let mut drawn = Vec::with_capacity(plan.images);
         for image in 0..plan.images {
             let seed = plan.seed.wrapping_add(image as u64);
             (watch.event)(Event::Stage(DrawStage::Denoise(image)));
@@ -60,10 +61,9 @@ impl Engine {
             seconds.vae = start.elapsed().as_secs_f64();
             let parameters = plan.parameters(request, seed);
             let one = Drawn { picture, parameters, seed, seconds: std::mem::take(&mut seconds) };
-            (watch.event)(Event::Picture(Box::new(one.clone())));
-            drawn.push(one);
+            (watch.event)(Event::Picture(Box::new(one)));
         }
-        Ok(drawn)
+        Ok(())
     }
 
     /// Both prompts through the text encoders; size and crop as sinusoids.

@@ -28,13 +28,18 @@ use self::preview::Preview;
 use self::stage::Stage;
 use crate::backend::{Backend, CancelToken, MemoryNeed};
 use crate::graph::{Element, Shape};
+use crate::memory::Memory;
 use crate::message::Message;
-use crate::picture::Picture;
+use crate::picture::{self, Picture};
 use crate::request::Request;
 use crate::settings::Asked;
 use crate::tokens::LENGTH;
 use crate::weights::Checkpoint;
 use crate::{Error, Result};
+
+/// Copies of the latents at the most: noise, latents, what the model is given and what it answers, each in torch's
+/// order and in that of graphs.
+const LATENTS: usize = 12;
 
 /// How activations are stored. Sums are f32 either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,7 +173,7 @@ impl Engine {
     /// Compiles what `plan` needs, and answers the memory that it will take at its peak.
     ///
     /// # Errors
-    /// [`crate::Error::Memory`], [`crate::Error::Device`].
+    /// [`crate::Error::Memory`] where the device has not as much, [`crate::Error::Device`].
     pub fn prepare(&mut self, plan: &DrawPlan) -> Result<MemoryNeed> {
         let start = Instant::now();
         let latents = plan.latents(self.models.vae.config());
@@ -178,7 +183,24 @@ impl Engine {
             self.stages = Some(self.compile(latents, text)?);
             self.loading += start.elapsed().as_secs_f64();
         }
-        Ok(self.stages.as_ref().map(Stages::memory).unwrap_or_default())
+        let need = self.stages.as_ref().map(Stages::memory).unwrap_or_default();
+        Ok(MemoryNeed { picture: picture_need(latents, plan), ..need })
+    }
+
+    /// How much of a need is this machine's own memory.
+    #[must_use]
+    pub fn on_host(&self, need: MemoryNeed) -> u64 {
+        if self.backend.is_host() { need.total() } else { need.picture }
+    }
+
+    /// Whether this machine has as much memory. What a device has besides is known only when it is asked for it.
+    fn check_memory(&self, need: MemoryNeed) -> Result<()> {
+        let (need, have) = (self.on_host(need), Memory::now().free);
+        if need <= have {
+            return Ok(());
+        }
+        let device = if self.backend.is_host() { "the CPU" } else { "this machine" };
+        Err(Error::Memory { device: device.into(), need, have })
     }
 
     /// Draws one picture, with no one watching.
@@ -186,11 +208,16 @@ impl Engine {
     /// # Errors
     /// As [`Engine::generate`].
     pub fn draw(&mut self, request: &Request) -> Result<Picture> {
-        let mut ignore = |_| {};
+        let mut picture = None;
+        let mut take = |event| {
+            if let Event::Picture(drawn) = event {
+                picture = Some(drawn.picture);
+            }
+        };
         let cancel = CancelToken::default();
-        let mut watch = Watch { event: &mut ignore, trace: None, previews: 0, cancel };
-        let mut drawn = self.generate(&Request { images: 1, ..request.clone() }, &mut watch)?;
-        Ok(drawn.remove(0).picture)
+        let mut watch = Watch { event: &mut take, trace: None, previews: 0, cancel };
+        self.generate(&Request { images: 1, ..request.clone() }, &mut watch)?;
+        picture.ok_or_else(|| Error::Graph { node: "engine".into(), what: "nothing was drawn".into() })
     }
 
     fn compile(&self, latents: Shape, compiled: Option<Stage>) -> Result<Stages> {
@@ -214,6 +241,13 @@ impl Engine {
 /// The compiled graphs; `prepare` has made them.
 fn stages(stages: &mut Option<Stages>) -> Result<&mut Stages> {
     stages.as_mut().ok_or_else(|| Error::Graph { node: "engine".into(), what: "nothing is compiled".into() })
+}
+
+/// Bytes on the host while one picture is made, beside the values of the graphs.
+fn picture_need(latents: Shape, plan: &DrawPlan) -> u64 {
+    let (latents, pixels) = (latents.len() * size_of::<f32>(), plan.width * plan.height);
+    let decoded = pixels * (size_of::<u32>() + picture::CHANNELS);
+    (latents * LATENTS + decoded) as u64 + picture::encoding(plan.width, plan.height)
 }
 
 impl Stages {

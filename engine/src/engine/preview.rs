@@ -47,7 +47,9 @@ impl Engine {
             Some(preview) if preview.latents == shape => preview,
             _ => {
                 let graph = self.models.vae.graph(shape, self.element, false)?;
-                Preview { latents: shape, vae: Stage::compile(self.backend.as_ref(), graph)? }
+                let vae = Stage::compile(self.backend.as_ref(), graph)?;
+                self.check_memory(vae.memory())?;
+                Preview { latents: shape, vae }
             }
         };
         let Stages { preview, .. } = stages(&mut self.stages)?;

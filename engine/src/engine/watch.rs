@@ -29,7 +29,8 @@ pub enum Event {
     Warning(Message),
     /// A stage begins.
     Stage(Stage),
-    /// What the run will take at its peak, known before it starts.
+    /// What the run will take at its peak, known before it starts. Whoever needs more for what they do with the
+    /// pictures says so now, by cancelling.
     Memory(MemoryNeed),
     /// A step of a picture is done.
     Step {
@@ -51,7 +52,7 @@ pub enum Event {
         /// Smaller than the picture where that is large.
         picture: Box<Picture>,
     },
-    /// A picture is done.
+    /// A picture is done. It is the watcher's from now on: the engine keeps none.
     Picture(Box<Drawn>),
 }
 

@@ -76,6 +76,7 @@ impl GpuProgram {
             activations: plan.peak(),
             weights: lowering.weights.iter().map(|(w, packing)| packed_extents(w, *packing).bytes()).sum(),
             scratch: lowering.scratch.iter().sum(),
+            picture: 0,
         };
         let places = Places::new(&plan.slots, &plan.slot_of, &lowering.scratch);
         refuse_too_large(device, &places.sizes)?;

@@ -13,7 +13,7 @@ fn picture() -> Picture {
     Picture { width: 16, height: 8, rgb }
 }
 
-fn parameters(prompt: &str, negative: Option<&str>) -> Parameters {
+pub(super) fn parameters(prompt: &str, negative: Option<&str>) -> Parameters {
     Parameters {
         prompt: prompt.into(),
         negative_prompt: negative.map(Into::into),

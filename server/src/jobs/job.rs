@@ -39,6 +39,22 @@ pub(crate) struct Drawing {
     pub(crate) parameters: Parameters,
 }
 
+/// The pictures of a job, for the one who waits for them: they are large, so there is one of each.
+#[derive(Debug, Clone)]
+pub(crate) struct Drawings(Arc<Mutex<Vec<Drawing>>>);
+
+impl Drawings {
+    fn take(&self) -> Vec<Drawing> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl From<Vec<Drawing>> for Drawings {
+    fn from(drawings: Vec<Drawing>) -> Self {
+        Self(Arc::new(Mutex::new(drawings)))
+    }
+}
+
 /// How far a job is.
 #[derive(Debug, Clone)]
 pub(crate) enum Status {
@@ -50,7 +66,7 @@ pub(crate) enum Status {
         step: usize,
         steps: usize,
     },
-    Done(Vec<Drawing>),
+    Done(Drawings),
     Failed(Problem),
     /// Someone stopped it: its owner, or the server that is going down.
     Cancelled,
@@ -156,7 +172,7 @@ impl Job {
         }
     }
 
-    /// Waits for the pictures; a client that hangs up cancels the job.
+    /// Waits for the pictures, which are given away once; a client that hangs up cancels the job.
     ///
     /// # Errors
     /// Why there are none.
@@ -206,7 +222,7 @@ impl Job {
 
     fn end(&self) -> Option<Result<Vec<Drawing>, Problem>> {
         match &self.lock().status {
-            Status::Done(drawings) => Some(Ok(drawings.clone())),
+            Status::Done(drawings) => Some(Ok(drawings.take())),
             Status::Failed(problem) => Some(Err(problem.clone())),
             Status::Cancelled => Some(Err(Problem::new(400, "cancelled", "the job was cancelled"))),
             Status::Queued | Status::Running { .. } => None,

@@ -61,7 +61,7 @@ impl Worker {
     pub(crate) fn run(mut self, queue: &Queue, metrics: &Metrics) {
         while let Some(job) = queue.next() {
             let status = match catch_unwind(AssertUnwindSafe(|| self.draw(&job, metrics))) {
-                Ok(Ok(drawings)) => Status::Done(drawings),
+                Ok(Ok(drawings)) => Status::Done(drawings.into()),
                 Ok(Err(Error::Cancelled)) => Status::Cancelled,
                 Ok(Err(error)) => self.failed(&job, &error),
                 Err(_) => {
@@ -84,6 +84,7 @@ impl Worker {
         let images = request.images;
         job.set(Status::Running { image: 1, images, step: 0, steps: 0 });
         let mut previews = 0;
+        let mut drawings = Vec::with_capacity(images);
         let mut event = |event: Event| match event {
             Event::Stage(stage) => job.tell(Progress::Stage(name(stage))),
             Event::Step { image, step, steps, .. } => {
@@ -95,14 +96,16 @@ impl Worker {
                 previews += 1;
             }
             Event::Memory(need) => metrics.memory(need),
-            Event::Warning(_) | Event::Picture(_) => {}
+            Event::Picture(drawn) => {
+                metrics.drawn(&drawn.seconds);
+                drawings.push(drawing(*drawn, &job.spec));
+            }
+            Event::Warning(_) => {}
         };
         let cancel = job.cancel.clone();
         let mut watch = Watch { event: &mut event, trace: None, previews: job.ticket.previews, cancel };
-        let drawn = engine.generate(&request, &mut watch)?;
-        drawn.iter().for_each(|one| metrics.drawn(&one.seconds));
-        let plan = engine.plan(&request)?;
-        Ok(drawn.into_iter().map(|one| drawing(one, &job.spec, plan.settings.steps)).collect())
+        engine.generate(&request, &mut watch)?;
+        Ok(drawings)
     }
 
     fn failed(&mut self, job: &Job, error: &Error) -> Status {
@@ -170,11 +173,15 @@ fn request(model: &ModelInfo, spec: &Spec) -> Request {
     }
 }
 
-fn drawing(drawn: Drawn, spec: &Spec, steps: usize) -> Drawing {
-    let picture =
-        spec.contrast.map_or_else(|| drawn.picture.clone(), |c| with_contrast(drawn.picture.clone(), c));
+/// The picture as it was asked for. There is one at a time: none of its earlier stages is kept.
+fn drawing(drawn: Drawn, spec: &Spec) -> Drawing {
+    let Drawn { picture, parameters, seed, .. } = drawn;
+    let picture = match spec.contrast {
+        Some(factor) => with_contrast(picture, factor),
+        None => picture,
+    };
     let picture = resampled(picture, spec.width, spec.height);
-    Drawing { picture, seed: drawn.seed, steps, parameters: drawn.parameters }
+    Drawing { picture, seed, steps: parameters.steps, parameters }
 }
 
 fn name(stage: DrawStage) -> &'static str {

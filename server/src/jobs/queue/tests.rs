@@ -92,11 +92,11 @@ fn one_who_watches_is_told_everything_in_order() {
     let job = submit(&queue, "2");
     let (one, two) = (queue.next().unwrap(), queue.clone());
     assert_eq!(one.ticket.id, "1");
-    queue.finished(Status::Done(vec![]));
+    queue.finished(Status::Done(vec![].into()));
     std::thread::spawn(move || {
         let job = two.next().unwrap();
         job.tell(Progress::Step { step: 1, steps: 1 });
-        two.finished(Status::Done(vec![]));
+        two.finished(Status::Done(vec![].into()));
     });
     let mut told = vec![];
     let end = job.watch(&Client::default(), &mut |progress| {
@@ -115,7 +115,7 @@ fn a_key_with_as_many_waiting_as_it_may_is_told_when_its_next_turn_is() {
         submit_of(&queue, "a", id);
     }
     let _running = queue.next().unwrap();
-    queue.finished(Status::Done(vec![]));
+    queue.finished(Status::Done(vec![].into()));
     let running = queue.next().unwrap();
     // Of 6 units of work each, half of one is done after a minute: 10 seconds a unit.
     let status = Status::Running { image: 1, images: 2, step: 5, steps: 4 };
@@ -145,7 +145,7 @@ fn what_one_key_has_waiting_keeps_no_other_out() {
     assert_eq!(queue.place("a").unwrap_err().code, "queue_full");
     let guest = submit_of(&queue, "b", "b1");
     assert_eq!(queue.place("b").unwrap_err().code, "queue_full");
-    queue.finished(Status::Done(vec![]));
+    queue.finished(Status::Done(vec![].into()));
     assert_eq!(queue.next().unwrap().ticket.id, guest.ticket.id);
     drop(running);
 }

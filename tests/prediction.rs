@@ -1,0 +1,115 @@
+//! Memory as it is predicted, against memory as it is taken: every byte that this process asks for is counted.
+#![cfg(test)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use fulmen_engine::backend::{CancelToken, MemoryNeed};
+use fulmen_engine::engine::{Event, Watch};
+use fulmen_engine::picture::{Format, Parameters, Picture, encoding};
+use fulmen_engine::{Engine, Options, Request};
+
+/// The system's allocator, counted.
+struct Counted;
+
+static NOW: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+fn grown(bytes: usize) {
+    PEAK.fetch_max(NOW.fetch_add(bytes, Ordering::SeqCst) + bytes, Ordering::SeqCst);
+}
+
+// SAFETY: every call goes on to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counted {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        grown(layout.size());
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        grown(layout.size());
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        NOW.fetch_sub(layout.size(), Ordering::SeqCst);
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(place, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counted = Counted;
+
+/// Bytes at the peak of what `work` does, beyond those before it.
+fn peak_of<T>(work: impl FnOnce() -> T) -> (usize, T) {
+    let before = NOW.load(Ordering::SeqCst);
+    PEAK.store(before, Ordering::SeqCst);
+    let made = work();
+    (PEAK.load(Ordering::SeqCst) - before, made)
+}
+
+/// What no prediction counts: threads that start, text, rows of tables.
+const SLACK: usize = 4 << 20;
+
+fn noise(side: usize) -> Picture {
+    let mut state = 1_u64;
+    let mut byte = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    Picture { width: side, height: side, rgb: (0..side * side * 3).map(|_| byte()).collect() }
+}
+
+/// Draws, and says what was predicted.
+fn draw(engine: &mut Engine, side: usize, images: usize) -> (MemoryNeed, Parameters) {
+    let (mut predicted, mut last) = (MemoryNeed::default(), None);
+    let mut event = |event| match event {
+        Event::Memory(need) => predicted = need,
+        // As a caller does who saves each picture.
+        Event::Picture(drawn) => {
+            drop(drawn.picture.encode(Format::Png, Some(&drawn.parameters)).unwrap());
+            last = Some(drawn.parameters);
+        }
+        _ => {}
+    };
+    let (width, height) = (Some(side), Some(side));
+    let request =
+        Request { width, height, images, steps: Some(2), seed: Some(1), ..Request::new("a red circle") };
+    let cancel = CancelToken::default();
+    engine.generate(&request, &mut Watch { event: &mut event, trace: None, previews: 0, cancel }).unwrap();
+    (predicted, last.unwrap())
+}
+
+/// One test, because others at the same time would count.
+#[test]
+fn nothing_takes_more_memory_than_is_predicted_and_little_is_predicted_in_vain() {
+    let mut engine = Engine::open(&Options { device: "cpu".parse().unwrap(), ..Options::default() }).unwrap();
+    let (_, parameters) = draw(&mut engine, 64, 1);
+
+    for side in [256, 1000] {
+        let picture = noise(side);
+        for format in [Format::Png, Format::Jpeg, Format::WebP] {
+            let (peak, file) = peak_of(|| picture.encode(format, Some(&parameters)).unwrap());
+            let predicted = encoding(side, side) as usize;
+            assert!(
+                peak <= predicted + SLACK / 16,
+                "{format:?} of {side}²: {peak} bytes, {predicted} predicted"
+            );
+            assert!(file.capacity() < file.len() + 64, "{} bytes kept for {}", file.capacity(), file.len());
+        }
+    }
+    for (side, images) in [(128, 1), (128, 6), (384, 1), (384, 3)] {
+        let (peak, (need, _)) = peak_of(|| draw(&mut engine, side, images));
+        let predicted = need.total() as usize;
+        println!(
+            "{images} of {side}²: {} KiB at the peak, {} predicted: {need:?}",
+            peak >> 10,
+            predicted >> 10
+        );
+        assert!(peak <= predicted + SLACK, "{images} of {side}²: {peak} bytes, {predicted} predicted");
+        assert!(peak >= predicted / 2, "{images} of {side}²: {peak} bytes, {predicted} predicted");
+    }
+}
