@@ -7,6 +7,7 @@ use fulmen_engine::backend::Backend;
 use fulmen_engine::engine::Device;
 use fulmen_engine::graph::Element;
 use fulmen_engine::selftest::{self, NodeVerdict, Verdict};
+use fulmen_engine::threads;
 use serde::Serialize;
 
 use crate::args::SelftestArgs;
@@ -27,6 +28,7 @@ struct Found {
 /// Runs it.
 pub(crate) fn run(args: &SelftestArgs) -> Result<(), Failure> {
     let device: Device = args.device.parse()?;
+    threads::start();
     let backend = device.open()?;
     head(backend.name(), args.json);
     let mut found = Found::default();

@@ -29,6 +29,7 @@ pub mod schedule;
 pub mod selftest;
 pub mod settings;
 pub mod text;
+pub mod threads;
 pub mod tokens;
 pub mod unet;
 pub mod vae;

@@ -4,9 +4,9 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use fulmen_engine::Error;
 use fulmen_engine::weights::Configs;
 use fulmen_engine::weights::synth::{self, SynthLayout, SynthProgress, SynthSize};
+use fulmen_engine::{Error, threads};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::SynthArgs;
@@ -30,6 +30,7 @@ pub(super) fn run(args: &SynthArgs) -> Result<(), Failure> {
     ));
 
     let cancel = signals::cancel_on_stop();
+    threads::start();
     let progress = Progress::new(args.json, total.bytes);
     let place = replaced.as_ref().map_or(&out, |replaced| &replaced.new);
     synth::write(&configs, place, layout, &|now| {

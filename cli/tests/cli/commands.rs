@@ -69,3 +69,20 @@ fn a_configuration_that_is_no_model_is_refused() {
     place.run(&["models", "synth", "--config", "nowhere", "--out", "model"]).failed(1, &["nowhere"]);
     assert!(place.files().is_empty());
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_more_threads_are_started_than_make_sense() {
+    use std::io::{BufRead, BufReader};
+
+    let place = Place::new();
+    let mut command = place.command();
+    command.args(["generate", "a cat", "--json", "--device", "cpu", "--steps", "1000", "-o", "cat.png"]);
+    command.env("RAYON_NUM_THREADS", "5000").stdout(std::process::Stdio::piped());
+    let mut child = crate::started::Started::new(command.stderr(std::process::Stdio::null()));
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("\"step\"")), "no step was made");
+    let threads = fs::read_dir(format!("/proc/{}/task", child.id())).unwrap().count();
+    let processors = std::thread::available_parallelism().unwrap().get();
+    assert!(threads <= processors + 4, "{threads} threads on {processors} processors");
+}

@@ -35,7 +35,7 @@ use crate::request::Request;
 use crate::settings::Asked;
 use crate::tokens::LENGTH;
 use crate::weights::Checkpoint;
-use crate::{Error, Result};
+use crate::{Error, Result, threads};
 
 /// Copies of the latents at the most: noise, latents, what the model is given and what it answers, each in torch's
 /// order and in that of graphs.
@@ -121,6 +121,7 @@ impl Engine {
     pub fn open_on(backend: Arc<dyn Backend>, options: &Options) -> Result<Self> {
         let start = Instant::now();
         options.asked.validate()?;
+        threads::start();
         let mut checkpoint = match &options.model {
             None => Checkpoint::embedded_demo()?,
             Some(path) => Checkpoint::open(path)?,

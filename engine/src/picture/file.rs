@@ -22,14 +22,28 @@ fn write_through(target: &Path, bytes: &[u8]) -> io::Result<()> {
 
 fn write_aside(target: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let old = fs::metadata(target).ok();
     let mut options = tempfile::Builder::new();
     options.prefix(".fulmen-").suffix(".part");
-    // A temporary file is private by default; a picture is what the user's umask makes of it.
+    // A temporary file is private by default; a picture is what the user's umask makes of it, or the file before it was.
     #[cfg(unix)]
-    options.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut aside = options.tempfile_in(folder)?;
+    if old.is_none() {
+        options.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    }
+    let mut aside = options.tempfile_in(folder).map_err(|error| plain(&error))?;
     aside.write_all(bytes)?;
+    #[cfg(unix)]
+    if let Some(old) = old {
+        aside.as_file().set_permissions(old.permissions())?;
+    }
     aside.as_file().sync_all()?;
-    aside.persist(target)?;
+    aside.persist(target).map_err(|error| plain(&error.error))?;
     Ok(())
+}
+
+/// The system's own words, without the name of the temporary file around them.
+fn plain(error: &io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|outer| outer.source()?.downcast_ref::<io::Error>());
+    let inner = inner.unwrap_or(error);
+    inner.raw_os_error().map_or_else(|| inner.kind().into(), io::Error::from_raw_os_error)
 }

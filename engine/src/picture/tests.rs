@@ -164,23 +164,31 @@ fn a_file_that_cannot_be_written_is_named_and_leaves_nothing() {
     for file in [taken, folder.path().join("missing/a.png")] {
         let error = picture().save(&file, None).unwrap_err();
         assert!(matches!(&error, Error::Write { file: named, .. } if *named == file), "{error}");
+        assert!(!error.to_string().contains(".part"), "{error}");
     }
     assert_eq!(names(folder.path()), ["folder.png"]);
 }
 
 #[cfg(unix)]
 #[test]
-fn saving_again_goes_through_links_and_keeps_the_umask() {
+fn saving_again_goes_through_links_and_keeps_the_mode() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = tempfile::tempdir().unwrap();
     let (file, link) = (folder.path().join("a.png"), folder.path().join("link.png"));
     std::os::unix::fs::symlink(&file, &link).unwrap();
     std::fs::write(&file, "old").unwrap();
-    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
-    picture().save(&link, None).unwrap();
-    assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink(), "the link is still a link");
-    assert!(image::open(&file).is_ok());
-    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode(), mode);
+    let mode = |file| std::fs::metadata(file).unwrap().permissions().mode() & 0o7777;
+    let umask = mode(&file);
+    for kept in [umask, 0o600, 0o660] {
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(kept)).unwrap();
+        picture().save(&link, None).unwrap();
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink(), "the link is still a link");
+        assert!(image::open(&file).is_ok());
+        assert_eq!(mode(&file), kept);
+    }
+    let new = folder.path().join("new.png");
+    picture().save(&new, None).unwrap();
+    assert_eq!(mode(&new), umask);
 }
 
 /// A device is written to, not replaced; this one is always full.
