@@ -10,6 +10,7 @@ mod outputs;
 mod pipes;
 mod program;
 mod prompts;
+mod settings;
 #[path = "../started/mod.rs"]
 mod started;
 mod usage;

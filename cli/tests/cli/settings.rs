@@ -1,0 +1,153 @@
+//! How a model is drawn: what its name and its folder say, what flags say instead, and what is told of it.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::program::{Place, Run, repository};
+
+/// What SDXL base's folder says.
+fn sdxl() -> Value {
+    json!({"_class_name": "EulerDiscreteScheduler", "beta_start": 0.00085, "beta_end": 0.012,
+           "beta_schedule": "scaled_linear", "timestep_spacing": "leading", "steps_offset": 1})
+}
+
+/// The demo model as a folder of this name, with a schedule of its own.
+fn folder(place: &Place, name: &str, scheduler: &Value) {
+    copy(&repository("models/demo"), &place.path(name));
+    schedule(place, name, scheduler);
+}
+
+fn schedule(place: &Place, name: &str, scheduler: &Value) {
+    let file = place.path(name).join("scheduler/scheduler_config.json");
+    // As Python writes it.
+    fs::write(file, scheduler.to_string().replace("\"-inf\"", "-Infinity")).unwrap();
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (path, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        if path.is_dir() {
+            copy(&path, &to);
+        } else {
+            fs::copy(&path, &to).unwrap();
+        }
+    }
+}
+
+/// The demo's UNet under another name.
+fn unet(place: &Place, name: &str) {
+    fs::copy(repository("models/demo/unet/diffusion_pytorch_model.safetensors"), place.path(name)).unwrap();
+}
+
+/// A picture of seed 1 in `x.png`, and what was said.
+fn drawn(place: &Place, arguments: &[&str]) -> (Vec<u8>, Run) {
+    let always = ["generate", "a red circle", "--device", "cpu", "--width", "64", "--height", "64"];
+    let run = place.run(&[&always[..], &["--seed", "1", "-o", "x.png"], arguments].concat()).succeeded();
+    (image::open(place.path("x.png")).unwrap().into_rgb8().into_raw(), run)
+}
+
+#[test]
+fn a_distilled_unet_is_known_by_the_words_in_its_name_and_drawn_as_it_should_be() {
+    let place = Place::new();
+    folder(&place, "base", &sdxl());
+    let (right, _) = drawn(&place, &[]);
+    for name in ["RealVisXL_V4.0_Lightning", "sdxl_lightning_4step_unet", "DreamShaperXL_Turbo_v2_1"] {
+        let name = format!("{name}.safetensors");
+        unet(&place, &name);
+        let (picture, run) = drawn(&place, &["--model", "base", "--unet", &name]);
+        assert!(picture == right, "{name} is drawn as the demo's own folder says");
+        let line = "drawn in 4 steps without guidance on trailing timesteps, predicting epsilon: ";
+        assert!(run.stderr.contains(line) && run.stderr.contains("by its name"), "{}", run.stderr);
+    }
+    unet(&place, "unknown.safetensors");
+    let unknown = ["--model", "base", "--unet", "unknown.safetensors", "--steps", "4", "--guidance", "1"];
+    let (wrong, run) = drawn(&place, &unknown);
+    assert!(wrong != right && run.stderr.contains("never see the noisiest levels; try --spacing trailing"));
+    let (repaired, run) = drawn(&place, &[&unknown[..], &["--spacing", "trailing"]].concat());
+    assert!(repaired == right, "flags do what the name would: {}", run.stderr);
+}
+
+#[test]
+fn every_folder_that_diffusers_saves_is_drawn_and_its_scheduler_is_named() {
+    let place = Place::new();
+    folder(&place, "model", &sdxl());
+    let (right, _) = drawn(&place, &["--steps", "3"]);
+    let with = |class: &str, members: Value| {
+        let mut scheduler = sdxl();
+        scheduler["timestep_spacing"] = "trailing".into();
+        scheduler["_class_name"] = format!("{class}Scheduler").into();
+        for (name, value) in members.as_object().unwrap() {
+            scheduler[name] = value.clone();
+        }
+        scheduler
+    };
+    for (class, members) in [
+        ("EulerAncestralDiscrete", json!({})),
+        ("DPMSolverMultistep", json!({"lambda_min_clipped": "-inf", "use_karras_sigmas": true})),
+        ("DPMSolverSinglestep", json!({})),
+        ("LCM", json!({})),
+        ("DDIM", json!({"clip_sample": false})),
+        ("PNDM", json!({"skip_prk_steps": true})),
+        ("UniPCMultistep", json!({})),
+        ("HeunDiscrete", json!({"use_karras_sigmas": true})),
+        ("Own", json!({})),
+    ] {
+        schedule(&place, "model", &with(class, members));
+        let (picture, run) = drawn(&place, &["--model", "model", "--steps", "3"]);
+        assert!(run.stderr.contains(class) && run.stderr.contains("drawn with Euler"), "{}", run.stderr);
+        if class == "EulerAncestralDiscrete" {
+            assert!(picture == right, "SDXL-Turbo's own scheduler picks Euler's levels");
+        }
+    }
+    schedule(&place, "model", &with("FlowMatchEulerDiscrete", json!({})));
+    let model = ["a cat", "--model", "model"];
+    place
+        .draw(&model)
+        .failed(1, &["scheduler_config.json", "FlowMatchEulerDiscreteScheduler", "SDXL does not use"]);
+}
+
+#[test]
+fn the_plan_says_how_and_why_and_unguided_pictures_say_so_as_others_do() {
+    let place = Place::new();
+    let run = place.draw(&["a cat", "--json", "--guidance", "0", "-o", "cat.png"]).succeeded();
+    let plan = run.events().into_iter().find(|event| event["event"] == "plan").unwrap();
+    assert_eq!((&plan["guidance"], &plan["spacing"]), (&json!(1.0), &json!("trailing")), "{plan}");
+    assert_eq!(plan["prediction"], "epsilon");
+    let assumed = plan["assumed"].as_str().unwrap();
+    assert!(assumed.starts_with("1 step without guidance") && assumed.ends_with("as asked"), "{assumed}");
+    let text = String::from_utf8_lossy(&fs::read(place.path("cat.png")).unwrap()).into_owned();
+    assert!(text.contains("Schedule type: SGM Uniform, CFG scale: 1, Seed: "), "{text}");
+}
+
+#[test]
+fn inspect_says_how_a_model_is_drawn_and_why() {
+    let place = Place::new();
+    folder(&place, "RealVisXL_V4.0_Lightning", &sdxl());
+    let run = place.run(&["models", "inspect", "RealVisXL_V4.0_Lightning"]).succeeded();
+    let lines =
+        "drawn in 4 steps with no guidance; trailing timesteps, predicts epsilon\n  Lightning, by its name";
+    assert!(run.stdout.contains(lines), "{}", run.stdout);
+    let run = place.run(&["models", "inspect", "--json", "RealVisXL_V4.0_Lightning"]).succeeded();
+    let model: Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(
+        (&model["distilled"], &model["spacing"], &model["prediction"]),
+        (&json!(true), &json!("trailing"), &json!("epsilon"))
+    );
+}
+
+#[test]
+fn words_of_other_programs_in_prompts_are_warned_of() {
+    let place = Place::new();
+    let run =
+        place.draw(&["a (red:1.3) circle <lora:x:0.8> BREAK [sky]", "--json", "-o", "x.png"]).succeeded();
+    let warnings: Vec<Value> = run.events().into_iter().filter(|event| event["event"] == "warning").collect();
+    for what in ["`(red:1.3)`: weights", "`<lora:x:0.8>`: no LoRA is applied", "`BREAK`", "`[sky]`"] {
+        let told = warnings.iter().filter(|told| told["message"].as_str().unwrap().contains(what)).count();
+        assert_eq!(told, 1, "{what} in {warnings:?}");
+    }
+    let run = place.draw(&["a cat (orange)", "-o", "x.png"]).succeeded();
+    assert!(!run.stderr.contains("the prompt has"), "{}", run.stderr);
+}
