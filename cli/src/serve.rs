@@ -92,6 +92,9 @@ fn greet(server: &Running) {
     console::err(&format!("listening at http://{}", server.address()));
     let who = if server.has_keys() { "a key is needed" } else { "no key is needed" };
     console::err(&format!("drawing {model} on {device}; {who}; Ctrl-C stops"));
+    let usual = server.usual();
+    console::err(&format!("requests that do not say otherwise are drawn in {}", usual.line()));
+    usual.warnings.iter().for_each(|warning| console::err(&format!("warning: {warning}")));
 }
 
 /// The first signal comes out of this; the second ends the process at once. What was acknowledged survives that too.

@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 use std::time::Duration;
 
+use fulmen_engine::settings::Settings;
+
 use crate::api::leonardo;
 use crate::app::App;
 use crate::auth::{Keyring, Links, check_addresses, check_listen, check_origins};
@@ -50,6 +52,7 @@ pub struct Running {
     app: Arc<App>,
     gate: Gate,
     worker: Option<thread::JoinHandle<()>>,
+    usual: Settings,
     /// Dropped last: the gate talks to it.
     listener: Listener,
 }
@@ -69,6 +72,7 @@ pub fn start(config: Config) -> Result<Running> {
     let store = Store::open(&config.data, config.max_storage)?;
     let links = Links::open(&config.data)?;
     let worker = Worker::open(&config.engine)?;
+    let usual = worker.usual()?;
 
     let model = worker.model.clone();
     check_model(&config.work, &model)?;
@@ -95,7 +99,7 @@ pub fn start(config: Config) -> Result<Running> {
     leonardo::resume(&app);
     sweep_from_time_to_time(&app)?;
     let (listener, gate) = listen(&app)?;
-    Ok(Running { app, gate, worker: Some(engine), listener })
+    Ok(Running { app, gate, worker: Some(engine), usual, listener })
 }
 
 /// Before anything else finds that there is too little, and says so in other words.
@@ -141,6 +145,12 @@ impl Running {
     #[must_use]
     pub fn model(&self) -> (&str, &str) {
         (&self.app.model.name, &self.app.model.device)
+    }
+
+    /// How requests are drawn that do not say.
+    #[must_use]
+    pub fn usual(&self) -> &Settings {
+        &self.usual
     }
 
     /// Whether callers need a key.

@@ -29,11 +29,12 @@ Examples:
 Files:
   -o OUT.png writes OUT.png; with -n above 1, OUT-SEED.png for every seed. What is there is replaced.
   Without -o, fulmen-SEED.png in this folder, or fulmen-SEED-2.png and so on where that exists.
-  A PNG carries its settings in the form that A1111 began. A file is there whole or not at all.
+  A picture carries its settings in the form that A1111 began. A file is there whole or not at all.
 
 Events of --json, one object a line on standard output; the last one is `done` or `error`:
   {\"event\":\"warning\",\"message\":…}
-  {\"event\":\"plan\",\"width\":…,\"height\":…,\"steps\":…,\"guidance\":…,\"seed\":…,\"device\":…,\"precision\":…}
+  {\"event\":\"plan\",\"width\":…,\"height\":…,\"steps\":…,\"guidance\":…,\"spacing\":…,
+   \"prediction\":…,\"assumed\":…,\"seed\":…,\"device\":…,\"precision\":…}
   {\"event\":\"stage\",\"stage\":\"load\"|\"text\"|\"denoise\"|\"decode\",\"image\":…}
   {\"event\":\"memory\",\"predicted_bytes\":…}
   {\"event\":\"step\",\"image\":…,\"step\":…,\"steps\":…,\"seconds\":…}

@@ -57,6 +57,14 @@ impl Worker {
         Ok(Self { options: options.clone(), engine: Some(engine), model })
     }
 
+    /// How requests are drawn that do not say, with what the operator should know of it.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(crate) fn usual(&self) -> fulmen_engine::Result<Settings> {
+        self.engine.as_ref().map_or_else(|| Err(Error::Cancelled), |engine| engine.outlook().usual())
+    }
+
     /// Draws until the queue is closed.
     pub(crate) fn run(mut self, queue: &Queue, metrics: &Metrics) {
         while let Some(job) = queue.next() {
