@@ -143,14 +143,25 @@ mod tests {
         assert_eq!(guide(&without, &with, 5.0), [11.0, 10.5]);
     }
 
-    /// diffusers, tests/schedulers/test_scheduler_euler.py, test_full_loop_no_noise: Σ|x| 10.0807, mean 0.0131.
+    /// diffusers, tests/schedulers/test_scheduler_euler.py, test_full_loop_no_noise: Σ|x| 10.0807, mean 0.0131; and
+    /// test_full_loop_device_karras_sigmas: Σ|x| 124.523, mean 0.16214, which f64 meets to four digits.
     #[test]
-    fn diffusers_published_loop_comes_out() {
-        let config = SchedulerConfig::from_json(
-            br#"{"num_train_timesteps": 1100, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear"}"#,
-            std::path::Path::new("scheduler_config.json"),
+    fn diffusers_published_loops_come_out() {
+        for (karras, sum, mean, near) in [(false, 10.0807, 0.0131, 1e-4), (true, 124.523, 0.162_139, 6e-3)] {
+            let got = published_loop(karras);
+            assert!((got - sum).abs() < near, "Σ|x| {got} is not {sum}");
+            assert!((got / 768.0 - mean).abs() < 1e-4, "mean {} is not {mean}", got / 768.0);
+        }
+    }
+
+    fn published_loop(karras: bool) -> f64 {
+        let json = format!(
+            r#"{{"num_train_timesteps": 1100, "beta_start": 0.0001, "beta_end": 0.02, "beta_schedule": "linear",
+                "use_karras_sigmas": {karras}}}"#
         );
-        let schedule = Schedule::new(&config.unwrap(), 10).unwrap();
+        let file = std::path::Path::new("scheduler_config.json");
+        let config = SchedulerConfig::from_json(json.as_bytes(), file).unwrap();
+        let schedule = Schedule::new(&config, 10).unwrap();
         // The test's sample is arange(768) / 768 with its axes moved; sums do not see the order.
         let ramp: Vec<f32> = (0..768).map(|i| i as f32 / 768.0).collect();
         let mut x = first_latents(&ramp, &schedule);
@@ -160,8 +171,6 @@ mod tests {
             let answer: Vec<f32> = x.iter().map(|x| x * step.timestep / (step.timestep + 1.0)).collect();
             step.advance(&mut x, &answer);
         }
-        let sum: f64 = x.iter().map(|x| f64::from(x.abs())).sum();
-        assert!((sum - 10.0807).abs() < 1e-4, "Σ|x| {sum} is not 10.0807");
-        assert!((sum / 768.0 - 0.0131).abs() < 1e-4, "mean {} is not 0.0131", sum / 768.0);
+        x.iter().map(|x| f64::from(x.abs())).sum()
     }
 }

@@ -130,13 +130,15 @@ impl Clues {
         // What a folder says of the answers of its own UNet, no name knows better.
         let prediction = if self.has_schedule() { own.prediction } else { Prediction::Epsilon };
         let prediction = found.prediction.unwrap_or(prediction);
+        // Noise alone at the noisiest level is the business of models in v form: of the base then, not of this UNet.
+        let zero_terminal_snr = own.zero_terminal_snr && prediction == own.prediction;
         Deduced {
             steps: found.steps,
             guidance: found.guidance,
             distilled: found.guidance <= super::UNGUIDED,
             made_for: found.stated.then_some(found.steps),
             side: None,
-            scheduler: SchedulerConfig { prediction, ..found.schedule(own) },
+            scheduler: SchedulerConfig { prediction, zero_terminal_snr, ..found.schedule(own) },
             because: vec![because],
             warnings: vec![],
         }

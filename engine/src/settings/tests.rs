@@ -63,7 +63,8 @@ fn a_distilled_file_is_drawn_as_it_was_made_to_be_and_the_line_says_why() {
 
 #[test]
 fn lightning_laid_over_a_base_decides_by_its_name() {
-    for base in [SchedulerConfig::sdxl(), velocity()] {
+    let zero = SchedulerConfig { zero_terminal_snr: true, ..velocity() };
+    for base in [SchedulerConfig::sdxl(), velocity(), zero] {
         let settings = choose(&laid("sdxl_lightning_1step_unet_x0.safetensors", base.clone()), None, None);
         assert_eq!((settings.steps, settings.guidance, settings.guided()), (1, 1.0, false));
         assert_eq!(settings.scheduler, SchedulerConfig { prediction: Prediction::Sample, ..trailing() });
