@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::Config;
 use crate::auth::{Keyring, Links};
-use crate::jobs::{ModelInfo, Queue, Unstored};
+use crate::jobs::{Foresight, ModelInfo, Queue, Unstored};
 use crate::metrics::Metrics;
 use crate::store::Store;
 
@@ -17,6 +17,7 @@ pub(crate) struct App {
     /// Where it really listens, once it does: with the port that was given where 0 was asked for.
     pub(crate) address: OnceLock<SocketAddr>,
     pub(crate) model: ModelInfo,
+    pub(crate) foresight: Foresight,
     pub(crate) keys: Keyring,
     pub(crate) links: Links,
     pub(crate) store: Store,

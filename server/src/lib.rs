@@ -29,11 +29,13 @@ mod log;
 mod metrics;
 mod mount;
 mod page;
+mod path;
 mod problem;
 mod route;
 mod routes;
 mod running;
 mod store;
+mod warning;
 
 pub use address::{AllowedOrigin, Network};
 pub use auth::{NewKey, new_key};

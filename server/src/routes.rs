@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use percent_encoding::percent_decode_str;
 
-use crate::api::all;
+use crate::api::{all, of_families};
 use crate::app::App;
 use crate::auth::{base, check_host, check_origin, preflight};
 use crate::http::{Answer, Method, ROUTE, Request, cors_headers, encoded};
 use crate::mount::{below, mount};
+use crate::path::{nothing_at, other_spellings, plain, shown};
 use crate::problem::{Family, Problem};
 use crate::route::{Access, Call, Route};
+use crate::warning;
 
 /// Answers a request, whatever it is.
 pub(crate) fn answer(app: &Arc<App>, mut request: Request) -> Answer {
@@ -19,12 +21,12 @@ pub(crate) fn answer(app: &Arc<App>, mut request: Request) -> Answer {
     let (method, accepts) = (request.method, request.header("accept-encoding").map(str::to_owned));
     let cors = cors_headers(&app.config.cors_origins, request.header("origin"));
     let cors = if method == Method::Options { vec![] } else { cors };
-    let mut found = Found::at(&request.path);
+    let mut found = Found::at(&mut request.path);
     if let Some(path) = below(mount(&app.config), &request.path).filter(|_| found.0.is_empty()) {
         request.path = path.to_owned();
-        found = Found::at(&request.path);
+        found = Found::at(&mut request.path);
     }
-    let family = found.family(&request.path);
+    let family = Family::of_path(&request.path);
     let route = found.0.first().map_or("none", |(route, _)| route.paths[0]);
     let answered = catch_unwind(AssertUnwindSafe(|| found.answer(app, request))).unwrap_or_else(|_| {
         tracing::error!(id, "a handler panicked");
@@ -32,6 +34,12 @@ pub(crate) fn answer(app: &Arc<App>, mut request: Request) -> Answer {
     });
     let answer = answered.unwrap_or_else(|problem| family.answer(&problem));
     let mut answer = encoded(answer, method, accepts.as_deref());
+    for warning in &answer.warnings {
+        // The sentence may quote a prompt, which the log never holds.
+        tracing::warn!(%id, code = warning.code, member = warning.field, "the answer has a warning");
+    }
+    let warnings = warning::headers(&answer.warnings);
+    answer.headers.extend(warnings.into_iter().map(|value| (warning::HEADER, value)));
     app.metrics.answered(answer.status);
     answer.headers.push((ROUTE, route.into()));
     answer.headers.push(("X-Request-Id", id));
@@ -47,8 +55,24 @@ pub(crate) fn answer(app: &Arc<App>, mut request: Request) -> Answer {
 struct Found(Vec<(&'static Route, Vec<String>)>);
 
 impl Found {
-    fn at(path: &str) -> Self {
-        let mut found: Vec<(&'static Route, Vec<String>)> = all()
+    /// Where nothing is at the path as it was sent, another spelling of it counts, and the path becomes that one.
+    fn at(path: &mut String) -> Self {
+        let plain = plain(path);
+        let first = Self::exactly(&plain, all());
+        let others =
+            other_spellings(&plain).into_iter().map(|other| (Self::exactly(&other, of_families()), other));
+        let found = std::iter::once((first, plain)).chain(others).find(|(found, _)| !found.0.is_empty());
+        match found {
+            Some((found, spelling)) => {
+                *path = spelling;
+                found
+            }
+            None => Self(vec![]),
+        }
+    }
+
+    fn exactly(path: &str, routes: impl Iterator<Item = &'static Route>) -> Self {
+        let mut found: Vec<(&'static Route, Vec<String>)> = routes
             .flat_map(|route| route.paths.iter().map(move |pattern| (route, pattern)))
             .filter_map(|(route, pattern)| Some((route, matched(pattern, path)?)))
             .collect();
@@ -56,15 +80,6 @@ impl Found {
         let fewest = found.iter().map(|(_, params)| params.len()).min();
         found.retain(|(_, params)| Some(params.len()) == fewest);
         Self(found)
-    }
-
-    fn family(&self, path: &str) -> Family {
-        match self.0.first() {
-            Some((route, _)) => route.family,
-            None if path.starts_with("/api/rest/v1") || path.starts_with("/generations") => Family::Leonardo,
-            None if path.starts_with("/v1/images") => Family::Images,
-            None => Family::OpenAi,
-        }
     }
 
     fn answer(self, app: &Arc<App>, request: Request) -> Result<Answer, Problem> {
@@ -83,9 +98,9 @@ impl Found {
         check_origin(&app.config, keys_needed, &request)?;
         let method = if request.method == Method::Head { Method::Get } else { request.method };
         let Some((route, params)) = self.0.into_iter().find(|(route, _)| route.method == method) else {
-            let problem = Problem::new(405, "method_not_allowed", format!("this path takes {allowed}"));
-            let family = Found::at(&request.path).family(&request.path);
-            return Ok(family.answer(&problem).header("Allow", allowed));
+            let message = format!("`{}` takes {allowed}", shown(&request.path));
+            let problem = Problem::new(405, "method_not_allowed", message);
+            return Ok(Family::of_path(&request.path).answer(&problem).header("Allow", allowed));
         };
         let owner = match route.access {
             Access::Open => String::new(),
@@ -121,7 +136,17 @@ fn nowhere(app: &App, request: &Request) -> Result<Answer, Problem> {
     if request.path == mount(&app.config) && !request.path.is_empty() {
         return Ok(Answer::empty(308).header("Location", format!("{}/", request.path)));
     }
-    Err(Problem::not_found("there is nothing at this path; GET /openapi.json lists everything"))
+    Err(nothing_at(&request.path, meant(&request.path)))
+}
+
+/// The documented path of the families that this one ends in, behind something else: `/openai/v1/images/generations`.
+fn meant(path: &str) -> Option<&'static str> {
+    let ends = |pattern: &str| {
+        let documented = &other_spellings(pattern)[2];
+        !documented.contains('{') && plain(path).ends_with(documented.as_str())
+    };
+    let paths = of_families().filter_map(|route| route.paths.iter().find(|path| path.starts_with("/v1/")));
+    paths.copied().find(|path| ends(path))
 }
 
 /// What stands for each `{…}`, if the path is of this pattern.
@@ -152,6 +177,43 @@ mod tests {
         assert_eq!(params("/v1/images//publish"), None);
         assert_eq!(params("/v1/images/%ff/publish"), None);
         assert_eq!(matched("/", "/"), Some(vec![]));
+    }
+
+    #[test]
+    fn a_path_tells_the_family_of_its_route() {
+        for route in all() {
+            for path in route.paths {
+                assert_eq!(Family::of_path(path), route.family, "{path}");
+            }
+        }
+    }
+
+    /// The routes at a path, by their documented one.
+    fn at(path: &str) -> Vec<&'static str> {
+        let mut path = path.to_owned();
+        Found::at(&mut path).0.iter().map(|(route, _)| route.paths[0]).collect()
+    }
+
+    #[test]
+    fn a_base_url_may_lack_the_version_or_have_it_twice() {
+        for path in ["/images/generations", "/v1/v1/images/generations/", "//api/api/v1//images/generations"]
+        {
+            assert_eq!(at(path), ["/api/images/generations"], "{path}");
+        }
+        assert_eq!(at("/models/gpt-image-1/"), ["/v1/models/{id}"]);
+        assert_eq!(at("/v1/generations"), ["/api/rest/v1/generations"]);
+        assert_eq!(at("/images/imagine"), ["/v1/images/imagine"]);
+        assert_eq!(at("//"), ["/"], "the page");
+        // What is no API stays where it is: a proxy may have rules for it.
+        assert_eq!(at("/v1/metrics"), [""; 0]);
+        assert_eq!(at("/v2/images/generations"), [""; 0]);
+    }
+
+    #[test]
+    fn what_ends_like_a_route_is_told_where_that_is() {
+        assert_eq!(meant("/openai/deployments/a/images/generations"), Some("/v1/images/generations"));
+        assert_eq!(meant("/v2/models"), Some("/v1/models"));
+        assert_eq!(meant("/generations-of-something"), None);
     }
 
     #[test]

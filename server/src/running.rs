@@ -74,7 +74,7 @@ pub fn start(config: Config) -> Result<Running> {
     let worker = Worker::open(&config.engine)?;
     let usual = worker.usual()?;
 
-    let model = worker.model.clone();
+    let (model, foresight) = (worker.model.clone(), worker.foresight());
     check_model(&config.work, &model)?;
     let per_key = (!keys.is_open()).then_some(config.work.jobs_per_key);
     let queue = Queue::new(Places { waiting: config.queue, per_key, time: config.work.time }, model.clone());
@@ -83,6 +83,7 @@ pub fn start(config: Config) -> Result<Running> {
         config,
         address: OnceLock::new(),
         model,
+        foresight,
         keys,
         links,
         store,

@@ -120,6 +120,7 @@ fn what_is_wrong_is_told_in_the_documented_shape() {
         (json!({"prompt": 7}), "prompt"),
         (json!({"seed": 1.5}), "seed"),
         (json!({"seed": "1"}), "seed"),
+        (json!({"seed": -2}), "seed"),
         (json!({"negative_prompt": false}), "negative_prompt"),
         (json!({"width": 65}), "width"),
     ] {

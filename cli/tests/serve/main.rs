@@ -10,9 +10,11 @@ mod logs;
 mod metrics;
 mod names;
 mod openai;
+mod paths;
 mod pictures;
 mod raw;
 mod server;
 mod signals;
 #[path = "../started/mod.rs"]
 mod started;
+mod warnings;

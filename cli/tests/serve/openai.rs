@@ -121,6 +121,68 @@ fn previews_are_pictures_and_come_before_the_end() {
 }
 
 #[test]
+fn clients_of_models_that_answer_files_only_get_files() {
+    let (_data, server) = server();
+    let kind = |more: Value| {
+        let answer = generate(&server, &more);
+        assert_eq!(answer.status, 200, "{more}");
+        answer.json()["data"][0].as_object().unwrap().keys().next().unwrap().clone()
+    };
+    for model in [
+        "gpt-image-1",
+        "gpt-image-1-mini",
+        "gpt-image-2.5-flare",
+        "chatgpt-image-latest",
+        "openai/gpt-image-1",
+    ] {
+        assert_eq!(kind(json!({"model": model, "steps": 1})), "b64_json", "{model}");
+        assert_eq!(kind(json!({"model": model, "steps": 1, "response_format": null})), "b64_json", "{model}");
+        assert_eq!(
+            kind(json!({"model": model, "steps": 1, "response_format": "url"})),
+            "url",
+            "as it was asked"
+        );
+        let known = server.get(&format!("/v1/models/{}", model.replace('/', "%2F")));
+        assert_eq!((known.status, known.json()["id"].as_str()), (200, Some(model)), "generate takes it");
+    }
+    for model in ["dall-e-2", "dall-e-3", "fulmen-demo", "my-gpt-image"] {
+        assert_eq!(kind(json!({"model": model, "steps": 1})), "url", "{model}");
+    }
+    assert_eq!(kind(json!({"steps": 1, "response_format": "base64"})), "b64_json", "together's word");
+    assert_eq!(server.get("/v1/models/dall-e-3").json()["fulmen"]["drawn_by"], "fulmen-demo");
+    assert_eq!(server.get("/v1/models/no-such-model").status, 404);
+}
+
+#[test]
+fn a_size_may_be_said_in_every_way_that_clients_say_it() {
+    let (_data, server) = server();
+    for (more, size) in [
+        (json!({"size": "72*64"}), "72x64"),
+        (json!({"size": null, "width": 64, "height": 72}), "64x72"),
+        (json!({"width": 72}), "72x64"),
+        (json!({"size": "auto", "width": 64, "height": 72}), "64x72"),
+    ] {
+        let mut asked = json!({"steps": 1});
+        asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let answer = generate(&server, &asked).json();
+        assert_eq!(answer["size"], size, "{more}");
+        let file = get(answer["data"][0]["url"].as_str().unwrap()).unwrap().body;
+        let picture = image::load_from_memory(&file).unwrap();
+        assert_eq!(format!("{}x{}", picture.width(), picture.height()), size, "{more}");
+    }
+    let large = generate(&server, &json!({"size": "3840x2160"})).json()["error"]["message"].clone();
+    assert!(large.as_str().unwrap().contains("2048x1152 has its shape"), "{large}");
+}
+
+#[test]
+fn quality_is_answered_as_it_was_asked() {
+    let (_data, server) = server();
+    for quality in ["standard", "hd", "auto", "low", "medium", "high", "xhigh", "max"] {
+        assert_eq!(generate(&server, &json!({"quality": quality})).json()["quality"], quality);
+    }
+}
+
+#[test]
 fn what_is_wrong_names_its_field() {
     let (_data, server) = server();
     for (asked, field) in [

@@ -19,7 +19,7 @@ use std::time::Instant;
 
 pub use device::Device;
 use device::Opened;
-pub use outlook::Outlook;
+pub use outlook::{Outlook, READ as TOKENS_READ};
 pub use plan::DrawPlan;
 pub use watch::{Drawn, Event, OnTrace, Seconds, Stage as DrawStage, TraceRow, Watch};
 

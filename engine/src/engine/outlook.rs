@@ -10,8 +10,11 @@ use crate::message::{Message, Setting};
 use crate::prompt;
 use crate::request::Request;
 use crate::settings::{Asked, Clues, Settings};
-use crate::tokens::Tokenizer;
+use crate::tokens::{LENGTH, Tokenizer};
 use crate::weights::Checkpoint;
+
+/// Tokens of a prompt that are read.
+pub const READ: usize = LENGTH - 2;
 
 /// What is known of a model without its weights. Clones are cheap.
 #[derive(Clone)]
@@ -52,20 +55,10 @@ impl Outlook {
         DrawPlan::new(request, self)
     }
 
-    /// As much of a prompt as is read together with `tail`, which follows it: all of it, or what goes before a word
-    /// that is too much.
+    /// How many tokens a text has; one more than are read of a prompt where it has more.
     #[must_use]
-    pub fn fitting<'a>(&self, prompt: &'a str, tail: &str) -> &'a str {
-        let fits = |end: usize| self.cut(&format!("{}{tail}", &prompt[..end])).is_none();
-        if fits(prompt.len()) {
-            return prompt;
-        }
-        let ends: Vec<usize> = prompt.char_indices().map(|(at, _)| at).collect();
-        let read = ends.partition_point(|end| fits(*end));
-        let read = &prompt[..ends[read.saturating_sub(1)]];
-        // Not within a word, where there are words.
-        let whole = read.rfind(char::is_whitespace).map_or(read, |at| &read[..at]);
-        whole.trim_end_matches(|c: char| c.is_whitespace() || c == ',')
+    pub fn tokens(&self, text: &str) -> usize {
+        self.tokenizers[0].count(text)
     }
 
     pub(super) fn settings(&self, asked: Asked) -> Result<Settings> {
@@ -88,11 +81,7 @@ impl Outlook {
 
     /// That a prompt is too long to be read, and from where on.
     pub(super) fn too_long(&self, setting: Setting, prompt: &str) -> Option<Message> {
-        self.cut(prompt).map(|what| Message::of(setting).text(what))
-    }
-
-    fn cut(&self, prompt: &str) -> Option<String> {
-        self.tokenizers[0].encode(prompt).dropped
+        self.tokenizers[0].encode(prompt).dropped.map(|what| Message::of(setting).text(what))
     }
 }
 
@@ -158,20 +147,12 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_a_prompt_is_always_read() {
-        let (outlook, tail) = (demo(), ", black and white pencil sketch");
-        assert_eq!(outlook.fitting("a red circle", tail), "a red circle");
-        for prompt in
-            ["a red circle, ".repeat(40), "круг".repeat(100), "赤い丸".repeat(100), "a ".repeat(9000)]
-        {
-            let read = outlook.fitting(&prompt, tail);
-            assert!(!read.is_empty() && prompt.starts_with(read), "{read}");
-            assert_eq!(outlook.cut(&format!("{read}{tail}")), None, "{read}");
-            assert!(
-                outlook.cut(&format!("{read} {}{tail}", "word ".repeat(12))).is_some(),
-                "{read} is short"
-            );
-        }
-        assert_eq!(outlook.fitting("a red circle", &"word ".repeat(90)), "");
+    fn tokens_are_counted_up_to_one_more_than_are_read() {
+        let outlook = demo();
+        assert_eq!((outlook.tokens(""), outlook.tokens("a red circle,")), (0, 4));
+        assert_eq!(
+            (outlook.tokens(&"red ".repeat(75)), outlook.tokens(&"red ".repeat(9000))),
+            (75, READ + 1)
+        );
     }
 }

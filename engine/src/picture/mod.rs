@@ -17,7 +17,7 @@ pub use self::text::without_text;
 use crate::{Error, Result};
 
 /// High enough that no one sees the loss.
-const JPEG_QUALITY: u8 = 95;
+pub const JPEG_QUALITY: u8 = 95;
 
 /// Bytes of a pixel.
 pub(crate) const CHANNELS: usize = 3;
@@ -97,6 +97,11 @@ impl Picture {
 
     /// The bytes of a file with the settings in it; the size among them is that of this picture.
     pub fn encode(&self, format: Format, parameters: Option<&Parameters>) -> Result<Vec<u8>> {
+        self.encode_at(JPEG_QUALITY, format, parameters)
+    }
+
+    /// The same; a JPEG is of this quality, from 1 to 100.
+    pub fn encode_at(&self, quality: u8, format: Format, parameters: Option<&Parameters>) -> Result<Vec<u8>> {
         let Self { width, height, .. } = *self;
         let parameters = parameters.map(|parameters| Parameters { width, height, ..parameters.clone() });
         let parameters = parameters.as_ref();
@@ -104,7 +109,7 @@ impl Picture {
         let encoded = match format {
             Format::Png => return self.png(parameters).map_err(|e| self.refused("PNG", &e)),
             Format::Jpeg => {
-                let encoder = JpegEncoder::new_with_quality(Cursor::new(&mut bytes), JPEG_QUALITY);
+                let encoder = JpegEncoder::new_with_quality(Cursor::new(&mut bytes), quality);
                 self.write_to(encoder, parameters.map(comment::fitting))
             }
             Format::WebP => {

@@ -120,6 +120,11 @@ impl Tokenizer {
         Ok(Self { words, vocabulary, begin, end, padding })
     }
 
+    /// How many tokens a prompt has; where they are more than are read, one more than that.
+    pub fn count(&self, prompt: &str) -> usize {
+        self.read(prompt).0.len().min(ROOM + 1)
+    }
+
     /// The ids of a prompt. What does not fit in is dropped, and said so.
     pub fn encode(&self, prompt: &str) -> Tokens {
         let (mut found, dropped_at) = self.read(prompt);

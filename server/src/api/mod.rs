@@ -9,7 +9,12 @@ mod picture;
 
 use crate::route::Route;
 
+/// The routes of the three families.
+pub(crate) fn of_families() -> impl Iterator<Item = &'static Route> {
+    [images::ROUTES, openai::ROUTES, leonardo::ROUTES].into_iter().flatten()
+}
+
 /// All routes, family by family.
 pub(crate) fn all() -> impl Iterator<Item = &'static Route> {
-    [images::ROUTES, openai::ROUTES, leonardo::ROUTES, service::ROUTES].into_iter().flatten()
+    of_families().chain(service::ROUTES)
 }

@@ -1,18 +1,33 @@
 //! What all families do with pictures: seeds, files, links.
 
-use fulmen_engine::picture::Format;
+use fulmen_engine::picture::{Format, JPEG_QUALITY};
 
+use crate::fields::Values;
 use crate::http::File;
 use crate::jobs::{Drawing, Spec};
 use crate::problem::Problem;
 use crate::store::{Image, Kind, NewImage};
+use crate::warning::Warning;
 
 /// A byte for each colour, and a little for headers and settings: no PNG or WebP of ours is larger.
 const MOST_BYTES_A_PIXEL: u64 = 4;
 const MOST_BYTES_BESIDE: u64 = 64 << 10;
 
+/// The seed that was asked for, or any. The generator of the noise, torch's, reads 32 bits of it.
+pub(crate) fn seed(values: &Values, warnings: &mut Vec<Warning>) -> u64 {
+    let Some(seed) = values.integer("seed") else { return fresh_seed() };
+    let read = seed & u64::from(u32::MAX);
+    if seed != read {
+        let message = format!(
+            "`seed`: {seed} draws the same picture as {read}, because the generator of noise reads 32 bits"
+        );
+        warnings.push(Warning::new("seed_read_in_part", "seed", message));
+    }
+    seed
+}
+
 /// Seeds that are chosen here are small enough to be typed again, and fit every client's integers.
-pub(crate) fn fresh_seed() -> u64 {
+fn fresh_seed() -> u64 {
     let random = getrandom::u32().unwrap_or_else(|_| crate::clock::now().subsec_nanosecond().unsigned_abs());
     u64::from(random)
 }
@@ -23,12 +38,25 @@ pub(crate) fn room(spec: &Spec) -> u64 {
     spec.images as u64 * (pixels * MOST_BYTES_A_PIXEL + MOST_BYTES_BESIDE)
 }
 
+/// The kind of file that a drawing becomes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    pub(crate) format: Format,
+    /// Of a JPEG, from 1 to 100.
+    pub(crate) quality: u8,
+}
+
+impl Output {
+    /// A file without loss.
+    pub(crate) const PNG: Self = Self { format: Format::Png, quality: JPEG_QUALITY };
+}
+
 /// A drawing as a file.
 ///
 /// # Errors
 /// 400 where the format has no pictures of this size.
-pub(crate) fn file(drawing: &Drawing, format: Format) -> Result<Vec<u8>, Problem> {
-    let encoded = drawing.picture.encode(format, Some(&drawing.parameters));
+pub(crate) fn file(drawing: &Drawing, output: Output) -> Result<Vec<u8>, Problem> {
+    let encoded = drawing.picture.encode_at(output.quality, output.format, Some(&drawing.parameters));
     encoded.map_err(|error| Problem::field("output_format", error.to_string()))
 }
 
@@ -39,7 +67,7 @@ pub(crate) fn file(drawing: &Drawing, format: Format) -> Result<Vec<u8>, Problem
 pub(crate) fn kept(
     (id, owner): (String, &str),
     kind: Kind,
-    (drawing, format): (&Drawing, Format),
+    (drawing, output): (&Drawing, Output),
 ) -> Result<NewImage, Problem> {
     Ok(NewImage {
         id,
@@ -48,8 +76,8 @@ pub(crate) fn kept(
         name: String::new(),
         width: drawing.picture.width,
         height: drawing.picture.height,
-        format,
-        bytes: file(drawing, format)?,
+        format: output.format,
+        bytes: file(drawing, output)?,
         seed: drawing.seed,
         expires_at: None,
     })

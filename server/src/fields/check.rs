@@ -3,10 +3,12 @@
 use serde_json::{Map, Value};
 
 use super::body::object;
+use super::inert::inert;
 use super::value::{allowed, checked, is_off, shown, size};
 use super::{Field, Presence, Support};
 use crate::http::Request;
 use crate::problem::Problem;
+use crate::warning::Warning;
 
 /// The members of a checked body: every value is as its field says. `null` counts as absent, and what is absent
 /// reads as its field's default.
@@ -14,6 +16,10 @@ use crate::problem::Problem;
 pub(crate) struct Values {
     given: Map<String, Value>,
     defaults: Map<String, Value>,
+    /// What was sent and changes nothing.
+    inert: Vec<Warning>,
+    /// Members that name a model.
+    models: Vec<&'static str>,
 }
 
 impl Values {
@@ -27,10 +33,24 @@ impl Values {
     }
 
     /// Checks the members of a body.
-    pub(crate) fn checked(body: Map<String, Value>, fields: &[Field]) -> Result<Self, Problem> {
-        let given = members(fields, body, "")?;
+    pub(crate) fn checked(mut body: Map<String, Value>, fields: &[Field]) -> Result<Self, Problem> {
+        let given = members(fields, &mut body, "")?;
         let defaults = fields.iter().filter_map(|field| Some((field.name.to_owned(), default(field)?)));
-        Ok(Self { given, defaults: defaults.collect() })
+        let of_models = fields.iter().filter(|field| matches!(field.support, Support::Model));
+        let models = of_models.map(|field| field.name).collect();
+        let checked = Self { given, defaults: defaults.collect(), inert: vec![], models };
+        Ok(Self { inert: inert(fields, &checked, body.keys()), ..checked })
+    }
+
+    /// What was sent and changes nothing, each in a sentence. `loaded` are the names of the model that draws; the
+    /// first is the one that sentences call it by.
+    pub(crate) fn warnings(&self, loaded: &[&str]) -> Vec<Warning> {
+        let other = self.models.iter().filter_map(|name| {
+            let asked = self.given.get(*name).filter(|value| self.defaults.get(*name) != Some(value))?;
+            let known = asked.as_str().is_none_or(|asked| asked.is_empty() || loaded.contains(&asked));
+            (!known).then(|| Warning::other_model(name, &shown(asked), loaded[0]))
+        });
+        other.chain(self.inert.iter().cloned()).collect()
     }
 
     /// Whether the member was sent, and is not null.
@@ -71,11 +91,11 @@ pub(super) fn default(field: &Field) -> Option<Value> {
     Some(serde_json::from_str(field.default?).expect("tests read every default as JSON"))
 }
 
-/// The members of an object that its fields name, checked in the order of the fields. `prefix` stands before their
-/// names in errors: `controlnets[0].`.
+/// The members of an object that its fields name, checked in the order of the fields; what no field names is left
+/// there. `prefix` stands before names in errors: `controlnets[0].`.
 pub(super) fn members(
     fields: &[Field],
-    mut object: Map<String, Value>,
+    object: &mut Map<String, Value>,
     prefix: &str,
 ) -> Result<Map<String, Value>, Problem> {
     let mut kept = Map::new();
@@ -95,7 +115,7 @@ fn member(field: &Field, value: Option<Value>, prefix: &str) -> Result<Option<Va
             return Err(Problem { code: "missing_field", ..Problem::field(name, message) });
         }
         None => return Ok(None),
-        Some(Value::Null) if field.presence == Presence::Nullable => return Ok(None),
+        Some(Value::Null) if field.presence == Presence::Optional => return Ok(None),
         Some(value) => checked(field.kind, &name, value)?,
     };
     match field.support {

@@ -5,6 +5,7 @@
 mod body;
 mod charset;
 mod check;
+mod inert;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -16,11 +17,20 @@ pub(crate) const LONGEST_PROMPT: usize = 32_000;
 /// The largest seed where no document says otherwise.
 pub(crate) const LARGEST_SEED: i64 = i64::MAX;
 
+/// The seed that means any: a random one, as if it were absent.
+pub(crate) const ANY_SEED: i64 = -1;
+
 /// The shortest side of a picture that `Kind::Size` takes; all are multiples of 8.
 pub(crate) const SHORTEST_SIDE: usize = 64;
 
 /// The longest.
 pub(crate) const LONGEST_SIDE: usize = 2048;
+
+/// The engine's words for which levels of noise are picked.
+pub(crate) const SPACING: Kind = Kind::Word(&["trailing", "leading", "linspace"]);
+
+/// The engine's words for what a UNet answers with.
+pub(crate) const PREDICTION: Kind = Kind::Word(&["epsilon", "v", "sample"]);
 
 pub(crate) use check::Values;
 pub(crate) use schema::schema;
@@ -37,6 +47,8 @@ pub(crate) struct Field {
     /// One or two sentences for the description; ours, not the original's.
     pub(crate) about: &'static str,
     pub(crate) support: Support,
+    /// Another member, and its values as JSON without which this one changes nothing.
+    pub(crate) only: Option<(&'static str, &'static [&'static str])>,
     pub(crate) deprecated: bool,
 }
 
@@ -44,10 +56,8 @@ pub(crate) struct Field {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Presence {
     Required,
-    /// May be absent; `null` is an error.
+    /// May be absent; `null` means the same, whatever the document says: clients write down what they did not set.
     Optional,
-    /// May be absent; `null` means the same.
-    Nullable,
 }
 
 /// What is done with a member.
@@ -55,8 +65,13 @@ pub(crate) enum Presence {
 pub(crate) enum Support {
     /// It changes the picture or the answer.
     Used,
-    /// Checked, accepted, echoed where the family echoes; changes nothing.
-    Hint,
+    /// The same, but for these values, as JSON: whoever sends one is told that it changes nothing.
+    Partly(&'static [&'static str]),
+    /// Checked, accepted, echoed where the family echoes; changes nothing. Whoever sends it is told so, but for its
+    /// default and these values, as JSON, which ask for nothing.
+    Hint(&'static [&'static str]),
+    /// Names a model. Any is taken; whoever names another than the one that is loaded is told which one draws.
+    Model,
     /// Needs an engine feature that is not there yet: 400 naming the field, unless the value is one of these, as
     /// JSON, which switch nothing on: `false`, `[]`, `"disabled"`.
     Lacking(&'static [&'static str]),
@@ -86,7 +101,7 @@ pub(crate) enum Kind {
     },
     /// One of these words, in exactly this case.
     Word(&'static [&'static str]),
-    /// `WIDTHxHEIGHT`, both multiples of 8 from [`SHORTEST_SIDE`] to [`LONGEST_SIDE`], or `auto`.
+    /// `WIDTHxHEIGHT` or `WIDTH*HEIGHT`, both multiples of 8 from [`SHORTEST_SIDE`] to [`LONGEST_SIDE`], or `auto`.
     Size,
     /// A list of objects.
     Objects(&'static [Field]),
@@ -97,18 +112,14 @@ pub(crate) enum Kind {
 }
 
 impl Field {
-    /// An optional member that is used. Chain `required`, `nullable`, `or`, `hint` and `lacking` on it.
+    /// An optional member that is used. Chain `required`, `or`, `hint`, `lacking` and the others on it.
     pub(crate) const fn new(name: &'static str, kind: Kind, about: &'static str) -> Self {
         let (presence, default, support) = (Presence::Optional, None, Support::Used);
-        Self { name, kind, presence, default, about, support, deprecated: false }
+        Self { name, kind, presence, default, about, support, only: None, deprecated: false }
     }
 
     pub(crate) const fn required(self) -> Self {
         Self { presence: Presence::Required, ..self }
-    }
-
-    pub(crate) const fn nullable(self) -> Self {
-        Self { presence: Presence::Nullable, ..self }
     }
 
     /// What an absent member means, as JSON.
@@ -116,18 +127,29 @@ impl Field {
         Self { default: Some(default), ..self }
     }
 
-    pub(crate) const fn hint(self) -> Self {
-        Self { support: Support::Hint, ..self }
+    /// Without effect; these values, as JSON, ask for none.
+    pub(crate) const fn hint(self, quiet: &'static [&'static str]) -> Self {
+        Self { support: Support::Hint(quiet), ..self }
+    }
+
+    /// Used, but these values, as JSON, are without effect.
+    pub(crate) const fn but(self, inert: &'static [&'static str]) -> Self {
+        Self { support: Support::Partly(inert), ..self }
+    }
+
+    /// Names a model.
+    pub(crate) const fn model(self) -> Self {
+        Self { support: Support::Model, ..self }
+    }
+
+    /// Without effect unless `other` has one of these values, as JSON.
+    pub(crate) const fn only_where(self, other: &'static str, is: &'static [&'static str]) -> Self {
+        Self { only: Some((other, is)), ..self }
     }
 
     /// Refused, but for the values that switch nothing on, as JSON.
     pub(crate) const fn lacking(self, off: &'static [&'static str]) -> Self {
         Self { support: Support::Lacking(off), ..self }
-    }
-
-    /// Whether `null` means the same as absent.
-    pub(crate) const fn may_be_null(&self) -> bool {
-        matches!(self.presence, Presence::Nullable)
     }
 
     pub(crate) const fn deprecated(self) -> Self {

@@ -30,13 +30,11 @@ pub(crate) fn schema(fields: &[Field]) -> Value {
 
 fn member(field: &Field) -> Value {
     let mut schema = match field.support {
-        Support::Lacking(off) => {
-            values(field.kind, off.iter().filter_map(|off| serde_json::from_str(off).ok()))
-        }
+        Support::Lacking(off) => nothing(field.kind, off),
         _ => value(field.kind),
     };
-    if field.may_be_null() {
-        allow_null(&mut schema);
+    if field.presence == Presence::Optional {
+        schema = or_null(schema);
     }
     schema["description"] = json!(description(field));
     if let Some(default) = default(field) {
@@ -50,9 +48,15 @@ fn member(field: &Field) -> Value {
 
 fn description(field: &Field) -> String {
     let about = field.about;
+    let only = field.only.map(|(other, is)| format!(" Only where `{other}` is {}.", is.join(" or ")));
+    let about = format!("{about}{}", only.unwrap_or_default());
     match field.support {
-        Support::Used => about.to_owned(),
-        Support::Hint => format!("{about} Checked and accepted; it does not change the picture."),
+        Support::Used => about,
+        Support::Partly(inert) => {
+            format!("{about} Accepted, but without effect here: {}.", inert.join(", "))
+        }
+        Support::Hint(_) => format!("{about} Checked and accepted; it does not change the picture."),
+        Support::Model => format!("{about} The one model that is loaded draws, whatever is named."),
         Support::Lacking([]) => format!("{about} Not supported yet: leave it out."),
         Support::Lacking(off) => {
             format!("{about} Not supported yet: leave it out, or send {}.", off.join(" or "))
@@ -85,39 +89,63 @@ fn value(kind: Kind) -> Value {
             json!({"type": name, "minLength": least, "maxLength": most, "pattern": CLEAN})
         }
         Kind::Word(words) => json!({"type": name, "enum": words}),
-        Kind::Size => json!({"type": name, "pattern": format!("^(?:auto|{SIDE}x{SIDE})$")}),
+        Kind::Size => json!({"type": name, "pattern": format!("^(?:auto|{SIDE}[x*]{SIDE})$")}),
         Kind::Objects(fields) => json!({"type": name, "items": schema(fields)}),
         Kind::Texts => json!({"type": name, "items": {"type": ["string", "null"], "pattern": CLEAN}}),
         Kind::TextOrTexts => {
-            json!({"type": name, "pattern": CLEAN, "items": {"type": "string", "pattern": CLEAN}})
+            let text = json!({"type": "string", "pattern": CLEAN});
+            json!({"anyOf": [text, {"type": "array", "items": text}]})
         }
     }
 }
 
-/// The schema of a value of this kind that is one of these.
-fn values(kind: Kind, values: impl Iterator<Item = Value>) -> Value {
-    json!({"type": type_of(kind), "enum": values.collect::<Vec<_>>()})
-}
-
-fn type_of(kind: Kind) -> Value {
+/// The schema of those values of this kind that ask for nothing. Programs that generate clients know few words of JSON
+/// Schema: values are limited by what they ignore (`not`), or by bounds.
+fn nothing(kind: Kind, off: &[&str]) -> Value {
+    let off = off.iter().filter_map(|off| serde_json::from_str::<Value>(off).ok());
+    let off: Vec<Value> = off.collect();
+    let mut schema = value(kind);
     match kind {
-        Kind::Flag => json!("boolean"),
-        Kind::Integer { .. } => json!("integer"),
-        Kind::Number { .. } | Kind::NumberOf(_) => json!("number"),
-        Kind::Text { .. } | Kind::Word(_) | Kind::Size => json!("string"),
-        Kind::Objects(_) | Kind::Texts => json!("array"),
-        Kind::TextOrTexts => json!(["string", "array"]),
+        _ if off.is_empty() => return json!({"type": "null"}),
+        Kind::Flag => schema["not"] = json!({"const": true}),
+        Kind::Integer { .. } | Kind::Number { .. } | Kind::NumberOf(_) => {
+            return json!({"type": type_of(kind), "minimum": off[0], "maximum": off[0]});
+        }
+        Kind::Word(_) | Kind::Size => return json!({"type": "string", "enum": off}),
+        Kind::Text { .. } => schema = json!({"type": "string", "maxLength": 0}),
+        Kind::Objects(_) => schema["maxItems"] = json!(0),
+        // A list of nulls names no text.
+        Kind::Texts => schema["items"] = json!({"type": "null"}),
+        Kind::TextOrTexts => {
+            let none = json!({"type": "array", "items": {"type": "string"}, "maxItems": 0});
+            schema = json!({"anyOf": [{"type": "string", "maxLength": 0}, none]});
+        }
+    }
+    schema
+}
+
+fn type_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Flag => "boolean",
+        Kind::Integer { .. } => "integer",
+        Kind::Number { .. } | Kind::NumberOf(_) => "number",
+        Kind::Text { .. } | Kind::Word(_) | Kind::Size | Kind::TextOrTexts => "string",
+        Kind::Objects(_) | Kind::Texts => "array",
     }
 }
 
-/// `null` is one of the types, and one of the values where those are listed.
-fn allow_null(schema: &mut Value) {
-    let types = match schema["type"].take() {
-        Value::Array(types) => types,
-        one => vec![one],
-    };
-    schema["type"] = types.into_iter().chain([json!("null")]).collect();
-    if let Some(values) = schema.get_mut("enum").and_then(Value::as_array_mut) {
-        values.push(Value::Null);
+/// What a schema allows, or null. Lists of values keep to one type: beside them null is an alternative.
+fn or_null(mut schema: Value) -> Value {
+    let absent = json!({"type": "null"});
+    if let Some(all) = schema.get_mut("anyOf").and_then(Value::as_array_mut) {
+        all.push(absent);
+        return schema;
     }
+    if schema.get("enum").is_some() {
+        return json!({"anyOf": [schema, absent]});
+    }
+    if schema != absent {
+        schema["type"] = json!([schema["type"], "null"]);
+    }
+    schema
 }

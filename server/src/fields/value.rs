@@ -19,7 +19,9 @@ pub(super) fn checked(kind: Kind, name: &str, value: Value) -> Result<Value, Pro
         (kind, value) => match fitting(kind, &value) {
             Some(value) => Ok(value),
             None => {
-                let message = format!("`{name}` must be {}, not {}", allowed(kind), shown(&value));
+                let hint =
+                    nearest(kind, &value).map(|size| format!("; {size} has its shape")).unwrap_or_default();
+                let message = format!("`{name}` must be {}, not {}{hint}", allowed(kind), shown(&value));
                 Err(Problem::field(name, message))
             }
         },
@@ -55,7 +57,9 @@ fn fitting(kind: Kind, value: &Value) -> Option<Value> {
 
 fn objects(fields: &[Field], name: &str, list: Vec<Value>) -> Result<Value, Problem> {
     let objects = list.into_iter().enumerate().map(|(i, item)| match item {
-        Value::Object(object) => members(fields, object, &format!("{name}[{i}].")).map(Value::Object),
+        Value::Object(mut object) => {
+            members(fields, &mut object, &format!("{name}[{i}].")).map(Value::Object)
+        }
         other => {
             let item = format!("{name}[{i}]");
             let message = format!("`{item}` must be an object, not {}", shown(&other));
@@ -65,9 +69,17 @@ fn objects(fields: &[Field], name: &str, list: Vec<Value>) -> Result<Value, Prob
     objects.collect::<Result<Vec<_>, _>>().map(Value::Array)
 }
 
-/// Whether this value, of a field that is not supported yet, switches nothing on.
+/// Whether this value, of a field that is not supported yet, switches nothing on. A list of nulls is an empty one.
 pub(super) fn is_off(off: &[&str], value: &Value) -> bool {
-    off.iter().filter_map(|off| serde_json::from_str::<Value>(off).ok()).any(|off| same(&off, value))
+    match value {
+        Value::Array(items) if items.iter().all(Value::is_null) => is_one_of(off, &Value::Array(vec![])),
+        value => is_one_of(off, value),
+    }
+}
+
+/// Whether a value is one of these, which are JSON.
+pub(super) fn is_one_of(listed: &[&str], value: &Value) -> bool {
+    listed.iter().filter_map(|text| serde_json::from_str::<Value>(text).ok()).any(|one| same(&one, value))
 }
 
 /// Equal as JSON Schema has it: `1` is `1.0`.
@@ -78,10 +90,22 @@ fn same(one: &Value, other: &Value) -> bool {
     }
 }
 
-/// The two sides of `WIDTHxHEIGHT`.
+/// The two sides of `WIDTHxHEIGHT`, or of `WIDTH*HEIGHT`.
 pub(super) fn size(text: &str) -> Option<(usize, usize)> {
-    let (width, height) = text.split_once('x')?;
+    let (width, height) = text.split_once(['x', '*'])?;
     Some((side(width)?, side(height)?))
+}
+
+/// The size to ask for instead of one that is too large: its aspect, as large as it goes.
+fn nearest(kind: Kind, value: &Value) -> Option<String> {
+    let (width, height) = value.as_str().filter(|_| matches!(kind, Kind::Size))?.split_once(['x', '*'])?;
+    let [width, height]: [u32; 2] = [width.parse().ok()?, height.parse().ok()?];
+    let longest = width.max(height);
+    if longest as usize <= LONGEST_SIDE {
+        return None;
+    }
+    let fitted = |side: u32| (side as usize * LONGEST_SIDE / longest as usize / 8 * 8).max(SHORTEST_SIDE);
+    Some(format!("{}x{}", fitted(width), fitted(height)))
 }
 
 fn side(text: &str) -> Option<usize> {

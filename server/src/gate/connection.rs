@@ -12,7 +12,7 @@ use super::reply::{After, Reply};
 use super::room::{Phase, Seat};
 use super::wire::{Lost, Wire};
 use super::{Shared, body};
-use crate::problem::Problem;
+use crate::problem::{Family, Problem};
 
 /// Why a request is not passed on, or not answered.
 #[derive(Debug)]
@@ -160,7 +160,7 @@ impl<'a> Connection<'a> {
             // The head is not whole: what came of it may say which page asks.
             self.cors = self.gate.policy.cors(&self.wire.pending);
         }
-        let reply = Reply::of(&problem).with(std::mem::take(&mut self.cors));
+        let reply = Reply::of(&problem, Family::of_path(&line.path)).with(std::mem::take(&mut self.cors));
         let mut bytes = reply.head(&line.id, After::Close);
         if line.method != "HEAD" {
             bytes.extend_from_slice(&reply.body);

@@ -2,6 +2,7 @@
 //! is refused, because a proxy in front of us may be the other one.
 
 use super::lines::{Lines, Malformed, is_token};
+use super::target::Target;
 use crate::problem::Problem;
 
 /// Header lines of one request; the bytes of a head are limited anyway.
@@ -97,22 +98,22 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Head, Problem> {
         Err(error) => return Err(malformed(&error.to_string())),
     }
     let headers = Headers(request.headers);
-    headers.check_host(old)?;
+    headers.check_host(old, target.authority.as_deref())?;
     let options = headers.list("connection");
     let named = |word: &str| options.iter().any(|option| option == word);
     Ok(Head {
         length: headers.length(old)?,
         expects: headers.expects(old)?,
         keep_alive: !named("close") && (!old || named("keep-alive")),
-        headers: headers.passed_on(&options),
+        headers: headers.passed_on(&options, target.authority),
         method: method.to_owned(),
-        target: target.to_owned(),
+        target: target.path,
         old,
     })
 }
 
 /// Method, target, and whether it is HTTP/1.0.
-fn request_line(bytes: &[u8]) -> Result<(&str, &str, bool), Problem> {
+fn request_line(bytes: &[u8]) -> Result<(&str, Target, bool), Problem> {
     let line = bytes.split(|&byte| byte == b'\r').next().unwrap_or_default();
     let line = std::str::from_utf8(line).map_err(|_| malformed("the request line is not ASCII"))?;
     let mut words = line.split(' ');
@@ -135,12 +136,8 @@ fn request_line(bytes: &[u8]) -> Result<(&str, &str, bool), Problem> {
     if target.len() > MOST_TARGET {
         return Err(Problem::new(414, "uri_too_long", format!("a target may have {MOST_TARGET} bytes")));
     }
-    let origin =
-        target.starts_with('/') && target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
-    let all = target == "*" && method == "OPTIONS";
-    if !origin && !all {
-        return Err(malformed("the target must be a path that begins with /"));
-    }
+    let target = Target::of(method, target)
+        .ok_or_else(|| malformed("the target must be a path that begins with /, or an address"))?;
     Ok((method, target, old))
 }
 
@@ -182,9 +179,15 @@ impl Headers<'_> {
         words.map(|word| String::from_utf8_lossy(word.trim_ascii()).to_ascii_lowercase()).collect()
     }
 
-    fn check_host(&self, old: bool) -> Result<(), Problem> {
+    /// One name and no other: a proxy in front of us may believe the header or the address.
+    fn check_host(&self, old: bool, authority: Option<&str>) -> Result<(), Problem> {
+        let mut hosts = self.values("host");
+        let same = |host: &[u8]| {
+            authority.is_none_or(|authority| host.trim_ascii().eq_ignore_ascii_case(authority.as_bytes()))
+        };
         match self.values("host").count() {
-            1 => Ok(()),
+            1 if hosts.all(same) => Ok(()),
+            1 => Err(malformed("the Host header names another host than the target")),
             0 if old => Ok(()),
             0 => Err(malformed("there is no Host header")),
             _ => Err(malformed("there is more than one Host header")),
@@ -226,8 +229,11 @@ impl Headers<'_> {
     }
 
     /// Everything but `OURS` and what `Connection` names. `Host` stays, whatever `Connection` says: it is checked.
-    fn passed_on(&self, options: &[String]) -> Vec<(String, String)> {
+    /// A host that only the target names becomes that header.
+    fn passed_on(&self, options: &[String], authority: Option<String>) -> Vec<(String, String)> {
         let mut passed = Vec::with_capacity(self.0.len());
+        let unsaid = authority.filter(|_| self.values("host").next().is_none());
+        passed.extend(unsaid.map(|host| ("host".to_owned(), host)));
         for header in self.0 {
             let name = header.name.to_ascii_lowercase();
             if OURS.contains(&name.as_str()) || (name != "host" && options.contains(&name)) {

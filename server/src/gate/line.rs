@@ -17,7 +17,7 @@ pub(super) struct Line {
     /// The client, where a trusted proxy speaks for it.
     pub(super) client: Option<IpAddr>,
     pub(super) method: String,
-    path: String,
+    pub(super) path: String,
     /// 0: nothing was answered.
     pub(super) status: u16,
     pub(super) bytes_in: usize,

@@ -13,7 +13,7 @@ use super::line::Line;
 use super::policy::Policy;
 use super::reply::Reply;
 use crate::metrics::Metrics;
-use crate::problem::Problem;
+use crate::problem::{Family, Problem};
 
 /// Sockets that are listened to at once, where there are so many connections.
 const MOST: usize = 64;
@@ -51,7 +51,7 @@ impl Lobby {
         // What came already says which page asks.
         let mut came = [0; 4 << 10];
         let peeked = socket.set_nonblocking(true).and_then(|()| socket.peek(&mut came)).unwrap_or(0);
-        let reply = Reply::of(&problem).with(self.policy.cors(&came[..peeked]));
+        let reply = Reply::of(&problem, Family::OpenAi).with(self.policy.cors(&came[..peeked]));
         line.status = reply.status;
         self.metrics.refused(reply.status, problem.code);
         let bytes = reply.bytes(&line.id);

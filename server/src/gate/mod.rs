@@ -26,6 +26,7 @@ mod policy;
 mod reply;
 mod room;
 mod source;
+mod target;
 #[cfg(test)]
 mod tests;
 mod wire;

@@ -28,9 +28,9 @@ pub(super) enum After {
 }
 
 impl Reply {
-    /// The gate's own answer. Nobody knows of which family a request is that was never understood.
-    pub(super) fn of(problem: &Problem) -> Self {
-        let answer = Family::OpenAi.answer(problem);
+    /// The gate's own answer, in the shape of a family. A request that was never understood is of OpenAI's.
+    pub(super) fn of(problem: &Problem, family: Family) -> Self {
+        let answer = family.answer(problem);
         let Body::Bytes(body) = answer.body else { unreachable!("a problem is answered with JSON") };
         let mut headers: Vec<_> =
             answer.headers.into_iter().map(|(name, value)| (name.into(), value)).collect();

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Events;
+use crate::warning::Warning;
 
 /// Writes an answer event by event, while the client listens.
 pub(crate) type Stream = Box<dyn FnOnce(&mut Events<'_>) -> std::io::Result<()> + Send>;
@@ -15,6 +16,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: Body,
+    /// What the caller should know; told in headers, too.
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// The body of an answer.
@@ -38,7 +41,7 @@ impl Answer {
     /// Bytes of a kind.
     pub(crate) fn bytes(status: u16, media_type: &str, bytes: impl Into<Vec<u8>>) -> Self {
         let headers = vec![("Content-Type", media_type.to_owned())];
-        Self { status, headers, body: Body::Bytes(bytes.into()) }
+        Self { status, headers, body: Body::Bytes(bytes.into()), warnings: vec![] }
     }
 
     /// A value as JSON.
@@ -49,7 +52,7 @@ impl Answer {
 
     /// No content.
     pub(crate) fn empty(status: u16) -> Self {
-        Self { status, headers: vec![], body: Body::Bytes(vec![]) }
+        Self { status, headers: vec![], body: Body::Bytes(vec![]), warnings: vec![] }
     }
 
     /// Server-sent events.
@@ -62,7 +65,13 @@ impl Answer {
             ("Cache-Control", "no-store, no-transform".into()),
             ("X-Accel-Buffering", "no".into()),
         ];
-        Self { status: 200, headers, body: Body::Events(Box::new(stream)) }
+        Self { status: 200, headers, body: Body::Events(Box::new(stream)), warnings: vec![] }
+    }
+
+    /// With what the caller should know.
+    #[must_use]
+    pub(crate) fn warned(self, warnings: Vec<Warning>) -> Self {
+        Self { warnings, ..self }
     }
 
     /// With one header more.

@@ -28,9 +28,10 @@ pub(super) fn turn_away(theirs: tiny_http::Request) {
 /// Answers a request.
 pub(super) fn serve(mut theirs: tiny_http::Request, client: Client, respond: &Respond) {
     let Some(request) = read(&mut theirs, client) else { return turn_away(theirs) };
+    let family = Family::of_path(&request.path);
     let answer = catch_unwind(AssertUnwindSafe(|| respond(request))).unwrap_or_else(|_| {
         tracing::error!("a handler panicked");
-        Family::OpenAi.answer(&Problem::internal())
+        family.answer(&Problem::internal())
     });
     // Whoever hung up does not hear the answer; the gate has logged it.
     drop(write(theirs, answer));

@@ -9,7 +9,7 @@ use fulmen_engine::picture::{Parameters, Picture};
 
 use super::Spec;
 use crate::http::Client;
-use crate::problem::Problem;
+use crate::problem::{Family, Problem};
 
 /// How often one who waits looks whether their client is still there.
 const LOOK: Duration = Duration::from_millis(50);
@@ -24,6 +24,8 @@ pub(crate) struct Ticket {
     pub(crate) id: String,
     /// The name of their key.
     pub(crate) owner: String,
+    /// Whose words they are told in what goes wrong.
+    pub(crate) family: Family,
     /// Previews of each picture.
     pub(crate) previews: usize,
 }

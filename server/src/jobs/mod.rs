@@ -4,6 +4,7 @@
 //! a [`Spec`]. The worker draws one job after the other; whoever waits sees its progress and can stop it.
 
 mod finish;
+mod foresight;
 mod job;
 mod limits;
 mod queue;
@@ -13,6 +14,7 @@ mod turns;
 mod unstored;
 mod worker;
 
+pub(crate) use foresight::Foresight;
 pub(crate) use job::{Drawing, Job, Progress, Status, Ticket};
 pub(crate) use limits::{Members, check, check_model};
 pub(crate) use queue::{Places, Queue};
@@ -36,6 +38,10 @@ pub(crate) struct Spec {
     pub(crate) steps: Option<usize>,
     /// `None`: the model's own.
     pub(crate) guidance: Option<f32>,
+    /// Which levels of noise are picked, in the engine's word; `None`: as the model wants it.
+    pub(crate) spacing: Option<String>,
+    /// What the UNet answers with, in the engine's word; `None`: what the model says.
+    pub(crate) prediction: Option<String>,
     /// How much more contrast the finished picture gets; `None` and 1 leave it as it is.
     pub(crate) contrast: Option<f32>,
 }

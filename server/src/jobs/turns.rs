@@ -93,10 +93,15 @@ impl Turns {
 mod tests {
     use super::*;
     use crate::jobs::{Spec, Ticket};
+    use crate::problem::Family;
 
     fn job(id: &str) -> Arc<Job> {
         let owner = id.chars().take_while(|letter| letter.is_alphabetic()).collect();
-        Arc::new(Job::new(Ticket { id: id.into(), owner, previews: 0 }, Spec::default(), 1.0))
+        Arc::new(Job::new(
+            Ticket { id: id.into(), owner, family: Family::OpenAi, previews: 0 },
+            Spec::default(),
+            1.0,
+        ))
     }
 
     /// What is drawn next, to the end.

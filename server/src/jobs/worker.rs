@@ -3,12 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use fulmen_engine::engine::{DrawStage, Drawn, Event, Watch};
+use fulmen_engine::engine::{DrawStage, Drawn, Event, Outlook, Watch};
 use fulmen_engine::request::Guidance;
+use fulmen_engine::schedule::{Prediction, TimestepSpacing};
 use fulmen_engine::settings::Settings;
 use fulmen_engine::{Engine, Error, Options, Request};
 
 use super::finish::{resampled, with_contrast};
+use super::foresight::{Foresight, refusal};
 use super::job::{Drawing, Job, Progress, Status};
 use super::size::in_own_area;
 use super::{Queue, Spec};
@@ -43,6 +45,7 @@ pub(crate) struct ModelInfo {
 pub(crate) struct Worker {
     options: Options,
     engine: Option<Engine>,
+    outlook: Outlook,
     pub(crate) model: ModelInfo,
 }
 
@@ -54,7 +57,12 @@ impl Worker {
     pub(crate) fn open(options: &Options) -> fulmen_engine::Result<Self> {
         let engine = Engine::open(options)?;
         let model = ModelInfo::of(&engine, options)?;
-        Ok(Self { options: options.clone(), engine: Some(engine), model })
+        Ok(Self { options: options.clone(), outlook: engine.outlook(), engine: Some(engine), model })
+    }
+
+    /// What can be said of jobs while this draws.
+    pub(crate) fn foresight(&self) -> Foresight {
+        Foresight::new(self.outlook.clone(), self.model.clone())
     }
 
     /// How requests are drawn that do not say, with what the operator should know of it.
@@ -108,6 +116,7 @@ impl Worker {
                 metrics.drawn(&drawn.seconds);
                 drawings.push(drawing(*drawn, &job.spec));
             }
+            // What there is to warn of was foreseen, and told when the job was asked for.
             Event::Warning(_) => {}
         };
         let cancel = job.cancel.clone();
@@ -119,8 +128,7 @@ impl Worker {
     fn failed(&mut self, job: &Job, error: &Error) -> Status {
         let problem = match error {
             // What the caller asked for cannot be drawn here.
-            Error::Request(what) => Problem::new(400, "invalid_request", what.to_string()),
-            Error::Memory { .. } => Problem::new(400, "too_large", error.to_string()),
+            Error::Request(_) | Error::Memory { .. } => refusal(job.ticket.family, error),
             _ => {
                 tracing::error!(job = job.ticket.id, %error, "a picture failed; the engine is opened again");
                 self.engine = None;
@@ -166,7 +174,7 @@ impl ModelInfo {
 }
 
 /// What the engine is asked for.
-fn request(model: &ModelInfo, spec: &Spec) -> Request {
+pub(super) fn request(model: &ModelInfo, spec: &Spec) -> Request {
     let (width, height) = model.drawn_size(spec);
     Request {
         prompt: spec.prompt.clone(),
@@ -175,10 +183,17 @@ fn request(model: &ModelInfo, spec: &Spec) -> Request {
         height: Some(height),
         steps: spec.steps,
         guidance: spec.guidance.map(Guidance::Suggested),
+        spacing: meant(&TimestepSpacing::WORDS, spec.spacing.as_deref()),
+        prediction: meant(&Prediction::WORDS, spec.prediction.as_deref()),
         seed: Some(spec.seed),
         images: spec.images,
         ..Request::default()
     }
+}
+
+/// What a word means.
+fn meant<T: Copy>(words: &[(&str, T)], asked: Option<&str>) -> Option<T> {
+    words.iter().find(|(word, _)| Some(*word) == asked).map(|(_, meaning)| *meaning)
 }
 
 /// The picture as it was asked for. There is one at a time: none of its earlier stages is kept.

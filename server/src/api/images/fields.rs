@@ -1,6 +1,8 @@
 //! The members of `POST /v1/images/imagine`.
 
-use crate::fields::{Field, Kind, LARGEST_SEED, LONGEST_PROMPT, LONGEST_SIDE, SHORTEST_SIDE};
+use crate::fields::{
+    ANY_SEED, Field, Kind, LARGEST_SEED, LONGEST_PROMPT, LONGEST_SIDE, PREDICTION, SHORTEST_SIDE, SPACING,
+};
 
 /// A side of an image: the documented API has one size, and draws it where none is asked for.
 const SIDE: Kind = Kind::Integer { least: SHORTEST_SIDE as i64, most: LONGEST_SIDE as i64, multiple_of: 8 };
@@ -21,8 +23,8 @@ pub(super) const IMAGINE: &[Field] = &[
     ),
     Field::new(
         "seed",
-        Kind::Integer { least: 0, most: LARGEST_SEED, multiple_of: 1 },
-        "Where the noise begins: the same seed and prompt make the same image. A random one if absent.",
+        Kind::Integer { least: ANY_SEED, most: LARGEST_SEED, multiple_of: 1 },
+        "Where the noise begins: the same seed and prompt make the same image. A random one if absent or -1.",
     ),
     Field::new("width", SIDE, "Pixels from left to right.").or("1024"),
     Field::new("height", SIDE, "Pixels from top to bottom.").or("1024"),
@@ -36,6 +38,8 @@ pub(super) const IMAGINE: &[Field] = &[
         Kind::Number { least: 0.0, most: 30.0 },
         "How closely to follow the prompt; up to 1 is not at all. The model's own if absent.",
     ),
+    Field::new("spacing", SPACING, "Which levels of noise are picked; as the model wants it if absent."),
+    Field::new("prediction", PREDICTION, "What the UNet answers with; what the model's files say if absent."),
     Field::new(
         "previews",
         Kind::Integer { least: 0, most: 8, multiple_of: 1 },
@@ -73,7 +77,9 @@ mod tests {
         for (name, kind) in
             [("name", "string"), ("prompt", "string"), ("negative_prompt", "string"), ("seed", "integer")]
         {
-            assert_eq!(schema["properties"][name]["type"], kind, "{name}");
+            let required = ["name", "prompt"].contains(&name);
+            let described = if required { json!(kind) } else { json!([kind, "null"]) };
+            assert_eq!(schema["properties"][name]["type"], described, "{name}");
         }
         assert_eq!(schema["required"], json!(["name", "prompt"]));
     }
@@ -96,12 +102,18 @@ mod tests {
 
     #[test]
     fn a_seed_is_a_whole_number() {
-        for seed in [json!(0), json!(42), json!(9_999_999_998_u64), json!(i64::MAX), json!(4.0)] {
+        for seed in [
+            json!(null),
+            json!(-1),
+            json!(0),
+            json!(42),
+            json!(9_999_999_998_u64),
+            json!(i64::MAX),
+            json!(4.0),
+        ] {
             assert_eq!(refused(json!({"seed": seed})), None, "{seed}");
         }
-        for seed in
-            [json!(0.5), json!(-1), json!(u64::MAX), json!(1e300), json!("42"), json!(true), json!(null)]
-        {
+        for seed in [json!(0.5), json!(-2), json!(u64::MAX), json!(1e300), json!("42"), json!(true)] {
             assert_eq!(refused(json!({"seed": seed})).as_deref(), Some("seed"), "{seed}");
         }
     }
@@ -111,6 +123,10 @@ mod tests {
         let values = checked(json!({})).unwrap();
         assert_eq!((values.integer("width"), values.integer("height")), (Some(1024), Some(1024)));
         assert_eq!((values.integer("seed"), values.text("negative_prompt")), (None, None));
+        let nulls: Map<String, Value> =
+            IMAGINE.iter().skip(2).map(|field| (field.name.into(), json!(null))).collect();
+        let values = checked(Value::Object(nulls)).unwrap();
+        assert_eq!((values.integer("width"), values.integer("previews")), (Some(1024), Some(0)));
         assert_eq!(checked(json!({"negative_prompt": ""})).unwrap().text("negative_prompt"), Some(""));
     }
 

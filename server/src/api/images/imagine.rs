@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::fields::IMAGINE;
 use super::object::ImageObject;
-use crate::api::picture::{fresh_seed, kept, room};
+use crate::api::picture::{Output, kept, room, seed};
 use crate::app::App;
 use crate::fields::Values;
 use crate::http::{Answer, Events};
@@ -18,6 +18,7 @@ use crate::jobs::{Drawing, Job, Members, Progress, Spec, Ticket, check};
 use crate::problem::{Family, Problem};
 use crate::route::Call;
 use crate::store::{Image, Kind, NewImage, Reservation, new_image_id};
+use crate::warning::Warning;
 
 /// The documented size of every image.
 const SIDE: usize = 1024;
@@ -27,24 +28,32 @@ const MEMBERS: &Members = &Members { width: "width", height: "height", images: N
 /// Draws an image and keeps it. With `Accept: text/event-stream` the progress is told on the way.
 pub(super) fn imagine(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let values = Values::of(&call.request, IMAGINE)?;
-    let spec = spec(&values);
+    let mut warnings = values.warnings(&[&app.model.name]);
+    let spec = spec(&values, &mut warnings);
     check(&app.config.work, &spec, MEMBERS)?;
+    warnings.extend(app.foresight.warnings(Family::Images, &spec)?);
     let place = app.queue.place(&call.owner)?;
     let room = app.store.reserve(room(&spec))?;
     let previews = values.integer("previews").unwrap_or(0) as usize;
+    if previews > 0 && !call.request.wants_events() {
+        let message = "`previews` has no effect without `Accept: text/event-stream`";
+        warnings.push(Warning::no_effect("previews", message));
+    }
     let name = values.text("name").unwrap_or_default().to_owned();
-    let ticket = Ticket { id: new_image_id(), owner: call.owner.clone(), previews };
+    let (owner, family) = (call.owner.clone(), Family::Images);
+    let ticket = Ticket { id: new_image_id(), owner, family, previews };
     let job = place.submit(ticket, spec);
     if call.request.wants_events() {
-        return Ok(stream(app, call, job, (name, room)));
+        return Ok(stream(app, call, job, Kept { name, room, warnings: warnings.clone() }).warned(warnings));
     }
     let drawings = job.wait(&call.request.client)?;
     let image = keep(app, &job, &name, &drawings[0])?;
     drop(room);
-    Ok(Answer::json(201, &ImageObject::new(&image, call)))
+    // The documented object has its members and no others: a header says what there is to say.
+    Ok(Answer::json(201, &ImageObject::new(&image, call)).warned(warnings))
 }
 
-fn spec(values: &Values) -> Spec {
+fn spec(values: &Values, warnings: &mut Vec<Warning>) -> Spec {
     let side = |name| values.integer(name).map_or(SIDE, |side| side as usize);
     Spec {
         prompt: values.text("prompt").unwrap_or_default().to_owned(),
@@ -52,25 +61,40 @@ fn spec(values: &Values) -> Spec {
         width: side("width"),
         height: side("height"),
         images: 1,
-        seed: values.integer("seed").unwrap_or_else(fresh_seed),
+        seed: seed(values, warnings),
         steps: values.integer("steps").map(|steps| steps as usize),
         guidance: values.number("guidance_scale").map(|guidance| guidance as f32),
+        spacing: values.text("spacing").map(Into::into),
+        prediction: values.text("prediction").map(Into::into),
         contrast: None,
     }
 }
 
 fn keep(app: &App, job: &Job, name: &str, drawing: &Drawing) -> Result<Image, Problem> {
     let Ticket { id, owner, .. } = &job.ticket;
-    let new = kept((id.clone(), owner), Kind::Named, (drawing, Format::Png))?;
+    let new = kept((id.clone(), owner), Kind::Named, (drawing, Output::PNG))?;
     let mut kept = app.store.add(vec![NewImage { name: name.to_owned(), ..new }])?;
     Ok(kept.remove(0))
 }
 
+/// What an image is kept with, and what is told before it is drawn.
+struct Kept {
+    name: String,
+    room: Reservation,
+    warnings: Vec<Warning>,
+}
+
 /// The same, event by event.
-fn stream(app: &Arc<App>, call: &Call, job: Arc<Job>, (name, room): (String, Reservation)) -> Answer {
+fn stream(app: &Arc<App>, call: &Call, job: Arc<Job>, kept: Kept) -> Answer {
     let (app, client) = (app.clone(), call.request.client.clone());
     let call = call.clone();
+    let Kept { name, room, warnings } = kept;
     Answer::events(move |events| {
+        let mut warn =
+            |told: &Warning| events.send("warning", &json!({"message": told.message, "member": told.field}));
+        if warnings.iter().try_for_each(&mut warn).is_err() {
+            job.cancel();
+        }
         let drawn = job.watch(&client, &mut |progress| tell(events, &progress));
         let kept = drawn.and_then(|drawings| Ok((keep(&app, &job, &name, &drawings[0])?, drawings)));
         drop(room);

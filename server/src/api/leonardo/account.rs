@@ -49,7 +49,7 @@ pub(super) fn user_id(owner: &str) -> String {
     stable_id("user", owner)
 }
 
-fn stable_id(kind: &str, name: &str) -> String {
+pub(super) fn stable_id(kind: &str, name: &str) -> String {
     let digest = Sha256::new().chain_update(kind).chain_update([0]).chain_update(name).finalize();
     let mut bytes = [0; 16];
     bytes.copy_from_slice(&digest[..16]);

@@ -29,7 +29,9 @@ pub(crate) fn schemas() -> Value {
     let job = json!({
         "type": "object",
         "required": ["generationId", "apiCreditCost", "cost"],
-        "properties": {"generationId": id, "apiCreditCost": {"type": "integer"}, "cost": cost},
+        "properties": {
+            "generationId": id, "apiCreditCost": {"type": "integer"}, "cost": cost, "warnings": {"$ref": "#/components/schemas/Warnings"},
+        },
     });
     json!({
         "GenerationJob": with("sdGenerationJob", &job),
@@ -62,7 +64,8 @@ fn generation(id: &Value) -> Value {
             "status": {"type": "string", "enum": words::STATUSES},
             "createdAt": {"type": "string", "format": "date-time"},
             "generated_images": {"type": "array", "items": {"$ref": "#/components/schemas/GeneratedImage"}},
-            "generation_elements": {"type": "array", "maxItems": 0},
+            "generation_elements": {"type": "array", "items": {"type": "object"}, "maxItems": 0},
+            "warnings": {"$ref": "#/components/schemas/Warnings"},
             "prompt": {"type": "string"},
             "public": {"type": "boolean"},
             "imageWidth": side,
@@ -99,7 +102,7 @@ fn image(id: &Value) -> Value {
             },
             "nsfw": {"type": "boolean"},
             "likeCount": {"type": "integer", "minimum": 0},
-            "generated_image_variation_generics": {"type": "array", "maxItems": 0},
+            "generated_image_variation_generics": {"type": "array", "items": {"type": "object"}, "maxItems": 0},
             "fantasyAvatar": {"type": ["boolean", "null"]},
         },
     })

@@ -4,7 +4,7 @@
 //! Later work shrinks what is `lacking`: such a member is refused where it asks for something.
 
 use super::words;
-use crate::fields::{Field, Kind, LONGEST_PROMPT};
+use crate::fields::{ANY_SEED, Field, Kind, LONGEST_PROMPT};
 
 /// Any number: the document has no range.
 const ANY: Kind = Kind::Number { least: f64::NEG_INFINITY, most: f64::INFINITY };
@@ -14,148 +14,142 @@ const EMPTY: &[&str] = &["[]"];
 const NO_ID: &[&str] = &["\"\""];
 
 const fn side(name: &'static str, about: &'static str) -> Field {
-    Field::new(name, Kind::Integer { least: 32, most: 1536, multiple_of: 8 }, about).nullable()
+    Field::new(name, Kind::Integer { least: 32, most: 1536, multiple_of: 8 }, about)
 }
 
 const fn flag(name: &'static str, about: &'static str) -> Field {
-    Field::new(name, Kind::Flag, about).nullable()
-}
-
-/// A member that takes any value of its kind, or null.
-const fn free(name: &'static str, kind: Kind, about: &'static str) -> Field {
-    Field::new(name, kind, about).nullable()
+    Field::new(name, Kind::Flag, about)
 }
 
 const CONTROL: &[Field] = &[
-    free("initImageId", ID, "The image."),
-    free("initImageType", Kind::Word(words::CONTROL_IMAGES), "Where it comes from."),
-    free("preprocessorId", ANY, "What is read from it."),
-    free("weight", ANY, "How much it counts."),
-    free("strengthType", Kind::Word(words::CONTROL_STRENGTHS), "How much it counts, in words."),
+    Field::new("initImageId", ID, "The image."),
+    Field::new("initImageType", Kind::Word(words::CONTROL_IMAGES), "Where it comes from."),
+    Field::new("preprocessorId", ANY, "What is read from it."),
+    Field::new("weight", ANY, "How much it counts."),
+    Field::new("strengthType", Kind::Word(words::CONTROL_STRENGTHS), "How much it counts, in words."),
 ];
 
 const ELEMENT: &[Field] = &[
     Field::new("akUUID", ID, "Which element.").required(),
-    free("weight", ANY, "How much it counts.").or("1"),
+    Field::new("weight", ANY, "How much it counts.").or("1"),
 ];
 
 const USER_ELEMENT: &[Field] =
-    &[free("userLoraId", ANY, "Which element."), free("weight", ANY, "How much it counts.")];
+    &[Field::new("userLoraId", ANY, "Which element."), Field::new("weight", ANY, "How much it counts.")];
 
 /// The members of the body.
 pub(super) const GENERATION: &[Field] = &[
     flag("alchemy", "Better pictures, where the model can. With `false`, only the styles LEONARDO and NONE.")
         .or("true")
-        .hint(),
-    free(
+        .hint(OFF),
+    Field::new(
         "contrastRatio",
         Kind::Number { least: 0.0, most: 1.0 },
         "Contrast of the picture; 0.5 leaves it as it is.",
     ),
-    free(
+    Field::new(
         "contrast",
         Kind::NumberOf(&[1.0, 1.3, 1.8, 2.5, 3.0, 3.5, 4.0, 4.5]),
         "Contrast of the picture; 3.5 leaves it as it is. At least 2.5 for PHOENIX with alchemy.",
     ),
-    free("controlnets", Kind::Objects(CONTROL), "Images that guide the picture.").lacking(EMPTY),
-    free("elements", Kind::Objects(ELEMENT), "Elements of style.").lacking(EMPTY),
-    free("userElements", Kind::Objects(USER_ELEMENT), "The caller's own elements.").lacking(EMPTY),
-    flag("expandedDomain", "Alchemy's expanded domain.").hint(),
-    flag("fantasyAvatar", "A fantasy avatar.").hint(),
-    free(
+    Field::new("controlnets", Kind::Objects(CONTROL), "Images that guide the picture.").lacking(EMPTY),
+    Field::new("elements", Kind::Objects(ELEMENT), "Elements of style.").lacking(EMPTY),
+    Field::new("userElements", Kind::Objects(USER_ELEMENT), "The caller's own elements.").lacking(EMPTY),
+    flag("expandedDomain", "Alchemy's expanded domain.").hint(OFF),
+    flag("fantasyAvatar", "A fantasy avatar.").hint(OFF),
+    Field::new(
         "guidance_scale",
         Kind::Number { least: 1.0, most: 20.0 },
         "How closely to follow the prompt; 7 is a good value for models that are drawn with guidance. The model's own if \
          absent.",
     ),
     side("height", "Pixels from top to bottom.").or("768"),
-    flag("highContrast", "Prompt Magic's high contrast.").hint(),
-    flag("highResolution", "Prompt Magic's high resolution.").hint(),
-    free("imagePrompts", Kind::Texts, "Images that count as part of the prompt.").lacking(EMPTY),
-    free("imagePromptWeight", ANY, "How much those images count.").hint(),
-    free("init_generation_image_id", ID, "A generated image to begin with.").lacking(NO_ID),
-    free("init_image_id", ID, "An uploaded image to begin with.").lacking(NO_ID),
-    free(
+    flag("highContrast", "Prompt Magic's high contrast.").hint(&[]),
+    flag("highResolution", "Prompt Magic's high resolution.").hint(OFF),
+    Field::new("imagePrompts", Kind::Texts, "Images that count as part of the prompt.").lacking(EMPTY),
+    Field::new("imagePromptWeight", ANY, "How much those images count.").hint(&[]),
+    Field::new("init_generation_image_id", ID, "A generated image to begin with.").lacking(NO_ID),
+    Field::new("init_image_id", ID, "An uploaded image to begin with.").lacking(NO_ID),
+    Field::new(
         "init_strength",
         Kind::Number { least: 0.1, most: 0.9 },
         "How close to stay to the image that it begins with.",
     )
-    .hint(),
-    free("modelId", ID, "Any id is taken and given back: the one model that is loaded draws.")
+    .hint(&[]),
+    Field::new("modelId", ID, "Any id, which is given back.")
         .or("\"b24e16ff-06e3-43eb-8d33-4416c2d75876\"")
-        .hint(),
-    free(
+        .model(),
+    Field::new(
         "negative_prompt",
         Kind::Text { least: 0, most: LONGEST_PROMPT },
         "What to leave out; read only by models that are drawn with guidance.",
     ),
-    free(
+    Field::new(
         "num_images",
         Kind::Integer { least: 1, most: 8, multiple_of: 1 },
         "How many pictures; at most 4 where width or height is over 768.",
     )
     .or("4"),
-    free(
+    Field::new(
         "num_inference_steps",
         Kind::Integer { least: 10, most: 60, multiple_of: 1 },
         "Steps of the sampler. A distilled model does the number it was made for, and the answer says which.",
     )
     .or("15"),
     flag("photoReal", "PhotoReal.").lacking(OFF),
-    free("photoRealVersion", Kind::Word(&["v1", "v2"]), "PhotoReal's version.").hint(),
-    free(
+    Field::new("photoRealVersion", Kind::Word(&["v1", "v2"]), "PhotoReal's version.").hint(&[]),
+    Field::new(
         "photoRealStrength",
         Kind::NumberOf(&[0.55, 0.5, 0.45]),
         "PhotoReal's depth of field: low, medium, high.",
     )
     .or("0.55")
-    .hint(),
-    free("presetStyle", Kind::Word(words::STYLES), "A style: words that are added to the prompt.")
+    .hint(&[]),
+    Field::new("presetStyle", Kind::Word(words::STYLES), "A style: words that are added to the prompt.")
         .or("\"DYNAMIC\""),
     // The document has a default for it too ("A majestic cat in the snow"), which nobody can get: it is required.
     Field::new("prompt", Kind::Text { least: 1, most: LONGEST_PROMPT }, "What to draw.")
         .required()
         .or("\"A majestic cat in the snow\""),
-    flag("promptMagic", "Prompt Magic.").hint(),
-    free("promptMagicStrength", Kind::Number { least: 0.1, most: 1.0 }, "Its strength.").hint(),
-    free("promptMagicVersion", Kind::Word(&["v2", "v3"]), "Its version.").hint(),
+    flag("promptMagic", "Prompt Magic.").hint(OFF),
+    Field::new("promptMagicStrength", Kind::Number { least: 0.1, most: 1.0 }, "Its strength.").hint(&[]),
+    Field::new("promptMagicVersion", Kind::Word(&["v2", "v3"]), "Its version.").hint(&[]),
     flag("public", "Whether the pictures' addresses need no signature."),
     Field::new("scheduler", Kind::Word(words::SCHEDULERS), "The sampler.")
         .or("\"EULER_DISCRETE\"")
         .lacking(&["\"EULER_DISCRETE\"", "\"LEONARDO\""]),
+    Field::new("sd_version", Kind::Word(words::VERSIONS), "Any version, which is given back.")
+        .or("\"v1_5\"")
+        .model(),
     Field::new(
-        "sd_version",
-        Kind::Word(words::VERSIONS),
-        "Any version is taken and given back: the one model that is loaded draws.",
-    )
-    .or("\"v1_5\""),
-    free(
         "seed",
-        Kind::Integer { least: 0, most: 9_999_999_998, multiple_of: 1 },
+        Kind::Integer { least: ANY_SEED, most: 9_999_999_998, multiple_of: 1 },
         "Where the noise begins; picture i of several has seed + i. At most 2147483637 for FLUX and FLUX_DEV. A random \
-         one if absent.",
+         one if absent or -1.",
     ),
     flag("tiling", "Whether the picture continues at its edges.").lacking(OFF),
-    free("transparency", Kind::Word(words::TRANSPARENCIES), "What of the picture is transparent.")
+    Field::new("transparency", Kind::Word(words::TRANSPARENCIES), "What of the picture is transparent.")
         .lacking(&["\"disabled\""]),
     flag("ultra", "Ultra mode; not with alchemy.").lacking(OFF),
     flag("unzoom", "Whether to draw more around an image.").lacking(OFF),
-    free("unzoomAmount", ANY, "How much more.").lacking(&["0"]),
-    free("upscaleRatio", ANY, "How much larger the picture becomes.").lacking(&["1"]),
+    Field::new("unzoomAmount", ANY, "How much more.").lacking(&["0"]),
+    Field::new("upscaleRatio", ANY, "How much larger the picture becomes.").lacking(&["1"]),
     side("width", "Pixels from left to right.").or("1024"),
     flag("controlNet", "Whether an image guides the picture; see controlnets.").lacking(OFF).deprecated(),
     Field::new("controlNetType", Kind::Word(words::CONTROL_TYPES), "What is read from it; see controlnets.")
-        .hint()
+        .hint(&[])
         .deprecated(),
-    free("weighting", ANY, "How much it counts; see controlnets.").hint().deprecated(),
+    Field::new("weighting", ANY, "How much it counts; see controlnets.").hint(&[]).deprecated(),
     flag("canvasRequest", "Whether it is for the canvas.").lacking(OFF),
-    free("canvasRequestType", Kind::Word(words::CANVAS_TYPES), "What is done on the canvas.").lacking(&[]),
-    free("canvasInitId", ID, "The canvas' image.").lacking(NO_ID),
-    free("canvasMaskId", ID, "The canvas' mask.").lacking(NO_ID),
+    Field::new("canvasRequestType", Kind::Word(words::CANVAS_TYPES), "What is done on the canvas.")
+        .lacking(&[]),
+    Field::new("canvasInitId", ID, "The canvas' image.").lacking(NO_ID),
+    Field::new("canvasMaskId", ID, "The canvas' mask.").lacking(NO_ID),
     flag("enhancePrompt", "Whether words for detail are added to the prompt."),
-    free(
+    Field::new(
         "enhancePromptInstruction",
         Kind::Text { least: 0, most: 1000 },
-        "What else is added to the prompt, where enhancePrompt is true.",
-    ),
+        "What else is added to the prompt.",
+    )
+    .only_where("enhancePrompt", &["true"]),
 ];

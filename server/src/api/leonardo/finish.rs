@@ -7,13 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use fulmen_engine::picture::Format;
-
-use crate::api::picture::{kept, room};
+use crate::api::picture::{Output, kept, room};
 use crate::app::App;
 use crate::http::Client;
 use crate::jobs::{Drawing, Job, Spec, Ticket, Unstored};
-use crate::problem::Problem;
+use crate::problem::{Family, Problem};
 use crate::store::{Kind, NewImage, Reservation, new_uuid};
 
 /// How long to wait before pictures that could not be kept are kept again.
@@ -69,7 +67,7 @@ pub(crate) fn resume(app: &Arc<App>) {
         };
         tracing::info!(generation = id, "drawn again, because the server stopped before it was done");
         let room = app.store.reserve(room(&spec)).ok();
-        let ticket = Ticket { id, owner: generation.owner, previews: 0 };
+        let ticket = Ticket { id, owner: generation.owner, family: Family::Leonardo, previews: 0 };
         let job = app.queue.place_beyond(&ticket.owner).submit(ticket, spec);
         if let Err(error) = finish(app, job.clone(), room) {
             tracing::error!(%error, generation = job.ticket.id, "no thread for it; the next start draws it");
@@ -105,7 +103,7 @@ fn keep(app: &Arc<App>, ticket: &Ticket, drawings: &[Drawing]) {
 
 fn image(ticket: &Ticket, position: usize, drawing: &Drawing) -> Result<NewImage, Problem> {
     let kind = Kind::Generation { id: ticket.id.clone(), position };
-    kept((new_uuid(), &ticket.owner), kind, (drawing, Format::Png))
+    kept((new_uuid(), &ticket.owner), kind, (drawing, Output::PNG))
 }
 
 /// There will be no pictures; but what a shutdown ended is drawn by the next start.

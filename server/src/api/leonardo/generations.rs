@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
+
+use fulmen_engine::engine::TOKENS_READ;
 
 use super::account::user_id;
+use super::enhance::Reader;
 use super::fields::GENERATION;
 use super::finish::finish;
 use super::object::object;
@@ -15,9 +18,10 @@ use crate::app::App;
 use crate::fields::Values;
 use crate::http::Answer;
 use crate::jobs::{Job, Members, Ticket, check};
-use crate::problem::Problem;
+use crate::problem::{Family, Problem};
 use crate::route::Call;
 use crate::store::{Generation, State, new_uuid};
+use crate::warning::{Warning, sentences};
 
 /// Generations on a page: the usual number and the largest.
 pub(super) const USUAL_PAGE: u64 = 10;
@@ -34,8 +38,11 @@ pub(super) fn create(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let values = Values::of(&call.request, GENERATION)?;
     rules::check(&values)?;
     app.unstored.check()?;
-    let asked = Asked::of(&values, &app.model);
+    let tokens = |text: &str| app.foresight.tokens(text);
+    let asked = Asked::of(&values, &app.model, &Reader { most: TOKENS_READ, tokens: &tokens });
     check(&app.config.work, &asked.spec, MEMBERS)?;
+    let mut warnings = asked.warnings;
+    warnings.extend(app.foresight.warnings(Family::Leonardo, &asked.spec)?);
     let place = app.queue.place(&call.owner)?;
     let room = app.store.reserve(room(&asked.spec))?;
     let generation = Generation {
@@ -43,13 +50,14 @@ pub(super) fn create(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
         owner: call.owner.clone(),
         created_at: crate::clock::now(),
         state: State::Pending,
-        request: asked.echo,
+        request: told(asked.echo, &warnings),
         spec: json!(asked.spec),
         inference_steps: None,
     };
     app.store.begin(&generation)?;
     let Generation { id, owner, .. } = generation;
-    let job = place.submit(Ticket { id: id.clone(), owner, previews: 0 }, asked.spec);
+    let job =
+        place.submit(Ticket { id: id.clone(), owner, family: Family::Leonardo, previews: 0 }, asked.spec);
     if let Err(error) = finish(app, job.clone(), Some(room)) {
         tracing::error!(%error, "no thread for a generation");
         job.cancel();
@@ -57,7 +65,17 @@ pub(super) fn create(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
         return Err(Problem::busy("too_busy", "the server has no thread left; try again later", 10));
     }
     let cost = json!({"amount": "0", "unit": "DOLLARS"});
-    Ok(Answer::json(200, &json!({"sdGenerationJob": {"generationId": id, "apiCreditCost": 0, "cost": cost}})))
+    let job = told(json!({"generationId": id, "apiCreditCost": 0, "cost": cost}), &warnings);
+    Ok(Answer::json(200, &json!({"sdGenerationJob": job})).warned(warnings))
+}
+
+/// An object with what the caller should know, if there is anything. It is kept with the generation, so that whoever
+/// asks for that later reads it, too.
+fn told(mut object: Value, warnings: &[Warning]) -> Value {
+    if !warnings.is_empty() {
+        object["warnings"] = json!(sentences(warnings));
+    }
+    object
 }
 
 /// `GET /generations/{id}`. Those of others are not told from those that are not there: both are null.

@@ -2,10 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::enhance::expanded;
-use crate::api::picture::fresh_seed;
+use super::account::stable_id;
+use super::enhance::{Reader, expanded};
+use crate::api::picture::seed;
 use crate::fields::Values;
 use crate::jobs::{ModelInfo, Spec};
+use crate::warning::Warning;
 
 /// The `contrast` and the `contrastRatio` that leave a picture as it is.
 const NEUTRAL_CONTRAST: f64 = 3.5;
@@ -43,30 +45,57 @@ pub(super) struct Asked {
     /// The members of the answers that are known from the beginning.
     pub(super) echo: Value,
     pub(super) spec: Spec,
+    /// What the caller should know.
+    pub(super) warnings: Vec<Warning>,
 }
 
 impl Asked {
     /// Decides everything that the request leaves open, so that a picture that has to be drawn again is the same.
-    pub(super) fn of(values: &Values, model: &ModelInfo) -> Self {
+    pub(super) fn of(values: &Values, model: &ModelInfo, reader: &Reader<'_>) -> Self {
+        let mut warnings = values.warnings(&names(model).each_ref().map(String::as_str));
         let style = style(values);
         let prompt = values.text("prompt").unwrap_or_default();
         let enhance = values.flag("enhancePrompt").unwrap_or(false);
         let enhance = enhance.then(|| values.text("enhancePromptInstruction").unwrap_or_default());
         let side = |name| values.integer(name).unwrap_or(0) as usize;
-        let steps = values.integer("num_inference_steps").map(|steps| steps as usize);
         let spec = Spec {
-            prompt: expanded(prompt, style, enhance),
+            prompt: expanded(prompt, (style, enhance), reader, &mut warnings),
             negative_prompt: values.text("negative_prompt").map(Into::into),
             width: side("width"),
             height: side("height"),
             images: values.integer("num_images").unwrap_or(1) as usize,
-            seed: values.integer("seed").unwrap_or_else(fresh_seed),
-            steps: steps.filter(|_| !model.distilled),
+            seed: seed(values, &mut warnings),
+            steps: steps(values, model, &mut warnings),
             guidance: values.number("guidance_scale").map(|guidance| guidance as f32),
+            spacing: None,
+            prediction: None,
             contrast: contrast(values).map(|factor| factor as f32),
         };
-        Self { echo: echo(values, &spec, model), spec }
+        Self { echo: echo(values, &spec, model), spec, warnings }
     }
+}
+
+/// What requests may call the model that draws without being told that another one does.
+fn names(model: &ModelInfo) -> [String; 3] {
+    let version = match (model.is_demo, model.distilled) {
+        (true, _) => "",
+        (false, true) => "SDXL_LIGHTNING",
+        (false, false) => "SDXL_1_0",
+    };
+    [model.name.clone(), stable_id("model", &model.name), version.to_owned()]
+}
+
+/// As many as were asked for. A distilled model does the number that it was made for: the documented ones are others.
+fn steps(values: &Values, model: &ModelInfo, warnings: &mut Vec<Warning>) -> Option<usize> {
+    let steps = values.integer("num_inference_steps").map(|steps| steps as usize);
+    if let Some(steps) = steps.filter(|_| model.distilled && values.has("num_inference_steps")) {
+        let message = format!(
+            "`num_inference_steps`: {steps} has no effect: this model is distilled, and draws in {} steps",
+            model.steps
+        );
+        warnings.push(Warning::no_effect("num_inference_steps", message));
+    }
+    steps.filter(|_| !model.distilled)
 }
 
 /// The style in effect: without alchemy the usual one is none.

@@ -1,79 +1,90 @@
 //! The members of `POST …/images/generations`.
 //!
 //! The documented ones come first, in the document's order; then those that clients of this family send; then ours.
-//! Every one but the prompt may be null, because official clients send nulls for what was not set.
 
-use crate::fields::{Field, Kind, LARGEST_SEED, LONGEST_PROMPT};
+use crate::fields::{
+    ANY_SEED, Field, Kind, LARGEST_SEED, LONGEST_PROMPT, LONGEST_SIDE, PREDICTION, SHORTEST_SIDE, SPACING,
+};
 
 /// Text that is accepted and has no effect.
 const ANY: Kind = Kind::Text { least: 0, most: 1000 };
 
-/// The documented words, and those of later models of the same API.
-const QUALITIES: &[&str] = &["standard", "hd", "auto", "low", "medium", "high"];
+/// The documented words, and those of later models of the same API. `hd` alone is another number of steps.
+const QUALITIES: &[&str] = &["standard", "hd", "auto", "low", "medium", "high", "xhigh", "max"];
+const EQUAL_QUALITIES: &[&str] = &["\"low\"", "\"high\"", "\"xhigh\"", "\"max\""];
 
 const STEPS: Kind = Kind::Integer { least: 1, most: 100, multiple_of: 1 };
+const SIDE: Kind = Kind::Integer { least: SHORTEST_SIDE as i64, most: LONGEST_SIDE as i64, multiple_of: 8 };
 
 /// The members of the body.
 pub(super) const GENERATIONS: &[Field] = &[
     Field::new("prompt", Kind::Text { least: 1, most: LONGEST_PROMPT }, "What to draw.").required(),
-    Field::new("model", ANY, "Any name is taken: the one model that is loaded draws.").nullable().or("\"dall-e-2\"").hint(),
-    Field::new("image", Kind::TextOrTexts, "Images to edit, as URLs or in base64.").nullable().lacking(&["\"\"", "[]"]),
-    Field::new("n", Kind::Integer { least: 1, most: 10, multiple_of: 1 }, "How many images.").nullable().or("1"),
+    Field::new("model", ANY, "Any name.").or("\"dall-e-2\"").model(),
+    Field::new("image", Kind::TextOrTexts, "Images to edit, as URLs or in base64.").lacking(&["\"\"", "[]"]),
+    Field::new("n", Kind::Integer { least: 1, most: 10, multiple_of: 1 }, "How many images.").or("1"),
     Field::new(
         "size",
         Kind::Size,
         "Width and height in pixels: 256x256, 512x512, 1024x1024, 1792x1024, 1024x1792 or any other multiples of 8 \
          from 64 to 2048. `auto` is 1024x1024.",
     )
-    .nullable()
     .or("\"1024x1024\""),
     Field::new(
         "response_format",
-        Kind::Word(&["url", "b64_json"]),
-        "A link that is good for one hour, or the file itself in base64.",
+        Kind::Word(&["url", "b64_json", "base64"]),
+        "A link that is good for one hour, or the file itself in base64, which `base64` means too. Absent, it is \
+         `b64_json` where `model` begins with `gpt-image` or `chatgpt-image`, as the clients of those expect.",
     )
-    .nullable()
     .or("\"url\""),
     Field::new("quality", Kind::Word(QUALITIES), "`hd` takes twice the steps, or the next number the model knows.")
-        .nullable()
-        .or("\"standard\""),
-    Field::new("style", Kind::Word(&["vivid", "natural"]), "A look.").nullable().or("\"vivid\"").hint(),
-    Field::new("output_format", Kind::Word(&["png", "jpeg", "webp"]), "The kind of file.").nullable().or("\"png\""),
-    Field::new("output_compression", Kind::Integer { least: 0, most: 100, multiple_of: 1 }, "A quality of files.")
-        .nullable()
-        .hint(),
-    Field::new("stream", Kind::Flag, "Answer with server-sent events.").nullable().or("false"),
+        .or("\"standard\"")
+        .but(EQUAL_QUALITIES),
+    Field::new("style", Kind::Word(&["vivid", "natural"]), "A look.").or("\"vivid\"").hint(&[]),
+    Field::new("output_format", Kind::Word(&["png", "jpeg", "webp"]), "The kind of file.").or("\"png\""),
+    Field::new(
+        "output_compression",
+        Kind::Integer { least: 0, most: 100, multiple_of: 1 },
+        "The quality of a JPEG; 100 is the best and the largest. PNG and WebP lose nothing here.",
+    )
+    .only_where("output_format", &["\"jpeg\""]),
+    Field::new("stream", Kind::Flag, "Answer with server-sent events.").or("false"),
     Field::new(
         "partial_images",
         Kind::Integer { least: 0, most: 3, multiple_of: 1 },
-        "How many pictures of the work to send on the way, where `stream` is true.",
+        "How many pictures of the work to send on the way.",
     )
-    .nullable()
-    .or("0"),
-    Field::new("background", ANY, "A background.").nullable().hint(),
-    Field::new("moderation", ANY, "A strictness.").nullable().hint(),
-    Field::new("user", ANY, "Who asks.").nullable().hint(),
-    Field::new("safety_identifier", ANY, "Who asks.").nullable().hint(),
+    .or("0")
+    .only_where("stream", &["true"]),
+    Field::new("background", ANY, "A background; every picture is opaque.").hint(&["\"auto\"", "\"opaque\"", "\"\""]),
+    Field::new("moderation", ANY, "A strictness; nothing is moderated.").hint(&["\"auto\"", "\"\""]),
+    Field::new("complexity", ANY, "How much to plan.").hint(&["\"\""]),
+    Field::new("frame_count", Kind::Integer { least: 0, most: 1000, multiple_of: 1 }, "Pictures of an animation.")
+        .hint(&["0", "1"]),
+    Field::new("frame_duration_ms", Kind::Integer { least: 0, most: 1_000_000, multiple_of: 1 }, "Time of each.")
+        .hint(&["0"]),
+    Field::new("user", ANY, "Who asks.").hint(&["\"\""]),
+    Field::new("safety_identifier", ANY, "Who asks.").hint(&["\"\""]),
+    Field::new("width", SIDE, "Pixels from left to right, instead of `size` or of its first number."),
+    Field::new("height", SIDE, "Pixels from top to bottom, instead of `size` or of its second number."),
     Field::new(
         "seed",
-        Kind::Integer { least: 0, most: LARGEST_SEED, multiple_of: 1 },
-        "Where the noise begins; image i of several has seed + i. A random one if absent.",
-    )
-    .nullable(),
+        Kind::Integer { least: ANY_SEED, most: LARGEST_SEED, multiple_of: 1 },
+        "Where the noise begins; image i of several has seed + i. A random one if absent or -1.",
+    ),
     Field::new(
         "negative_prompt",
         Kind::Text { least: 0, most: LONGEST_PROMPT },
         "What to leave out; read only by models that are drawn with guidance.",
-    )
-    .nullable(),
-    Field::new("steps", STEPS, "Steps of the sampler; the model's own number if absent.").nullable(),
-    Field::new("num_inference_steps", STEPS, "The same as `steps`, which wins.").nullable(),
+    ),
+    Field::new("steps", STEPS, "Steps of the sampler; the model's own number if absent."),
+    Field::new("num_inference_steps", STEPS, "The same as `steps`, which wins."),
     Field::new(
         "guidance_scale",
         Kind::Number { least: 0.0, most: 30.0 },
         "How closely to follow the prompt; up to 1 is not at all. The model's own if absent.",
-    )
-    .nullable(),
+    ),
+    Field::new("spacing", SPACING, "Which levels of noise are picked; as the model wants it if absent."),
+    Field::new("prediction", PREDICTION, "What the UNet answers with; what the model's files say if absent."),
 ];
 
 #[cfg(test)]
@@ -118,7 +129,10 @@ mod tests {
             let described = &schema["properties"][name];
             match *name {
                 "prompt" => assert_eq!(described["type"], "string"),
-                "image" => assert_eq!(described["type"], json!(["string", "array", "null"])),
+                "image" => assert_eq!(described["anyOf"][1]["type"], "array"),
+                "response_format" | "quality" | "style" => {
+                    assert_eq!(described["anyOf"][0]["type"], *kind, "{name}");
+                }
                 _ => assert_eq!(described["type"], json!([kind, "null"]), "{name}"),
             }
             assert!(default.is_none_or(|default| described["default"] == default), "{name}");
@@ -151,7 +165,16 @@ mod tests {
             ("n", json!([1, 10, 2.0]), json!([0, 11, -1, 1.5, "1", true])),
             (
                 "size",
-                json!(["256x256", "512x512", "1024x1024", "1792x1024", "1024x1792", "64x2048", "auto"]),
+                json!([
+                    "256x256",
+                    "512x512",
+                    "1024x1024",
+                    "1792x1024",
+                    "1024x1792",
+                    "64x2048",
+                    "512*512",
+                    "auto"
+                ]),
                 json!([
                     "",
                     "1024",
@@ -165,15 +188,19 @@ mod tests {
                     1024
                 ]),
             ),
-            ("response_format", json!(["url", "b64_json"]), json!(["URL", "b64", "", 1])),
-            ("quality", json!(["standard", "hd", "auto", "low", "medium", "high"]), json!(["best", "HD", 1])),
+            ("response_format", json!(["url", "b64_json", "base64"]), json!(["URL", "b64", "", 1])),
+            ("quality", json!(super::QUALITIES), json!(["best", "HD", 1])),
+            ("width", json!([64, 2048]), json!([56, 2056, 100, "64"])),
+            ("height", json!([64, 2048]), json!([56, 2056, 100, "64"])),
+            ("spacing", json!(["trailing", "leading", "linspace"]), json!(["karras", ""])),
+            ("prediction", json!(["epsilon", "v", "sample"]), json!(["x0", ""])),
             ("style", json!(["vivid", "natural"]), json!(["cubist", "", true])),
             ("model", json!(["dall-e-3", "gpt-image-1", "gemini", ""]), json!([3, ["dall-e-3"]])),
             ("output_format", json!(["png", "jpeg", "webp"]), json!(["gif", "PNG"])),
             ("output_compression", json!([0, 100]), json!([-1, 101])),
             ("stream", json!([true, false]), json!(["true", 1])),
             ("partial_images", json!([0, 3]), json!([-1, 4])),
-            ("seed", json!([0, 9_999_999_998_u64]), json!([-1, 0.5, "1"])),
+            ("seed", json!([-1, 0, 9_999_999_998_u64]), json!([-2, 0.5, "1"])),
             ("steps", json!([1, 100]), json!([0, 101])),
             ("num_inference_steps", json!([1, 100]), json!([0, 101])),
             ("guidance_scale", json!([0, 30]), json!([-1, 31])),

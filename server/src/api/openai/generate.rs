@@ -13,9 +13,10 @@ use crate::api::picture::{file, kept, room, word};
 use crate::app::App;
 use crate::http::Answer;
 use crate::jobs::{Drawing, Ticket, check};
-use crate::problem::Problem;
+use crate::problem::{Family, Problem};
 use crate::route::Call;
 use crate::store::{Kind, NewImage, new_image_id, new_uuid};
+use crate::warning::sentences;
 
 /// How long a link is good, as documented.
 const LINK_TIME: SignedDuration = SignedDuration::from_hours(1);
@@ -23,36 +24,44 @@ const LINK_TIME: SignedDuration = SignedDuration::from_hours(1);
 /// Draws, and answers links or files.
 pub(super) fn generate(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let created = crate::clock::now();
-    let asked = Generation::of(&call.request, &app.model)?;
+    let mut asked = Generation::of(&call.request, &app.model)?;
     check(&app.config.work, &asked.spec, &asked.members)?;
+    asked.warnings.extend(app.foresight.warnings(Family::OpenAi, &asked.spec)?);
     let place = app.queue.place(&call.owner)?;
     // Only links keep files here.
     let keeps = !asked.b64 && !asked.stream;
     let room = app.store.reserve(if keeps { room(&asked.spec) } else { 0 })?;
-    let ticket = Ticket { id: new_uuid(), owner: call.owner.clone(), previews: asked.previews };
+    let ticket = Ticket {
+        id: new_uuid(),
+        owner: call.owner.clone(),
+        family: Family::OpenAi,
+        previews: asked.previews,
+    };
     let job = place.submit(ticket, asked.spec.clone());
+    let warnings = asked.warnings.clone();
     if asked.stream {
-        return Ok(stream(job, call.request.client.clone(), asked));
+        return Ok(stream(job, call.request.client.clone(), asked).warned(warnings));
     }
     let drawings = job.wait(&call.request.client)?;
     let data = if asked.b64 { files(&drawings, &asked)? } else { links(app, call, &drawings, &asked)? };
     drop(room);
-    Ok(Answer::json(
-        200,
-        &json!({
-            "created": created.as_second(),
-            "data": data,
-            "output_format": word(asked.format),
-            "size": asked.size(),
-            "quality": asked.quality,
-        }),
-    ))
+    let mut body = json!({
+        "created": created.as_second(),
+        "data": data,
+        "output_format": word(asked.output.format),
+        "size": asked.size(),
+        "quality": asked.quality,
+    });
+    if !warnings.is_empty() {
+        body["warnings"] = json!(sentences(&warnings));
+    }
+    Ok(Answer::json(200, &body).warned(warnings))
 }
 
 /// The files in base64.
 fn files(drawings: &[Drawing], asked: &Generation) -> Result<Vec<Value>, Problem> {
     let one =
-        |drawing: &Drawing| Ok(json!({"b64_json": BASE64_STANDARD.encode(file(drawing, asked.format)?)}));
+        |drawing: &Drawing| Ok(json!({"b64_json": BASE64_STANDARD.encode(file(drawing, asked.output)?)}));
     drawings.iter().map(one).collect()
 }
 
@@ -60,10 +69,10 @@ fn files(drawings: &[Drawing], asked: &Generation) -> Result<Vec<Value>, Problem
 fn links(app: &App, call: &Call, drawings: &[Drawing], asked: &Generation) -> Result<Vec<Value>, Problem> {
     let expires = crate::clock::now() + LINK_TIME;
     let new = |drawing: &Drawing| {
-        let new = kept((new_image_id(), &call.owner), Kind::Link, (drawing, asked.format))?;
+        let new = kept((new_image_id(), &call.owner), Kind::Link, (drawing, asked.output))?;
         Ok(NewImage { expires_at: Some(expires), ..new })
     };
     let kept = app.store.add(drawings.iter().map(new).collect::<Result<_, Problem>>()?)?;
-    let link = |id: &str| app.links.sign(&call.base, &format!("{id}.{}", word(asked.format)), expires);
+    let link = |id: &str| app.links.sign(&call.base, &format!("{id}.{}", word(asked.output.format)), expires);
     Ok(kept.iter().map(|image| json!({"url": link(&image.id)})).collect())
 }

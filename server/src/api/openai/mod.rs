@@ -1,5 +1,6 @@
 //! `…/images/generations` in the form that OpenAI began, and `/v1/models`.
 
+mod edit;
 mod fields;
 mod generate;
 mod models;
@@ -21,6 +22,16 @@ const GENERATIONS: &[&str] = &[
     "/api/v2/image/generations",
 ];
 
+/// What draws from a picture: not possible yet, but of this family.
+const EDITS: &[&str] = &[
+    "/v1/images/edits",
+    "/v1/images/variations",
+    "/api/images/edits",
+    "/api/images/variations",
+    "/api/v1/images/edits",
+    "/api/v1/images/variations",
+];
+
 /// The routes of this family.
 pub(crate) const ROUTES: &[Route] = &[
     Route {
@@ -35,6 +46,20 @@ pub(crate) const ROUTES: &[Route] = &[
             query: &[],
             answers: &[(200, Content::JsonOrEvents("ImageGeneration"))],
             errors: &[400, 413, 415, 503],
+        },
+    },
+    Route {
+        method: Method::Post,
+        paths: EDITS,
+        family: Family::OpenAi,
+        access: Access::Key,
+        handler: edit::refuse,
+        doc: Doc {
+            summary: "Refused: nothing is drawn from a picture yet",
+            fields: None,
+            query: &[],
+            answers: &[],
+            errors: &[400],
         },
     },
     Route {
@@ -58,7 +83,7 @@ pub(crate) const ROUTES: &[Route] = &[
         access: Access::Key,
         handler: models::get,
         doc: Doc {
-            summary: "The model, if this is its name",
+            summary: "The model, if this is its name or one by which clients of this family call theirs",
             fields: None,
             query: &[],
             answers: &[(200, Content::Json("Model"))],

@@ -1,4 +1,4 @@
-//! `/v1/models`: there is one.
+//! `/v1/models`: there is one, and it draws under other names as well.
 
 use std::sync::Arc;
 
@@ -9,6 +9,12 @@ use crate::http::Answer;
 use crate::problem::Problem;
 use crate::route::Call;
 
+/// What the names of image models begin with that clients of this family ask for.
+const USUAL: &[&str] = &["dall-e", "gpt-image", "chatgpt-image"];
+
+/// Characters of a name.
+const LONGEST_NAME: usize = 100;
+
 /// `GET /v1/models`
 #[expect(clippy::unnecessary_wraps, reason = "a handler's type")]
 pub(super) fn list(app: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
@@ -17,11 +23,28 @@ pub(super) fn list(app: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
 
 /// `GET /v1/models/{id}`
 pub(super) fn get(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
-    let model = model(app);
-    if model["id"] != call.params[0].as_str() {
-        return Err(Problem::not_found(format!("the model here is {}", model["id"])));
+    let (mut model, asked) = (model(app), &call.params[0]);
+    if model["id"] == asked.as_str() {
+        return Ok(Answer::json(200, &model));
     }
+    if !is_usual(asked) {
+        let message = format!(
+            "the model here is {}; it draws whatever `model` names, but {asked:?} is no name of an image model that \
+             is known here",
+            model["id"]
+        );
+        return Err(Problem::not_found(message));
+    }
+    model["fulmen"]["drawn_by"] = model["id"].take();
+    model["id"] = json!(asked);
     Ok(Answer::json(200, &model))
+}
+
+/// Whether clients of this family call their image models so.
+fn is_usual(name: &str) -> bool {
+    let plain = name.chars().count() <= LONGEST_NAME && !name.chars().any(char::is_control);
+    let name = name.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    plain && USUAL.iter().any(|begin| name.starts_with(begin))
 }
 
 fn model(app: &App) -> Value {

@@ -1,16 +1,20 @@
 //! What was asked, in types.
 
-use fulmen_engine::picture::Format;
+use fulmen_engine::picture::JPEG_QUALITY;
 
 use super::fields::GENERATIONS;
-use crate::api::picture::{format, fresh_seed};
+use crate::api::picture::{Output, format, seed};
 use crate::fields::Values;
 use crate::http::Request;
 use crate::jobs::{Members, ModelInfo, Spec};
 use crate::problem::Problem;
+use crate::warning::Warning;
 
 /// The size of `auto`, and of no size.
 const USUAL_SIZE: (usize, usize) = (1024, 1024);
+
+/// What the names of models begin with whose clients send no `response_format` and read `b64_json`.
+const FILE_MODELS: &[&str] = &["gpt-image", "chatgpt-image"];
 
 /// What was asked, in types.
 #[derive(Debug, Clone)]
@@ -18,7 +22,7 @@ pub(super) struct Generation {
     pub(super) spec: Spec,
     /// Where the spec's numbers come from.
     pub(super) members: Members,
-    pub(super) format: Format,
+    pub(super) output: Output,
     /// The files themselves rather than links to them.
     pub(super) b64: bool,
     /// Answer with events.
@@ -26,15 +30,16 @@ pub(super) struct Generation {
     /// Previews of each picture, where events are answered.
     pub(super) previews: usize,
     /// Said again in the answer.
-    pub(super) quality: &'static str,
+    pub(super) quality: String,
+    /// What the caller should know.
+    pub(super) warnings: Vec<Warning>,
 }
 
 impl Generation {
     pub(super) fn of(request: &Request, model: &ModelInfo) -> Result<Self, Problem> {
         let values = Values::of(request, GENERATIONS)?;
-        let (width, height) = values.size("size").unwrap_or(USUAL_SIZE);
-        let hd = values.text("quality") == Some("hd");
-        let asked = values.integer("steps").or_else(|| values.integer("num_inference_steps"));
+        let mut warnings = values.warnings(&[&model.name]);
+        let (width, height) = size(&values, &mut warnings);
         let stream = values.flag("stream").unwrap_or(false);
         let spec = Spec {
             prompt: values.text("prompt").unwrap_or_default().to_owned(),
@@ -42,31 +47,93 @@ impl Generation {
             width,
             height,
             images: values.integer("n").unwrap_or(1) as usize,
-            seed: values.integer("seed").unwrap_or_else(fresh_seed),
-            steps: asked.map(|steps| steps as usize).or(hd.then_some(model.hd_steps)),
+            seed: seed(&values, &mut warnings),
+            steps: steps(&values, model, &mut warnings),
             guidance: values.number("guidance_scale").map(|guidance| guidance as f32),
+            spacing: values.text("spacing").map(Into::into),
+            prediction: values.text("prediction").map(Into::into),
             contrast: None,
         };
-        let steps = if values.has("steps") {
-            "steps"
-        } else if asked.is_some() {
-            "num_inference_steps"
-        } else {
-            "quality"
-        };
+        // 0 is a compression that clients may ask for, and no quality of a JPEG.
+        let quality = values.integer("output_compression").map(|quality| quality.max(1) as u8);
+        let quality = quality.unwrap_or(JPEG_QUALITY);
         Ok(Self {
             spec,
-            members: Members { width: "size", height: "size", images: Some("n"), steps },
-            format: format(values.text("output_format")),
-            b64: values.text("response_format") == Some("b64_json"),
+            members: members(&values),
+            output: Output { format: format(values.text("output_format")), quality },
+            b64: is_b64(&values, stream, &mut warnings),
             stream,
             previews: values.integer("partial_images").filter(|_| stream).unwrap_or(0) as usize,
-            quality: if hd { "high" } else { "medium" },
+            quality: values.text("quality").unwrap_or_default().to_owned(),
+            warnings,
         })
     }
 
     /// `1024x768`
     pub(super) fn size(&self) -> String {
         format!("{}x{}", self.spec.width, self.spec.height)
+    }
+}
+
+/// The members that the spec's numbers come from.
+fn members(values: &Values) -> Members {
+    let first =
+        |names: [&'static str; 2], last| names.into_iter().find(|name| values.has(name)).unwrap_or(last);
+    Members {
+        width: first(["width", "width"], "size"),
+        height: first(["height", "height"], "size"),
+        images: Some("n"),
+        steps: first(["steps", "num_inference_steps"], "quality"),
+    }
+}
+
+/// `width` and `height`, each of which comes before its half of `size`.
+fn size(values: &Values, warnings: &mut Vec<Warning>) -> (usize, usize) {
+    let said = values.size("size").unwrap_or(USUAL_SIZE);
+    let side = |name, of_size| values.integer(name).map_or(of_size, |side| side as usize);
+    let size = (side("width", said.0), side("height", said.1));
+    if values.has("size") && size != said {
+        let message = format!("`size` is overruled by `width` and `height`: {}x{} is drawn", size.0, size.1);
+        warnings.push(Warning::no_effect("size", message));
+    }
+    size
+}
+
+/// As many as were asked for; those of `hd`; or as many as the model was made for.
+fn steps(values: &Values, model: &ModelInfo, warnings: &mut Vec<Warning>) -> Option<usize> {
+    let [own, alias] = ["steps", "num_inference_steps"].map(|name| values.integer(name));
+    if own.is_some() && alias.is_some() && own != alias {
+        let message = "`num_inference_steps` is overruled by `steps`";
+        warnings.push(Warning::no_effect("num_inference_steps", message));
+    }
+    let hd = values.text("quality") == Some("hd");
+    if let Some(steps) = own.or(alias) {
+        if hd {
+            let message = format!("`quality`: \"hd\" is overruled by the {steps} steps that were asked for");
+            warnings.push(Warning::no_effect("quality", message));
+        }
+        return Some(steps as usize);
+    }
+    if hd && model.hd_steps == model.steps {
+        let message =
+            format!("`quality`: \"hd\" has no effect here: this model is made for {} steps", model.steps);
+        warnings.push(Warning::no_effect("quality", message));
+    }
+    hd.then_some(model.hd_steps)
+}
+
+/// Whether the answer holds files. Clients of the models that answer nothing else send no `response_format`.
+fn is_b64(values: &Values, stream: bool, warnings: &mut Vec<Warning>) -> bool {
+    let asked = values.text("response_format").filter(|_| values.has("response_format"));
+    if stream && asked == Some("url") {
+        let message = "`response_format`: \"url\" has no effect where `stream` is true: events hold files";
+        warnings.push(Warning::no_effect("response_format", message));
+    }
+    // Gateways put the vendor's name in front: `openai/gpt-image-1`.
+    let name = values.text("model").unwrap_or_default().to_ascii_lowercase();
+    let name = name.rsplit('/').next().unwrap_or_default();
+    match asked {
+        Some(word) => word != "url",
+        None => FILE_MODELS.iter().any(|begin| name.starts_with(begin)),
     }
 }

@@ -13,6 +13,7 @@ use crate::http::Client;
 use crate::http::{Answer, Events};
 use crate::jobs::{Job, Progress};
 use crate::problem::Family;
+use crate::warning::sentences;
 
 const PARTIAL: &str = "image_generation.partial_image";
 const COMPLETED: &str = "image_generation.completed";
@@ -22,7 +23,7 @@ pub(super) fn stream(job: Arc<Job>, client: Client, asked: Generation) -> Answer
     Answer::events(move |events| {
         let drawn = job.watch(&client, &mut |progress| tell(events, &asked, &progress));
         let files = drawn.and_then(|drawings| {
-            let files = drawings.iter().map(|drawing| file(drawing, asked.format));
+            let files = drawings.iter().map(|drawing| file(drawing, asked.output));
             files.collect::<Result<Vec<_>, _>>()
         });
         match files {
@@ -33,6 +34,10 @@ pub(super) fn stream(job: Arc<Job>, client: Client, asked: Generation) -> Answer
                 event["usage"] = json!({
                     "input_tokens": 0, "output_tokens": 0, "total_tokens": 0, "input_tokens_details": details
                 });
+                // Clients read every event's picture: an event of another kind would be a surprise to them.
+                if !asked.warnings.is_empty() {
+                    event["warnings"] = json!(sentences(&asked.warnings));
+                }
                 events.send(COMPLETED, &event)
             }),
             Err(problem) => events.send("error", &Family::OpenAi.body(&problem)),
@@ -43,9 +48,13 @@ pub(super) fn stream(job: Arc<Job>, client: Client, asked: Generation) -> Answer
 fn tell(events: &mut Events<'_>, asked: &Generation, progress: &Progress) -> io::Result<()> {
     match progress {
         Progress::Preview { index, picture, .. } => {
-            let bytes = picture.encode(asked.format, None).map_err(io::Error::other)?;
+            let bytes = picture
+                .encode_at(asked.output.quality, asked.output.format, None)
+                .map_err(io::Error::other)?;
             let mut event = event(PARTIAL, asked, &bytes);
             event["partial_image_index"] = json!(index);
+            // A preview is smaller than the picture where that is large.
+            event["size"] = json!(format!("{}x{}", picture.width, picture.height));
             events.send(PARTIAL, &event)
         }
         Progress::Beat => events.beat(),
@@ -61,6 +70,6 @@ fn event(kind: &str, asked: &Generation, bytes: &[u8]) -> Value {
         "size": asked.size(),
         "quality": asked.quality,
         "background": "opaque",
-        "output_format": word(asked.format),
+        "output_format": word(asked.output.format),
     })
 }

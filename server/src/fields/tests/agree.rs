@@ -34,13 +34,16 @@ fn bounds(schema: &Value, types: &[&str], value: &Value) -> bool {
 /// Whether a value is one that a schema allows, by the words that our descriptions use.
 fn allows(schema: &Value, value: &Value) -> bool {
     let count = |word: &str| schema.get(word).and_then(Value::as_u64).map(|count| count as usize);
+    if let Some(any) = schema["anyOf"].as_array() {
+        return any.iter().any(|schema| allows(schema, value));
+    }
     let types: Vec<&str> = match &schema["type"] {
         Value::Array(types) => types.iter().filter_map(Value::as_str).collect(),
         one => one.as_str().into_iter().collect(),
     };
     let fits = match value {
         Value::Null => types.contains(&"null"),
-        Value::Bool(_) => types.contains(&"boolean"),
+        Value::Bool(_) => types.contains(&"boolean") && schema["not"]["const"] != *value,
         Value::Number(_) => bounds(schema, &types, value),
         Value::String(text) => {
             let length = text.chars().count();
@@ -53,6 +56,7 @@ fn allows(schema: &Value, value: &Value) -> bool {
         }
         Value::Array(items) => {
             types.contains(&"array")
+                && items.len() <= count("maxItems").unwrap_or(usize::MAX)
                 && schema.get("items").is_none_or(|schema| items.iter().all(|item| allows(schema, item)))
         }
         Value::Object(members) => {
@@ -79,8 +83,12 @@ fn json() -> impl Strategy<Value = Value> {
         (-30i32..30).prop_map(|n| Value::from(f64::from(n) / 4.0)),
         prop_oneof![Just(json!(1.3)), Just(json!(0.45)), Just(json!(1.0)), Just(json!(i64::MAX))],
         "\\PC{0,14}".prop_map(Value::from),
-        "(one|two|IN|auto|a\u{0}b|a\nb)".prop_map(Value::from),
-        "[0-9]{1,4}x[0-9]{1,4}".prop_map(Value::from),
+        "(one|two|IN|usual|auto|a\u{0}b|a\nb)".prop_map(Value::from),
+        "[0-9]{1,4}[x*][0-9]{1,4}".prop_map(Value::from),
+        Just(json!([])),
+        Just(json!([null])),
+        Just(json!("")),
+        Just(json!(0)),
         ((60usize..2056), (8usize..257)).prop_map(|(w, h)| json!(format!("{}x{}", w, h * 8))),
     ];
     leaf.prop_recursive(3, 16, 4, |inner| {
@@ -117,7 +125,7 @@ proptest! {
 fn every_size_is_described_as_it_is_checked() {
     let schema = schema(TABLE);
     for side in 0..=2200 {
-        for size in [format!("{side}x512"), format!("512x{side}")] {
+        for size in [format!("{side}x512"), format!("512x{side}"), format!("512*{side}")] {
             let body = with("size", json!(size));
             assert_eq!(allows(&schema, &body), check(&body).is_ok(), "{size}");
         }
@@ -131,10 +139,16 @@ fn a_schema_says_all_that_a_table_says() {
     let side = json!({"type": ["integer", "null"], "minimum": 32, "maximum": 1536, "multipleOf": 8,
         "default": 768, "description": "A side."});
     assert_eq!(schema["properties"]["side"], side);
-    let word = json!({"type": ["string", "null"], "enum": ["one", "two", null], "default": "two", "description": "A word."});
+    let words = json!([{"type": "string", "enum": ["one", "two"]}, {"type": "null"}]);
+    let word = json!({"anyOf": words, "default": "two", "description": "A word."});
     assert_eq!(schema["properties"]["word"], word);
     let tiling = &schema["properties"]["tiling"];
-    assert_eq!((&tiling["enum"], &tiling["deprecated"]), (&json!([false, null]), &json!(true)));
+    assert_eq!((&tiling["not"], &tiling["deprecated"]), (&json!({"const": true}), &json!(true)));
     assert_eq!(tiling["description"], "Tiles. Not supported yet: leave it out, or send false.");
-    assert_eq!(schema["properties"]["free"], json!({"type": "number", "description": "Any number."}));
+    let free = json!({"type": ["number", "null"], "description": "Any number."});
+    assert_eq!(schema["properties"]["free"], free);
+    let frames = &schema["properties"]["frames"]["description"];
+    assert_eq!(frames, "Frames. Only where `flag` is false.");
+    let quality = &schema["properties"]["quality"]["description"];
+    assert_eq!(quality, "A quality. Accepted, but without effect here: \"two\".");
 }

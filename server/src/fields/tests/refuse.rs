@@ -79,7 +79,7 @@ fn edges_are_inside_and_what_is_beyond_is_not() {
         ("prompt", vec![json!("é".repeat(12))], vec![json!(""), json!("é".repeat(13)), json!("a\0b")]),
         (
             "size",
-            vec![json!("64x2048"), json!("auto")],
+            vec![json!("64x2048"), json!("64*2048"), json!("auto")],
             vec![json!("56x64"), json!("64x2056"), json!("64x65")],
         ),
         ("free", vec![json!(f64::MAX), json!(f64::MIN)], vec![json!("inf")]),
@@ -95,9 +95,10 @@ fn edges_are_inside_and_what_is_beyond_is_not() {
 
 #[test]
 fn a_size_is_plain_digits() {
-    for size in
-        ["", "x", "64", "64x", "x64", "64X64", "064x64", "+64x64", "64x64 ", " 64x64", "64x64x64", "６4x64"]
-    {
+    for size in [
+        "", "x", "*", "64*64x64", "64**64", "64", "64x", "x64", "64X64", "064x64", "+64x64", "64x64 ",
+        " 64x64", "64x64x64", "６4x64",
+    ] {
         sentence("size", json!(size));
     }
     sentence("size", json!(format!("{}x64", "8".repeat(400))));
@@ -105,14 +106,28 @@ fn a_size_is_plain_digits() {
 }
 
 #[test]
-fn null_is_refused_where_it_means_nothing() {
-    for name in ["prompt", "flag", "free", "bare", "size", "image"] {
-        assert!(sentence(name, json!(null)).ends_with("not null"));
+fn null_means_absent_and_only_what_is_required_must_be_there() {
+    assert!(sentence("prompt", json!(null)).ends_with("not null"));
+    for field in TABLE.iter().skip(1) {
+        assert!(takes(field.name, json!(null)), "{}", field.name);
     }
-    for name in ["side", "seed", "scale", "depth", "word", "nested", "texts", "tiling", "controls", "canvas"]
-    {
-        assert!(takes(name, json!(null)), "{name}");
+    assert!(sentence("nested", json!([{"id": null}])).contains("`nested[0].id`"));
+    assert!(takes("nested", json!([{"id": "a", "weight": null}])));
+}
+
+#[test]
+fn a_size_that_is_too_large_is_told_the_largest_of_its_shape() {
+    for (size, instead) in [
+        ("3840x2160", "2048x1152"),
+        ("2160x3840", "1152x2048"),
+        ("4096*4096", "2048x2048"),
+        ("100000x8", "2048x64"),
+    ] {
+        let message = sentence("size", json!(size));
+        assert!(message.contains("from 64 to 2048") && message.contains(size), "{message}");
+        assert!(message.ends_with(&format!("; {instead} has its shape")), "{message}");
     }
+    assert!(sentence("size", json!("100x100")).ends_with("not \"100x100\""));
 }
 
 #[test]
@@ -137,6 +152,9 @@ fn what_is_lacking_is_refused_unless_it_switches_nothing_on() {
         ("tiling", json!(true), json!(false)),
         ("controls", json!([{"id": "a"}]), json!([])),
         ("ratio", json!(1.5), json!(1.0)),
+        ("faces", json!(["a", null]), json!([null])),
+        ("mask", json!("a"), json!([])),
+        ("solver", json!("two"), json!("IN")),
     ] {
         let problem = check(&with(name, on)).unwrap_err();
         assert_eq!(

@@ -139,7 +139,9 @@ fn other_versions_of_http_are_told_so() {
 fn a_request_line_has_a_method_a_path_and_a_version() {
     let bench = bench();
     let lines = [
-        "GET http://h/echo",
+        "GET http://elsewhere/echo",
+        "GET ftp://h/echo",
+        "GET http://user@h/echo",
         "GET h:1",
         "CONNECT h:443",
         "GET *",
@@ -155,6 +157,10 @@ fn a_request_line_has_a_method_a_path_and_a_version() {
     refused(&bench, "GET /echo\r\n\r\n", 400);
     refused(&bench, "GET /echo HTTP/1.1 \r\nHost: h\r\n\r\n", 400);
     assert_eq!(statuses(&bench.send("OPTIONS * HTTP/1.0\r\n\r\n")), [200]);
+    let whole = ["GET http://H/echo HTTP/1.1\r\nHost: h\r\nConnection: close", "GET http://h/echo HTTP/1.0"];
+    for head in whole {
+        assert_eq!(statuses(&bench.send(format!("{head}\r\n\r\n"))), [200], "{head}");
+    }
 }
 
 #[test]

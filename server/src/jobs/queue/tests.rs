@@ -3,6 +3,7 @@
 use super::*;
 use crate::http::Client;
 use crate::jobs::Progress;
+use crate::problem::Family;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -26,7 +27,7 @@ fn spec() -> Spec {
 }
 
 fn submit_of(queue: &Queue, owner: &str, id: &str) -> Arc<Job> {
-    let ticket = Ticket { id: id.into(), owner: owner.into(), previews: 0 };
+    let ticket = Ticket { id: id.into(), owner: owner.into(), family: Family::OpenAi, previews: 0 };
     queue.place(owner).unwrap().submit(ticket, spec())
 }
 
@@ -154,7 +155,7 @@ fn what_one_key_has_waiting_keeps_no_other_out() {
 fn what_was_promised_before_a_restart_waits_for_its_turn_like_all_else() {
     let queue = with_keys(2, 1);
     for id in ["a1", "a2", "a3"] {
-        let ticket = Ticket { id: id.into(), owner: "a".into(), previews: 0 };
+        let ticket = Ticket { id: id.into(), owner: "a".into(), family: Family::OpenAi, previews: 0 };
         queue.place_beyond("a").submit(ticket, spec());
     }
     assert_eq!(queue.place("a").unwrap_err().code, "too_many_jobs");

@@ -8,7 +8,7 @@ use crate::api::leonardo::words::{
 };
 use crate::fields::{Support, schema};
 
-/// The document, in its order: name, type, whether it may be null, default.
+/// The document, in its order: name, type, whether it may be null there, default.
 const DOCUMENT: &[(&str, &str, bool, &str)] = &[
     ("alchemy", "boolean", true, "true"),
     ("contrastRatio", "number", true, ""),
@@ -108,11 +108,21 @@ fn types_nulls_and_defaults_are_the_documented_ones() {
     let schema = schema(GENERATION);
     for (name, kind, nullable, default) in DOCUMENT {
         let described = &schema["properties"][name];
-        let kinds = if *nullable { json!([kind, "null"]) } else { json!(kind) };
-        assert_eq!(described["type"], kinds, "{name}");
+        let words = described.get("anyOf").is_some();
+        let type_of = if words { &described["anyOf"][0]["type"] } else { &described["type"] };
+        match *name {
+            "prompt" => assert_eq!(*type_of, json!(kind)),
+            "canvasRequestType" => assert_eq!(*type_of, json!("null"), "no word of it is supported"),
+            _ if words => {
+                assert_eq!((type_of, &described["anyOf"][1]["type"]), (&json!(kind), &json!("null")));
+            }
+            _ => assert_eq!(*type_of, json!([kind, "null"]), "{name}"),
+        }
         let default = serde_json::from_str(default).unwrap_or(Value::Null);
         assert_eq!(described["default"], default, "{name}");
-        assert_eq!(takes(name, &json!(null)), *nullable, "{name}: null");
+        // Beyond the document, null is absence wherever nothing is required.
+        assert!(takes(name, &json!(null)) || !nullable, "{name}: null");
+        assert_eq!(takes(name, &json!(null)), *name != "prompt", "{name}: null");
     }
     assert_eq!(schema["required"], json!(["prompt"]));
     let deprecated = GENERATION.iter().filter(|field| field.deprecated).map(|field| field.name);
@@ -160,7 +170,7 @@ fn ranges_hold_at_their_edges() {
         ("num_inference_steps", json!([10, 60]), json!([9, 61, 15.5])),
         ("photoRealStrength", json!([0.55, 0.5, 0.45]), json!([0.4, 0.6, 0])),
         ("promptMagicStrength", json!([0.1, 1.0]), json!([0.09, 1.01])),
-        ("seed", json!([0, 2_147_483_648_u64, 9_999_999_998_u64]), json!([9_999_999_999_u64, -1, 0.5])),
+        ("seed", json!([-1, 0, 2_147_483_648_u64, 9_999_999_998_u64]), json!([9_999_999_999_u64, -2, 0.5])),
         ("imagePromptWeight", json!([-1e9, 0, 1e9]), json!(["1"])),
         ("weighting", json!([-1e9, 0, 1e9]), json!(["1"])),
         ("unzoomAmount", json!([0]), json!([1])),
@@ -225,7 +235,7 @@ fn the_list_of_what_is_lacking_is_whole() {
 #[test]
 fn what_is_lacking_may_be_said_to_be_off() {
     let off = json!({
-        "controlnets": [], "elements": [], "userElements": [], "imagePrompts": [], "init_image_id": "",
+        "controlnets": [], "elements": [], "userElements": [], "imagePrompts": [null], "init_image_id": "",
         "init_generation_image_id": "", "photoReal": false, "tiling": false, "transparency": "disabled", "ultra": false,
         "unzoom": false, "unzoomAmount": 0, "upscaleRatio": 1, "controlNet": false, "canvasRequest": false,
         "canvasRequestType": null, "canvasInitId": "", "canvasMaskId": null,

@@ -60,6 +60,7 @@ impl Server {
         let places = Places { waiting: config.queue, per_key: None, time: config.work.time };
         let app = Arc::new(App {
             model: worker.model.clone(),
+            foresight: worker.foresight(),
             keys: Keyring::open(&config.keys).unwrap(),
             links: Links::open(data).unwrap(),
             store: Store::open(data, max_storage).unwrap(),

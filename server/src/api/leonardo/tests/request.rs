@@ -3,17 +3,28 @@
 use serde_json::{Value, json};
 
 use super::{cat, checked, model};
-use crate::api::leonardo::enhance::DETAIL;
+use crate::api::leonardo::enhance::{DETAIL, Reader};
 use crate::api::leonardo::request::Asked;
 use crate::api::leonardo::words::{STYLES, VERSIONS};
+use crate::jobs::ModelInfo;
 
 fn asked(members: Value) -> Asked {
-    Asked::of(&checked(&cat(members)).unwrap(), &model(true))
+    of(members, &model(true))
+}
+
+fn of(members: Value, model: &ModelInfo) -> Asked {
+    let tokens = |text: &str| text.split_whitespace().count();
+    Asked::of(&checked(&cat(members)).unwrap(), model, &Reader { most: 75, tokens: &tokens })
+}
+
+/// The sentences that the caller of these members reads.
+fn told(members: Value, model: &ModelInfo) -> Vec<String> {
+    of(members, model).warnings.into_iter().map(|warning| warning.message).collect()
 }
 
 #[test]
 fn everything_is_decided_when_it_is_asked() {
-    let Asked { spec, echo } = asked(json!({}));
+    let Asked { spec, echo, .. } = asked(json!({}));
     assert_eq!((spec.width, spec.height, spec.images), (1024, 768, 4));
     assert_eq!(spec.prompt, "a cat, dynamic light, vivid detail");
     assert!(spec.seed <= u64::from(u32::MAX));
@@ -43,7 +54,7 @@ fn what_was_asked_is_drawn_and_given_back() {
         "promptMagicVersion": "v3", "highContrast": false, "highResolution": true, "fantasyAvatar": true,
         "expandedDomain": true, "init_strength": 0.3, "ultra": false, "photoReal": false,
     });
-    let Asked { spec, echo } = asked(members);
+    let Asked { spec, echo, .. } = asked(members);
     assert_eq!((spec.width, spec.height, spec.images, spec.seed), (512, 640, 6, 9_999_999_998));
     assert_eq!((spec.prompt.as_str(), spec.negative_prompt.as_deref()), ("a cat", Some("a dog")));
     assert_eq!(spec.guidance, Some(7.3));
@@ -76,7 +87,7 @@ fn what_was_asked_is_drawn_and_given_back() {
 #[test]
 fn a_distilled_model_does_its_own_steps_and_says_so() {
     for steps in [10, 15, 60] {
-        let Asked { spec, echo } = asked(json!({"num_inference_steps": steps}));
+        let Asked { spec, echo, .. } = asked(json!({"num_inference_steps": steps}));
         assert_eq!((spec.steps, &echo["inferenceSteps"]), (None, &json!(4)));
     }
 }
@@ -84,7 +95,7 @@ fn a_distilled_model_does_its_own_steps_and_says_so() {
 #[test]
 fn another_model_does_the_steps_that_were_asked_or_fifteen() {
     for (members, steps) in [(json!({}), 15), (json!({"num_inference_steps": 60}), 60)] {
-        let Asked { spec, echo } = Asked::of(&checked(&cat(members)).unwrap(), &model(false));
+        let Asked { spec, echo, .. } = of(members, &model(false));
         assert_eq!(
             (spec.steps, &echo["inferenceSteps"], &echo["guidanceScale"]),
             (Some(steps), &json!(steps), &json!(5.0))
@@ -93,8 +104,72 @@ fn another_model_does_the_steps_that_were_asked_or_fifteen() {
 }
 
 #[test]
+fn what_official_clients_send_by_themselves_is_not_told() {
+    let usual = json!({
+        "alchemy": true, "presetStyle": "DYNAMIC", "modelId": "b24e16ff-06e3-43eb-8d33-4416c2d75876", "num_images": 4,
+        "width": 1024, "height": 768,
+    });
+    assert_eq!(told(usual, &model(true)), [""; 0]);
+    assert_eq!(told(json!({}), &model(false)), [""; 0]);
+}
+
+#[test]
+fn what_changes_nothing_is_told() {
+    let inert = json!({
+        "expandedDomain": true, "fantasyAvatar": true, "highContrast": false, "highResolution": true,
+        "imagePromptWeight": 0.5, "init_strength": 0.5, "photoRealVersion": "v2", "photoRealStrength": 0.5,
+        "promptMagic": true, "promptMagicStrength": 0.5, "promptMagicVersion": "v3", "controlNetType": "POSE",
+        "weighting": 0.5, "modelId": "aa77f04e-3eec-4034-9c07-d0f619684628", "sd_version": "FLUX",
+        "num_inference_steps": 30, "enhancePromptInstruction": "in a garden",
+    });
+    let told_of = told(inert.clone(), &model(true));
+    for name in inert.as_object().unwrap().keys() {
+        let about = told_of.iter().filter(|told| told.starts_with(&format!("`{name}`"))).count();
+        assert_eq!(about, 1, "{name}: {told_of:?}");
+    }
+    assert_eq!(told_of.len(), inert.as_object().unwrap().len(), "{told_of:?}");
+}
+
+#[test]
+fn the_model_may_be_called_by_its_id_its_name_and_its_version() {
+    let id = crate::api::leonardo::account::stable_id("model", "a model");
+    for (members, distilled) in [
+        (json!({"modelId": id, "sd_version": "SDXL_LIGHTNING"}), true),
+        (json!({"modelId": "a model", "sd_version": "SDXL_1_0"}), false),
+    ] {
+        assert_eq!(told(members.clone(), &model(distilled)), [""; 0], "{members}");
+    }
+    let other = told(json!({"sd_version": "SDXL_LIGHTNING"}), &model(false));
+    assert_eq!(other, ["`sd_version`: \"SDXL_LIGHTNING\" is not loaded here; a model draws"]);
+}
+
+#[test]
+fn seeds_of_more_than_32_bits_are_told_what_they_draw_like() {
+    let same = told(json!({"seed": 4_294_967_297_u64}), &model(true));
+    assert!(same[0].contains("draws the same picture as 1,") && same.len() == 1, "{same:?}");
+    assert_eq!(told(json!({"seed": 4_294_967_295_u64}), &model(true)), [""; 0]);
+}
+
+#[test]
+fn minus_one_is_any_seed() {
+    let seeds: std::collections::HashSet<u64> =
+        (0..20).map(|_| asked(json!({"seed": -1})).spec.seed).collect();
+    assert!(seeds.len() > 15 && seeds.iter().all(|seed| *seed <= u64::from(u32::MAX)), "{seeds:?}");
+}
+
+#[test]
+fn a_style_and_an_enhancement_are_drawn_however_long_the_prompt_is() {
+    let prompt = "a red circle and ".repeat(40);
+    let members = json!({"prompt": prompt, "presetStyle": "SKETCH_BW", "enhancePrompt": true});
+    let Asked { spec, echo, warnings } = asked(members);
+    assert!(spec.prompt.ends_with(&format!(", black and white pencil sketch, {DETAIL}")), "{}", spec.prompt);
+    assert_eq!((echo["prompt"].as_str(), warnings.len()), (Some(prompt.as_str()), 1));
+    assert_eq!((warnings[0].code, warnings[0].field.as_deref()), ("prompt_cut", Some("prompt")));
+}
+
+#[test]
 fn without_alchemy_the_usual_style_is_none() {
-    let Asked { spec, echo } = asked(json!({"alchemy": false}));
+    let Asked { spec, echo, .. } = asked(json!({"alchemy": false}));
     assert_eq!(
         (spec.prompt.as_str(), &echo["presetStyle"], &echo["alchemy"]),
         ("a cat", &json!("NONE"), &json!(false))

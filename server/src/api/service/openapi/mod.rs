@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::fields::schema;
 use crate::http::Answer;
 use crate::problem::{Family, Problem};
-use crate::route::Call;
+use crate::route::{Call, Route};
 
 /// `GET /openapi.json`
 #[expect(clippy::unnecessary_wraps, reason = "a handler's type")]
@@ -49,7 +49,7 @@ fn document() -> Value {
         "paths": paths(),
         "components": {
             "schemas": schemas(),
-            "responses": errors::responses(),
+            "responses": used(errors::responses()),
             "headers": headers(),
             "securitySchemes": {
                 "key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
@@ -83,9 +83,14 @@ fn tag_of(family: Family) -> &'static str {
     }
 }
 
+/// The routes that answer something. One that only refuses, in its family's shape, is not there for clients.
+fn described() -> impl Iterator<Item = &'static Route> {
+    all().filter(|route| !route.doc.answers.is_empty())
+}
+
 fn paths() -> Value {
     let mut paths = Map::new();
-    for route in all() {
+    for route in described() {
         for path in route.paths {
             let item = paths.entry(*path).or_insert_with(|| json!({}));
             item[route.method.name().to_ascii_lowercase()] = operation(route, path);
@@ -97,12 +102,21 @@ fn paths() -> Value {
 /// The shapes of answers, and of every body that is asked for.
 fn schemas() -> Value {
     let mut schemas = schemas::answers();
-    for route in all() {
+    for route in described() {
         if let Some(fields) = route.doc.fields {
             schemas[format!("{}_body", id(route, route.paths[0]))] = schema(fields);
         }
     }
     schemas
+}
+
+/// Those responses that some route answers.
+fn used(mut responses: Value) -> Value {
+    let paths = paths().to_string();
+    if let Some(all) = responses.as_object_mut() {
+        all.retain(|name, _| paths.contains(&format!("\"#/components/responses/{name}\"")));
+    }
+    responses
 }
 
 fn headers() -> Value {
@@ -111,6 +125,10 @@ fn headers() -> Value {
         "RetryAfter": {
             "description": "Seconds after which it is worth asking again.",
             "schema": {"type": "integer", "minimum": 0},
+        },
+        "Warning": {
+            "description": "What the caller should know, in ASCII; one for each such thing.",
+            "schema": {"type": "string"},
         },
         "Allow": {"description": "The methods that this path takes.", "schema": {"type": "string"}},
         "Authenticate": {"description": "How to send a key.", "schema": {"type": "string"}},

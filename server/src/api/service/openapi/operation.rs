@@ -7,6 +7,7 @@ use super::schemas::event;
 use super::tag_of;
 use crate::http::Method;
 use crate::route::{Access, Content, Parameter, Route};
+use crate::warning::HEADER;
 
 /// A name for the operation that programs can use: `post_v1_images_imagine`.
 pub(super) fn id(route: &Route, path: &str) -> String {
@@ -34,10 +35,11 @@ pub(super) fn operation(route: &Route, path: &str) -> Value {
         operation["requestBody"] =
             json!({"required": true, "content": {"application/json": {"schema": schema}}});
     }
-    if route.access != Access::Open {
+    operation["security"] = match route.access {
+        Access::Open => json!([]),
         // The empty one: a server that has no keys asks for none.
-        operation["security"] = json!([{}, {"key": []}, {"bearer": []}]);
-    }
+        Access::Key | Access::Metrics => json!([{}, {"key": []}, {"bearer": []}]),
+    };
     operation
 }
 
@@ -62,6 +64,10 @@ fn responses(route: &Route) -> Value {
     let mut responses = Map::new();
     for (status, content) in route.doc.answers {
         add_answer(&mut responses, *status, *content);
+    }
+    // Whatever is asked for in a body may have something in it that changes nothing.
+    for response in responses.values_mut().filter(|_| route.doc.fields.is_some()) {
+        response["headers"][HEADER] = json!({"$ref": "#/components/headers/Warning"});
     }
     let foreign = (route.method != Method::Get || route.access == Access::Key).then_some(403);
     let key: &[u16] = match route.access {

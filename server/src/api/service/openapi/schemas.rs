@@ -5,6 +5,13 @@ use serde_json::{Map, Value, json};
 use super::errors;
 use crate::api::leonardo;
 
+/// The same, and perhaps with sentences of what the caller should know.
+pub(crate) fn exactly_warned(members: &Value) -> Value {
+    let mut schema = exactly(members);
+    schema["properties"]["warnings"] = reference("Warnings");
+    schema
+}
+
 /// A schema of an object whose members are all there, and no others.
 pub(crate) fn exactly(members: &Value) -> Value {
     let names: Vec<_> = members.as_object().into_iter().flat_map(Map::keys).collect();
@@ -52,14 +59,14 @@ fn images() -> Value {
 }
 
 fn generations() -> Value {
-    let quality = json!({"type": "string", "enum": ["low", "medium", "high"]});
+    let quality = json!({"type": "string", "description": "The word that was asked for."});
     let format = json!({"type": "string", "enum": ["png", "jpeg", "webp"]});
     let time = json!({"type": "integer", "description": "Unix seconds."});
     let one = |name: &str, schema: Value| exactly(&json!({name: schema}));
     let link = one("url", json!({"type": "string", "format": "uri", "description": "Good for one hour."}));
     let file = one("b64_json", json!({"type": "string", "contentEncoding": "base64"}));
     json!({
-        "ImageGeneration": exactly(&json!({
+        "ImageGeneration": exactly_warned(&json!({
             "created": time,
             "data": {"type": "array", "minItems": 1, "maxItems": 10, "items": {"oneOf": [link, file]}},
             "output_format": format,
@@ -91,6 +98,11 @@ fn server() -> Value {
         "Job": {"oneOf": [exactly(&waiting), exactly(&running)]},
         "JobList": exactly(&json!({"data": list(&reference("Job"))})),
         "Any": {"type": "object"},
+        "Warnings": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "What the caller should know, each in a sentence; absent where there is nothing.",
+        },
     })
 }
 
@@ -98,6 +110,7 @@ fn server() -> Value {
 pub(super) fn event(answer: &str) -> Value {
     let names: &[(&str, &str)] = match answer {
         "Image" => &[
+            ("warning", "WarningEvent"),
             ("queued", "QueuedEvent"),
             ("stage", "StageEvent"),
             ("step", "StepEvent"),
@@ -131,13 +144,17 @@ fn events_of_images() -> Value {
         for (name, schema) in more {
             members[name] = schema.clone();
         }
-        exactly(&members)
+        if kind.ends_with("completed") { exactly_warned(&members) } else { exactly(&members) }
     };
     let details = exactly(&json!({"text_tokens": count, "image_tokens": count}));
     let usage = exactly(&json!({
         "input_tokens": count, "output_tokens": count, "total_tokens": count, "input_tokens_details": details,
     }));
     json!({
+        "WarningEvent": exactly(&json!({
+            "message": {"type": "string"},
+            "member": {"type": ["string", "null"], "description": "The member of the request that it is about."},
+        })),
         "QueuedEvent": exactly(&json!({"position": count})),
         "StageEvent": exactly(&json!({"stage": {"type": "string"}})),
         "StepEvent": exactly(&json!({"step": count, "steps": count})),

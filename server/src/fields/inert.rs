@@ -1,0 +1,61 @@
+//! Members that were sent and change nothing: each is told in a sentence, so that nobody waits for an effect.
+
+use serde_json::Value;
+
+use super::check::{Values, default};
+use super::value::{is_one_of, shown};
+use super::{Field, Support};
+use crate::warning::Warning;
+
+/// Most names of unknown members that a sentence lists, and most characters of each.
+const MOST_NAMES: usize = 8;
+const LONGEST_NAME: usize = 40;
+
+/// Everything that was sent and changes nothing. `unknown` are the members that no field names.
+pub(super) fn inert<'a>(
+    fields: &[Field],
+    values: &Values,
+    unknown: impl Iterator<Item = &'a String>,
+) -> Vec<Warning> {
+    let known = fields.iter().filter_map(|field| of_field(field, values));
+    known.chain(of_unknown(&unknown.collect::<Vec<_>>())).collect()
+}
+
+fn of_field(field: &Field, values: &Values) -> Option<Warning> {
+    let name = field.name;
+    let value = values.value(name).filter(|_| values.has(name))?;
+    if default(field).as_ref() == Some(value) {
+        return None;
+    }
+    let message = match (field.support, field.only) {
+        (Support::Hint(quiet), _) if !is_one_of(quiet, value) => {
+            format!("`{name}`: {} has no effect here", shown(value))
+        }
+        (Support::Partly(inert), _) if is_one_of(inert, value) => {
+            format!("`{name}`: {} has no effect here", shown(value))
+        }
+        (_, Some((other, is))) if !is_one_of(is, values.value(other).unwrap_or(&Value::Null)) => {
+            format!("`{name}` has no effect unless `{other}` is {}", is.join(" or "))
+        }
+        _ => return None,
+    };
+    Some(Warning::no_effect(name, message))
+}
+
+/// One sentence about all of them: a client may send many.
+fn of_unknown(names: &[&String]) -> Option<Warning> {
+    let first = names.first()?;
+    let shown: Vec<String> = names.iter().take(MOST_NAMES).map(|name| quoted(name)).collect();
+    let more = names.len().saturating_sub(MOST_NAMES);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let are = if names.len() == 1 { "is not known here and was" } else { "are not known here and were" };
+    let message = format!("{}{more} {are} ignored; GET /openapi.json lists what is known", shown.join(", "));
+    Some(Warning::new("unknown_member", &quoted(first), message))
+}
+
+/// A name in backticks, short, and with nothing in it that a terminal would obey.
+fn quoted(name: &str) -> String {
+    let plain: String = name.chars().take(LONGEST_NAME).flat_map(char::escape_debug).collect();
+    let more = if name.chars().nth(LONGEST_NAME).is_some() { "…" } else { "" };
+    format!("`{plain}{more}`")
+}

@@ -1,0 +1,154 @@
+//! What callers should know of a job before it is drawn, and while another is: in the words of their family.
+
+use fulmen_engine::engine::Outlook;
+use fulmen_engine::message::{Message, Setting};
+use fulmen_engine::{Error, Request};
+
+use super::worker::request;
+use super::{ModelInfo, Spec};
+use crate::problem::{Family, Problem};
+use crate::warning::Warning;
+
+/// What can be said of a job without drawing it.
+pub(crate) struct Foresight {
+    outlook: Outlook,
+    model: ModelInfo,
+    /// What is to be said of every request alike: of the model, to whoever chose it.
+    of_model: Vec<Message>,
+}
+
+impl Foresight {
+    pub(super) fn new(outlook: Outlook, model: ModelInfo) -> Self {
+        let of_model = outlook.plan(&Request::new("")).map(|plan| plan.warnings).unwrap_or_default();
+        Self { outlook, model, of_model }
+    }
+
+    /// How many tokens a text has, up to one more than are read of a prompt.
+    pub(crate) fn tokens(&self, text: &str) -> usize {
+        self.outlook.tokens(text)
+    }
+
+    /// What the caller should know of this job.
+    ///
+    /// # Errors
+    /// 400: it cannot be drawn at all.
+    pub(crate) fn warnings(&self, family: Family, spec: &Spec) -> Result<Vec<Warning>, Problem> {
+        let plan = self.outlook.plan(&request(&self.model, spec));
+        let plan = plan.map_err(|error| refusal(family, &error))?;
+        let of_request = plan.warnings.iter().filter(|message| !self.of_model.contains(message));
+        Ok(of_request.map(|message| warning(family, message)).collect())
+    }
+}
+
+/// What the engine refuses, as the caller's mistake.
+pub(super) fn refusal(family: Family, error: &Error) -> Problem {
+    let message = error.message();
+    let said = message.named(|setting| member(family, setting).said());
+    let code = if matches!(error, Error::Memory { .. }) { "too_large" } else { "invalid_request" };
+    let field = message.settings().find_map(|setting| member(family, setting).field());
+    Problem { field, ..Problem::new(400, code, said) }
+}
+
+fn warning(family: Family, message: &Message) -> Warning {
+    let field = message.settings().find_map(|setting| member(family, setting).field());
+    Warning { code: "drawing", field, message: message.named(|setting| member(family, setting).said()) }
+}
+
+/// What a caller of a family calls a setting.
+enum Member {
+    /// By this name in a request.
+    Field(&'static str),
+    /// No request sets it; what it is.
+    Words(&'static str),
+}
+
+impl Member {
+    fn said(&self) -> String {
+        match self {
+            Self::Field(name) => format!("`{name}`"),
+            Self::Words(words) => (*words).to_owned(),
+        }
+    }
+
+    fn field(&self) -> Option<String> {
+        match self {
+            Self::Field(name) => Some((*name).to_owned()),
+            Self::Words(_) => None,
+        }
+    }
+}
+
+fn member(family: Family, setting: Setting) -> Member {
+    use Member::{Field, Words};
+    match (setting, family) {
+        (Setting::Prompt, _) => Field("prompt"),
+        (Setting::Negative, _) => Field("negative_prompt"),
+        (Setting::Width, _) => Field("width"),
+        (Setting::Height, _) => Field("height"),
+        (Setting::Seed, _) => Field("seed"),
+        (Setting::Guidance, _) => Field("guidance_scale"),
+        (Setting::Steps, Family::Leonardo) => Field("num_inference_steps"),
+        (Setting::Steps, _) => Field("steps"),
+        (Setting::Images, Family::OpenAi) => Field("n"),
+        (Setting::Images, Family::Leonardo) => Field("num_images"),
+        (Setting::Images, Family::Images) => Words("the number of images"),
+        (Setting::Spacing, Family::Leonardo) => Words("the spacing of the server's timesteps"),
+        (Setting::Prediction, Family::Leonardo) => Words("the server's prediction"),
+        (Setting::Spacing, _) => Field("spacing"),
+        (Setting::Prediction, _) => Field("prediction"),
+        (Setting::Rng, _) => Words("the generator of noise"),
+        (Setting::Model, _) => Words("the server's model"),
+        (Setting::Unet, _) => Words("the server's UNet"),
+        (Setting::Device, _) => Words("device"),
+        (Setting::Precision, _) => Words("precision"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FAMILIES: [Family; 3] = [Family::Images, Family::OpenAi, Family::Leonardo];
+
+    /// Every setting there is.
+    const SETTINGS: [Setting; 15] = [
+        Setting::Prompt,
+        Setting::Negative,
+        Setting::Width,
+        Setting::Height,
+        Setting::Steps,
+        Setting::Guidance,
+        Setting::Spacing,
+        Setting::Prediction,
+        Setting::Seed,
+        Setting::Images,
+        Setting::Rng,
+        Setting::Model,
+        Setting::Unet,
+        Setting::Device,
+        Setting::Precision,
+    ];
+
+    #[test]
+    fn no_flag_of_the_command_line_reaches_a_caller() {
+        for family in FAMILIES {
+            for setting in SETTINGS {
+                let told = warning(family, &Message::of(setting).text(" is told"));
+                assert!(!told.message.contains("--"), "{}", told.message);
+            }
+            let memory = Error::Memory { device: "cpu".into(), need: 9 << 20, have: 1 << 20 };
+            let refused = refusal(family, &memory);
+            assert!(!refused.message.contains("--"), "{}", refused.message);
+            assert_eq!((refused.status, refused.code), (400, "too_large"));
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_member_of_its_family() {
+        let error = Error::Request(Message::of(Setting::Steps).text(" 0 is not possible"));
+        let refused = FAMILIES.map(|family| refusal(family, &error));
+        let fields = refused.each_ref().map(|refused| refused.field.as_deref());
+        assert_eq!(fields, [Some("steps"), Some("steps"), Some("num_inference_steps")]);
+        assert_eq!(refused[2].message, "`num_inference_steps` 0 is not possible");
+    }
+}
