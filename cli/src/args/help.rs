@@ -60,11 +60,13 @@ Examples:
   fulmen serve --model sdxl_lightning_4step.safetensors --max-storage 20G
   fulmen serve --api-keys keys.txt --new-key ada       prints a key, adds its line, and exits
   fulmen serve --api-keys keys.txt --listen 0.0.0.0:8188
+  fulmen serve --api-keys keys.txt --public-url https://draw.example.org --trusted-proxy 127.0.0.1
   curl http://127.0.0.1:8188/v1/images/generations \\
     --json '{\"prompt\": \"a red circle on a blue background\", \"size\": \"512x512\"}'
 
-Keys are sent as `x-api-key: KEY` or `Authorization: Bearer KEY`. FULMEN_API_KEY sets one without a file.
-The server speaks HTTP only: to reach it over a network, put a proxy with TLS in front.
+Keys are sent as `x-api-key: KEY` or `Authorization: Bearer KEY`. FULMEN_API_KEY sets one without a file;
+FULMEN_METRICS_KEY sets one that opens /metrics and nothing else. The server speaks HTTP only: to reach it over a network, put a proxy
+with TLS in front; docs/proxy.md has recipes.
 
 What was acknowledged is kept, also if the process is killed. SIGTERM and Ctrl-C finish the running
 picture, at most half a minute.
