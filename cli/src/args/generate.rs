@@ -102,6 +102,7 @@ pub(crate) struct GenerateArgs {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum SpacingArg {
     /// From the noisiest level in equal strides: distilled models
+    #[value(alias = "sgm-uniform", alias = "sgm_uniform")]
     Trailing,
     /// Equal strides up from the cleanest level: SDXL's own
     Leading,
@@ -123,10 +124,13 @@ impl From<SpacingArg> for TimestepSpacing {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum PredictionArg {
     /// The noise in the picture: SDXL and most others
+    #[value(alias = "eps")]
     Epsilon,
     /// The velocity between noise and picture: v-prediction models
+    #[value(alias = "v_prediction", alias = "v-prediction", alias = "velocity")]
     V,
     /// The picture itself: one-step Lightning
+    #[value(alias = "x0")]
     Sample,
 }
 

@@ -262,7 +262,20 @@ fn named_ztsnr(words: &Words) -> bool {
 
 /// A word that says nothing of what SDXL-Turbo was merged with.
 fn is_plain(word: &str) -> bool {
-    const PLAIN: [&str; 11] =
-        ["ai", "bf", "f", "fp", "sd", "sdxl", "stability", "stabilityai", "turbo", "v", "xl"];
+    const PLAIN: [&str; 13] = [
+        "ai",
+        "bf",
+        "f",
+        "fp",
+        "pruned",
+        "sd",
+        "sdxl",
+        "stability",
+        "stabilityai",
+        "turbo",
+        "unet",
+        "v",
+        "xl",
+    ];
     is_number(word) || PLAIN.contains(&word)
 }

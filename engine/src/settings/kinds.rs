@@ -14,6 +14,8 @@ pub(super) struct Kind {
     known: fn(&Words) -> bool,
     /// Where the name does not say how many.
     steps: usize,
+    /// Mostly none.
+    guidance: f32,
     /// Which levels the steps pick.
     grid: Grid,
     /// What is otherwise where there is one step only.
@@ -32,7 +34,7 @@ enum OneStep {
 }
 
 /// Every kind, in the order in which names are asked for them.
-static KINDS: [Kind; 9] = [
+static KINDS: [Kind; 10] = [
     Kind { name: "Lightning", known: is_lightning, one_step: OneStep::Picture, ..FEW },
     Kind { name: "Turbo", known: is_turbo, ..FEW },
     Kind { name: "Hyper-SD", known: is_hyper, one_step: OneStep::From(800), ..FEW },
@@ -40,13 +42,27 @@ static KINDS: [Kind; 9] = [
     Kind { name: "TCD", known: |words| label(words, "tcd"), grid: Grid::Origin(50), ..FEW },
     Kind { name: "LCM", known: |words| label(words, "lcm"), grid: Grid::Origin(50), ..FEW },
     Kind { name: "PCM", known: |words| label(words, "pcm"), ..FEW },
+    // Two that are called alike: a checkpoint that is guided a little, and what was merged with the other one's LoRA.
+    Kind {
+        name: "SDXL-Flash",
+        known: |words| words.have(&["sdxl", "flash"]),
+        steps: 8,
+        guidance: 3.0,
+        ..FEW
+    },
     Kind { name: "Flash", known: |words| beside(words, "flash"), ..FEW },
     FEW,
 ];
 
 /// What all of them have in common; also the kind of a name that states a small number of steps and nothing else.
-const FEW: Kind =
-    Kind { name: "few steps", known: is_few, steps: 4, grid: Grid::Continuous, one_step: OneStep::AsOthers };
+const FEW: Kind = Kind {
+    name: "few steps",
+    known: is_few,
+    steps: 4,
+    guidance: super::UNGUIDED,
+    grid: Grid::Continuous,
+    one_step: OneStep::AsOthers,
+};
 
 /// Numbers of steps that only distilled models have in their names.
 const FEW_STEPS: usize = 8;
@@ -85,7 +101,7 @@ impl Found {
             kind,
             steps,
             stated: stated.is_some(),
-            guidance: if guided { GUIDED } else { super::UNGUIDED },
+            guidance: if guided { GUIDED } else { kind.guidance },
             prediction: picture.then_some(Prediction::Sample),
         })
     }
@@ -216,6 +232,7 @@ mod tests {
             ("tcd_merge", "TCD", 4),
             ("pcm_sdxl_smallcfg_2step", "PCM", 2),
             ("flash-sdxl", "Flash", 4),
+            ("SDXL-Flash", "SDXL-Flash", 8),
             ("floraXL_lightning", "Lightning", 4),
             ("explorationTurboXL", "Turbo", 4),
             ("myModel_4-step", "few steps", 4),
@@ -257,6 +274,7 @@ mod tests {
     fn few_of_them_were_made_to_be_guided() {
         assert_eq!(found("Hyper-SDXL-8steps-CFG").unwrap().2, GUIDED);
         assert_eq!(found("pcm_sdxl_normalcfg_8step").unwrap().2, GUIDED);
+        assert_eq!(found("SDXL-Flash").unwrap().2, 3.0);
         assert_eq!(found("sdxl_lightning_8step_cfg").unwrap().2, super::super::UNGUIDED);
         let merged = Words::of("sd_xl_base_1.0, sdxl_lightning_4step_lora");
         assert_eq!(Found::even_of_lora(&merged).unwrap().kind.name, "Lightning");
