@@ -4,6 +4,7 @@
 mod crash;
 mod fairness;
 mod images;
+mod keys;
 mod lifecycle;
 mod load;
 mod logs;

@@ -9,6 +9,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
+use super::attempts::Attempts;
 use super::hex;
 use crate::config::Keys;
 use crate::error::{Error, Result};
@@ -30,6 +31,7 @@ pub(crate) struct Keyring {
     entries: Vec<Entry>,
     /// The digest of the key that only reads metrics.
     metrics: Option<[u8; 32]>,
+    attempts: Attempts,
 }
 
 #[derive(Debug)]
@@ -53,7 +55,7 @@ impl Keyring {
             entries.push(entry);
         }
         let metrics = keys.metrics.as_deref().map(|key| metrics_digest(key, &entries)).transpose()?;
-        Ok(Self { entries, metrics })
+        Ok(Self { entries, metrics, attempts: Attempts::default() })
     }
 
     /// Whether there are no keys: everybody may ask, as `local`.
@@ -64,7 +66,7 @@ impl Keyring {
     /// The name of the key that a request was sent with.
     ///
     /// # Errors
-    /// 401, the same for a key that is missing and for one that is wrong.
+    /// 401, the same for a key that is missing and for one that is wrong; 429 where too many wrong ones came from there.
     pub(crate) fn owner(&self, request: &Request) -> Result<String, Problem> {
         if self.is_open() {
             return Ok(NOBODY.into());
@@ -74,18 +76,34 @@ impl Keyring {
             if given(request).any(|key| self.is_for_metrics(key)) {
                 return Problem::new(403, "metrics_only", "this key opens /metrics and nothing else");
             }
-            invalid()
+            self.invalid(request)
         })
     }
 
     /// Whether a request may read the metrics: with any key, or with the one that is for nothing else.
     ///
     /// # Errors
-    /// 401, as [`Keyring::owner`].
+    /// As [`Keyring::owner`].
     pub(crate) fn reads_metrics(&self, request: &Request) -> Result<(), Problem> {
         let may = |key: &str| self.find(key).is_some() || self.is_for_metrics(key);
         let free = self.is_open() && self.metrics.is_none();
-        if free || given(request).any(may) { Ok(()) } else { Err(invalid()) }
+        if free || given(request).any(may) { Ok(()) } else { Err(self.invalid(request)) }
+    }
+
+    /// Why a request without a right key is not answered.
+    fn invalid(&self, request: &Request) -> Problem {
+        let tried = given(request).any(|key| !key.is_empty());
+        let too_many = request.client.address().filter(|_| tried).and_then(|from| self.attempts.wrong(from));
+        match too_many {
+            None => invalid(),
+            Some(seconds) => {
+                let message = format!(
+                    "too many wrong keys came from this address; wait {seconds} s before the next; a right one is let in \
+                     at any time"
+                );
+                Problem::too_many("too_many_wrong_keys", message, seconds)
+            }
+        }
     }
 
     fn is_for_metrics(&self, key: &str) -> bool {

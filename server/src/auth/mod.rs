@@ -2,6 +2,7 @@
 //!
 //! Every check answers the same for everything that is wrong, and compares secrets in constant time.
 
+mod attempts;
 mod forwarded;
 mod hex;
 mod hosts;

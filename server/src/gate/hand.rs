@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::Shared;
@@ -29,6 +30,8 @@ const RETRY_AFTER: u64 = 2;
 pub(super) struct Outgoing<'a> {
     pub(super) head: &'a Head,
     pub(super) id: &'a str,
+    /// Where the client is.
+    pub(super) from: IpAddr,
     pub(super) body: Vec<u8>,
 }
 
@@ -53,7 +56,7 @@ pub(super) fn over(gate: &Shared, outgoing: &Outgoing<'_>) -> Result<Handed, Fai
         let Some(turn) = upstream.turn(deadline) else { break };
         let (number, connected) = upstream.connect();
         let clients = &gate.inside.clients;
-        let (token, client) = (random_hex::<16>(), Client::default());
+        let (token, client) = (random_hex::<16>(), Client::at(outgoing.from));
         let expected = Expected { clients, token: &token };
         clients.expect(token.clone(), client.clone(), turn);
         let sent = connected.and_then(|stream| send(stream, outgoing, &token, &client));
@@ -140,7 +143,7 @@ fn arrival(stream: &mut Stream, client: &Client) -> io::Result<Vec<u8>> {
 
 /// The head as it is written to tiny_http: what the client may send on, the length that was read, and who waits.
 fn head(outgoing: &Outgoing<'_>, token: &str) -> Vec<u8> {
-    let Outgoing { head, id, body } = outgoing;
+    let Outgoing { head, id, body, .. } = outgoing;
     let mut text = format!("{} {} HTTP/1.1\r\n", head.method, head.target);
     let mut add = |name: &str, value: &str| {
         let _ = write!(text, "{name}: {value}\r\n");

@@ -47,6 +47,11 @@ impl Line {
         }
     }
 
+    /// Where the client is.
+    pub(super) fn from(&self) -> IpAddr {
+        self.client.unwrap_or_else(|| self.peer.ip().to_canonical())
+    }
+
     /// What was asked. Both are visible ASCII by now, without a space, so that they cannot break the line.
     pub(super) fn asked(&mut self, method: &str, target: &str) {
         self.method = method.to_owned();

@@ -35,7 +35,7 @@ pub(super) fn on(
         let message = "the server has no thread left for this request; try again later";
         return Err(Problem::busy("no_thread", message, 5).into());
     };
-    let outgoing = Outgoing { head, id: &line.id, body };
+    let outgoing = Outgoing { head, id: &line.id, from: line.from(), body };
     let Handed { stream, pending, client } = hand::over(gate, &outgoing)?;
     drop(outgoing);
     let mut source = Source::new(stream, pending, wire, &client).map_err(|error| broken(&error))?;

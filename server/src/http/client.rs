@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,6 +15,8 @@ pub(crate) struct Client(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
+    /// Where they are, as far as is known.
+    address: Option<IpAddr>,
     gone: AtomicBool,
     known: AtomicBool,
     received: Mutex<bool>,
@@ -21,6 +24,16 @@ struct State {
 }
 
 impl Client {
+    /// Who asks from this address.
+    pub(crate) fn at(address: IpAddr) -> Self {
+        Self(Arc::new(State { address: Some(address), ..State::default() }))
+    }
+
+    /// Where they are: behind a trusted proxy, where that says they are.
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.0.address
+    }
+
     /// Whether they hung up.
     pub(crate) fn is_gone(&self) -> bool {
         self.0.gone.load(Ordering::Relaxed)

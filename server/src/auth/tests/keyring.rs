@@ -4,6 +4,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::auth::{Keyring, hex, keyring};
+use crate::http::Client;
+use crate::problem::Problem;
 
 /// SHA-256 of `abc`, from the standard's own example (FIPS 180-4).
 const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
@@ -85,6 +87,31 @@ fn a_wrong_key_and_a_missing_one_are_answered_alike() {
         let wrong = ring.owner(&request(Method::Get, &[headers])).unwrap_err();
         assert_eq!(wrong, missing, "{headers:?}");
     }
+}
+
+#[test]
+fn who_tries_keys_is_told_to_wait_and_a_right_key_from_the_same_address_is_let_in() {
+    let ring = ring(&line("ann", "abc"));
+    let from = |address: [u8; 4], headers: &[(&str, &str)]| {
+        let client = Client::at(address.into());
+        ring.owner(&Request { client, ..request(Method::Get, headers) })
+    };
+    let (here, there) = ([10, 0, 0, 1], [10, 0, 0, 2]);
+    let status = |answer: Result<String, Problem>| answer.map_err(|problem| problem.status);
+    for _ in 0..50 {
+        assert_eq!(status(from(here, &[])), Err(401), "no key is no wrong key");
+    }
+    let tried: Vec<_> = (0..30).map(|n| status(from(here, &[("x-api-key", &format!("try{n}"))]))).collect();
+    assert!(tried[..10].iter().all(|answer| *answer == Err(401)), "{tried:?}");
+    assert!(tried[10..].iter().all(|answer| *answer == Err(429)), "{tried:?}");
+    let told = from(here, &[("authorization", "Bearer try")]).unwrap_err();
+    assert!(told.code == "too_many_wrong_keys" && told.retry_after.is_some_and(|s| (1..=61).contains(&s)));
+    assert_eq!(status(from(here, &[("x-api-key", "abc")])), Ok("ann".into()));
+    assert_eq!(
+        status(from(here, &[("x-api-key", "wrong"), ("authorization", "Bearer abc")])),
+        Ok("ann".into())
+    );
+    assert_eq!(status(from(there, &[("x-api-key", "try")])), Err(401));
 }
 
 #[test]
