@@ -1,28 +1,14 @@
-"""The official Python clients against a running server: FULMEN_URL, FULMEN_KEY."""
+"""The official Python clients."""
 
 import base64
-import os
+import io
 import time
 import unittest
-import urllib.request
 
 import openai
 from leonardo_ai_sdk import LeonardoAiSDK
 
-URL, KEY = os.environ["FULMEN_URL"], os.environ["FULMEN_KEY"]
-PROMPT = "a red circle on a blue background"
-
-
-def png_size(data):
-    """Width and height, as a PNG's first chunk says."""
-    assert data[:8] == b"\x89PNG\r\n\x1a\n", data[:8]
-    return int.from_bytes(data[16:20], "big"), int.from_bytes(data[20:24], "big")
-
-
-def fetch(url):
-    """A picture, without a key."""
-    with urllib.request.urlopen(url) as answer:
-        return answer.read()
+from server import KEY, PROMPT, URL, fetch, png_size
 
 
 class OpenAI(unittest.TestCase):
@@ -50,6 +36,42 @@ class OpenAI(unittest.TestCase):
         self.assertEqual(kinds, [partial, partial, completed])
         self.assertEqual(png_size(events[-1][1]), (256, 256))
 
+    def test_models_of_the_gpt_image_family_answer_base64(self):
+        for model in ["gpt-image-1", "gpt-image-1-mini", "gpt-image-2", "chatgpt-image-latest"]:
+            answer = self.client.images.generate(model=model, prompt=PROMPT, size="256x256")
+            self.assertEqual(png_size(base64.b64decode(answer.data[0].b64_json)), (256, 256), model)
+        link = self.client.images.generate(model="dall-e-3", prompt=PROMPT, size="256x256").data[0]
+        self.assertIsNone(link.b64_json)
+
+    def test_what_generate_accepts_can_be_retrieved(self):
+        for model in ["fulmen-demo", "dall-e-2", "dall-e-3", "gpt-image-1"]:
+            self.assertEqual(self.client.models.retrieve(model).id, model)
+
+    def test_quality_is_answered_as_it_was_asked(self):
+        for quality in ["low", "medium", "high"]:
+            answer = self.client.images.generate(
+                model="gpt-image-1", prompt=PROMPT, size="256x256", quality=quality)
+            self.assertEqual(answer.quality, quality)
+
+    def test_a_base_url_without_its_version_is_served(self):
+        client = openai.OpenAI(base_url=URL, api_key=KEY)
+        answer = client.images.generate(prompt=PROMPT, size="256x256", response_format="b64_json")
+        self.assertEqual(png_size(base64.b64decode(answer.data[0].b64_json)), (256, 256))
+
+    def test_editing_is_refused_in_a_sentence_that_the_client_shows(self):
+        picture = ("a.png", io.BytesIO(b"\x89PNG\r\n\x1a\n"), "image/png")
+        for base in ["/v1", "/api"]:
+            client = openai.OpenAI(base_url=URL + base, api_key=KEY)
+            with self.assertRaisesRegex(openai.BadRequestError, "(?i)edit"):
+                client.images.edit(image=picture, prompt=PROMPT)
+            with self.assertRaisesRegex(openai.BadRequestError, "(?i)variation"):
+                client.images.create_variation(image=picture)
+
+    def test_warnings_come_with_the_picture(self):
+        answer = self.client.images.with_raw_response.generate(prompt="a red circle " * 60, size="256x256")
+        self.assertIn("77", answer.headers["x-fulmen-warning"])
+        self.assertTrue(answer.parse().model_extra["warnings"])
+
     def test_errors_have_their_classes(self):
         with self.assertRaises(openai.BadRequestError) as caught:
             self.client.images.generate(prompt=PROMPT, size="257x256")
@@ -58,7 +80,7 @@ class OpenAI(unittest.TestCase):
         with self.assertRaises(openai.AuthenticationError):
             stranger.images.generate(prompt=PROMPT)
         with self.assertRaises(openai.NotFoundError):
-            self.client.models.retrieve("no-such-model")
+            self.client.models.retrieve("no such model")
 
     def test_the_model_is_listed(self):
         self.assertEqual([model.id for model in self.client.models.list()], ["fulmen-demo"])

@@ -1,30 +1,12 @@
-// The official Node clients against a running server: FULMEN_URL, FULMEN_KEY.
+// The official Node clients.
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 
-import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
-import { OpenAIImageModel } from '@aigne/openai'
 import { Leonardo } from '@leonardo-ai/sdk'
-import { generateImage } from 'ai'
 import OpenAI from 'openai'
 
-const { FULMEN_URL: URL, FULMEN_KEY: KEY } = process.env
-const prompt = 'a red circle on a blue background'
-
-/** Width and height, as a PNG's first chunk says. */
-function size(bytes) {
-  const png = Buffer.from(bytes)
-  assert.equal(png.subarray(1, 4).toString(), 'PNG')
-  return [png.readUInt32BE(16), png.readUInt32BE(20)]
-}
-
-/** A picture, without a key. */
-async function fetched(url) {
-  const answer = await fetch(url)
-  assert.equal(answer.status, 200, url)
-  return answer.arrayBuffer()
-}
+import { KEY, URL, fetched, prompt, size } from './server.mjs'
 
 test('openai: links and base64', async () => {
   const client = new OpenAI({ baseURL: `${URL}/api`, apiKey: KEY })
@@ -42,6 +24,13 @@ test('openai: previews, then the picture', async () => {
   const kinds = events.map(({ type }) => type.replace('image_generation.', ''))
   assert.deepEqual(kinds, ['partial_image', 'partial_image', 'partial_image', 'completed'])
   assert.deepEqual(size(Buffer.from(events[3].b64_json, 'base64')), [256, 256])
+})
+
+test('openai: editing is refused in a sentence', async () => {
+  const client = new OpenAI({ baseURL: `${URL}/v1`, apiKey: KEY })
+  const image = await OpenAI.toFile(Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), 'a.png', { type: 'image/png' })
+  await assert.rejects(client.images.edit({ image, prompt }), { status: 400, message: /edit/i })
+  await assert.rejects(client.images.createVariation({ image }), { status: 400, message: /variation/i })
 })
 
 test('openai: errors have their classes', async () => {
@@ -73,16 +62,3 @@ test('@leonardo-ai/sdk: a generation from the request to its pictures', async ()
 async function me(client) {
   return (await client.user.getUserSelf()).object.userDetails[0].user
 }
-
-test('@aigne/openai: OpenAIImageModel', async () => {
-  const model = new OpenAIImageModel({ apiKey: KEY, baseURL: `${URL}/api` })
-  const answer = await model.invoke({ prompt, modelOptions: { size: '256x256' }, outputFileType: 'file' })
-  assert.equal(answer.images.length, 1)
-  assert.deepEqual(size(Buffer.from(answer.images[0].data, 'base64')), [256, 256])
-})
-
-test('ai: generateImage through an OpenAI-compatible provider', async () => {
-  const provider = createOpenAICompatible({ name: 'fulmen', baseURL: `${URL}/v1`, apiKey: KEY })
-  const { image } = await generateImage({ model: provider.imageModel('fulmen-demo'), prompt, size: '256x256' })
-  assert.deepEqual(size(image.uint8Array), [256, 256])
-})
