@@ -103,6 +103,8 @@ pub(crate) enum Kind {
     Word(&'static [&'static str]),
     /// `WIDTHxHEIGHT` or `WIDTH*HEIGHT`, both multiples of 8 from [`SHORTEST_SIDE`] to [`LONGEST_SIDE`], or `auto`.
     Size,
+    /// An object; members that no field names are left out.
+    Object(&'static [Field]),
     /// A list of objects.
     Objects(&'static [Field]),
     /// A list of texts, any of which may be null.

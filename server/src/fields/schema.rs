@@ -90,6 +90,7 @@ fn value(kind: Kind) -> Value {
         }
         Kind::Word(words) => json!({"type": name, "enum": words}),
         Kind::Size => json!({"type": name, "pattern": format!("^(?:auto|{SIDE}[x*]{SIDE})$")}),
+        Kind::Object(fields) => schema(fields),
         Kind::Objects(fields) => json!({"type": name, "items": schema(fields)}),
         Kind::Texts => json!({"type": name, "items": {"type": ["string", "null"], "pattern": CLEAN}}),
         Kind::TextOrTexts => {
@@ -113,6 +114,7 @@ fn nothing(kind: Kind, off: &[&str]) -> Value {
         }
         Kind::Word(_) | Kind::Size => return json!({"type": "string", "enum": off}),
         Kind::Text { .. } => schema = json!({"type": "string", "maxLength": 0}),
+        Kind::Object(_) => return json!({"type": "null"}),
         Kind::Objects(_) => schema["maxItems"] = json!(0),
         // A list of nulls names no text.
         Kind::Texts => schema["items"] = json!({"type": "null"}),
@@ -130,6 +132,7 @@ fn type_of(kind: Kind) -> &'static str {
         Kind::Integer { .. } => "integer",
         Kind::Number { .. } | Kind::NumberOf(_) => "number",
         Kind::Text { .. } | Kind::Word(_) | Kind::Size | Kind::TextOrTexts => "string",
+        Kind::Object(_) => "object",
         Kind::Objects(_) | Kind::Texts => "array",
     }
 }

@@ -16,6 +16,9 @@ const SHOWN: usize = 60;
 pub(super) fn checked(kind: Kind, name: &str, value: Value) -> Result<Value, Problem> {
     match (kind, value) {
         (Kind::Objects(fields), Value::Array(list)) => objects(fields, name, list),
+        (Kind::Object(fields), Value::Object(mut object)) => {
+            members(fields, &mut object, &format!("{name}.")).map(Value::Object)
+        }
         (kind, value) => match fitting(kind, &value) {
             Some(value) => Ok(value),
             None => {
@@ -157,6 +160,7 @@ pub(super) fn allowed(kind: Kind) -> String {
         Kind::Size => {
             format!("WIDTHxHEIGHT, each a multiple of 8 from {SHORTEST_SIDE} to {LONGEST_SIDE}, or `auto`")
         }
+        Kind::Object(_) => "an object".into(),
         Kind::Objects(_) => "a list of objects".into(),
         Kind::Texts => "a list of texts without NUL".into(),
         Kind::TextOrTexts => "text, or a list of texts, without NUL".into(),

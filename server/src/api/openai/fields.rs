@@ -87,6 +87,22 @@ pub(super) const GENERATIONS: &[Field] = &[
     Field::new("prediction", PREDICTION, "What the UNet answers with; what the model's files say if absent."),
 ];
 
+/// The members of `POST /api/v2/image`: what AIGNE's hub is sent by its client.
+pub(super) const HUB: &[Field] = &[
+    Field::new("input", Kind::Object(INPUT), "What to draw.").required(),
+    Field::new("agent", ANY, "What the client calls the asking model."),
+    Field::new("options", Kind::Object(&[]), "What the client tells of its own state."),
+];
+
+const INPUT: &[Field] = &[
+    Field::new("prompt", Kind::Text { least: 1, most: LONGEST_PROMPT }, "What to draw.").required(),
+    Field::new("n", Kind::Integer { least: 1, most: 10, multiple_of: 1 }, "How many images.").or("1"),
+    Field::new("image", Kind::Objects(&[]), "Images to edit.").lacking(&["[]"]),
+    Field::new("outputFileType", Kind::Word(&["url"]), "Links are answered.").or("\"url\""),
+    // Everything of `POST /v1/images/generations` but the prompt.
+    Field::new("modelOptions", Kind::Object(GENERATIONS.split_at(1).1), "How to draw it."),
+];
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Map, Value, json};

@@ -12,10 +12,10 @@ use super::stream::stream;
 use crate::api::picture::{file, kept, room, word};
 use crate::app::App;
 use crate::http::Answer;
-use crate::jobs::{Drawing, Ticket, check};
+use crate::jobs::{Drawing, Job, Ticket, check};
 use crate::problem::{Family, Problem};
 use crate::route::Call;
-use crate::store::{Kind, NewImage, new_image_id, new_uuid};
+use crate::store::{Kind, NewImage, Reservation, new_image_id, new_uuid};
 use crate::warning::sentences;
 
 /// How long a link is good, as documented.
@@ -25,25 +25,17 @@ const LINK_TIME: SignedDuration = SignedDuration::from_hours(1);
 pub(super) fn generate(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let created = crate::clock::now();
     let mut asked = Generation::of(&call.request, &app.model)?;
-    check(&app.config.work, &asked.spec, &asked.members)?;
-    asked.warnings.extend(app.foresight.warnings(Family::OpenAi, &asked.spec)?);
-    let place = app.queue.place(&call.owner)?;
-    // Only links keep files here.
-    let keeps = !asked.b64 && !asked.stream;
-    let room = app.store.reserve(if keeps { room(&asked.spec) } else { 0 })?;
-    let ticket = Ticket {
-        id: new_uuid(),
-        owner: call.owner.clone(),
-        family: Family::OpenAi,
-        previews: asked.previews,
-    };
-    let job = place.submit(ticket, asked.spec.clone());
+    let (job, room) = begin(app, call, &mut asked)?;
     let warnings = asked.warnings.clone();
     if asked.stream {
         return Ok(stream(job, call.request.client.clone(), asked).warned(warnings));
     }
     let drawings = job.wait(&call.request.client)?;
-    let data = if asked.b64 { files(&drawings, &asked)? } else { links(app, call, &drawings, &asked)? };
+    let data = if asked.b64 {
+        files(&drawings, &asked)?
+    } else {
+        links(app, call, &drawings, &asked)?.into_iter().map(|url| json!({"url": url})).collect()
+    };
     drop(room);
     let mut body = json!({
         "created": created.as_second(),
@@ -58,6 +50,23 @@ pub(super) fn generate(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     Ok(Answer::json(200, &body).warned(warnings))
 }
 
+/// Puts what was asked into the queue, with room for the files that will be kept.
+pub(super) fn begin(
+    app: &App,
+    call: &Call,
+    asked: &mut Generation,
+) -> Result<(Arc<Job>, Reservation), Problem> {
+    check(&app.config.work, &asked.spec, &asked.members)?;
+    asked.warnings.extend(app.foresight.warnings(Family::OpenAi, &asked.spec)?);
+    let place = app.queue.place(&call.owner)?;
+    // Only links keep files here.
+    let keeps = !asked.b64 && !asked.stream;
+    let room = app.store.reserve(if keeps { room(&asked.spec) } else { 0 })?;
+    let (id, owner, previews) = (new_uuid(), call.owner.clone(), asked.previews);
+    let ticket = Ticket { id, owner, family: Family::OpenAi, previews };
+    Ok((place.submit(ticket, asked.spec.clone()), room))
+}
+
 /// The files in base64.
 fn files(drawings: &[Drawing], asked: &Generation) -> Result<Vec<Value>, Problem> {
     let one =
@@ -66,7 +75,12 @@ fn files(drawings: &[Drawing], asked: &Generation) -> Result<Vec<Value>, Problem
 }
 
 /// Keeps the files for an hour, and signs a link to each.
-fn links(app: &App, call: &Call, drawings: &[Drawing], asked: &Generation) -> Result<Vec<Value>, Problem> {
+pub(super) fn links(
+    app: &App,
+    call: &Call,
+    drawings: &[Drawing],
+    asked: &Generation,
+) -> Result<Vec<String>, Problem> {
     let expires = crate::clock::now() + LINK_TIME;
     let new = |drawing: &Drawing| {
         let new = kept((new_image_id(), &call.owner), Kind::Link, (drawing, asked.output))?;
@@ -74,5 +88,5 @@ fn links(app: &App, call: &Call, drawings: &[Drawing], asked: &Generation) -> Re
     };
     let kept = app.store.add(drawings.iter().map(new).collect::<Result<_, Problem>>()?)?;
     let link = |id: &str| app.links.sign(&call.base, &format!("{id}.{}", word(asked.output.format)), expires);
-    Ok(kept.iter().map(|image| json!({"url": link(&image.id)})).collect())
+    Ok(kept.iter().map(|image| link(&image.id)).collect())
 }

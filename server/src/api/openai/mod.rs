@@ -3,13 +3,14 @@
 mod edit;
 mod fields;
 mod generate;
+mod hub;
 mod models;
 mod request;
 mod stream;
 
 use crate::http::Method;
 use crate::problem::Family;
-use crate::route::{Access, Content, Doc, Route};
+use crate::route::{Access, Content, Doc, Parameter, Route};
 
 /// The documented path, the customary one, and those that clients of this family use.
 const GENERATIONS: &[&str] = &[
@@ -60,6 +61,53 @@ pub(crate) const ROUTES: &[Route] = &[
             query: &[],
             answers: &[],
             errors: &[400],
+        },
+    },
+    Route {
+        method: Method::Post,
+        paths: &["/api/v2/image"],
+        family: Family::OpenAi,
+        access: Access::Key,
+        handler: hub::draw,
+        doc: Doc {
+            summary: "Draws images as AIGNE's hub does, and answers links that are good for an hour",
+            fields: Some(fields::HUB),
+            query: &[],
+            answers: &[(200, Content::Json("HubImages"))],
+            errors: &[400, 413, 415, 503],
+        },
+    },
+    Route {
+        method: Method::Get,
+        paths: &["/api/ai/models"],
+        family: Family::OpenAi,
+        access: Access::Key,
+        handler: hub::models,
+        doc: Doc {
+            summary: "The one model that draws, as AIGNE's hub lists its own",
+            fields: None,
+            query: &[Parameter {
+                name: "type",
+                range: None,
+                required: false,
+                about: "`image`; of other types there are none.",
+            }],
+            answers: &[(200, Content::Json("HubModels"))],
+            errors: &[],
+        },
+    },
+    Route {
+        method: Method::Get,
+        paths: &["/__blocklet__.js"],
+        family: Family::OpenAi,
+        access: Access::Open,
+        handler: hub::mounts,
+        doc: Doc {
+            summary: "Where clients of AIGNE's hub find it",
+            fields: None,
+            query: &[],
+            answers: &[(200, Content::Json("HubMounts"))],
+            errors: &[],
         },
     },
     Route {

@@ -37,9 +37,13 @@ pub(super) struct Generation {
 
 impl Generation {
     pub(super) fn of(request: &Request, model: &ModelInfo) -> Result<Self, Problem> {
-        let values = Values::of(request, GENERATIONS)?;
+        Ok(Self::new(&Values::of(request, GENERATIONS)?, model))
+    }
+
+    /// What the members of a checked body ask for.
+    pub(super) fn new(values: &Values, model: &ModelInfo) -> Self {
         let mut warnings = values.warnings(&[&model.name]);
-        let (width, height) = size(&values, &mut warnings);
+        let (width, height) = size(values, &mut warnings);
         let stream = values.flag("stream").unwrap_or(false);
         let spec = Spec {
             prompt: values.text("prompt").unwrap_or_default().to_owned(),
@@ -47,8 +51,8 @@ impl Generation {
             width,
             height,
             images: values.integer("n").unwrap_or(1) as usize,
-            seed: seed(&values, &mut warnings),
-            steps: steps(&values, model, &mut warnings),
+            seed: seed(values, &mut warnings),
+            steps: steps(values, model, &mut warnings),
             guidance: values.number("guidance_scale").map(|guidance| guidance as f32),
             spacing: values.text("spacing").map(Into::into),
             prediction: values.text("prediction").map(Into::into),
@@ -57,16 +61,16 @@ impl Generation {
         // 0 is a compression that clients may ask for, and no quality of a JPEG.
         let quality = values.integer("output_compression").map(|quality| quality.max(1) as u8);
         let quality = quality.unwrap_or(JPEG_QUALITY);
-        Ok(Self {
+        Self {
             spec,
-            members: members(&values),
+            members: members(values),
             output: Output { format: format(values.text("output_format")), quality },
-            b64: is_b64(&values, stream, &mut warnings),
+            b64: is_b64(values, stream, &mut warnings),
             stream,
             previews: values.integer("partial_images").filter(|_| stream).unwrap_or(0) as usize,
             quality: values.text("quality").unwrap_or_default().to_owned(),
             warnings,
-        })
+        }
     }
 
     /// `1024x768`

@@ -80,6 +80,30 @@ fn generations() -> Value {
             "owned_by": {"type": "string"},
             "fulmen": {"type": "object", "description": "What this model is made for, and where it runs."},
         })),
+        "HubImages": exactly_warned(&json!({
+            "images": list(&exactly(&json!({
+                "type": {"const": "url"},
+                "url": {"type": "string", "format": "uri", "description": "Good for one hour."},
+                "mimeType": {"type": "string"},
+            }))),
+            "model": {"type": "string"},
+            "usage": exactly(&json!({"inputTokens": {"type": "integer"}, "outputTokens": {"type": "integer"}})),
+        })),
+        "HubModels": list(&exactly(&json!({
+            "model": {"type": "string"},
+            "type": {"const": "image"},
+            "provider": {"type": "string"},
+            "providerDisplayName": {"type": "string"},
+            "input_credits_per_token": {"type": "string"},
+            "output_credits_per_token": {"type": "string"},
+            "status": exactly(&json!({"available": {"type": "boolean"}})),
+        }))),
+        "HubMounts": exactly(&json!({
+            "componentMountPoints": list(&exactly(&json!({
+                "did": {"type": "string"},
+                "mountPoint": {"type": "string"},
+            }))),
+        })),
         "ModelList": exactly(&json!({"object": {"const": "list"}, "data": list(&reference("Model"))})),
     })
 }

@@ -1,0 +1,76 @@
+//! What the client of AIGNE's hub asks of it, so that it can be pointed here: where the hub is, which models it has, and
+//! images. It speaks of the same members as the rest of this family, in an envelope of its own.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::fields::{GENERATIONS, HUB};
+use super::generate::{begin, links};
+use super::request::Generation;
+use crate::app::App;
+use crate::fields::Values;
+use crate::http::Answer;
+use crate::problem::Problem;
+use crate::route::Call;
+use crate::warning::sentences;
+
+/// The name under which its clients look for the hub among the components of a site.
+const COMPONENT: &str = "z8ia3xzq2tMq8CRHfaXj1BTYJyYnEcHbqP8cJ";
+
+/// `GET /__blocklet__.js`: the hub is all of this site.
+#[expect(clippy::unnecessary_wraps, reason = "a handler's type")]
+pub(super) fn mounts(_: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
+    let hub = json!({"did": COMPONENT, "mountPoint": "/"});
+    Ok(Answer::json(200, &json!({"componentMountPoints": [hub]})))
+}
+
+/// `GET /api/ai/models`
+#[expect(clippy::unnecessary_wraps, reason = "a handler's type")]
+pub(super) fn models(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
+    let of_images = call.request.query("type").is_none_or(|kind| kind == "image");
+    let model = json!({
+        "model": app.model.name,
+        "type": "image",
+        "provider": "fulmen",
+        "providerDisplayName": "Fulmen",
+        "input_credits_per_token": "0",
+        "output_credits_per_token": "0",
+        "status": {"available": true},
+    });
+    Ok(Answer::json(200, &Value::Array(if of_images { vec![model] } else { vec![] })))
+}
+
+/// `POST /api/v2/image`
+pub(super) fn draw(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
+    let envelope = Values::of(&call.request, HUB)?;
+    let members = members(envelope.value("input"));
+    let mut asked = Generation::new(&Values::checked(members, GENERATIONS)?, &app.model);
+    // Whatever the model's name: this client takes links.
+    (asked.b64, asked.stream, asked.previews) = (false, false, 0);
+    let (job, room) = begin(app, call, &mut asked)?;
+    let drawings = job.wait(&call.request.client)?;
+    let links = links(app, call, &drawings, &asked)?;
+    drop(room);
+    let media_type = asked.output.format.media_type();
+    let image = |url| json!({"type": "url", "url": url, "mimeType": media_type});
+    let mut body = json!({
+        "images": links.into_iter().map(image).collect::<Vec<_>>(),
+        "model": app.model.name,
+        "usage": {"inputTokens": 0, "outputTokens": 0},
+    });
+    if !asked.warnings.is_empty() {
+        body["warnings"] = json!(sentences(&asked.warnings));
+    }
+    Ok(Answer::json(200, &body).warned(asked.warnings))
+}
+
+/// The members of `input`, and beside them those of its `modelOptions`.
+fn members(input: Option<&Value>) -> Map<String, Value> {
+    let mut members = input.and_then(Value::as_object).cloned().unwrap_or_default();
+    members.remove("outputFileType");
+    members.remove("image");
+    let options = members.remove("modelOptions");
+    let options = options.and_then(|options| options.as_object().cloned()).unwrap_or_default();
+    options.into_iter().chain(members).collect()
+}
