@@ -84,7 +84,11 @@ fn value(kind: Kind) -> Value {
             }
             schema
         }
-        Kind::NumberOf(numbers) => json!({"type": name, "enum": numbers}),
+        // Programs that generate clients know lists of words, and no lists of numbers.
+        Kind::NumberOf(numbers) => {
+            let each = numbers.iter().map(|number| json!({"type": name, "const": number}));
+            json!({"anyOf": each.collect::<Vec<_>>()})
+        }
         Kind::Text { least, most } => {
             json!({"type": name, "minLength": least, "maxLength": most, "pattern": CLEAN})
         }

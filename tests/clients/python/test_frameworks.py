@@ -7,7 +7,13 @@ import unittest
 from server import KEY, PROMPT, URL, fetch, png_size
 
 # Before the frameworks: some read it when they are imported.
-os.environ.update(OPENAI_API_KEY=KEY, OPENAI_BASE_URL=URL + "/v1", AGNO_TELEMETRY="false", HAYSTACK_TELEMETRY_ENABLED="False")
+os.environ.update(
+    OPENAI_API_KEY=KEY,
+    OPENAI_BASE_URL=URL + "/v1",
+    AGNO_TELEMETRY="false",
+    HAYSTACK_TELEMETRY_ENABLED="False",
+    LITELLM_LOCAL_MODEL_COST_MAP="True",
+)
 
 import litellm
 import together

@@ -26,6 +26,7 @@ fn bounds(schema: &Value, types: &[&str], value: &Value) -> bool {
     // The one bound that an f64 cannot hold exactly.
     let below = if most == 2f64.powi(63) { n < most || value.as_i64().is_some() } else { n <= most };
     (whole || types.contains(&"number"))
+        && word("const").is_none_or(|only| n == only)
         && n >= word("minimum").unwrap_or(f64::MIN)
         && below
         && word("multipleOf").is_none_or(|of| n % of == 0.0)
