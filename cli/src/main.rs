@@ -4,6 +4,7 @@
 
 mod args;
 mod aside;
+mod backup;
 mod console;
 mod crash;
 mod devices;
@@ -37,6 +38,7 @@ fn run() -> Result<(), Failure> {
         Some(Args { command }) => match command {
             Command::Generate(args) => generate::run(args),
             Command::Serve(args) => serve::run(*args),
+            Command::Backup(args) => backup::run(&args),
             Command::Devices(args) => devices::run(&args),
             Command::Selftest(args) => selftest::run(&args),
             Command::Models(args) => models::run(&args.command),

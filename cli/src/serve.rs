@@ -1,5 +1,6 @@
 //! `fulmen serve`.
 
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -41,9 +42,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
 fn config(args: ServeArgs) -> Result<Config, Failure> {
     let key = variable(KEY)?;
     let metrics = args.metrics_key.map_or_else(|| variable(METRICS_KEY), |key| Ok(Some(key)))?;
-    let data = args.data.or_else(|| Some(dirs::data_dir()?.join("fulmen")));
-    let data =
-        data.ok_or_else(|| Failure::Usage("this user has no data folder; give one with --data".into()))?;
+    let data = data_directory(args.data.as_ref())?;
     Ok(Config {
         listen: args.listen.address,
         engine: Options {
@@ -67,6 +66,7 @@ fn config(args: ServeArgs) -> Result<Config, Failure> {
             time: Duration::from_secs(args.max_seconds.into()),
         },
         max_storage: args.max_storage,
+        accept_loss: args.accept_loss,
         keys: Keys { file: args.api_keys, key, metrics, no_auth: args.no_auth },
         cors_origins: args.cors_origins,
         public_url: args.public_url,
@@ -84,6 +84,12 @@ fn variable(name: &str) -> Result<Option<String>, Failure> {
         Err(std::env::VarError::NotPresent) => Ok(None),
         Err(error) => Err(Failure::Usage(format!("{name}: {error}"))),
     }
+}
+
+/// Where records and pictures are kept.
+pub(crate) fn data_directory(asked: Option<&PathBuf>) -> Result<PathBuf, Failure> {
+    let data = asked.cloned().or_else(|| Some(dirs::data_dir()?.join("fulmen")));
+    data.ok_or_else(|| Failure::Usage("this user has no data folder; give one with --data".into()))
 }
 
 /// The first line is for programs that wait for the server: `listening at http://…`.

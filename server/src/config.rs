@@ -21,8 +21,10 @@ pub struct Config {
     pub queue: usize,
     /// How much work one request may be, and how many of one key may wait.
     pub work: Work,
-    /// Bytes of pictures that are kept at most; `None` is as many as the disk holds.
+    /// Bytes that may be kept, all together; `None` is as many as the disk holds.
     pub max_storage: Option<u64>,
+    /// Whether to start although more than a tenth of what is kept does not match, and is moved aside.
+    pub accept_loss: bool,
     /// Who may ask.
     pub keys: Keys,
     /// Other sites whose pages may ask.

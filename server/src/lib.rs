@@ -43,3 +43,4 @@ pub use config::{Config, Keys, Limits, Work};
 pub use error::{Error, Result};
 pub use log::{LogFormat, log_to_stderr, tell, tell_failure};
 pub use running::{Running, start};
+pub use store::{BackedUp, BackupProgress, backup};

@@ -17,7 +17,7 @@ use crate::http::{Clients, Handlers, Listener, Private};
 use crate::jobs::{Places, Queue, Unstored, Worker, check_model};
 use crate::metrics::Metrics;
 use crate::routes;
-use crate::store::Store;
+use crate::store::{Opening, Store};
 use crate::{Config, Error, Result, clock};
 
 /// How long a shutdown waits for the running job; then it is put back, or its caller told. All waits of a shutdown
@@ -69,7 +69,8 @@ pub fn start(config: Config) -> Result<Running> {
     check_origins(&config)?;
     check_capacity(&config)?;
     let keys = Keyring::open(&config.keys)?;
-    let store = Store::open(&config.data, config.max_storage)?;
+    let opening = Opening { max_storage: config.max_storage, accept_loss: config.accept_loss };
+    let store = Store::open_with(&config.data, opening)?;
     let links = Links::open(&config.data)?;
     let worker = Worker::open(&config.engine)?;
     let usual = worker.usual()?;
@@ -95,11 +96,16 @@ pub fn start(config: Config) -> Result<Running> {
     let drawing = app.clone();
     let engine = thread::Builder::new().name("engine".into());
     let engine = engine
-        .spawn(move || worker.run(&drawing.queue, &drawing.metrics))
+        .spawn(move || {
+            worker.run(&drawing.queue, &drawing.metrics, &|job| leonardo::attempt(&drawing, job));
+        })
         .map_err(|error| no_thread(&error))?;
     leonardo::resume(&app);
-    sweep_from_time_to_time(&app)?;
-    let (listener, gate) = listen(&app)?;
+    let listening = sweep_from_time_to_time(&app).and_then(|()| listen(&app));
+    let (listener, gate) = listening.inspect_err(|_| {
+        app.queue.close();
+        app.store.close();
+    })?;
     Ok(Running { app, gate, worker: Some(engine), usual, listener })
 }
 
@@ -181,6 +187,7 @@ impl Running {
         }
         drop(self.gate);
         drop(self.listener);
+        self.app.store.close();
     }
 }
 
@@ -189,7 +196,7 @@ fn sweep_from_time_to_time(app: &Arc<App>) -> Result<()> {
     let app: Weak<App> = Arc::downgrade(app);
     let sweep = move || {
         while let Some(app) = app.upgrade() {
-            if let Err(problem) = app.store.sweep(clock::now()) {
+            if let Err(problem) = app.store.tidy() {
                 tracing::warn!(problem.message, "expired pictures could not be removed");
             }
             drop(app);

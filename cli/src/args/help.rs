@@ -5,6 +5,7 @@ Examples:
   fulmen generate \"a red circle on a blue background\"
   fulmen generate \"a lighthouse at dawn\" --model sdxl_lightning_4step.safetensors -o dawn.png
   fulmen serve                                  then open http://127.0.0.1:8188
+  fulmen backup copy                            of what the server keeps
   fulmen devices
   fulmen selftest > report.txt
 
@@ -72,6 +73,19 @@ What was acknowledged is kept, also if the process is killed. SIGTERM and Ctrl-C
 picture, at most half a minute.
 
 Exit codes: 0 stopped by a signal, 1 it could not start, 2 the command line is wrong.";
+
+pub(super) const BACKUP: &str = "\
+The copy is a data directory of its own: `fulmen serve --data DIR` starts on it with every record and
+picture that was there when the copy began, and with the key that links are signed with. The server may
+run and be used meanwhile. Where DIR is on the same disk, the copy shares the pictures' files and takes
+little room; it is one against mistakes then, not against a broken disk. What a start moved to `lost`
+and the file of --api-keys are not copied.
+
+Examples:
+  fulmen backup /mnt/backup/fulmen-2026-08-24
+  fulmen backup copy --data /srv/fulmen --json
+
+Exit codes: 0 copied, 1 failed or stopped, and nothing of the copy was left, 2 the command line is wrong.";
 
 pub(super) const DEVICES: &str = "\
 A GPU is asked for with --device gpu:N or with part of its name. `auto` takes the best real GPU, and

@@ -1,5 +1,6 @@
 //! What was typed: the first of two stages. Nothing here has been checked against anything else.
 
+mod backup;
 mod generate;
 mod help;
 mod listen;
@@ -13,6 +14,7 @@ use std::io::Write as _;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
+pub(crate) use backup::BackupArgs;
 pub(crate) use generate::GenerateArgs;
 pub(crate) use models::{InspectArgs, ModelsArgs, ModelsCommand, SynthArgs};
 pub(crate) use number::SeedArg;
@@ -33,6 +35,7 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     Generate(GenerateArgs),
     Serve(Box<ServeArgs>),
+    Backup(BackupArgs),
     Devices(DevicesArgs),
     Selftest(SelftestArgs),
     Models(ModelsArgs),

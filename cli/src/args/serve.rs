@@ -85,10 +85,16 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "DIR", help_heading = "Work")]
     pub(crate) data: Option<PathBuf>,
 
-    /// Most bytes of pictures to keep, for instance 20G. What is kept is never deleted before its time:
-    /// where there is no room, requests are refused [default: as many as the disk holds]
+    /// Most bytes to keep, for instance 20G: pictures, texts, the database with its log. What is kept is
+    /// never deleted before its time: where there is no room, requests are refused [default: as many as
+    /// the disk holds]
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Work")]
     pub(crate) max_storage: Option<u64>,
+
+    /// Start although more than a tenth of the records or of the pictures does not match: what does not is
+    /// moved to `lost` in the data directory, and nothing is deleted
+    #[arg(long, help_heading = "Work")]
+    pub(crate) accept_loss: bool,
 
     /// A diffusers folder, or a single .safetensors file with the whole model [default: the small demo
     /// model inside this program]

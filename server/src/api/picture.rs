@@ -9,9 +9,14 @@ use crate::problem::Problem;
 use crate::store::{Image, Kind, NewImage};
 use crate::warning::Warning;
 
-/// A byte for each colour, and a little for headers and settings: no PNG or WebP of ours is larger.
+/// A byte for each colour, and a little for rows and headers: no PNG or WebP of ours is larger.
 const MOST_BYTES_A_PIXEL: u64 = 4;
-const MOST_BYTES_BESIDE: u64 = 64 << 10;
+
+/// Settings and headers of a file, the record of a picture with its indices, and what blocks of the disk leave unused.
+const MOST_BYTES_BESIDE: u64 = 32 << 10;
+
+/// A text stands in a file as UTF-8, and in some formats once more as UTF-16.
+const MOST_BYTES_OF_A_TEXT: u64 = 4;
 
 /// The seed that was asked for, or any. The generator of the noise, torch's, reads 32 bits of it.
 pub(crate) fn seed(values: &Values, warnings: &mut Vec<Warning>) -> u64 {
@@ -32,10 +37,12 @@ fn fresh_seed() -> u64 {
     u64::from(random)
 }
 
-/// How much room the files of a job take at most.
+/// How much room a job takes at most: its files with the texts in them, and their records.
 pub(crate) fn room(spec: &Spec) -> u64 {
     let pixels = (spec.width * spec.height) as u64;
-    spec.images as u64 * (pixels * MOST_BYTES_A_PIXEL + MOST_BYTES_BESIDE)
+    let texts = spec.prompt.len() + spec.negative_prompt.as_ref().map_or(0, String::len);
+    let picture = pixels * MOST_BYTES_A_PIXEL + texts as u64 * MOST_BYTES_OF_A_TEXT + MOST_BYTES_BESIDE;
+    spec.images as u64 * picture
 }
 
 /// The kind of file that a drawing becomes.
@@ -80,6 +87,7 @@ pub(crate) fn kept(
         bytes: file(drawing, output)?,
         seed: drawing.seed,
         expires_at: None,
+        public: false,
     })
 }
 

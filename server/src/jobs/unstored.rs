@@ -14,7 +14,7 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(crate) struct Unstored {
     /// Drawn, or to be drawn.
     pub(crate) all: AtomicUsize,
-    /// Drawn, but the store refused the pictures.
+    /// Drawn, but the data directory refuses all pictures.
     pub(crate) refused: AtomicUsize,
 }
 
@@ -22,14 +22,14 @@ impl Unstored {
     /// Whether new generations make sense.
     ///
     /// # Errors
-    /// 503 while pictures that are drawn wait for room: more would only fill the memory.
+    /// 503 while nothing that is drawn can be stored: more would only fill the memory.
     pub(crate) fn check(&self) -> Result<(), Problem> {
         match self.refused.load(Ordering::Relaxed) {
             0 => Ok(()),
             _ => {
                 let message =
                     "pictures that are drawn cannot be stored; the server tries again, and its log says why";
-                Err(Problem::busy("storage_full", message, 30))
+                Err(Problem::busy("storage_unavailable", message, 30))
             }
         }
     }

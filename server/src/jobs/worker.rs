@@ -73,9 +73,18 @@ impl Worker {
         self.engine.as_ref().map_or_else(|| Err(Error::Cancelled), |engine| engine.outlook().usual())
     }
 
-    /// Draws until the queue is closed.
-    pub(crate) fn run(mut self, queue: &Queue, metrics: &Metrics) {
+    /// Draws until the queue is closed. What `begin` refuses is not drawn.
+    pub(crate) fn run(
+        mut self,
+        queue: &Queue,
+        metrics: &Metrics,
+        begin: &dyn Fn(&Job) -> Result<(), Problem>,
+    ) {
         while let Some(job) = queue.next() {
+            if let Err(problem) = begin(&job) {
+                queue.finished(Status::Failed(problem));
+                continue;
+            }
             let status = match catch_unwind(AssertUnwindSafe(|| self.draw(&job, metrics))) {
                 Ok(Ok(drawings)) => Status::Done(drawings.into()),
                 Ok(Err(Error::Cancelled)) => Status::Cancelled,

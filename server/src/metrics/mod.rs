@@ -64,6 +64,8 @@ pub(crate) struct Now {
     /// Jobs that are drawn.
     pub(crate) running: u64,
     /// Bytes of pictures that are kept.
+    pub(crate) pictures: u64,
+    /// Bytes of everything that is kept, as `--max-storage` counts them.
     pub(crate) stored: u64,
 }
 
@@ -158,7 +160,8 @@ impl Metrics {
             gauge.set(value as i64);
             gauge
         };
-        let [waiting, running, bytes] = [now.waiting, now.running, now.stored].map(gauge);
+        let [waiting, running] = [now.waiting, now.running].map(gauge);
+        let [pictures, stored] = [now.pictures, now.stored].map(gauge);
         let build = Family::<Label, Gauge>::default();
         build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
         registry.register("build_info", "Which program this is", build);
@@ -170,7 +173,12 @@ impl Metrics {
         let stages = "Seconds of drawing a picture, by stage";
         registry.register_with_unit("stage", stages, seconds.clone(), self.stages.clone());
         registry.register("device_memory_bytes", "What the last job needed, by kind", self.memory.clone());
-        registry.register("stored_picture_bytes", "Bytes of pictures that are kept", bytes);
+        registry.register("stored_picture_bytes", "Bytes that pictures take of the disk", pictures);
+        registry.register(
+            "stored_bytes",
+            "Bytes of pictures, records and texts, as --max-storage counts them",
+            stored,
+        );
         registry.register(
             "http_answers",
             "Answers, by status, the gate's own among them",

@@ -3,7 +3,7 @@
 use super::*;
 
 fn now() -> Now {
-    Now { waiting: 1, running: 2, stored: 3 }
+    Now { waiting: 1, running: 2, pictures: 3, stored: 4 }
 }
 
 fn some() -> Metrics {
@@ -57,6 +57,7 @@ fn everything_that_was_counted_is_there() {
             "fulmen_queue_length 1",
             "fulmen_jobs_running 2",
             "fulmen_stored_picture_bytes 3",
+            "fulmen_stored_bytes 4",
             concat!("fulmen_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
         ] {
             assert!(text.lines().any(|other| other == line), "{line} is not in:\n{text}");

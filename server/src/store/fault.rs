@@ -29,6 +29,22 @@ pub(super) enum Fault {
     #[error("{0}")]
     Foreign(String),
 
+    /// What the server works on was removed or replaced under its hands.
+    #[error("{0}; put it back, or start the server anew")]
+    Gone(String),
+
+    /// Others of this server have the database, one after the other.
+    #[error("the database is busy with other requests")]
+    Busy,
+
+    /// Another program holds the database, as others have found.
+    #[error("the database is held by another program")]
+    Held,
+
+    /// The store was closed: the server stops.
+    #[error("the server is shutting down")]
+    Closed,
+
     /// Nothing broke: the request cannot be answered as it was asked.
     #[error("{}", .0.message)]
     Asked(Problem),
@@ -41,6 +57,12 @@ enum Verdict {
     Full,
     /// Another program holds the database.
     Locked,
+    /// Too many ask at once.
+    Busy,
+    /// The server stops.
+    Closed,
+    /// What is open has no name any more; the server must be started again.
+    Gone,
     /// The disk or the folder refuses; somebody has to look.
     Refused,
     /// Ours.
@@ -100,6 +122,10 @@ impl Fault {
                 _ => Verdict::Refused,
             },
             Self::Damaged(_) => Verdict::Refused,
+            Self::Gone(_) => Verdict::Gone,
+            Self::Busy => Verdict::Busy,
+            Self::Held => Verdict::Locked,
+            Self::Closed => Verdict::Closed,
             Self::Foreign(_) | Self::Asked(_) => Verdict::Internal,
         }
     }
@@ -110,23 +136,42 @@ fn grows_in_vain(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE)
 }
 
+/// 503: the disk has no room.
+pub(super) fn disk_full() -> Problem {
+    Problem::new(
+        503,
+        "storage_full",
+        "the disk of the server is full; nothing was kept of this request; delete images or generations, or make room, \
+         and ask again",
+    )
+}
+
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
         if let Fault::Asked(problem) = fault {
             return problem;
         }
-        tracing::error!("{fault}");
+        if !matches!(fault, Fault::Closed) {
+            tracing::error!("{fault}");
+        }
         match fault.verdict() {
-            Verdict::Full => Self::new(
-                503,
-                "storage_full",
-                "the disk of the server is full; nothing was kept of this request; delete images or generations, or \
-                 make room, and ask again",
-            ),
+            Verdict::Full => disk_full(),
             Verdict::Locked => Self::busy(
                 "storage_unavailable",
                 "another program has locked the server's database; ask again when it has let go",
                 LOCKED,
+            ),
+            Verdict::Busy => Self::busy(
+                "storage_unavailable",
+                "the server's database is busy with other requests; ask again in a moment",
+                LOCKED,
+            ),
+            Verdict::Closed => Self::busy("shutting_down", "the server is shutting down", 10),
+            Verdict::Gone => Self::new(
+                503,
+                "storage_unavailable",
+                "the server's data directory, or a file in it, was removed or replaced while the server runs; nothing \
+                 is kept until it is put back, or the server is started anew; its log says which",
             ),
             Verdict::Refused => Self::new(
                 503,

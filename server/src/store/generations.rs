@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::fault::Fault;
+use super::images::note_removal;
 use super::record::{Generation, Image, NewImage, State};
 use super::rows::{self, GENERATION, IMAGE, signed};
 use super::{Result, Store};
@@ -14,7 +15,7 @@ impl Store {
     /// # Errors
     /// 503 where the disk refuses or has no room.
     pub(crate) fn begin(&self, generation: &Generation) -> Result<(), Problem> {
-        let Generation { id, owner, created_at, state, request, spec, inference_steps } = generation;
+        let Generation { id, owner, created_at, state, request, spec, inference_steps, .. } = generation;
         let state = match state {
             State::Pending => "pending",
             State::Complete => "complete",
@@ -37,7 +38,8 @@ impl Store {
     /// # Errors
     /// 503 where the disk or `--max-storage` has no room, or the disk refuses; the generation is pending still.
     pub(crate) fn complete(&self, id: &str, steps: usize, images: Vec<NewImage>) -> Result<bool, Problem> {
-        let sql = "UPDATE generations SET state = 'complete', inference_steps = ?2 WHERE id = ?1 AND state = 'pending'";
+        let sql = "UPDATE generations SET state = 'complete', drawing = 0, inference_steps = ?2 \
+                   WHERE id = ?1 AND state = 'pending'";
         let mut pending = true;
         let kept = self.keep(images, |transaction| {
             let changed = transaction.prepare_cached(sql)?.execute(params![id, signed(steps)])?;
@@ -54,13 +56,46 @@ impl Store {
         }
     }
 
-    /// Notes that a pending generation failed.
+    /// Notes that a pending generation failed, and why.
     ///
     /// # Errors
     /// 503 where the disk refuses or has no room.
-    pub(crate) fn fail(&self, id: &str) -> Result<(), Problem> {
-        let sql = "UPDATE generations SET state = 'failed' WHERE id = ?1 AND state = 'pending'";
+    pub(crate) fn fail(&self, id: &str, why: &str) -> Result<(), Problem> {
+        let sql = "UPDATE generations SET state = 'failed', drawing = 0, failure = ?2 WHERE id = ?1 AND state = 'pending'";
+        Ok(self
+            .write_less(|transaction| Ok(transaction.prepare_cached(sql)?.execute([id, why]).map(drop)?))?)
+    }
+
+    /// Notes that a pending generation is about to be drawn, so that one that ends the server is not drawn for ever.
+    /// What is no generation is not noted.
+    ///
+    /// # Errors
+    /// 503 where the disk refuses or has no room: then it must not be drawn.
+    pub(crate) fn attempt(&self, id: &str) -> Result<(), Problem> {
+        let known = "SELECT 1 FROM generations WHERE id = ?1 AND state = 'pending'";
+        if !self.read(|db| Ok(db.prepare_cached(known)?.exists([id])?))? {
+            return Ok(());
+        }
+        let sql =
+            "UPDATE generations SET attempts = attempts + 1, drawing = 1 WHERE id = ?1 AND state = 'pending'";
         Ok(self.write_less(|transaction| Ok(transaction.prepare_cached(sql)?.execute([id]).map(drop)?))?)
+    }
+
+    /// Takes an attempt back: it ended, and the server did not.
+    ///
+    /// # Errors
+    /// 503 where the disk refuses or has no room; then it counts.
+    pub(crate) fn put_back(&self, id: &str) -> Result<(), Problem> {
+        let sql =
+            "UPDATE generations SET attempts = attempts - drawing, drawing = 0 WHERE id = ?1 AND drawing = 1";
+        Ok(self.write_less(|transaction| Ok(transaction.prepare_cached(sql)?.execute([id]).map(drop)?))?)
+    }
+
+    /// The same for all.
+    pub(super) fn put_all_back(&self) -> Result<(), Fault> {
+        let sql = "UPDATE generations SET attempts = attempts - drawing, drawing = 0 \
+                   WHERE state = 'pending' AND drawing = 1";
+        self.write_less(|transaction| Ok(transaction.execute(sql, []).map(drop)?))
     }
 
     /// The owner's generation of this id, with its images in their order.
@@ -115,9 +150,11 @@ impl Store {
             let mut statement = transaction.prepare_cached(sql)?;
             let gone = statement.query_map([id], rows::file)?.collect::<rusqlite::Result<Vec<_>>>()?;
             transaction.prepare_cached("DELETE FROM generations WHERE id = ?1")?.execute([id])?;
+            note_removal(transaction, &gone)?;
             Ok(Some(gone))
         })?;
         self.remove(gone.as_deref().unwrap_or_default());
+        self.database.shrink();
         Ok(gone.is_some())
     }
 

@@ -1,11 +1,12 @@
 //! Images: kept, found, listed, published, deleted.
 
-use std::{fs, io};
+use std::io;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, named_params, params};
 
 use super::fault::Fault;
+use super::pictures::on_disk;
 use super::record::{Image, Kind, Neighbours, NewImage};
 use super::rows::{self, IMAGE, signed, to_the_millisecond};
 use super::{Result, Store};
@@ -26,19 +27,20 @@ impl Store {
         images: Vec<NewImage>,
         with: impl FnOnce(&Transaction<'_>) -> Result<(), Fault>,
     ) -> Result<Vec<Image>, Fault> {
-        let bytes = images.iter().map(|image| image.bytes.len() as u64).sum();
-        let taken = self.room.take(bytes).map_err(Fault::Asked)?;
+        let bytes = images.iter().map(|image| on_disk(image.bytes.len() as u64)).sum();
+        let taken = self.room.take(bytes, self.beside()).map_err(Fault::Asked)?;
         let written = self.pictures.write(images.iter().map(|image| image.bytes.as_slice()))?;
         let now = to_the_millisecond(crate::clock::now());
         let files = written.files.clone();
         let images: Vec<Image> =
             images.into_iter().zip(files).map(|(image, file)| kept(image, file, now)).collect();
-        self.write(|transaction| {
+        self.commit(|transaction| {
             with(transaction)?;
             images.iter().try_for_each(|image| insert(transaction, image))
         })?;
         written.keep();
         taken.keep();
+        self.presence.check()?;
         Ok(images)
     }
 
@@ -64,13 +66,19 @@ impl Store {
     /// 404 where it was deleted meanwhile, 503 where the disk refuses.
     pub(crate) fn bytes(&self, image: &Image) -> Result<Vec<u8>, Problem> {
         let path = self.pictures.path(&image.file);
-        match fs::read(&path) {
+        match self.pictures.read(&image.file) {
             Ok(bytes) if bytes.len() as u64 == image.size => Ok(bytes),
             Ok(bytes) => {
                 tracing::error!("{} has {} bytes, not {}", path.display(), bytes.len(), image.size);
                 Err(Problem::internal())
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(no_image()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.presence.check()?;
+                match self.image(&image.id)? {
+                    None => Err(no_image()),
+                    Some(_) => Err(Fault::file(&path)(error).into()),
+                }
+            }
             Err(error) => Err(Fault::file(&path)(error).into()),
         }
     }
@@ -110,41 +118,38 @@ impl Store {
         let gone = self.write_less(|transaction| {
             let image = find_owned(transaction, owner, id)?;
             transaction.prepare_cached("DELETE FROM images WHERE id = ?1")?.execute([id])?;
-            Ok(vec![(image.file, image.size)])
+            let gone = vec![(image.file, image.size)];
+            note_removal(transaction, &gone)?;
+            Ok(gone)
         })?;
         self.remove(&gone);
+        self.database.shrink();
         Ok(())
     }
 
-    /// Removes the files of rows that are gone.
+    /// Removes the files of rows that are gone. What cannot be removed now is tried again by `sweep`.
     pub(super) fn remove(&self, gone: &[(String, u64)]) {
         for (file, size) in gone {
-            self.pictures.remove(file);
-            self.room.release(*size);
+            if let Err(fault) = self.pictures.remove(file) {
+                tracing::warn!("{fault}; the picture is removed later");
+            }
+            self.room.release(on_disk(*size));
         }
         self.spare.make();
     }
 }
 
+/// Notes that these files are to go, in the transaction in which their rows go.
+pub(super) fn note_removal(transaction: &Transaction<'_>, gone: &[(String, u64)]) -> Result<(), Fault> {
+    let mut statement = transaction.prepare_cached("INSERT OR IGNORE INTO removals (file) VALUES (?1)")?;
+    gone.iter().try_for_each(|(file, _)| Ok(statement.execute([file]).map(drop)?))
+}
+
 fn kept(image: NewImage, file: String, created_at: Timestamp) -> Image {
-    let NewImage { id, owner, kind, name, width, height, format, bytes, seed, expires_at } = image;
+    let NewImage { id, owner, kind, name, width, height, format, bytes, seed, expires_at, public } = image;
     let expires_at = expires_at.map(to_the_millisecond);
     let size = bytes.len() as u64;
-    Image {
-        id,
-        owner,
-        kind,
-        name,
-        width,
-        height,
-        format,
-        seed,
-        expires_at,
-        size,
-        created_at,
-        public: false,
-        file,
-    }
+    Image { id, owner, kind, name, width, height, format, seed, expires_at, size, created_at, public, file }
 }
 
 fn insert(transaction: &Transaction<'_>, image: &Image) -> Result<(), Fault> {

@@ -7,40 +7,61 @@
 //!   spare             given up when the disk is full, so that records can still be deleted
 //!   link.key          what links are signed with (see `auth`)
 //!   pictures/xx/…     the pictures, under random names
+//!   lost/             what did not match at a start (see `lost`)
 //! ```
 //!
-//! The order of things is the promise. Keeping: the picture's bytes are on the disk, then its name, then the row is
-//! committed, then the client is answered. Deleting: the row goes first, then the file. Whenever the power fails,
-//! every row has its whole file, and what may be left over are files without a row, which the next start removes.
+//! The order of things is the promise. Keeping: the picture's bytes are on the disk under a name that says that they
+//! are not kept yet, then the row is committed, then the picture gets its own name, then the client is answered.
+//! Deleting: the row goes, and in the same transaction a note that its file is to go, then the file, then the note.
+//! Whenever the power fails, every row has its whole file, and what is over is known to be so. Anything else that a
+//! start finds, a file without a row or a row without its file, was not done by this server, and is not touched or is
+//! moved to `lost/`.
 
+mod backup;
+mod connect;
+mod database;
+mod disk;
 mod fault;
 mod generations;
+mod health;
 mod ids;
 mod images;
+mod lock;
+mod lost;
 mod open;
+mod order;
 mod pictures;
+mod pool;
+mod presence;
 mod record;
 mod room;
 mod rows;
 mod schema;
 mod spare;
+mod survey;
 mod sweep;
 #[cfg(test)]
 mod tests;
 
-use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::{Connection, Transaction};
 
+use self::database::Database;
 use self::fault::Fault;
-use self::open::Lock;
-use self::pictures::Pictures;
+use self::health::Health;
+use self::lock::Lock;
+use self::pictures::{BLOCK, Pictures};
+use self::presence::Presence;
 use self::room::Room;
 use self::spare::Spare;
+use crate::clock;
 use crate::error::Result;
 use crate::problem::Problem;
 
+pub use self::backup::{BackedUp, BackupProgress, backup};
 pub(crate) use self::ids::{new_image_id, new_uuid, random};
 pub(crate) use self::pictures::sync_folder;
 pub(crate) use self::record::{Generation, Image, Kind, NewImage, State};
@@ -49,65 +70,148 @@ pub(crate) use self::room::Reservation;
 /// Records and pictures of one data directory.
 #[derive(Debug)]
 pub(crate) struct Store {
+    directory: PathBuf,
     /// Closed before the lock is let go.
-    db: Mutex<Connection>,
+    database: Database,
     pictures: Pictures,
     room: Arc<Room>,
+    /// Bytes of what was ever moved aside.
+    lost: AtomicU64,
     spare: Spare,
+    presence: Presence,
+    health: Health,
     /// Held as long as the store lives.
     _lock: Lock,
+}
+
+/// How a data directory is opened.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Opening {
+    /// Bytes that may be kept; `None` is as many as the disk holds.
+    pub(crate) max_storage: Option<u64>,
+    /// Whether to start although much would be moved aside.
+    pub(crate) accept_loss: bool,
+}
+
+/// Bytes on the disk, all of which `--max-storage` counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Usage {
+    pub(crate) pictures: u64,
+    /// Records and texts: the database with its log, and the room that is kept free for deleting.
+    pub(crate) database: u64,
+    /// What was moved aside.
+    pub(crate) lost: u64,
+}
+
+impl Usage {
+    pub(crate) fn total(&self) -> u64 {
+        self.pictures + self.database + self.lost
+    }
 }
 
 impl Store {
     /// Opens a data directory, making it where there is none, and repairs what a crash may have left.
     ///
     /// # Errors
-    /// Another server uses it, it cannot be written, or it is damaged; nothing is changed then.
-    pub(crate) fn open(directory: &Path, max_storage: Option<u64>) -> Result<Self> {
-        open::open(directory, max_storage)
+    /// Another server uses it, it cannot be written, it is damaged, or too much of it does not match; nothing is
+    /// changed then.
+    pub(crate) fn open_with(directory: &Path, opening: Opening) -> Result<Self> {
+        open::open(directory, opening)
     }
 
-    /// Sets room aside for pictures that are to be drawn. Expired images make way for them, others never do.
+    /// The same, where nothing may be lost.
+    #[cfg(test)]
+    pub(crate) fn open(directory: &Path, max_storage: Option<u64>) -> Result<Self> {
+        Self::open_with(directory, Opening { max_storage, accept_loss: false })
+    }
+
+    /// Sets room aside for what is to be drawn. Expired images make way for it, others never do.
     ///
     /// # Errors
-    /// 503 where `--max-storage` has no room; the sentence says what to do.
+    /// 503 where `--max-storage` or the disk has no room; the sentence says what to do.
     pub(crate) fn reserve(&self, bytes: u64) -> Result<Reservation, Problem> {
-        self.room.reserve(bytes).or_else(|full| {
-            self.sweep(crate::clock::now())?;
-            self.room.reserve(bytes).map_err(|_| full)
-        })
+        let room = self.room.reserve(bytes, self.beside()).or_else(|full| {
+            self.sweep(clock::now())?;
+            self.database.shrink();
+            self.database.settle();
+            self.room.reserve(bytes, self.beside()).map_err(|_| full)
+        })?;
+        self.disk_has(bytes)?;
+        Ok(room)
     }
 
-    /// Bytes of all pictures that are kept.
-    pub(crate) fn size(&self) -> u64 {
-        self.room.kept()
+    /// Whether so many bytes could be kept if nothing else was.
+    ///
+    /// # Errors
+    /// 503, and what to do.
+    pub(crate) fn could_hold(&self, bytes: u64) -> Result<(), Problem> {
+        self.room.could_hold(bytes)
     }
 
-    /// Whether the database answers and nobody else has it for himself, and the pictures are there. A full disk is
-    /// no reason to be taken for dead: what is kept can be fetched and deleted still.
+    /// Bytes of everything that is kept.
+    pub(crate) fn usage(&self) -> Usage {
+        Usage {
+            pictures: self.room.kept() + self.pictures.folders_size(),
+            // The last block is the directory's own.
+            database: self.database.size() + self.spare.size() + BLOCK,
+            lost: self.lost.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Whether the files are there and the database can be read and written. A full disk is no reason to be taken for
+    /// dead: what is kept can be fetched and deleted still.
     ///
     /// # Errors
     /// 503 where it is not so.
     pub(crate) fn check(&self) -> Result<(), Problem> {
+        self.presence.check()?;
         let folder = self.pictures.folder();
         std::fs::read_dir(folder).map_err(Fault::file(folder))?;
-        Ok(self.write(|transaction| {
-            Ok(transaction.prepare_cached("SELECT 1 FROM images")?.exists([]).map(drop)?)
-        })?)
+        self.health.recent(|| Ok(self.database.probe()?))
+    }
+
+    /// Ends the use of the database: nothing can be asked or changed any more, and no log is left beside it. What is
+    /// drawn now is taken back: it ended in an orderly way.
+    pub(crate) fn close(&self) {
+        if let Err(fault) = self.put_all_back() {
+            tracing::warn!("{fault}; what is drawn now counts as tried");
+        }
+        self.database.close();
+    }
+
+    /// What all but the pictures takes. Without a limit nobody asks.
+    fn beside(&self) -> u64 {
+        if !self.room.is_limited() {
+            return 0;
+        }
+        let Usage { database, lost, .. } = self.usage();
+        database + lost + self.pictures.folders_size()
+    }
+
+    /// Whether the disk has room for this beside what was promised already.
+    fn disk_has(&self, bytes: u64) -> Result<(), Problem> {
+        match disk::free(self.pictures.folder()) {
+            Some(free) if bytes > 0 && free < self.room.reserved() => Err(fault::disk_full()),
+            _ => Ok(()),
+        }
     }
 
     /// Asks the database.
     fn read<T>(&self, ask: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
-        ask(&self.db.lock().unwrap_or_else(PoisonError::into_inner))
+        self.database.read(ask)
     }
 
     /// Changes the database, in one transaction: wholly, or not at all.
     fn write<T>(&self, change: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
-        let mut db = self.db.lock().unwrap_or_else(PoisonError::into_inner);
-        let transaction = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-        let changed = change(&transaction)?;
-        transaction.commit()?;
+        let changed = self.commit(change)?;
+        self.presence.check()?;
         Ok(changed)
+    }
+
+    /// The same, before it is certain that the files are still those that others will find.
+    fn commit<T>(&self, change: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
+        self.presence.check()?;
+        self.database.write(change)
     }
 
     /// Changes the database so that less is kept: goes through on a full disk too.

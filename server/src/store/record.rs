@@ -35,6 +35,8 @@ pub(crate) struct NewImage {
     pub(crate) seed: u64,
     /// When it may be swept; `None`: it stays until it is deleted.
     pub(crate) expires_at: Option<Timestamp>,
+    /// Whether anybody may see it who knows its address, from the beginning.
+    pub(crate) public: bool,
 }
 
 /// An image that is kept.
@@ -89,4 +91,8 @@ pub(crate) struct Generation {
     pub(crate) spec: Value,
     /// Steps that were really done, once it is complete.
     pub(crate) inference_steps: Option<usize>,
+    /// How often it was begun and neither ended nor put back: the server died of it, or with it.
+    pub(crate) attempts: usize,
+    /// Why there are no pictures, once it failed.
+    pub(crate) failure: Option<String>,
 }

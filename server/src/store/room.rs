@@ -1,4 +1,4 @@
-//! How many bytes of pictures there may be, and who was promised some.
+//! How many bytes may be kept, and who was promised some.
 //!
 //! The policy is to refuse, never to delete: what was promised to be kept is kept until its time. So room is set
 //! aside before a picture is drawn, and whoever finds none is told so before anything was spent on them.
@@ -18,7 +18,7 @@ pub(super) struct Room {
 struct Taken {
     /// By pictures that are kept.
     kept: u64,
-    /// By pictures that are still drawn.
+    /// By what is still drawn.
     reserved: u64,
 }
 
@@ -63,25 +63,33 @@ impl Room {
         Arc::new(Self { most, taken: Mutex::new(Taken { kept, reserved: 0 }) })
     }
 
-    /// Sets bytes aside.
-    pub(super) fn reserve(self: &Arc<Self>, bytes: u64) -> Result<Reservation, Problem> {
+    /// Whether there is a limit at all.
+    pub(super) fn is_limited(&self) -> bool {
+        self.most.is_some()
+    }
+
+    /// Sets bytes aside. `beside` is what all but the pictures takes now.
+    ///
+    /// Who asks for nothing is never refused.
+    pub(super) fn reserve(self: &Arc<Self>, bytes: u64, beside: u64) -> Result<Reservation, Problem> {
         let mut taken = self.lock();
-        let after = taken.kept.saturating_add(taken.reserved).saturating_add(bytes);
-        if self.most.is_some_and(|most| after > most) {
-            return Err(self.full(*taken, bytes));
+        let after = taken.kept.saturating_add(taken.reserved).saturating_add(beside).saturating_add(bytes);
+        if bytes > 0 && self.most.is_some_and(|most| after > most) {
+            return Err(self.full(*taken, bytes, beside));
         }
         taken.reserved = taken.reserved.saturating_add(bytes);
         Ok(Reservation { room: Arc::clone(self), bytes })
     }
 
-    /// Takes room for pictures that are stored now. What is set aside does not count: it is for these very pictures.
-    pub(super) fn take(&self, bytes: u64) -> Result<Taking<'_>, Problem> {
+    /// Takes room for pictures that are stored now. What is set aside does not count: it is for these very pictures,
+    /// and they find room even if the database has grown meanwhile.
+    pub(super) fn take(&self, bytes: u64, beside: u64) -> Result<Taking<'_>, Problem> {
         let mut taken = self.lock();
-        let after = taken.kept.saturating_add(bytes);
-        if self.most.is_some_and(|most| after > most) {
-            return Err(self.full(*taken, bytes));
+        let after = taken.kept.saturating_add(beside).saturating_add(bytes);
+        if bytes > taken.reserved && self.most.is_some_and(|most| after > most) {
+            return Err(self.full(*taken, bytes, beside));
         }
-        taken.kept = after;
+        taken.kept = taken.kept.saturating_add(bytes);
         Ok(Taking { room: self, bytes })
     }
 
@@ -95,7 +103,23 @@ impl Room {
         self.lock().kept
     }
 
-    fn full(&self, taken: Taken, bytes: u64) -> Problem {
+    /// Bytes that are set aside.
+    pub(super) fn reserved(&self) -> u64 {
+        self.lock().reserved
+    }
+
+    /// Whether so many bytes could never be kept, whatever is deleted.
+    ///
+    /// # Errors
+    /// 503, and what to do.
+    pub(super) fn could_hold(&self, bytes: u64) -> Result<(), Problem> {
+        match self.most {
+            Some(most) if bytes > most => Err(self.full(*self.lock(), bytes, 0)),
+            _ => Ok(()),
+        }
+    }
+
+    fn full(&self, taken: Taken, bytes: u64, beside: u64) -> Problem {
         let most = self.most.unwrap_or(u64::MAX);
         let Taken { kept, reserved } = taken;
         let way_out = if bytes > most {
@@ -104,8 +128,8 @@ impl Room {
             "delete images or generations, wait for links to expire, or start the server with a larger --max-storage"
         };
         let message = format!(
-            "there is no room for {bytes} bytes more: --max-storage allows {most}, images take {kept}, drawings in \
-             progress were promised {reserved}; {way_out}"
+            "there is no room for {bytes} bytes more: --max-storage allows {most}, images take {kept}, the database and \
+             what lies beside it {beside}, drawings in progress were promised {reserved}; {way_out}"
         );
         Problem::new(503, "storage_full", message)
     }

@@ -13,7 +13,11 @@ pub(super) const IMAGE: &str = "id, owner, kind, generation, position, name, wid
                                 expires_at, size, created_at, public, file";
 
 /// The columns of [`generation`], in its order.
-pub(super) const GENERATION: &str = "id, owner, created_at, state, request, spec, inference_steps";
+pub(super) const GENERATION: &str =
+    "id, owner, created_at, state, request, spec, inference_steps, attempts, failure";
+
+/// The columns of [`readable`].
+pub(super) const GENERATION_TEXTS: &str = "id, owner, state, request, spec";
 
 pub(super) fn image(row: &Row<'_>) -> rusqlite::Result<Image> {
     let kind = match row.get::<_, String>(2)?.as_str() {
@@ -57,7 +61,22 @@ pub(super) fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
         request: json(row, 4)?,
         spec: json(row, 5)?,
         inference_steps: row.get::<_, Option<i64>>(6)?.map(|steps| whole(6, steps)).transpose()?,
+        attempts: number(row, 7)?,
+        failure: row.get(8)?,
     })
+}
+
+/// Whether the texts of a generation are what they were, as far as that can be seen.
+pub(super) fn readable(row: &Row<'_>) -> rusqlite::Result<()> {
+    for column in 0..3 {
+        row.get_ref(column)?.as_str()?;
+    }
+    for column in 3..5 {
+        let text = row.get_ref(column)?.as_str()?;
+        serde_json::from_str::<serde::de::IgnoredAny>(text)
+            .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into()))?;
+    }
+    Ok(())
 }
 
 /// SQLite's word for a format.

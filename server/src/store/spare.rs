@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 
 use super::ids::random;
 
-/// A batch of deletions (see `sweep`) writes six pages of 4 KiB for each of its rows at the most: 768 KiB.
-const SIZE: usize = 1 << 20;
+/// A batch of deletions (see `sweep`) writes seven pages of 4 KiB for each of its rows at the most: 224 KiB.
+const SIZE: usize = 256 << 10;
 
 /// Random bytes that are asked for at once.
 const BLOCK: usize = 64 << 10;
@@ -43,6 +43,11 @@ impl Spare {
             file.write_all(&random::<BLOCK>())?;
         }
         file.sync_all()
+    }
+
+    /// Bytes that it takes now.
+    pub(super) fn size(&self) -> u64 {
+        fs::metadata(&self.0).map_or(0, |file| file.len())
     }
 
     /// Frees the room; whether there was any.

@@ -63,6 +63,7 @@ fn generation(id: &Value) -> Value {
             "id": id,
             "status": {"type": "string", "enum": words::STATUSES},
             "createdAt": {"type": "string", "format": "date-time"},
+            "error": {"type": "string", "description": "Why there are no pictures, where the status is FAILED."},
             "generated_images": {"type": "array", "items": {"$ref": "#/components/schemas/GeneratedImage"}},
             "generation_elements": {"type": "array", "items": {"type": "object"}, "maxItems": 0},
             "warnings": {"$ref": "#/components/schemas/Warnings"},

@@ -1,21 +1,26 @@
-//! What happens to a generation after its request was answered, up to its pictures being kept; and again after a
-//! restart.
+//! What happens to a generation after its request was answered, up to its pictures being kept.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
 
 use crate::api::picture::{Output, kept, room};
 use crate::app::App;
 use crate::http::Client;
 use crate::jobs::{Drawing, Job, Spec, Ticket, Unstored};
-use crate::problem::{Family, Problem};
+use crate::problem::Problem;
 use crate::store::{Kind, NewImage, Reservation, new_uuid};
 
-/// How long to wait before pictures that could not be kept are kept again.
-const PAUSE: Duration = Duration::from_secs(3);
+/// How long to wait before what the store refused is tried again, and the longest such wait: each is twice the last.
+pub(super) const PAUSE: Duration = Duration::from_secs(3);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// How long to try; then the generation fails alone.
+const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// Counts one, as long as it lives.
 struct Counted(Arc<App>, fn(&Unstored) -> &AtomicUsize);
@@ -33,16 +38,56 @@ impl Drop for Counted {
     }
 }
 
+/// Pauses that grow, until patience or the server ends.
+struct Pauses {
+    next: Duration,
+    end: Instant,
+}
+
+impl Pauses {
+    fn new() -> Self {
+        Self { next: PAUSE, end: Instant::now() + PATIENCE }
+    }
+
+    /// Waits; `false` where it makes no sense to try again.
+    fn wait(&mut self, app: &App) -> bool {
+        let end = Instant::now() + self.next;
+        self.next = (self.next * 2).min(LONGEST_PAUSE);
+        while Instant::now() < end {
+            if app.queue.is_closed() {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        Instant::now() < self.end
+    }
+}
+
+/// How much room a generation takes at most: its pictures, and its own record, which holds what was asked twice, in the
+/// database and once more in its log.
+pub(super) fn room_of(spec: &Spec, echo_bytes: usize) -> u64 {
+    let record = json!(spec).to_string().len() + echo_bytes;
+    room(spec) + 2 * record as u64
+}
+
+/// Notes that a job is about to be drawn, so that a generation that ends the server is not drawn for ever.
+///
+/// # Errors
+/// It cannot be noted now; then the job must wait.
+pub(crate) fn attempt(app: &App, job: &Job) -> Result<(), Problem> {
+    app.store.attempt(&job.ticket.id)
+}
+
 /// Waits for a job behind its caller's back and keeps its pictures.
 ///
 /// # Errors
 /// There is no thread to wait in.
-pub(super) fn finish(app: &Arc<App>, job: Arc<Job>, room: Option<Reservation>) -> io::Result<()> {
+pub(super) fn finish(app: &Arc<App>, job: Arc<Job>, room: Reservation) -> io::Result<()> {
     let counted = Counted::new(app, |unstored| &unstored.all);
     let app = app.clone();
     let thread = thread::Builder::new().name("generation".into());
     let finish = move || {
-        match job.wait(&Client::default()) {
+        match drawn(&app, job.clone()) {
             Ok(drawings) => keep(&app, &job.ticket, &drawings),
             Err(problem) => give_up(&app, &job.ticket.id, &problem),
         }
@@ -51,27 +96,20 @@ pub(super) fn finish(app: &Arc<App>, job: Arc<Job>, room: Option<Reservation>) -
     thread.spawn(finish).map(drop)
 }
 
-/// Draws again what an earlier start of the server promised: of each owner the oldest first, in their turn, and whatever
-/// the queue's length is.
-pub(crate) fn resume(app: &Arc<App>) {
-    let pending = app.store.pending().unwrap_or_else(|problem| {
-        tracing::error!(problem.message, "what was not drawn before the restart cannot be read");
-        vec![]
-    });
-    for generation in pending {
-        let id = generation.id;
-        let Ok(spec) = serde_json::from_value::<Spec>(generation.spec) else {
-            tracing::error!(generation = id, "its record is not readable; it is given up");
-            failed(app, &id);
-            continue;
-        };
-        tracing::info!(generation = id, "drawn again, because the server stopped before it was done");
-        let room = app.store.reserve(room(&spec)).ok();
-        let ticket = Ticket { id, owner: generation.owner, family: Family::Leonardo, previews: 0 };
-        let job = app.queue.place_beyond(&ticket.owner).submit(ticket, spec);
-        if let Err(error) = finish(app, job.clone(), room) {
-            tracing::error!(%error, generation = job.ticket.id, "no thread for it; the next start draws it");
-            job.cancel();
+/// The drawings. Where it could not be noted that they are begun, the job goes back to the end of the queue.
+fn drawn(app: &App, mut job: Arc<Job>) -> Result<Vec<Drawing>, Problem> {
+    let mut pauses = Pauses::new();
+    loop {
+        match job.wait(&Client::default()) {
+            Err(problem) if problem.code.starts_with("storage_") => {
+                let Ticket { id, owner, .. } = &job.ticket;
+                tracing::warn!(generation = id, problem.message, "it is not begun yet");
+                if !pauses.wait(app) || matches!(app.store.generation(owner, id), Ok(None)) {
+                    return Err(problem);
+                }
+                job = app.queue.place_beyond(&job.ticket.owner).submit(job.ticket.clone(), job.spec.clone());
+            }
+            ended => return ended,
         }
     }
 }
@@ -79,43 +117,61 @@ pub(crate) fn resume(app: &Arc<App>) {
 fn keep(app: &Arc<App>, ticket: &Ticket, drawings: &[Drawing]) {
     let Ticket { id, owner, .. } = ticket;
     let steps = drawings.first().map_or(0, |drawing| drawing.steps);
-    let images = drawings.iter().enumerate().map(|(position, drawing)| image(ticket, position, drawing));
+    let public = match app.store.generation(owner, id) {
+        Ok(Some((generation, _))) => generation.request["public"] == true,
+        // Deleted meanwhile, or it will be seen when it is kept.
+        _ => false,
+    };
+    let images = drawings.iter().enumerate().map(|(at, drawing)| image(ticket, at, (drawing, public)));
     let images = match images.collect::<Result<Vec<_>, Problem>>() {
         Ok(images) => images,
         Err(problem) => return give_up(app, id, &problem),
     };
-    let mut refused = None;
+    let (mut pauses, mut refused) = (Pauses::new(), None);
     loop {
-        match app.store.complete(id, steps, images.clone()) {
+        let problem = match app.store.complete(id, steps, images.clone()) {
             Ok(_) => return,
-            Err(problem) => {
-                tracing::warn!(generation = id, problem.message, "its pictures are not stored yet");
-            }
+            Err(problem) => problem,
+        };
+        tracing::warn!(generation = id, problem.message, "its pictures are not stored yet");
+        // It is drawn: what may end the server now is not this one.
+        put_back(app, id);
+        // A data directory that refuses everything is everybody's trouble; one that has no room for these pictures is not.
+        refused = refused.or_else(|| {
+            (problem.code != "storage_full").then(|| Counted::new(app, |unstored| &unstored.refused))
+        });
+        if !pauses.wait(app) {
+            return give_up(app, id, &problem);
         }
-        refused.get_or_insert_with(|| Counted::new(app, |unstored| &unstored.refused));
-        thread::sleep(PAUSE);
-        // The next start draws it again; or there is nothing to keep any more.
-        if app.queue.is_closed() || matches!(app.store.generation(owner, id), Ok(None)) {
+        if matches!(app.store.generation(owner, id), Ok(None)) {
             return;
         }
     }
 }
 
-fn image(ticket: &Ticket, position: usize, drawing: &Drawing) -> Result<NewImage, Problem> {
+fn image(ticket: &Ticket, position: usize, (drawing, public): (&Drawing, bool)) -> Result<NewImage, Problem> {
     let kind = Kind::Generation { id: ticket.id.clone(), position };
-    kept((new_uuid(), &ticket.owner), kind, (drawing, Output::PNG))
+    let image = kept((new_uuid(), &ticket.owner), kind, (drawing, Output::PNG))?;
+    Ok(NewImage { public, ..image })
 }
 
 /// There will be no pictures; but what a shutdown ended is drawn by the next start.
 fn give_up(app: &App, id: &str, problem: &Problem) {
-    if !app.queue.is_closed() {
-        tracing::warn!(generation = id, code = problem.code, "it failed");
-        failed(app, id);
+    if app.queue.is_closed() {
+        return put_back(app, id);
+    }
+    tracing::warn!(generation = id, code = problem.code, "it failed");
+    failed(app, id, &problem.message);
+}
+
+fn put_back(app: &App, id: &str) {
+    if let Err(problem) = app.store.put_back(id) {
+        tracing::warn!(generation = id, problem.message, "it counts as tried once more");
     }
 }
 
-fn failed(app: &App, id: &str) {
-    if let Err(problem) = app.store.fail(id) {
+pub(super) fn failed(app: &App, id: &str, why: &str) {
+    if let Err(problem) = app.store.fail(id, why) {
         tracing::error!(
             generation = id,
             problem.message,

@@ -9,11 +9,10 @@ use fulmen_engine::engine::TOKENS_READ;
 use super::account::user_id;
 use super::enhance::Reader;
 use super::fields::GENERATION;
-use super::finish::finish;
+use super::finish::{finish, room_of};
 use super::object::object;
 use super::request::Asked;
 use super::rules;
-use crate::api::picture::room;
 use crate::app::App;
 use crate::fields::Values;
 use crate::http::Answer;
@@ -44,21 +43,24 @@ pub(super) fn create(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let mut warnings = asked.warnings;
     warnings.extend(app.foresight.warnings(Family::Leonardo, &asked.spec)?);
     let place = app.queue.place(&call.owner)?;
-    let room = app.store.reserve(room(&asked.spec))?;
+    let request = told(asked.echo, &warnings);
+    let room = app.store.reserve(room_of(&asked.spec, request.to_string().len()))?;
     let generation = Generation {
         id: new_uuid(),
         owner: call.owner.clone(),
         created_at: crate::clock::now(),
         state: State::Pending,
-        request: told(asked.echo, &warnings),
+        request,
         spec: json!(asked.spec),
         inference_steps: None,
+        attempts: 0,
+        failure: None,
     };
     app.store.begin(&generation)?;
     let Generation { id, owner, .. } = generation;
     let job =
         place.submit(Ticket { id: id.clone(), owner, family: Family::Leonardo, previews: 0 }, asked.spec);
-    if let Err(error) = finish(app, job.clone(), Some(room)) {
+    if let Err(error) = finish(app, job.clone(), room) {
         tracing::error!(%error, "no thread for a generation");
         job.cancel();
         app.store.delete_generation(&call.owner, &id)?;

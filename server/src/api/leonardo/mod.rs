@@ -8,6 +8,7 @@ mod finish;
 mod generations;
 mod object;
 mod request;
+mod resume;
 mod rules;
 mod styles;
 #[cfg(test)]
@@ -15,7 +16,8 @@ mod tests;
 mod words;
 
 pub(crate) use describe::{notes, schemas};
-pub(crate) use finish::resume;
+pub(crate) use finish::attempt;
+pub(crate) use resume::resume;
 
 use crate::http::Method;
 use crate::problem::Family;

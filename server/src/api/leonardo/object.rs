@@ -24,6 +24,9 @@ pub(super) fn object(app: &App, call: &Call, generation: Generation, images: &[I
     object["createdAt"] = json!(generation.created_at.to_string());
     object["generated_images"] = json!(pictures);
     object["generation_elements"] = json!([]);
+    if let Some(failure) = generation.failure {
+        object["error"] = json!(failure);
+    }
     if let Some(steps) = generation.inference_steps {
         object["inferenceSteps"] = json!(steps);
     }
@@ -54,12 +57,11 @@ fn picture(image: &Image, url: &str, avatar: &Value) -> Value {
     })
 }
 
-/// The picture's address. Those of a public generation are published when they are first told to anybody: nobody can
-/// have asked for them before. Where that cannot be noted, on a full disk, a signed link serves as well.
+/// The picture's address. Those of a public generation were kept as public; one that was unpublished since has a signed
+/// link, as all others.
 fn url(app: &App, call: &Call, image: &Image, public: bool) -> String {
     let name = format!("{}.{}", image.id, word(image.format));
-    let published = public && (image.public || app.store.publish(&image.owner, &image.id, true).is_ok());
-    if published {
+    if public && image.public {
         return format!("{}/public/{name}", call.base);
     }
     app.links.sign(&call.base, &name, crate::clock::now() + LINK_TIME)

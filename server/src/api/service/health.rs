@@ -30,6 +30,8 @@ pub(super) fn metrics(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let jobs = app.queue.snapshot();
     let (waiting, running) = (jobs.waiting.len() as u64, jobs.running.iter().count() as u64);
     let form = Form::accepted(call.request.header("accept").unwrap_or_default());
-    let text = app.metrics.text(form, &Now { waiting, running, stored: app.store.size() });
+    let usage = app.store.usage();
+    let now = Now { waiting, running, pictures: usage.pictures, stored: usage.total() };
+    let text = app.metrics.text(form, &now);
     Ok(Answer::bytes(200, form.media_type(), text).header("Vary", "Accept"))
 }

@@ -31,6 +31,7 @@ fn config() -> Config {
         queue: 16,
         work: Work::default(),
         max_storage: None,
+        accept_loss: false,
         keys: Keys::default(),
         cors_origins: vec![],
         public_url: None,

@@ -7,7 +7,8 @@ use crate::metrics::{Form, Now};
 fn assert_counted(bench: &Bench, lines: &[&str]) {
     let end = Instant::now() + Duration::from_secs(5);
     loop {
-        let text = bench.metrics.text(Form::Prometheus, &Now { waiting: 0, running: 0, stored: 0 });
+        let text =
+            bench.metrics.text(Form::Prometheus, &Now { waiting: 0, running: 0, pictures: 0, stored: 0 });
         let missing: Vec<_> = lines.iter().filter(|line| !text.lines().any(|one| one == **line)).collect();
         if missing.is_empty() {
             return;

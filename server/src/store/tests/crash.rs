@@ -1,6 +1,8 @@
 //! What a crash can leave at each moment, made by hand, and opened again.
 
 use super::*;
+use crate::store::images::note_removal;
+use crate::store::pictures::on_disk;
 
 /// A copy of a store's directory as it is on the disk while the store lives: what a crash would leave now.
 pub(super) fn crashed(folder: &TempDir) -> TempDir {
@@ -24,8 +26,8 @@ pub(super) fn assert_sound(store: &Store) {
     let mut listing = store.pictures.list().unwrap();
     listing.whole.sort();
     assert_eq!(listing.whole, rows.unwrap());
-    assert_eq!(listing.parts, Vec::<PathBuf>::new());
-    assert_eq!(store.size(), listing.whole.iter().map(|(_, size)| size).sum::<u64>());
+    assert_eq!(listing.parts, vec![]);
+    assert_eq!(store.room.kept(), listing.whole.iter().map(|(_, size)| on_disk(*size)).sum::<u64>());
 }
 
 #[test]
@@ -55,8 +57,8 @@ fn what_was_acknowledged_is_there_though_nothing_was_ever_closed() {
 fn a_connection_that_was_never_closed_is_no_obstacle() {
     let (folder, store) = store();
     let image = add(&store, named("ann"));
-    let Store { db, _lock, .. } = store;
-    std::mem::forget(db);
+    let Store { database, _lock, .. } = store;
+    std::mem::forget(database);
     drop(_lock);
     let again = Store::open(folder.path(), None).unwrap();
     assert_eq!(again.image(&image.id).unwrap(), Some(image));
@@ -81,7 +83,7 @@ fn a_picture_whose_row_was_not_committed_leaves_nothing() {
     add(&store, named("ann"));
     let other = folder.path().join("pictures/ab");
     fs::create_dir_all(&other).unwrap();
-    let orphan = other.join("abababababababababababababababab");
+    let orphan = other.join("abababababababababababababababab.part");
     fs::write(&orphan, b"whole").unwrap();
     drop(store);
     let store = Store::open(folder.path(), None).unwrap();
@@ -93,38 +95,31 @@ fn a_picture_whose_row_was_not_committed_leaves_nothing() {
 fn a_deletion_that_stopped_after_the_row_is_finished() {
     let (folder, store) = store();
     let image = add(&store, named("ann"));
-    store.read(|db| Ok(db.execute("DELETE FROM images", [])?)).unwrap();
+    let delete = |transaction: &rusqlite::Transaction<'_>| {
+        transaction.execute("DELETE FROM images", [])?;
+        note_removal(transaction, &[(image.file.clone(), image.size)])
+    };
+    store.write(delete).unwrap();
     assert_eq!(files(&store), vec![image.file]);
     drop(store);
     assert_sound(&Store::open(folder.path(), None).unwrap());
 }
 
 #[test]
-fn a_record_without_its_file_is_forgotten_and_a_generation_keeps_its_others() {
+fn a_picture_whose_row_was_committed_gets_its_name_at_the_next_start() {
     let (folder, store) = store();
-    let generation = pending("ann");
-    store.begin(&generation).unwrap();
-    store.complete(&generation.id, 4, (0..3).map(|at| part(&generation, at)).collect()).unwrap();
-    let (_, images) = store.generation("ann", &generation.id).unwrap().unwrap();
-    let lone = add(&store, named("ann"));
-    fs::remove_file(store.pictures.path(&images[1].file)).unwrap();
-    fs::remove_file(store.pictures.path(&lone.file)).unwrap();
+    let images: Vec<Image> = (0..3).map(|_| add(&store, named("ann"))).collect();
+    let path = store.pictures.path(&images[1].file);
+    fs::rename(&path, path.with_extension("part")).unwrap();
+    assert_eq!(
+        store.bytes(&images[1]).unwrap().len() as u64,
+        images[1].size,
+        "it is found under the other name"
+    );
     drop(store);
     let store = Store::open(folder.path(), None).unwrap();
-    let (_, left) = store.generation("ann", &generation.id).unwrap().unwrap();
-    assert_eq!(left, [&images[0], &images[2]].map(Clone::clone));
-    assert_eq!(store.image(&lone.id).unwrap(), None);
-    assert_sound(&store);
-}
-
-#[test]
-fn half_a_file_is_taken_for_none() {
-    let (folder, store) = store();
-    let image = add(&store, named("ann"));
-    fs::write(store.pictures.path(&image.file), b"half").unwrap();
-    drop(store);
-    let store = Store::open(folder.path(), None).unwrap();
-    assert_eq!(store.image(&image.id).unwrap(), None);
+    assert!(path.exists());
+    assert_eq!(store.named("ann", None, 10).unwrap().0.len(), 3);
     assert_sound(&store);
 }
 
@@ -134,13 +129,16 @@ fn a_log_that_a_crash_cut_short_loses_only_what_was_not_acknowledged() {
     let image = add(&store, named("ann"));
     let log = Path::new("fulmen.db-wal");
     let before = fs::metadata(folder.path().join(log)).unwrap().len();
-    add(&store, named("ann"));
+    let second = add(&store, named("ann"));
     let whole = fs::read(folder.path().join(log)).unwrap();
     // The second row's transaction, torn at many places: from none of it to all but its last byte.
     let torn = whole.len() as u64 - before;
     for cut in (0..10).map(|tenth| before + torn * tenth / 10).chain([whole.len() as u64 - 1]) {
         let after = crashed(&folder);
         fs::write(after.path().join(log), &whole[..cut as usize]).unwrap();
+        // It has its name only once its row is committed.
+        let path = after.path().join("pictures").join(&second.file[..2]).join(&second.file);
+        fs::rename(&path, path.with_extension("part")).unwrap();
         let again = Store::open(after.path(), None).unwrap();
         assert_eq!(again.named("ann", None, 10).unwrap().0, vec![image.clone()], "cut at {cut}");
         assert_sound(&again);

@@ -103,7 +103,7 @@ fn assert_kept(store: &Store, images: &[Image]) {
     let mut names: Vec<String> = images.iter().map(|image| image.file.clone()).collect();
     names.sort();
     assert_eq!(files(store), names);
-    assert_eq!(store.pictures.list().unwrap().parts, Vec::<PathBuf>::new());
+    assert_eq!(store.pictures.list().unwrap().parts, vec![]);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn on_a_disk_without_a_free_byte_images_can_still_be_deleted() {
     assert_eq!((problem.status, problem.code), (503, "storage_full"));
     disk.fill();
 
-    store.fail(&generation.id).unwrap();
+    store.fail(&generation.id, "no").unwrap();
     assert_eq!(store.sweep(Timestamp::now()).unwrap(), expired.len());
     store.delete("ann", &images.remove(0).id).unwrap();
     assert!(store.delete_generation("ann", &generation.id).unwrap());

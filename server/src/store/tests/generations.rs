@@ -24,9 +24,9 @@ fn a_failed_generation_is_not_pending() {
     let (_folder, store) = store();
     let generation = pending("ann");
     store.begin(&generation).unwrap();
-    store.fail(&generation.id).unwrap();
+    store.fail(&generation.id, "no").unwrap();
     let (failed, images) = store.generation("ann", &generation.id).unwrap().unwrap();
-    assert_eq!((failed.state, images), (State::Failed, vec![]));
+    assert_eq!((failed.state, failed.failure.as_deref(), images), (State::Failed, Some("no"), vec![]));
     assert_eq!(store.pending().unwrap(), vec![]);
     assert!(!store.complete(&generation.id, 4, vec![part(&generation, 0)]).unwrap());
 }
@@ -39,8 +39,8 @@ fn pictures_of_a_generation_that_was_deleted_meanwhile_are_dropped() {
     assert!(store.delete_generation("ann", &generation.id).unwrap());
     assert!(!store.complete(&generation.id, 4, vec![part(&generation, 0)]).unwrap());
     assert_eq!(files(&store), Vec::<String>::new());
-    assert_eq!(store.size(), 0);
-    store.fail(&generation.id).unwrap();
+    assert_eq!(store.room.kept(), 0);
+    store.fail(&generation.id, "no").unwrap();
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_generation_is_completed_once() {
     store.begin(&generation).unwrap();
     assert!(store.complete(&generation.id, 4, vec![part(&generation, 0)]).unwrap());
     assert!(!store.complete(&generation.id, 8, vec![part(&generation, 0)]).unwrap());
-    store.fail(&generation.id).unwrap();
+    store.fail(&generation.id, "no").unwrap();
     let (kept, images) = store.generation("ann", &generation.id).unwrap().unwrap();
     assert_eq!((kept.state, kept.inference_steps, images.len()), (State::Complete, Some(4), 1));
 }

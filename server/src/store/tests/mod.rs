@@ -44,6 +44,7 @@ fn named(owner: &str) -> NewImage {
         bytes,
         seed: 7,
         expires_at: None,
+        public: false,
     }
 }
 
@@ -67,6 +68,8 @@ fn pending(owner: &str) -> Generation {
         request: json!({"prompt": "a cat", "num_images": 2}),
         spec: json!({"seed": 9_999_999_998u64}),
         inference_steps: None,
+        attempts: 0,
+        failure: None,
     }
 }
 

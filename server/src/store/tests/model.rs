@@ -94,9 +94,9 @@ fn run(call: &Call, store: &Store, model: &mut Model) {
         Call::Complete(at, images) => complete(*at, *images, store, model),
         Call::Fail(at) => {
             let Some(generation) = model.generation(*at) else { return };
-            store.fail(&generation.id).unwrap();
+            store.fail(&generation.id, "no").unwrap();
             if generation.state == State::Pending {
-                generation.state = State::Failed;
+                (generation.state, generation.failure) = (State::Failed, Some("no".into()));
             }
         }
         Call::DeleteGeneration(at) => {

@@ -10,7 +10,7 @@ use fulmen_engine::Options;
 use serde_json::{Value, json};
 
 use super::{cat, request};
-use crate::api::leonardo::{account, finish, generations};
+use crate::api::leonardo::{account, finish, generations, resume};
 use crate::app::App;
 use crate::auth::{Keyring, Links};
 use crate::http::{Answer, Body};
@@ -50,6 +50,7 @@ impl Server {
             queue: 1,
             work,
             max_storage,
+            accept_loss: false,
             keys: Keys::default(),
             cors_origins: vec![],
             public_url: None,
@@ -72,7 +73,11 @@ impl Server {
             config,
         });
         let drawing = app.clone();
-        let engine = draws.then(|| thread::spawn(move || worker.run(&drawing.queue, &drawing.metrics)));
+        let engine = draws.then(|| {
+            thread::spawn(move || {
+                worker.run(&drawing.queue, &drawing.metrics, &|job| finish::attempt(&drawing, job))
+            })
+        });
         Self { app, engine }
     }
 
@@ -279,7 +284,7 @@ fn what_a_shutdown_ends_is_drawn_after_it_with_the_same_id_and_seed() {
 
     let server = Server::open(data.path(), true, None);
     assert_eq!(server.get(&ids[0])["status"], "PENDING");
-    finish::resume(&server.app);
+    resume::resume(&server.app);
     for id in &ids {
         assert_eq!(server.wait(id)["status"], "COMPLETE");
     }
@@ -301,7 +306,7 @@ fn a_record_that_cannot_be_read_is_given_up_and_harms_no_other() {
     server.stop();
 
     let server = Server::open(data.path(), true, None);
-    finish::resume(&server.app);
+    resume::resume(&server.app);
     assert_eq!(
         (&server.wait(&bad.id)["status"], &server.wait(&good)["status"]),
         (&json!("FAILED"), &json!("COMPLETE"))
@@ -314,10 +319,14 @@ fn pictures_that_cannot_be_stored_wait_until_they_can() {
     let data = tempfile::tempdir().unwrap();
     let server = Server::open(data.path(), true, None);
     let (pictures, away) = (data.path().join("pictures"), data.path().join("away"));
+    let id = server.begin(&small(json!({"width": 256, "height": 256, "num_images": 4})));
+    let end = Instant::now() + Duration::from_secs(60);
+    while server.app.queue.snapshot().running.is_none() {
+        assert!(Instant::now() < end, "it is never drawn");
+        thread::sleep(Duration::from_millis(5));
+    }
     fs::rename(&pictures, &away).unwrap();
     fs::write(&pictures, "no folder").unwrap();
-    let id = server.begin(&small(json!({})));
-    let end = Instant::now() + Duration::from_secs(30);
     let refusal = loop {
         if let Err(problem) = server.app.unstored.check() {
             break problem;
@@ -325,7 +334,7 @@ fn pictures_that_cannot_be_stored_wait_until_they_can() {
         assert!(Instant::now() < end, "the store takes what it cannot");
         thread::sleep(Duration::from_millis(20));
     };
-    assert_eq!((refusal.status, refusal.code), (503, "storage_full"));
+    assert_eq!((refusal.status, refusal.code), (503, "storage_unavailable"));
     assert_eq!(server.get(&id)["status"], "PENDING");
     let next = server.ask(generations::create, "anna", &[], &small(json!({}))).unwrap_err();
     assert_eq!(next, refusal, "more pictures would only fill the memory");

@@ -1,0 +1,132 @@
+//! What does not match at a start is moved to a folder of its own in `DATA/lost/`, and never deleted.
+//!
+//! ```text
+//! DATA/lost/2026-08-24T07-30-00Z/
+//!   records.jsonl     records without a picture, a line of JSON each
+//!   pictures/xx/…     pictures without a record, under their old names
+//! ```
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::fault::Fault;
+use super::pictures::{make_folder, on_disk, sync_folder};
+use super::record::{Image, Kind};
+use super::rows::format_name;
+
+/// The folder of them all.
+const FOLDER: &str = "lost";
+
+/// The folder of one start.
+#[derive(Debug)]
+pub(super) struct Lost {
+    folder: PathBuf,
+}
+
+impl Lost {
+    /// Makes a folder that was not there before.
+    pub(super) fn make(directory: &Path) -> Result<Self, Fault> {
+        let all = directory.join(FOLDER);
+        make_folder(&all)?;
+        sync_folder(directory).map_err(Fault::file(directory))?;
+        let now = crate::clock::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string();
+        let names = (1..).map(|at| if at == 1 { now.clone() } else { format!("{now}-{at}") });
+        for name in names {
+            let folder = all.join(name);
+            if make_folder(&folder)? {
+                sync_folder(&all).map_err(Fault::file(&all))?;
+                return Ok(Self { folder });
+            }
+        }
+        unreachable!("one of all names is free")
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Writes records down. They survive a power cut when this returns.
+    pub(super) fn records(&self, images: &[Image]) -> Result<(), Fault> {
+        let path = self.folder.join("records.jsonl");
+        let write = || {
+            let mut file = File::create_new(&path)?;
+            for image in images {
+                writeln!(file, "{}", record(image))?;
+            }
+            file.sync_all()?;
+            sync_folder(&self.folder)
+        };
+        write().map_err(Fault::file(&path))
+    }
+
+    /// Moves a file here, under `pictures/` and its own name.
+    pub(super) fn picture(&self, from: &Path, file: &str) -> Result<(), Fault> {
+        let pictures = self.folder.join("pictures");
+        let inner = pictures.join(file.get(..2).unwrap_or_default());
+        make_folder(&pictures)?;
+        make_folder(&inner)?;
+        let name = from.file_name().unwrap_or_default();
+        shift(from, &inner.join(name)).map_err(Fault::file(from))
+    }
+}
+
+/// Bytes of everything that was ever moved here.
+pub(super) fn size(directory: &Path) -> u64 {
+    let mut folders = vec![directory.join(FOLDER)];
+    let mut size = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
+            match entry.metadata() {
+                Ok(about) if about.is_dir() => folders.push(entry.path()),
+                Ok(about) => size += on_disk(about.len()),
+                Err(_) => {}
+            }
+        }
+    }
+    size
+}
+
+/// Renames a file; where the other name is on another disk, copies it first.
+fn shift(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            fs::copy(from, to)?;
+            File::open(to)?.sync_all()?;
+            if let Some(folder) = to.parent() {
+                sync_folder(folder)?;
+            }
+            fs::remove_file(from)
+        }
+        renamed => renamed,
+    }
+}
+
+/// A row in the words of its columns.
+fn record(image: &Image) -> Value {
+    let (kind, generation, position) = match &image.kind {
+        Kind::Named => ("named", None, None),
+        Kind::Link => ("link", None, None),
+        Kind::Generation { id, position } => ("generation", Some(id), Some(position)),
+    };
+    json!({
+        "id": image.id,
+        "owner": image.owner,
+        "kind": kind,
+        "generation": generation,
+        "position": position,
+        "name": image.name,
+        "width": image.width,
+        "height": image.height,
+        "format": format_name(image.format),
+        "seed": image.seed,
+        "size": image.size,
+        "created_at": image.created_at.as_millisecond(),
+        "expires_at": image.expires_at.map(Timestamp::as_millisecond),
+        "public": image.public,
+        "file": image.file,
+    })
+}
