@@ -7,11 +7,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::BackupArgs;
 use crate::failure::Failure;
-use crate::{console, interrupt, serve};
+use crate::{console, serve, signals};
 
 pub(crate) fn run(args: &BackupArgs) -> Result<(), Failure> {
     let data = serve::data_directory(args.data.as_ref())?;
-    let cancel = interrupt::cancel_on_signal();
+    let cancel = signals::cancel_on_stop();
     let mut progress = Progress::new(args.json);
     let copied = backup(&data, &args.dir, &mut |now| {
         progress.show(now);

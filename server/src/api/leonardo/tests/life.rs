@@ -75,7 +75,7 @@ impl Server {
         let drawing = app.clone();
         let engine = draws.then(|| {
             thread::spawn(move || {
-                worker.run(&drawing.queue, &drawing.metrics, &|job| finish::attempt(&drawing, job))
+                worker.run(&drawing.queue, &drawing.metrics, &|job| finish::attempt(&drawing, job));
             })
         });
         Self { app, engine }
