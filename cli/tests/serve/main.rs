@@ -1,6 +1,7 @@
 //! `fulmen serve` as its users meet it: real processes on loopback, started, used, killed and started again.
 #![cfg(test)]
 
+mod backup;
 mod crash;
 mod fairness;
 mod images;
@@ -14,8 +15,10 @@ mod openai;
 mod paths;
 mod pictures;
 mod raw;
+mod recovery;
 mod server;
 mod signals;
 #[path = "../started/mod.rs"]
 mod started;
+mod storage;
 mod warnings;

@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -54,6 +55,7 @@ pub(super) struct Database {
     /// Bytes of the log beyond which it is written into the database, where the disk has room.
     log_limit: u64,
     moments: Mutex<Moments>,
+    closed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -78,6 +80,7 @@ impl Database {
             readers: Pool::new(READERS, reader),
             log_limit,
             moments: Mutex::default(),
+            closed: AtomicBool::new(false),
         })
     }
 
@@ -170,12 +173,18 @@ impl Database {
 
     /// Ends all connections. The last one writes the log into the database and removes it.
     pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
         drop(self.readers.close(STOP));
         for db in self.writer.close(STOP) {
             if let Err((_, error)) = db.close() {
                 tracing::warn!("the database is not closed as it should be: {error}; nothing is lost");
             }
         }
+    }
+
+    /// Whether it was closed, or is about to be.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     fn seat(&self, wait: Duration) -> Result<Option<Taken<'_>>, Fault> {

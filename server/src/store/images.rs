@@ -27,6 +27,7 @@ impl Store {
         images: Vec<NewImage>,
         with: impl FnOnce(&Transaction<'_>) -> Result<(), Fault>,
     ) -> Result<Vec<Image>, Fault> {
+        self.present()?;
         let bytes = images.iter().map(|image| on_disk(image.bytes.len() as u64)).sum();
         let taken = self.room.take(bytes, self.beside()).map_err(Fault::Asked)?;
         let written = self.pictures.write(images.iter().map(|image| image.bytes.as_slice()))?;
@@ -40,7 +41,7 @@ impl Store {
         })?;
         written.keep();
         taken.keep();
-        self.presence.check()?;
+        self.present()?;
         Ok(images)
     }
 
@@ -73,7 +74,7 @@ impl Store {
                 Err(Problem::internal())
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.presence.check()?;
+                self.present()?;
                 match self.image(&image.id)? {
                     None => Err(no_image()),
                     Some(_) => Err(Fault::file(&path)(error).into()),
@@ -152,7 +153,7 @@ fn kept(image: NewImage, file: String, created_at: Timestamp) -> Image {
     Image { id, owner, kind, name, width, height, format, seed, expires_at, size, created_at, public, file }
 }
 
-fn insert(transaction: &Transaction<'_>, image: &Image) -> Result<(), Fault> {
+pub(super) fn insert(transaction: &Transaction<'_>, image: &Image) -> Result<(), Fault> {
     let (kind, generation, position) = match &image.kind {
         Kind::Named => ("named", None, None),
         Kind::Link => ("link", None, None),

@@ -7,19 +7,21 @@
 //! ```
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::fault::Fault;
-use super::pictures::{make_folder, on_disk, sync_folder};
+use super::pictures::{make_folder, on_disk, shift, sync_folder};
 use super::record::{Image, Kind};
 use super::rows::format_name;
 
-/// The folder of them all.
-const FOLDER: &str = "lost";
+/// The folder of them all, and what is in that of one start.
+pub(super) const FOLDER: &str = "lost";
+pub(super) const RECORDS: &str = "records.jsonl";
+pub(super) const PICTURES: &str = "pictures";
 
 /// The folder of one start.
 #[derive(Debug)]
@@ -51,7 +53,7 @@ impl Lost {
 
     /// Writes records down. They survive a power cut when this returns.
     pub(super) fn records(&self, images: &[Image]) -> Result<(), Fault> {
-        let path = self.folder.join("records.jsonl");
+        let path = self.folder.join(RECORDS);
         let write = || {
             let mut file = File::create_new(&path)?;
             for image in images {
@@ -65,7 +67,7 @@ impl Lost {
 
     /// Moves a file here, under `pictures/` and its own name.
     pub(super) fn picture(&self, from: &Path, file: &str) -> Result<(), Fault> {
-        let pictures = self.folder.join("pictures");
+        let pictures = self.folder.join(PICTURES);
         let inner = pictures.join(file.get(..2).unwrap_or_default());
         make_folder(&pictures)?;
         make_folder(&inner)?;
@@ -88,21 +90,6 @@ pub(super) fn size(directory: &Path) -> u64 {
         }
     }
     size
-}
-
-/// Renames a file; where the other name is on another disk, copies it first.
-fn shift(from: &Path, to: &Path) -> io::Result<()> {
-    match fs::rename(from, to) {
-        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-            fs::copy(from, to)?;
-            File::open(to)?.sync_all()?;
-            if let Some(folder) = to.parent() {
-                sync_folder(folder)?;
-            }
-            fs::remove_file(from)
-        }
-        renamed => renamed,
-    }
 }
 
 /// A row in the words of its columns.

@@ -21,6 +21,7 @@ mod backup;
 mod connect;
 mod database;
 mod disk;
+mod examine;
 mod fault;
 mod generations;
 mod health;
@@ -34,6 +35,7 @@ mod pictures;
 mod pool;
 mod presence;
 mod record;
+mod returned;
 mod room;
 mod rows;
 mod schema;
@@ -130,6 +132,9 @@ impl Store {
     /// # Errors
     /// 503 where `--max-storage` or the disk has no room; the sentence says what to do.
     pub(crate) fn reserve(&self, bytes: u64) -> Result<Reservation, Problem> {
+        if bytes > 0 {
+            self.present()?;
+        }
         let room = self.room.reserve(bytes, self.beside()).or_else(|full| {
             self.sweep(clock::now())?;
             self.database.shrink();
@@ -164,7 +169,7 @@ impl Store {
     /// # Errors
     /// 503 where it is not so.
     pub(crate) fn check(&self) -> Result<(), Problem> {
-        self.presence.check()?;
+        self.present()?;
         let folder = self.pictures.folder();
         std::fs::read_dir(folder).map_err(Fault::file(folder))?;
         self.health.recent(|| Ok(self.database.probe()?))
@@ -196,6 +201,11 @@ impl Store {
         }
     }
 
+    /// Whether the files are still those that others will find.
+    fn present(&self) -> Result<(), Fault> {
+        if self.database.is_closed() { Err(Fault::Closed) } else { self.presence.check() }
+    }
+
     /// Asks the database.
     fn read<T>(&self, ask: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
         self.database.read(ask)
@@ -204,13 +214,13 @@ impl Store {
     /// Changes the database, in one transaction: wholly, or not at all.
     fn write<T>(&self, change: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
         let changed = self.commit(change)?;
-        self.presence.check()?;
+        self.present()?;
         Ok(changed)
     }
 
     /// The same, before it is certain that the files are still those that others will find.
     fn commit<T>(&self, change: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
-        self.presence.check()?;
+        self.present()?;
         self.database.write(change)
     }
 

@@ -1,14 +1,10 @@
 //! Opening a data directory: one server only, checked before anything is changed, then put in order.
 
-use std::fs;
 use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
-
-use super::connect::BUSY;
 use super::database::Database;
+use super::examine::survey;
 use super::fault::Fault;
 use super::health::Health;
 use super::lock::{self, Lock};
@@ -17,8 +13,8 @@ use super::pictures::{Pictures, private_folder};
 use super::presence::Presence;
 use super::room::Room;
 use super::spare::Spare;
-use super::survey::{Known, Survey};
-use super::{Opening, Store, backup, order, schema};
+use super::survey::Survey;
+use super::{Opening, Store, backup, order};
 use crate::error::{Error, Result};
 
 /// The database's file.
@@ -42,7 +38,7 @@ pub(super) fn open(directory: &Path, opening: Opening) -> Result<Store> {
     let file = directory.join(DATABASE);
     let spare = Spare::new(directory);
     let retry = |fault: Fault| if fault.is_full() && spare.give_up() { Ok(()) } else { Err(fault) };
-    let look = || survey(&file, &pictures);
+    let look = || survey(directory, &file, &pictures);
     let surveyed = look().or_else(|fault| retry(fault).and_then(|()| look()));
     let survey = surveyed.map_err(|fault| unusable(&file, &fault))?;
     if survey.is_great_loss() && !opening.accept_loss {
@@ -100,52 +96,6 @@ fn take_lock(directory: &Path) -> Result<Lock> {
     })
 }
 
-/// Reads the database through a connection that cannot write, so that a damaged one is left as it is, and compares it
-/// with the pictures.
-fn survey(file: &Path, pictures: &Pictures) -> Result<Survey, Fault> {
-    let (version, known) = match fs::metadata(file) {
-        Ok(found) if found.len() > 0 => match examine(file) {
-            // A creation that a crash cut short, which only a writer can undo: nothing was in it yet.
-            Err(Fault::Database(error)) if error.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {
-                (0, Known::default())
-            }
-            examined => examined?,
-        },
-        _ => (0, Known::default()),
-    };
-    if version > schema::MIGRATIONS.len() {
-        let what = "it was written by a newer version of this server; start that one, or choose another directory \
-                    with --data";
-        return Err(Fault::Foreign(what.into()));
-    }
-    let listing = match pictures.list() {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Default::default(),
-        listed => listed.map_err(Fault::file(pictures.folder()))?,
-    };
-    Ok(known.compare(listing, pictures))
-}
-
-/// The version of a database that is sound, and what it knows.
-fn examine(file: &Path) -> Result<(usize, Known), Fault> {
-    let db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    db.busy_timeout(BUSY)?;
-    // Closing must not tidy up either.
-    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    // Not the quick one: that does not compare tables with their indices, and would miss a name of one letter changed.
-    let verdict: String = db.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
-    if verdict != "ok" {
-        return Err(Fault::Damaged(verdict));
-    }
-    if !schema::is_ours(&db)? {
-        let what = "it belongs to another program; choose another directory with --data";
-        return Err(Fault::Foreign(what.into()));
-    }
-    let version = schema::version(&db)?;
-    let known =
-        if (1..=schema::MIGRATIONS.len()).contains(&version) { Known::read(&db)? } else { Known::default() };
-    Ok((version, known))
-}
-
 /// Makes rows and files agree. Returns how many bytes the pictures take.
 fn put_in_order(
     directory: &Path,
@@ -155,6 +105,7 @@ fn put_in_order(
 ) -> Result<u64, Fault> {
     pictures.make(survey.folders)?;
     survey.unnamed.iter().try_for_each(|file| pictures.name(file))?;
+    let returned = order::put_back(database, pictures, survey)?;
     if survey.is_loss() {
         let lost = Lost::make(directory)?;
         order::move_aside(database, pictures, survey, &lost)?;
@@ -166,7 +117,7 @@ fn put_in_order(
         );
     }
     order::finish_what_was_begun(database, pictures, survey)?;
-    Ok(survey.kept)
+    Ok(survey.kept + returned)
 }
 
 /// Why a directory cannot be opened, and what to do.

@@ -4,7 +4,7 @@
 //! ends in `.part` and has no row was never acknowledged, and may be removed; one that has a row is given its name at
 //! the next start. A file that has its own name and no row does not come from here, and is never removed.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -132,6 +132,16 @@ impl Pictures {
         fs::rename(&part, self.path(file)).map_err(Fault::file(&part))
     }
 
+    /// Moves a file in from elsewhere, under its name.
+    pub(super) fn take_in(&self, from: &Path, file: &str) -> Result<(), Fault> {
+        let folder = self.inner(file);
+        if make_folder(&folder)? {
+            self.folders.fetch_add(1, Ordering::Relaxed);
+        }
+        shift(from, &self.path(file)).map_err(Fault::file(from))?;
+        sync_folder(&folder).map_err(Fault::file(&folder))
+    }
+
     /// Makes the folder of all pictures where there is none, and takes the inner ones into account.
     pub(super) fn make(&self, folders: u64) -> Result<(), Fault> {
         self.folders.store(folders, Ordering::Relaxed);
@@ -232,6 +242,21 @@ fn write_one(part: &Path, bytes: &[u8]) -> Result<(), Fault> {
         file.sync_all()
     };
     write().map_err(Fault::file(part))
+}
+
+/// Renames a file; where the other name is on another disk, copies it first.
+pub(super) fn shift(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
+            fs::copy(from, to)?;
+            File::open(to)?.sync_all()?;
+            if let Some(folder) = to.parent() {
+                sync_folder(folder)?;
+            }
+            fs::remove_file(from)
+        }
+        renamed => renamed,
+    }
 }
 
 /// Whether this is so many hexadecimal digits as we write them.

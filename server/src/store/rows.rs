@@ -25,11 +25,7 @@ pub(super) fn image(row: &Row<'_>) -> rusqlite::Result<Image> {
         "link" => Kind::Link,
         _ => Kind::Generation { id: row.get(3)?, position: number(row, 4)? },
     };
-    let format = match row.get::<_, String>(8)?.as_str() {
-        "png" => Format::Png,
-        "jpeg" => Format::Jpeg,
-        _ => Format::WebP,
-    };
+    let format = format(&row.get::<_, String>(8)?).unwrap_or(Format::WebP);
     Ok(Image {
         id: row.get(0)?,
         owner: row.get(1)?,
@@ -77,6 +73,11 @@ pub(super) fn readable(row: &Row<'_>) -> rusqlite::Result<()> {
             .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into()))?;
     }
     Ok(())
+}
+
+/// The format of a word of SQLite's.
+pub(super) fn format(word: &str) -> Option<Format> {
+    [Format::Png, Format::Jpeg, Format::WebP].into_iter().find(|format| format_name(*format) == word)
 }
 
 /// SQLite's word for a format.

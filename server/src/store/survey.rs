@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
 use super::fault::Fault;
 use super::pictures::{Listing, Pictures, on_disk};
+use super::record::Image;
 use super::rows::{self, GENERATION_TEXTS, IMAGE};
 
 /// Of so many records or pictures one may be lost without the start being refused.
@@ -38,10 +39,14 @@ pub(super) struct Survey {
     pub(super) resized: Vec<(String, u64)>,
     /// Files of ours that nobody was ever told of, or that were deleted.
     pub(super) garbage: Vec<String>,
-    /// Records without a whole picture.
-    pub(super) lost_records: Vec<String>,
+    /// Records without a whole picture: the file and its size.
+    pub(super) lost_records: Vec<(String, u64)>,
     /// Pictures without a record.
-    pub(super) lost_pictures: Vec<String>,
+    pub(super) lost_pictures: Vec<(String, u64)>,
+    /// Pictures that an earlier start moved aside, and whose records are there: the file, and where it is.
+    pub(super) returning_pictures: Vec<(String, PathBuf)>,
+    /// Records that an earlier start moved aside, and whose pictures are there.
+    pub(super) returning_records: Vec<Image>,
     /// Pictures that are cut off; their records are lost.
     pub(super) torn: Vec<String>,
 }
@@ -84,12 +89,12 @@ impl Known {
                     survey.kept += on_disk(size);
                     survey.resized.push((file, size));
                 }
-                Some(_) => {
-                    survey.lost_records.push(file.clone());
+                Some(expected) => {
+                    survey.lost_records.push((file.clone(), expected));
                     survey.torn.push(file);
                 }
                 None if self.removed.contains(&file) => survey.garbage.push(file),
-                None => survey.lost_pictures.push(file),
+                None => survey.lost_pictures.push((file, size)),
             }
         }
         for (file, size) in self.images {
@@ -100,7 +105,7 @@ impl Known {
                 }
                 part => {
                     survey.torn.extend(part.map(|_| file.clone()));
-                    survey.lost_records.push(file);
+                    survey.lost_records.push((file, size));
                 }
             }
         }

@@ -1,13 +1,20 @@
+mod attempts;
+mod backup;
+mod copies;
 mod crash;
 mod damage;
 mod full;
 mod generations;
 mod images;
 mod listing;
+mod loss;
 mod model;
 mod opening;
+mod presence;
 mod room;
 mod speed;
+mod upgrade;
+mod waits;
 
 use std::collections::BTreeMap;
 use std::fs;
