@@ -124,7 +124,8 @@ fn twenty_stops_of_twenty_leave_one_file_as_the_database() {
     }
     let copy = tempfile::tempdir().unwrap();
     for part in ["fulmen.db", "pictures"] {
-        let copied = std::process::Command::new("cp").arg("-a").arg(data.path().join(part)).arg(copy.path());
+        let mut copied = std::process::Command::new("cp");
+        copied.arg("-a").arg(data.path().join(part)).arg(copy.path());
         assert!(copied.status().unwrap().success());
     }
     let server = Server::start(copy.path(), &[]);

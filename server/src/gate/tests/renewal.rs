@@ -63,7 +63,8 @@ impl Whole {
     }
 
     fn renewed(&self) -> u64 {
-        let text = self.metrics.text(Form::Prometheus, &Now { waiting: 0, running: 0, stored: 0 });
+        let text =
+            self.metrics.text(Form::Prometheus, &Now { waiting: 0, running: 0, pictures: 0, stored: 0 });
         let line = text.lines().find_map(|line| line.strip_prefix("fulmen_gate_renewed_total "));
         line.unwrap().parse().unwrap()
     }
