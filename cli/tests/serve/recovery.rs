@@ -195,24 +195,23 @@ fn an_older_database_refuses_the_start_and_deletes_no_newer_picture() {
     server.kill();
     let older = tempfile::tempdir().unwrap();
     let names = ["fulmen.db", "fulmen.db-wal"];
-    names
-        .iter()
-        .for_each(|name| drop(std::fs::copy(data.path().join(name), older.path().join(name)).unwrap()));
+    let copy = |from: &Path, to: &Path| {
+        for name in names {
+            std::fs::copy(from.join(name), to.join(name)).unwrap();
+        }
+    };
+    copy(data.path(), older.path());
     let mut server = Server::start(data.path(), &[]);
     let newer: Vec<String> = (0..3).map(|_| image(&server)).collect();
     server.kill();
-    let newest: Vec<Vec<u8>> =
-        names.iter().map(|name| std::fs::read(data.path().join(name)).unwrap()).collect();
-    names
-        .iter()
-        .for_each(|name| drop(std::fs::copy(older.path().join(name), data.path().join(name)).unwrap()));
+    let newest = tempfile::tempdir().unwrap();
+    copy(data.path(), newest.path());
+    copy(older.path(), data.path());
     let refused = command(data.path(), &[]).output().unwrap();
     let said = String::from_utf8(refused.stderr).unwrap();
     assert!(refused.status.code() == Some(1) && said.contains("3 of 5 pictures"), "{said}");
     assert!(said.contains("older") && said.contains("--accept-loss"), "{said}");
-    for (name, bytes) in names.iter().zip(newest) {
-        std::fs::write(data.path().join(name), bytes).unwrap();
-    }
+    copy(newest.path(), data.path());
     let server = Server::start(data.path(), &[]);
     assert!(newer.iter().all(|id| downloads(&server, id)), "{}", server.log());
 }
