@@ -13,12 +13,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokenizers::models::bpe::{BpeConfig, Merges, PipelineBPE, Vocab};
-use tokenizers::pipeline::{
-    EncodeOptions, PipelineModel, PipelinePostProcessor, PipelinePreTokenizer, PipelineToken,
-    PipelineTokenizer,
-};
-use tokenizers::vocab::bucket_added_vocabulary::AddedVocabulary;
+use tokenizers::Model as _;
+use tokenizers::models::bpe::{BPE, Merges, Vocab};
 
 use self::words::{Piece, Special, Words};
 use crate::{Error, Result};
@@ -132,7 +128,7 @@ impl Tokenizer {
         let mut ids = [self.padding; LENGTH];
         ids[0] = self.begin;
         for (id, token) in ids[1..].iter_mut().zip(&found) {
-            *id = token.id();
+            *id = *token;
         }
         ids[found.len() + 1] = self.end;
         let end = ids.iter().position(|id| *id == self.end).unwrap_or(LENGTH - 1);
@@ -144,12 +140,11 @@ impl Tokenizer {
     ///
     /// No token crosses white space, so stretches between it can be read one by one, and a prompt of a megabyte
     /// costs no more than its first 76 tokens.
-    fn read(&self, prompt: &str) -> (Vec<PipelineToken>, Option<usize>) {
+    fn read(&self, prompt: &str) -> (Vec<u32>, Option<usize>) {
         let mut tokens = Vec::new();
         for stretch in prompt.split_whitespace() {
             let read = first_bytes(stretch, LONGEST_WORD);
-            let pieces = self.words.each(read, |piece| self.push(piece, &mut tokens));
-            pieces.expect("no stretch is long enough to be refused");
+            self.words.each(read, |piece| self.push(piece, &mut tokens));
             if tokens.len() > ROOM {
                 return (tokens, Some(stretch.as_ptr() as usize - prompt.as_ptr() as usize));
             }
@@ -157,9 +152,9 @@ impl Tokenizer {
         (tokens, None)
     }
 
-    fn push(&self, piece: Piece<'_>, tokens: &mut Vec<PipelineToken>) {
+    fn push(&self, piece: Piece<'_>, tokens: &mut Vec<u32>) {
         match piece {
-            Piece::Special(id) => tokens.push(id.into()),
+            Piece::Special(id) => tokens.push(id),
             Piece::Word(word) => self.vocabulary.push(word, tokens),
         }
     }
@@ -169,7 +164,7 @@ impl Tokenizer {
 #[derive(Clone)]
 struct Vocabulary {
     ids: Arc<HashMap<String, u32>>,
-    merge: PipelineTokenizer,
+    merge: Arc<BPE>,
 }
 
 impl Vocabulary {
@@ -179,22 +174,14 @@ impl Vocabulary {
             return Err(fail(files, "vocab.json", &format!("it has no `{END}`; is it CLIP's?")));
         }
         let vocab = ids.iter().map(|(token, id)| (token.clone(), *id)).collect();
-        let merge =
-            merge_pipeline(vocab, merges(files)?).map_err(|e| fail(files, "merges.txt", &e.to_string()))?;
-        Ok(Self { ids: Arc::new(ids), merge })
+        let merge = merging(vocab, merges(files)?).map_err(|e| fail(files, "merges.txt", &e.to_string()))?;
+        Ok(Self { ids: Arc::new(ids), merge: Arc::new(merge) })
     }
 
     /// The tokens of a word in the byte alphabet.
-    fn push(&self, word: &str, tokens: &mut Vec<PipelineToken>) {
-        // Words of one letter are looked up here: `tokenizers` 1.0.0-rc.3 forgets that they end a word.
-        let is_letter = word.chars().nth(1).is_none();
-        match self.ids.get(&format!("{word}{END_OF_WORD}")).filter(|_| is_letter) {
-            Some(id) => tokens.push((*id).into()),
-            None => {
-                let merged = self.merge.encode_into(word, &EncodeOptions::no_specials(), tokens);
-                merged.expect("no word is long enough to be refused");
-            }
-        }
+    fn push(&self, word: &str, tokens: &mut Vec<u32>) {
+        let merged = self.merge.tokenize(word).expect("the token for what is unknown is known");
+        tokens.extend(merged.iter().map(|token| token.id));
     }
 }
 
@@ -250,27 +237,12 @@ fn merges(files: &TokenizerFiles<'_>) -> Result<Merges> {
     lines.map(pair).collect()
 }
 
-/// The merging of words in the byte alphabet, by the `tokenizers` crate.
-///
-/// Words are cut and spelled in `words`: the crate's own reader (1.0.0-rc.3) takes no pattern but those it knows
-/// by heart, and CLIP's is not among them; its way to bytes forgets `</w>` behind letters of several bytes.
-fn merge_pipeline(vocab: Vocab, merges: Merges) -> tokenizers::Result<PipelineTokenizer> {
-    let model = PipelineBPE::from_config(BpeConfig {
-        vocab,
-        merges,
-        unk_token: Some(END.into()),
-        end_of_word_suffix: Some(END_OF_WORD.into()),
-        ..BpeConfig::default()
-    })?;
-    Ok(PipelineTokenizer::from_parts(
-        AddedVocabulary::new(),
-        Vec::new(),
-        PipelinePreTokenizer::None,
-        PipelineModel::BPE(model),
-        PipelinePostProcessor::default(),
-        None,
-        Default::default(),
-        None,
-        None,
-    ))
+/// The merging of words in the byte alphabet, by the `tokenizers` crate. Words are cut and spelled in `words`, because
+/// special tokens are found there as transformers finds them.
+fn merging(vocab: Vocab, merges: Merges) -> tokenizers::Result<BPE> {
+    BPE::builder()
+        .vocab_and_merges(vocab, merges)
+        .unk_token(END.into())
+        .end_of_word_suffix(END_OF_WORD.into())
+        .build()
 }

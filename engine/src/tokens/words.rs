@@ -1,9 +1,7 @@
 //! A prompt's words as CLIP cuts them: special tokens first, then NFC, lowercase, a pattern, and bytes as letters.
 
-use tokenizers::SplitDelimiterBehavior::Removed;
-use tokenizers::normalizers::{Lowercase, NFC};
-use tokenizers::pipeline::{Normalizer as _, PreTokenizer as _};
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
+use tokenizers::NormalizedString;
+use tokenizers::utils::SysRegex;
 
 /// The special tokens, English endings, letters, single digits, and runs of all else.
 const PATTERN: &str =
@@ -29,19 +27,18 @@ pub(super) enum Piece<'a> {
 /// Cuts text into pieces.
 pub(super) struct Words {
     special: Vec<Special>,
-    split: Split,
+    pattern: SysRegex,
     /// The letter that stands for each byte.
     alphabet: [char; 256],
 }
 
 impl Words {
     pub(super) fn new(special: Vec<Special>) -> tokenizers::Result<Self> {
-        let split = Split::new(SplitPattern::Regex(PATTERN.into()), Removed, true)?;
-        Ok(Self { special, split, alphabet: byte_alphabet() })
+        Ok(Self { special, pattern: SysRegex::new(PATTERN)?, alphabet: byte_alphabet() })
     }
 
     /// The pieces of a text without white space, in order.
-    pub(super) fn each(&self, text: &str, mut take: impl FnMut(Piece<'_>)) -> tokenizers::Result<()> {
+    pub(super) fn each(&self, text: &str, mut take: impl FnMut(Piece<'_>)) {
         for raw in self.cut(text, false) {
             let raw = match raw {
                 Cut::Special(id) => {
@@ -50,27 +47,23 @@ impl Words {
                 }
                 Cut::Text(raw) => raw,
             };
-            let composed = NFC.normalize(raw, 0)?;
-            let lower = Lowercase.normalize(&composed, 0)?;
-            for part in self.cut(&lower, true) {
+            let mut normal = NormalizedString::from(raw);
+            normal.nfc().lowercase();
+            for part in self.cut(normal.get(), true) {
                 match part {
                     Cut::Special(id) => take(Piece::Special(id)),
-                    Cut::Text(part) => self.each_word(part, &mut take)?,
+                    Cut::Text(part) => self.each_word(part, &mut take),
                 }
             }
         }
-        Ok(())
     }
 
-    fn each_word(&self, text: &str, take: &mut impl FnMut(Piece<'_>)) -> tokenizers::Result<()> {
-        let mut spans = Vec::new();
-        self.split.pre_tokenize(text, &mut Default::default(), &mut spans)?;
-        for span in spans {
+    fn each_word(&self, text: &str, take: &mut impl FnMut(Piece<'_>)) {
+        for (start, end) in self.pattern.find_iter(text) {
             let word: String =
-                text[span.range()].bytes().map(|byte| self.alphabet[usize::from(byte)]).collect();
+                text[start..end].bytes().map(|byte| self.alphabet[usize::from(byte)]).collect();
             take(Piece::Word(&word));
         }
-        Ok(())
     }
 
     /// Text between special tokens, and them.
