@@ -73,6 +73,7 @@ fn config(args: ServeArgs) -> Result<Config, Failure> {
         trusted_proxies: args.trusted_proxies,
         // What the server listens at by name, it is asked by that name too.
         hosts: args.hosts.into_iter().chain(args.listen.name).collect(),
+        png_text: args.png_text.is_full(),
         limits: Limits::default(),
     })
 }

@@ -36,6 +36,9 @@ pub struct Config {
     pub trusted_proxies: Vec<Network>,
     /// Names beside `localhost` and addresses that may stand in `Host`.
     pub hosts: Vec<String>,
+    /// Whether files carry the settings that they were drawn with, prompt and seed among them, where a request does not
+    /// say. What is published never does.
+    pub png_text: bool,
     /// How long and how large a request may be.
     pub limits: Limits,
 }

@@ -72,7 +72,8 @@ pub fn start(config: Config) -> Result<Running> {
     let opening = Opening { max_storage: config.max_storage, accept_loss: config.accept_loss };
     let store = Store::open_with(&config.data, opening)?;
     let links = Links::open(&config.data)?;
-    let worker = Worker::open(&config.engine)?;
+    let mut worker = Worker::open(&config.engine)?;
+    worker.png_text = config.png_text;
     let usual = worker.usual()?;
 
     let (model, foresight) = (worker.model.clone(), worker.foresight());

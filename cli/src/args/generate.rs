@@ -88,6 +88,10 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Option<FormatArg>,
 
+    /// Whether the file carries its settings, prompt and seed among them; in JPEG and WebP too
+    #[arg(long, value_name = "TEXT", default_value = "full", help_heading = "Output")]
+    pub(crate) png_text: PngTextArg,
+
     /// Write every layer's shape, mean, sigma, minimum, maximum and first 8 values to FILE: a table with
     /// tabs, or JSON lines where the name ends in .jsonl. Slow
     #[arg(long, value_name = "FILE", help_heading = "Output")]
@@ -176,6 +180,19 @@ impl From<RngArg> for Rng {
             RngArg::Torch => Self::Torch,
             RngArg::Philox => Self::Philox,
         }
+    }
+}
+
+/// What a file says of how it was drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PngTextArg {
+    Full,
+    None,
+}
+
+impl PngTextArg {
+    pub(crate) fn is_full(self) -> bool {
+        self == Self::Full
     }
 }
 

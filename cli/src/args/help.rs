@@ -30,7 +30,8 @@ Examples:
 Files:
   -o OUT.png writes OUT.png; with -n above 1, OUT-SEED.png for every seed. What is there is replaced.
   Without -o, fulmen-SEED.png in this folder, or fulmen-SEED-2.png and so on where that exists.
-  A picture carries its settings in the form that A1111 began. A file is there whole or not at all.
+  A picture carries its settings in the form that A1111 began, unless --png-text none says otherwise. A file is
+  there whole or not at all.
 
 Events of --json, one object a line on standard output; the last one is `done` or `error`:
   {\"event\":\"warning\",\"message\":…}

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use fulmen_server::{AllowedOrigin, Network, Work};
 
-use super::generate::{PrecisionArg, PredictionArg, SpacingArg};
+use super::generate::{PngTextArg, PrecisionArg, PredictionArg, SpacingArg};
 use super::help;
 use super::listen::{Listen, listen};
 use super::number::count;
@@ -95,6 +95,11 @@ pub(crate) struct ServeArgs {
     /// moved to `lost` in the data directory, and nothing is deleted
     #[arg(long, help_heading = "Work")]
     pub(crate) accept_loss: bool,
+
+    /// Whether files carry their settings, prompt and seed among them, where a request does not say with
+    /// `png_text`; in JPEG and WebP too. What is published never does
+    #[arg(long, value_name = "TEXT", default_value = "full", help_heading = "Work")]
+    pub(crate) png_text: PngTextArg,
 
     /// A diffusers folder, or a single .safetensors file with the whole model [default: the small demo
     /// model inside this program]

@@ -23,7 +23,7 @@ pub(super) struct Job {
 
 impl Job {
     pub(super) fn new(args: GenerateArgs) -> Result<Self, Failure> {
-        let output = Output::new(args.output, args.format.map(Into::into))?;
+        let output = Output::new(args.output, args.format.map(Into::into), args.png_text.is_full())?;
         let options = Options {
             model: args.model,
             unet: args.unet,

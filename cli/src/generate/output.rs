@@ -18,6 +18,8 @@ const STANDARD_OUTPUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self
 pub(super) struct Output {
     place: Place,
     format: Format,
+    /// Whether files carry their settings.
+    text: bool,
 }
 
 enum Place {
@@ -30,17 +32,17 @@ enum Place {
 }
 
 impl Output {
-    /// From `-o` and `--format`.
-    pub(super) fn new(path: Option<PathBuf>, format: Option<Format>) -> Result<Self, Failure> {
+    /// From `-o`, `--format` and `--png-text`.
+    pub(super) fn new(path: Option<PathBuf>, format: Option<Format>, text: bool) -> Result<Self, Failure> {
         let Some(path) = path else {
-            return Ok(Self { place: Place::Default, format: format.unwrap_or(Format::Png) });
+            return Ok(Self { place: Place::Default, format: format.unwrap_or(Format::Png), text });
         };
         if STANDARD_OUTPUT.iter().any(|name| path == Path::new(name)) {
             console::keep_standard_output_free();
-            return Ok(Self { place: Place::StandardOutput, format: format.unwrap_or(Format::Png) });
+            return Ok(Self { place: Place::StandardOutput, format: format.unwrap_or(Format::Png), text });
         }
         let format = choose(&path, format)?;
-        Ok(Self { place: Place::Named(path), format })
+        Ok(Self { place: Place::Named(path), format, text })
     }
 
     /// Fails unless `images` pictures can be written.
@@ -61,7 +63,7 @@ impl Output {
         images: usize,
         cancel: &CancelToken,
     ) -> Result<PathBuf, Failure> {
-        let bytes = drawn.picture.encode(self.format, Some(&drawn.parameters))?;
+        let bytes = drawn.picture.encode(self.format, self.text.then_some(&drawn.parameters))?;
         match &self.place {
             Place::StandardOutput => {
                 let put = pipe::standard_output(cancel).and_then(|mut pipe| pipe.write_all(&bytes));

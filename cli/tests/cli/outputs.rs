@@ -163,6 +163,21 @@ fn a_file_that_is_replaced_keeps_its_mode() {
     }
 }
 
+#[test]
+fn a_file_tells_nothing_of_itself_where_that_is_asked_for() {
+    let place = Place::new();
+    place.draw(&["a cat", "--seed", "4", "-o", "told.png"]).succeeded();
+    for name in ["cat.png", "cat.jpg", "cat.webp"] {
+        place.draw(&["a cat", "--seed", "4", "-o", name, "--png-text", "none"]).succeeded();
+        let file = fs::read(place.path(name)).unwrap();
+        let wide: Vec<u8> = "a cat".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for words in ["a cat".as_bytes(), b"Steps", b"Exif", b"EXIF", &wide] {
+            assert!(!file.windows(words.len()).any(|window| window == words), "{name} holds {words:?}");
+        }
+    }
+    assert!(pixels(&place.path("told.png")) == pixels(&place.path("cat.png")), "the pictures differ");
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_an_error_and_leaves_no_half_file() {

@@ -14,6 +14,7 @@ mod names;
 mod openai;
 mod paths;
 mod pictures;
+mod privacy;
 mod raw;
 mod recovery;
 mod server;

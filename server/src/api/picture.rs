@@ -37,6 +37,11 @@ fn fresh_seed() -> u64 {
     u64::from(random)
 }
 
+/// Whether a request wants its files to say how they were drawn; `None`: as the server was started.
+pub(crate) fn png_text(values: &Values) -> Option<bool> {
+    values.text("png_text").map(|word| word == "full")
+}
+
 /// How much room a job takes at most: its files with the texts in them, and their records.
 pub(crate) fn room(spec: &Spec) -> u64 {
     let pixels = (spec.width * spec.height) as u64;
@@ -63,7 +68,7 @@ impl Output {
 /// # Errors
 /// 400 where the format has no pictures of this size.
 pub(crate) fn file(drawing: &Drawing, output: Output) -> Result<Vec<u8>, Problem> {
-    let encoded = drawing.picture.encode_at(output.quality, output.format, Some(&drawing.parameters));
+    let encoded = drawing.picture.encode_at(output.quality, output.format, drawing.parameters.as_ref());
     encoded.map_err(|error| Problem::field("output_format", error.to_string()))
 }
 

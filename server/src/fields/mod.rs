@@ -29,6 +29,14 @@ pub(crate) const LONGEST_SIDE: usize = 2048;
 /// The engine's words for which levels of noise are picked.
 pub(crate) const SPACING: Kind = Kind::Word(&["trailing", "leading", "linspace"]);
 
+/// Whether a file carries the settings that it was drawn with, where the server's option does not say it.
+pub(crate) const PNG_TEXT: Field = Field::new(
+    "png_text",
+    Kind::Word(&["full", "none"]),
+    "Whether the file carries its settings as text, prompt and seed among them; as the server was started with if absent. \
+     What is published never does.",
+);
+
 /// The engine's words for what a UNet answers with.
 pub(crate) const PREDICTION: Kind = Kind::Word(&["epsilon", "v", "sample"]);
 

@@ -37,8 +37,8 @@ pub(crate) struct Drawing {
     pub(crate) picture: Picture,
     pub(crate) seed: u64,
     pub(crate) steps: usize,
-    /// The settings, for the file.
-    pub(crate) parameters: Parameters,
+    /// The settings, where the file is to carry them.
+    pub(crate) parameters: Option<Parameters>,
 }
 
 /// The pictures of a job, for the one who waits for them: they are large, so there is one of each.

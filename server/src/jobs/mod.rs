@@ -44,4 +44,6 @@ pub(crate) struct Spec {
     pub(crate) prediction: Option<String>,
     /// How much more contrast the finished picture gets; `None` and 1 leave it as it is.
     pub(crate) contrast: Option<f32>,
+    /// Whether files say how they were drawn; `None`: as the server was started.
+    pub(crate) png_text: Option<bool>,
 }

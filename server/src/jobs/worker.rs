@@ -47,6 +47,8 @@ pub(crate) struct Worker {
     engine: Option<Engine>,
     outlook: Outlook,
     pub(crate) model: ModelInfo,
+    /// Whether files say how they were drawn, where a job leaves it open.
+    pub(crate) png_text: bool,
 }
 
 impl Worker {
@@ -57,7 +59,8 @@ impl Worker {
     pub(crate) fn open(options: &Options) -> fulmen_engine::Result<Self> {
         let engine = Engine::open(options)?;
         let model = ModelInfo::of(&engine, options)?;
-        Ok(Self { options: options.clone(), outlook: engine.outlook(), engine: Some(engine), model })
+        let (options, outlook) = (options.clone(), engine.outlook());
+        Ok(Self { options, outlook, engine: Some(engine), model, png_text: true })
     }
 
     /// What can be said of jobs while this draws.
@@ -108,6 +111,7 @@ impl Worker {
         let request = request(&self.model, &job.spec);
         let images = request.images;
         job.set(Status::Running { image: 1, images, step: 0, steps: 0 });
+        let png_text = job.spec.png_text.unwrap_or(self.png_text);
         let mut previews = 0;
         let mut drawings = Vec::with_capacity(images);
         let mut event = |event: Event| match event {
@@ -123,7 +127,7 @@ impl Worker {
             Event::Memory(need) => metrics.memory(need),
             Event::Picture(drawn) => {
                 metrics.drawn(&drawn.seconds);
-                drawings.push(drawing(*drawn, &job.spec));
+                drawings.push(drawing(*drawn, &job.spec, png_text));
             }
             // What there is to warn of was foreseen, and told when the job was asked for.
             Event::Warning(_) => {}
@@ -206,14 +210,14 @@ fn meant<T: Copy>(words: &[(&str, T)], asked: Option<&str>) -> Option<T> {
 }
 
 /// The picture as it was asked for. There is one at a time: none of its earlier stages is kept.
-fn drawing(drawn: Drawn, spec: &Spec) -> Drawing {
+fn drawing(drawn: Drawn, spec: &Spec, png_text: bool) -> Drawing {
     let Drawn { picture, parameters, seed, .. } = drawn;
     let picture = match spec.contrast {
         Some(factor) => with_contrast(picture, factor),
         None => picture,
     };
     let picture = resampled(picture, spec.width, spec.height);
-    Drawing { picture, seed, steps: parameters.steps, parameters }
+    Drawing { picture, seed, steps: parameters.steps, parameters: png_text.then_some(parameters) }
 }
 
 fn name(stage: DrawStage) -> &'static str {

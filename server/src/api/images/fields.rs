@@ -1,7 +1,8 @@
 //! The members of `POST /v1/images/imagine`.
 
 use crate::fields::{
-    ANY_SEED, Field, Kind, LARGEST_SEED, LONGEST_PROMPT, LONGEST_SIDE, PREDICTION, SHORTEST_SIDE, SPACING,
+    ANY_SEED, Field, Kind, LARGEST_SEED, LONGEST_PROMPT, LONGEST_SIDE, PNG_TEXT, PREDICTION, SHORTEST_SIDE,
+    SPACING,
 };
 
 /// A side of an image: the documented API has one size, and draws it where none is asked for.
@@ -40,6 +41,7 @@ pub(super) const IMAGINE: &[Field] = &[
     ),
     Field::new("spacing", SPACING, "Which levels of noise are picked; as the model wants it if absent."),
     Field::new("prediction", PREDICTION, "What the UNet answers with; what the model's files say if absent."),
+    PNG_TEXT,
     Field::new(
         "previews",
         Kind::Integer { least: 0, most: 8, multiple_of: 1 },

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::fields::IMAGINE;
 use super::object::ImageObject;
-use crate::api::picture::{Output, kept, room, seed};
+use crate::api::picture::{Output, kept, png_text, room, seed};
 use crate::app::App;
 use crate::fields::Values;
 use crate::http::{Answer, Events};
@@ -67,6 +67,7 @@ fn spec(values: &Values, warnings: &mut Vec<Warning>) -> Spec {
         spacing: values.text("spacing").map(Into::into),
         prediction: values.text("prediction").map(Into::into),
         contrast: None,
+        png_text: png_text(values),
     }
 }
 

@@ -70,6 +70,8 @@ impl Asked {
             spacing: None,
             prediction: None,
             contrast: contrast(values).map(|factor| factor as f32),
+            // The document has no member for it.
+            png_text: None,
         };
         Self { echo: echo(values, &spec, model), spec, warnings }
     }

@@ -3,7 +3,8 @@
 //! The documented ones come first, in the document's order; then those that clients of this family send; then ours.
 
 use crate::fields::{
-    ANY_SEED, Field, Kind, LARGEST_SEED, LONGEST_PROMPT, LONGEST_SIDE, PREDICTION, SHORTEST_SIDE, SPACING,
+    ANY_SEED, Field, Kind, LARGEST_SEED, LONGEST_PROMPT, LONGEST_SIDE, PNG_TEXT, PREDICTION, SHORTEST_SIDE,
+    SPACING,
 };
 
 /// Text that is accepted and has no effect.
@@ -85,6 +86,7 @@ pub(super) const GENERATIONS: &[Field] = &[
     ),
     Field::new("spacing", SPACING, "Which levels of noise are picked; as the model wants it if absent."),
     Field::new("prediction", PREDICTION, "What the UNet answers with; what the model's files say if absent."),
+    PNG_TEXT,
 ];
 
 /// The members of `POST /api/v2/image`: what AIGNE's hub is sent by its client.

@@ -3,7 +3,7 @@
 use fulmen_engine::picture::JPEG_QUALITY;
 
 use super::fields::GENERATIONS;
-use crate::api::picture::{Output, format, seed};
+use crate::api::picture::{Output, format, png_text, seed};
 use crate::fields::Values;
 use crate::http::Request;
 use crate::jobs::{Members, ModelInfo, Spec};
@@ -56,6 +56,7 @@ impl Generation {
             guidance: values.number("guidance_scale").map(|guidance| guidance as f32),
             spacing: values.text("spacing").map(Into::into),
             prediction: values.text("prediction").map(Into::into),
+            png_text: png_text(values),
             contrast: None,
         };
         // 0 is a compression that clients may ask for, and no quality of a JPEG.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fulmen_engine::picture::without_text;
 use jiff::Timestamp;
 
 use crate::api::picture::{whole, word};
@@ -20,15 +21,22 @@ pub(super) fn signed(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     // What a link shows never changes, so that nobody need ask again until it ends.
     let ends = image.expires_at.map(Timestamp::as_second).into_iter().chain(signed_until(call));
     let left = ends.min().unwrap_or(0).saturating_sub(now.as_second());
-    answer(app, call, &image, format!("private, max-age={left}, immutable"))
+    answer(call, &image, app.store.bytes(&image)?, format!("private, max-age={left}, immutable"))
 }
 
-/// `GET /public/{name}`
+/// `GET /public/{name}`: the pixels, and nothing of what was asked for.
 pub(super) fn public(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let image = named(app, call)?.filter(|image| image.public);
     let image = image.ok_or_else(|| Problem::not_found("there is no published picture of this name"))?;
     // An image may be unpublished, and must be gone then: kept, but asked for each time.
-    answer(app, call, &image, "public, no-cache".into())
+    let bytes = without_text(app.store.bytes(&image)?, image.format).ok_or_else(|| {
+        tracing::error!(
+            image = image.id,
+            "its file is not of its kind, so that what it says cannot be taken out"
+        );
+        Problem::internal()
+    })?;
+    answer(call, &image, bytes, "public, no-cache".into())
 }
 
 /// The image whose id and format make this name. The name is compared, never opened.
@@ -42,8 +50,8 @@ fn signed_until(call: &Call) -> Option<i64> {
     call.request.query("expires")?.parse().ok()
 }
 
-fn answer(app: &App, call: &Call, image: &Image, cache: String) -> Result<Answer, Problem> {
+fn answer(call: &Call, image: &Image, bytes: Vec<u8>, cache: String) -> Result<Answer, Problem> {
     let policy = "default-src 'none'; style-src 'unsafe-inline'; sandbox".to_owned();
     let headers = vec![("Cache-Control", cache), ("Content-Security-Policy", policy)];
-    Ok(whole(image, app.store.bytes(image)?, headers).answer(&call.request, Family::OpenAi))
+    Ok(whole(image, bytes, headers).answer(&call.request, Family::OpenAi))
 }

@@ -37,6 +37,7 @@ fn config() -> Config {
         public_url: None,
         trusted_proxies: vec![],
         hosts: vec![],
+        png_text: true,
         limits: Limits::default(),
     }
 }

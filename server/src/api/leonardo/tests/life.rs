@@ -56,6 +56,7 @@ impl Server {
             public_url: None,
             trusted_proxies: vec![],
             hosts: vec![],
+            png_text: true,
             limits: Limits::default(),
         };
         let places = Places { waiting: config.queue, per_key: None, time: config.work.time };
