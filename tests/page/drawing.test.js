@@ -36,6 +36,13 @@ test('a prompt becomes a picture of what it says', async () => {
   assert.equal(await page.textContent('#caption'), prompt);
 });
 
+test('what of a prompt is not read is told beside the picture', async () => {
+  await draw(page, `${prompt} and more `.repeat(12));
+  assert.match(await page.textContent('#warnings'), /^`prompt` is longer than 75 tokens.*[.”]$/);
+  await draw(page, prompt);
+  assert.equal(await page.textContent('#warnings'), '');
+});
+
 test('the progress goes through its stages and only forwards', async () => {
   const [stages, values] = [await record(page, '#stage', 'textContent'), await record(page, '#bar', 'value')];
   await draw(page, prompt, { steps: 4 });

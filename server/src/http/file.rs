@@ -7,6 +7,9 @@ use super::range::{Part, part};
 use super::{Answer, Body, Method, Request, date};
 use crate::problem::{Family, Problem};
 
+/// The type of bytes whatever they are, for programs that know of no pictures.
+pub(crate) const BYTES: &str = "application/octet-stream";
+
 /// A file that never changes.
 #[derive(Debug)]
 pub(crate) struct File {
@@ -19,7 +22,12 @@ pub(crate) struct File {
 
 impl File {
     /// The answer to a GET or HEAD; errors have the shape of `family`.
-    pub(crate) fn answer(self, request: &Request, family: Family) -> Answer {
+    pub(crate) fn answer(mut self, request: &Request, family: Family) -> Answer {
+        if request.header("accept").is_some_and(|accept| accept.trim().eq_ignore_ascii_case(BYTES)) {
+            // Not for caches, which give it to others.
+            self.headers.retain(|(name, _)| *name != "Cache-Control");
+            self = Self { media_type: BYTES, ..self };
+        }
         let (tag, modified) = (tag(&self.bytes), date::to_the_second(self.modified));
         match judge(request, &tag, modified) {
             Verdict::NotModified => return self.described(Answer::empty(304), tag, modified),

@@ -27,7 +27,7 @@ pub(crate) use conditions::{is_known, tag};
 pub(crate) use cors::{cors_headers, cors_headers_unread};
 pub(crate) use encoding::encoded;
 pub(crate) use events::Events;
-pub(crate) use file::File;
+pub(crate) use file::{BYTES, File};
 pub(crate) use listener::{Handlers, Listener};
 #[cfg(test)]
 pub(crate) use private::Inner;

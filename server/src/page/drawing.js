@@ -4,7 +4,7 @@ import * as api from './api.js';
 import { announce, byId } from './dom.js';
 import * as form from './form.js';
 import * as pictures from './pictures.js';
-import { capital, fileName, place, size, stage } from './wording.js';
+import { capital, fileName, place, sentence, size, stage } from './wording.js';
 
 const [frame, bar, result, preview] = ['frame', 'bar', 'result', 'preview'].map(byId);
 
@@ -86,9 +86,11 @@ async function follow(request, signal) {
   const started = performance.now();
   let { steps = 4 } = request;
   let step = 0;
+  const warnings = [];
   for await (const { name, data } of api.imagine(request, signal)) {
     // The bar counts the prompt and the decoding as a step each.
     const done = { text: 0, denoise: 1 + step, decode: 1 + steps };
+    if (name === 'warning') warnings.push(data.message);
     if (name === 'queued') tell(place(data.position), null);
     if (name === 'stage') tell(stage(data.stage), done[data.stage] ?? null, steps + 2);
     if (name === 'step') {
@@ -99,14 +101,15 @@ async function follow(request, signal) {
     if (name !== 'image') continue;
     const { image, seed = request.seed } = data;
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
-    await show({ image, seed, facts: `Seed ${seed} · ${facts(image)} · ${seconds} s` }, request.prompt, signal);
-    announce(`The picture is done: ${image.name}.`);
+    const all = `Seed ${seed} · ${facts(image)} · ${seconds} s`;
+    await show({ image, seed, facts: all, warnings }, request.prompt, signal);
+    announce([`The picture is done: ${image.name}.`, ...warnings].join(' '));
   }
 }
 
 /** Shows an image of the dashboard. Nobody remembers its seed. */
 export async function look(image) {
-  await show({ image, seed: null, facts: facts(image) }, image.name);
+  await show({ image, seed: null, facts: facts(image), warnings: [] }, image.name);
   rest();
   frame.focus();
 }
@@ -142,4 +145,5 @@ async function show(picture, alt, signal) {
   byId('again').hidden = seed === null;
   byId('caption').textContent = image.name;
   byId('facts').textContent = picture.facts;
+  byId('warnings').textContent = picture.warnings.map(sentence).join(' ');
 }

@@ -9,7 +9,8 @@ use crate::fields::schema;
 
 /// Whether a schema's list of values, if it has one, has this one.
 fn lists(schema: &Value, value: &Value) -> bool {
-    match &schema["enum"] {
+    let one = schema.get("const").map(|one| json!([one]));
+    match one.as_ref().unwrap_or(&schema["enum"]) {
         Value::Array(values) => values.iter().any(|listed| match (listed.as_f64(), value.as_f64()) {
             (Some(listed), Some(value)) => listed == value,
             _ => listed == value,

@@ -50,6 +50,17 @@ fn the_whole_file_says_what_it_can_be_asked_for_with() {
 }
 
 #[test]
+fn programs_that_know_of_no_pictures_ask_for_bytes() {
+    let answer = get(&[("accept", "application/octet-stream")]);
+    assert_eq!((answer.status, body(&answer)), (200, &b"0123456789"[..]));
+    assert_eq!(header(&answer, "Content-Type"), Some(BYTES));
+    assert_eq!(header(&answer, "Cache-Control"), None, "no cache gives it to others");
+    for accept in ["image/*,*/*;q=0.8", "*/*", "application/octet-stream, image/png", ""] {
+        assert_eq!(header(&get(&[("accept", accept)]), "Content-Type"), Some("image/png"), "{accept}");
+    }
+}
+
+#[test]
 fn who_has_it_is_sent_nothing() {
     let tag = own_tag();
     let (weak, many) = (format!("W/{tag}"), format!("\"other\", {tag}"));

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::errors::{EVERYWHERE, response_name};
 use super::schemas::event;
 use super::tag_of;
-use crate::http::Method;
+use crate::http::{BYTES, Method};
 use crate::route::{Access, Content, Parameter, Route};
 use crate::warning::HEADER;
 
@@ -93,8 +93,8 @@ fn add_answer(responses: &mut Map<String, Value>, status: u16, content: Content)
             add(responses, 200, "text/event-stream", json!({"schema": event(name)}));
         }
         Content::Picture => {
-            for media_type in ["image/png", "image/jpeg", "image/webp"] {
-                let schema = json!({"type": "string", "contentMediaType": media_type});
+            for media_type in ["image/png", "image/jpeg", "image/webp", BYTES] {
+                let schema = json!({"type": "string", "format": "binary", "contentMediaType": media_type});
                 add(responses, status, media_type, json!({"schema": schema}));
             }
         }
