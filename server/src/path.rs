@@ -18,7 +18,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ("the API of Stable Diffusion web UI (AUTOMATIC1111, Forge)", &["sdapi"]),
     ("stable-diffusion.cpp's own API", &["sdcpp"]),
     (
-        "an API for text, and there is no language model here",
+        "an API for text (there is no language model here)",
         &[
             "chat/completions",
             "completions",
@@ -81,7 +81,9 @@ pub(crate) fn nothing_at(path: &str, meant: Option<&str>) -> Problem {
             "`{shown}` may be of Leonardo's API, but is not here: POST /generations draws, and GET /openapi.json lists \
              everything else"
         ),
-        (None, Some(whose)) => format!("`{shown}` is of {whose}; Fulmen does not speak it. {INSTEAD}"),
+        (None, Some(whose)) => {
+            format!("`{shown}` belongs to {whose}, which Fulmen does not speak; {INSTEAD}")
+        }
         (None, None) => format!("there is nothing at `{shown}`; {INSTEAD}"),
     };
     Problem::not_found(message)

@@ -58,6 +58,11 @@ impl Values {
         self.given.contains_key(name)
     }
 
+    /// Whether the member was sent, and is another than its default: some clients write defaults down.
+    pub(crate) fn is_unusual(&self, name: &str) -> bool {
+        self.given.get(name).is_some_and(|value| self.defaults.get(name) != Some(value))
+    }
+
     /// The member as it was sent, or its default.
     pub(crate) fn value(&self, name: &str) -> Option<&Value> {
         self.given.get(name).or_else(|| self.defaults.get(name))

@@ -15,7 +15,8 @@ use crate::store::{Image, Kind};
 /// `GET /v1/images`
 pub(super) fn list(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let take = call.request.query_number("take", 10, 1, 100)?;
-    let (images, neighbours) = app.store.named(&call.owner, call.request.query("from"), take as usize)?;
+    let from = call.request.query("from").filter(|from| !from.is_empty());
+    let (images, neighbours) = app.store.named(&call.owner, from, take as usize)?;
     let data: Vec<ImageObject> = images.iter().map(|image| ImageObject::new(image, call)).collect();
     let link = |id: Option<String>| id.map(|id| format!("{}/v1/images?take={take}&from={id}", call.base));
     let links = json!({"previous": link(neighbours.previous), "next": link(neighbours.next)});

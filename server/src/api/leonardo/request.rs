@@ -90,7 +90,7 @@ fn names(model: &ModelInfo) -> [String; 3] {
 /// As many as were asked for. A distilled model does the number that it was made for: the documented ones are others.
 fn steps(values: &Values, model: &ModelInfo, warnings: &mut Vec<Warning>) -> Option<usize> {
     let steps = values.integer("num_inference_steps").map(|steps| steps as usize);
-    if let Some(steps) = steps.filter(|_| model.distilled && values.has("num_inference_steps")) {
+    if let Some(steps) = steps.filter(|_| model.distilled && values.is_unusual("num_inference_steps")) {
         let message = format!(
             "`num_inference_steps`: {steps} has no effect: this model is distilled, and draws in {} steps",
             model.steps
