@@ -151,3 +151,55 @@ fn words_of_other_programs_in_prompts_are_warned_of() {
     let run = place.draw(&["a cat (orange)", "-o", "x.png"]).succeeded();
     assert!(!run.stderr.contains("the prompt has"), "{}", run.stderr);
 }
+
+/// A file of tensors with marks beside them, and with words of its maker.
+fn mark(file: &Path, marks: &[&str], words: &Value) {
+    let bytes = fs::read(file).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let mut header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let end = bytes.len() - 8 - length;
+    for mark in marks {
+        header[mark] = json!({"dtype": "F32", "shape": [0], "data_offsets": [end, end]});
+    }
+    header["__metadata__"] = words.clone();
+    let mut head = header.to_string().into_bytes();
+    head.resize(head.len().next_multiple_of(8), b' ');
+    let head = [&(head.len() as u64).to_le_bytes()[..], &head].concat();
+    fs::write(file, [&head, &bytes[8 + length..]].concat()).unwrap();
+}
+
+#[test]
+fn marks_in_a_file_and_words_of_its_maker_are_followed_and_are_no_unused_tensors() {
+    let place = Place::new();
+    let name = "model/unet/diffusion_pytorch_model.safetensors";
+    let reasons = [
+        (&["v_pred", "ztsnr"][..], json!({}), &["predicting v", "the mark `v_pred`", "the mark `ztsnr`"][..]),
+        (&["model.diffusion_model.v_pred"], json!({}), &["predicting v", "the mark `v_pred`"]),
+        (&[], json!({"modelspec.prediction_type": "v"}), &["predicting v", "`modelspec.prediction_type`"]),
+        (&[], json!({"modelspec.title": "My Lightning 8 steps"}), &["8 steps without", "`modelspec.title`"]),
+    ];
+    for (marks, words, reasons) in reasons {
+        drop(fs::remove_dir_all(place.path("model")));
+        folder(&place, "model", &sdxl());
+        mark(&place.path(name), marks, &words);
+        let (_, run) = drawn(&place, &["--model", "model"]);
+        // Laid over another model, the file says the same.
+        fs::copy(place.path(name), place.path("laid.safetensors")).unwrap();
+        let (_, laid) = drawn(&place, &["--unet", "laid.safetensors"]);
+        for reason in reasons {
+            assert!(
+                run.stderr.contains(reason) && laid.stderr.contains(reason),
+                "{reason}: {}{}",
+                run.stderr,
+                laid.stderr
+            );
+        }
+        let inspected = place.run(&["models", "inspect", "--json", "model"]).succeeded();
+        let model: Value = serde_json::from_str(&inspected.stdout).unwrap();
+        assert_eq!(model["unused"], json!([]), "{marks:?}");
+    }
+    folder(&place, "cosxl", &sdxl());
+    mark(&place.path("cosxl/unet/diffusion_pytorch_model.safetensors"), &["edm_vpred.sigma_max"], &json!({}));
+    place.draw(&["a cat", "--model", "cosxl"]).failed(1, &["cosxl", "CosXL", "edm_vpred.sigma_max"]);
+    place.run(&["models", "inspect", "cosxl"]).failed(1, &["CosXL"]);
+}
