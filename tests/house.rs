@@ -21,7 +21,8 @@ const STOREYS: &[&str] = &[
 
 /// Modules of the server, the same.
 const SERVER_STOREYS: &[&str] = &[
-    "address clock crew error log metrics problem warning",
+    "clock",
+    "address crew error log metrics problem warning",
     "path",
     "capacity config http",
     "fields gate store",

@@ -26,10 +26,12 @@ fn main() -> ExitCode {
     // Before there are other threads.
     signals::carry_on();
     crash::keep_quiet();
-    match crash::guard(run).and_then(|()| console::finish()) {
+    let code = match crash::guard(run).and_then(|()| console::finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
-    }
+    };
+    fulmen_server::finish_log();
+    code
 }
 
 fn run() -> Result<(), Failure> {

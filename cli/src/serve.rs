@@ -7,7 +7,9 @@ use std::time::Duration;
 use fulmen_engine::Options;
 use fulmen_engine::request::Guidance;
 use fulmen_engine::settings::Asked;
-use fulmen_server::{Config, Keys, Limits, LogFormat, Running, Work, log_to_stderr, new_key, start};
+use fulmen_server::{
+    Config, Keys, Limits, LogFormat, Running, Work, log_in_background, log_to_stderr, new_key, start,
+};
 
 use crate::args::{LogArg, ServeArgs};
 use crate::console;
@@ -31,6 +33,7 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     });
     // Before the server is there: a signal while the model is read must not be lost.
     let stop = stop_signals()?;
+    log_in_background();
     let server = start(config(args)?)?;
     greet(&server);
     stop.recv().expect("the handler of signals lives as long as the process");
@@ -102,6 +105,7 @@ fn greet(server: &Running) {
     let usual = server.usual();
     console::err(&format!("requests that do not say otherwise are drawn in {}", usual.line()));
     usual.warnings.iter().for_each(|warning| console::err(&format!("warning: {warning}")));
+    console::err(server.room());
 }
 
 /// The first signal comes out of this; the second ends the process at once. What was acknowledged survives that too.

@@ -41,6 +41,6 @@ pub use address::{AllowedOrigin, Network};
 pub use auth::{NewKey, new_key};
 pub use config::{Config, Keys, Limits, Work};
 pub use error::{Error, Result};
-pub use log::{LogFormat, log_to_stderr, tell, tell_failure};
+pub use log::{LogFormat, finish_log, log_in_background, log_to_stderr, tell, tell_failure};
 pub use running::{Running, start};
 pub use store::{BackedUp, BackupProgress, backup};

@@ -53,6 +53,7 @@ pub struct Running {
     gate: Gate,
     worker: Option<thread::JoinHandle<()>>,
     usual: Settings,
+    room: String,
     /// Dropped last: the gate talks to it.
     listener: Listener,
 }
@@ -103,11 +104,11 @@ pub fn start(config: Config) -> Result<Running> {
         .map_err(|error| no_thread(&error))?;
     leonardo::resume(&app);
     let listening = sweep_from_time_to_time(&app).and_then(|()| listen(&app));
-    let (listener, gate) = listening.inspect_err(|_| {
+    let (listener, gate, room) = listening.inspect_err(|_| {
         app.queue.close();
         app.store.close();
     })?;
-    Ok(Running { app, gate, worker: Some(engine), usual, listener })
+    Ok(Running { app, gate, worker: Some(engine), usual, room, listener })
 }
 
 /// Before anything else finds that there is too little, and says so in other words.
@@ -121,9 +122,9 @@ fn with_cores(Others { threads, descriptors }: Others) -> Others {
 }
 
 /// From here on requests come in.
-fn listen(app: &Arc<App>) -> Result<(Listener, Gate)> {
+fn listen(app: &Arc<App>) -> Result<(Listener, Gate, String)> {
     let Config { listen, mut limits, data, cors_origins, trusted_proxies, .. } = app.config.clone();
-    let capacity = capacity::share_out(limits.connections, with_cores(LATER))?;
+    let (capacity, room) = capacity::share_out(limits.connections, with_cores(LATER))?;
     limits.connections = capacity.connections;
     let crew = Crew::new("fulmen-request", HANDLER_STACK, capacity.handlers);
     crew.reserve(RESERVED.min(capacity.handlers));
@@ -139,7 +140,7 @@ fn listen(app: &Arc<App>) -> Result<(Listener, Gate)> {
     let gate = Gate::open(listen, policy, inside)?;
     // Once: nothing else sets it.
     app.address.set(gate.address()).ok();
-    Ok((listener, gate))
+    Ok((listener, gate, room))
 }
 
 impl Running {
@@ -159,6 +160,12 @@ impl Running {
     #[must_use]
     pub fn usual(&self) -> &Settings {
         &self.usual
+    }
+
+    /// How many are served at once, and what the system's limits have to do with it: a line for the log.
+    #[must_use]
+    pub fn room(&self) -> &str {
+        &self.room
     }
 
     /// Whether callers need a key.

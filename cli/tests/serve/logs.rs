@@ -1,11 +1,13 @@
-//! `--log json`: every line on standard error is one that programs can read.
+//! The log: every line of `--log json` is one that programs can read, and no line makes anything wait or grows without
+//! end.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::server::{command, post};
+use super::server::{Server, command, post};
 use super::started::Started;
 
 fn parse(line: &str) -> Value {
@@ -61,4 +63,70 @@ fn what_keeps_it_from_starting_is_json_too() {
     }
     let text = command(data.path(), &["--log", "json", "--log", "text", "--queue", "many"]).output().unwrap();
     assert!(String::from_utf8(text.stderr).unwrap().starts_with("error: "));
+}
+
+/// Asks for `path` so often over one connection; each is answered with `status`.
+fn ask(address: &str, path: &str, times: usize, status: &str) {
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let mut answers = BufReader::new(socket.try_clone().unwrap());
+    for turn in 0..times {
+        // In one piece: a second one would wait for the first to be acknowledged.
+        socket.write_all(format!("HEAD {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).unwrap();
+        let mut line = String::new();
+        answers.read_line(&mut line).unwrap_or_else(|error| panic!("request {turn}: {error}"));
+        assert!(line.contains(status), "{line}");
+        while line != "\r\n" {
+            line.clear();
+            answers.read_line(&mut line).unwrap();
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    for form in ["text", "json"] {
+        let data = tempfile::tempdir().unwrap();
+        let mut child = Started::new(&mut command(data.path(), &["--log", form]));
+        let mut errors = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("listening at ") {
+            line.clear();
+            assert!(errors.read_line(&mut line).unwrap() > 0, "it did not start");
+        }
+        let address = line.split("http://").nth(1).unwrap();
+        let address =
+            address.split(|one: char| !(one.is_ascii_digit() || ".:".contains(one))).next().unwrap();
+        // A pipe holds 64 KiB; these lines are four times as much.
+        ask(address, &format!("/{}", "x".repeat(250)), 700, "404");
+        child.signal(rustix::process::Signal::TERM);
+        let status = child.wait_within(Duration::from_secs(40)).expect("an end");
+        assert_eq!(status.code(), Some(0), "--log {form}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_flood_of_requests_is_a_trickle_of_lines_and_all_are_counted() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::start(data.path(), &[]);
+    let (address, path) = (server.address().to_owned(), format!("/{}", "x".repeat(7000)));
+    let started = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| ask(&address, &path, 1000, "404"));
+        }
+    });
+    assert_eq!(server.terminate().0, Some(0));
+    let log = server.whole_log();
+    let longest = log.lines().map(str::len).max().unwrap();
+    assert!(longest < 1024, "a line has {longest} bytes");
+    let written = log.lines().filter(|line| line.contains(" fulmen::request: ")).count();
+    let left_out =
+        log.lines().filter_map(|line| line.split_once("left_out=")?.1.parse::<usize>().ok()).sum::<usize>();
+    assert_eq!(written + left_out, 4000, "{written} written, {left_out} left out");
+    // Three hundred in a row, and a hundred a second.
+    let most = 400 + started.elapsed().as_secs() as usize * 100;
+    assert!(written <= most, "{written} lines in {:?}", started.elapsed());
 }

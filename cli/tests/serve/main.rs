@@ -7,6 +7,7 @@ mod fairness;
 mod images;
 mod keys;
 mod lifecycle;
+mod limits;
 mod load;
 mod logs;
 mod metrics;

@@ -16,6 +16,7 @@ pub(crate) struct Server {
     child: Started,
     pub(crate) url: String,
     log: Arc<Mutex<String>>,
+    reader: Option<thread::JoinHandle<()>>,
 }
 
 /// What was answered.
@@ -62,19 +63,26 @@ impl Server {
         };
         let log = Arc::new(Mutex::new(before));
         let keep = log.clone();
-        // A pipe that nobody reads would stop the server once it is full.
-        thread::spawn(move || {
+        // Lines that nobody reads are dropped.
+        let reader = thread::spawn(move || {
             for line in lines {
                 let mut log = keep.lock().unwrap();
                 log.push_str(&line);
                 log.push('\n');
             }
         });
-        Self { child, url, log }
+        Self { child, url, log, reader: Some(reader) }
     }
 
     pub(crate) fn log(&self) -> String {
         self.log.lock().unwrap().clone()
+    }
+
+    /// The log of a server that has ended.
+    #[cfg(unix)]
+    pub(crate) fn whole_log(&mut self) -> String {
+        self.reader.take().unwrap().join().unwrap();
+        self.log()
     }
 
     /// Resident memory in MiB, where the system tells.
@@ -82,6 +90,17 @@ impl Server {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
         Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? >> 10)
+    }
+
+    /// The number of its process.
+    #[cfg(unix)]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The address behind `http://`.
+    pub(crate) fn address(&self) -> &str {
+        self.url.strip_prefix("http://").unwrap()
     }
 
     /// Ends the process at once, as a power cut would.

@@ -47,14 +47,13 @@ pub(crate) fn check(asked: usize, others: Others) -> Result<()> {
     found(asked, others).map(drop)
 }
 
-/// Shares out what is free: for at most so many connections, and as many requests. The log says what was found.
+/// Shares out what is free: for at most so many connections, and as many requests. The text says what was found.
 ///
 /// # Errors
 /// There is too little for any use; the sentence says what is needed.
-pub(crate) fn share_out(asked: usize, others: Others) -> Result<Capacity> {
+pub(crate) fn share_out(asked: usize, others: Others) -> Result<(Capacity, String)> {
     let (capacity, [threads, descriptors]) = found(asked, others)?;
-    capacity.tell(threads.as_ref(), descriptors.as_ref());
-    Ok(capacity)
+    Ok((capacity, capacity.told(threads.as_ref(), descriptors.as_ref())))
 }
 
 fn found(asked: usize, others: Others) -> Result<(Capacity, [Option<Free>; 2])> {
@@ -96,12 +95,14 @@ impl Capacity {
         self.connections + self.handlers * per_handler
     }
 
-    /// One line of the log.
-    fn tell(self, threads: Option<&Free>, descriptors: Option<&Free>) {
+    /// One line for the log.
+    fn told(self, threads: Option<&Free>, descriptors: Option<&Free>) -> String {
         let Self { connections, handlers } = self;
         let told = |free: Option<&Free>| free.map_or_else(|| "no limit".to_owned(), ToString::to_string);
         let (threads, descriptors) = (told(threads), told(descriptors));
-        tracing::info!(connections, handlers, threads, descriptors, "clients that can be served at once");
+        format!(
+            "at once {connections} connections and {handlers} requests; threads: {threads}; descriptors: {descriptors}"
+        )
     }
 }
 

@@ -7,6 +7,9 @@ use std::time::Instant;
 
 use crate::metrics::Metrics;
 
+/// Bytes of a path that are said; it is ASCII.
+const LONGEST_PATH: usize = 256;
+
 /// What the log says of one request; it is written when this is dropped.
 #[derive(Debug)]
 pub(super) struct Line {
@@ -24,6 +27,8 @@ pub(super) struct Line {
     pub(super) bytes_out: u64,
     /// The client hung up.
     pub(super) gone: bool,
+    /// The client showed a key that is right.
+    pub(super) known: bool,
     /// The route that answered.
     pub(super) route: Option<Arc<str>>,
 }
@@ -43,6 +48,7 @@ impl Line {
             bytes_in: 0,
             bytes_out: 0,
             gone: false,
+            known: false,
             route: None,
         }
     }
@@ -55,7 +61,11 @@ impl Line {
     /// What was asked. Both are visible ASCII by now, without a space, so that they cannot break the line.
     pub(super) fn asked(&mut self, method: &str, target: &str) {
         self.method = method.to_owned();
-        self.path = target.split('?').next().unwrap_or_default().to_owned();
+        let path = target.split('?').next().unwrap_or_default();
+        self.path = match path.len() {
+            ..=LONGEST_PATH => path.to_owned(),
+            bytes => format!("{}… ({bytes} bytes)", &path[..LONGEST_PATH]),
+        };
     }
 }
 
@@ -68,9 +78,19 @@ impl Drop for Line {
         let client = self.client.map(tracing::field::display);
         let ms = self.started.elapsed().as_micros() as f64 / 1e3;
         let gone = self.gone.then_some(true);
-        tracing::info!(
-            target: "fulmen::request",
-            %id, %method, %path, status, ms, bytes_in, bytes_out, client, %peer, gone,
-        );
+        macro_rules! said {
+            ($($more:tt)*) => {
+                tracing::info!(
+                    target: "fulmen::request",
+                    %id, %method, %path, status, ms, bytes_in, bytes_out, client, %peer, gone, $($more)*
+                )
+            };
+        }
+        // Three places, so that a flood of one kind does not hide the others. What is said for a key is always written.
+        match (self.known, *status) {
+            (true, _) => said!(key = true),
+            (false, 200..400) => said!(),
+            (false, _) => said!(),
+        }
     }
 }

@@ -47,6 +47,7 @@ pub(super) fn on(
     line.gone = client.is_gone();
     if client.is_known() {
         seat.recognise();
+        line.known = true;
     }
     after
 }

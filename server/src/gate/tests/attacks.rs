@@ -32,7 +32,7 @@ fn crowd(bench: &Bench, number: usize, bytes: &[u8]) -> Vec<TcpStream> {
 /// Six hundred, or as many as this process has descriptors for: the server's ends are open here too.
 fn crowd_size() -> usize {
     let others = Others { threads: 0, descriptors: 256 };
-    600.min(share_out(1000, others).map_or(64, |capacity| capacity.connections * 2))
+    600.min(share_out(1000, others).map_or(64, |(capacity, _)| capacity.connections * 2))
 }
 
 fn assert_little(before: usize) {
