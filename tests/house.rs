@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// Modules of the engine from the bottom up: one knows only those in the lines above it.
 const STOREYS: &[&str] = &[
-    "memory message noise threads",
+    "memory message noise quote threads",
     "error",
     "weights",
     "graph tokens schedule picture",

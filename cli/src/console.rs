@@ -1,10 +1,14 @@
 //! Writing to whoever started us. A reader that has gone away (`fulmen devices | head -0`) is no
 //! failure of ours: what it does not want to read is dropped, and the work goes on. Any other write to standard
 //! output that fails is one, and is told at the end.
+//!
+//! Names of files and tensors pass by here, so what would steer a terminal is spelled out.
 
 use std::io::{ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+use fulmen_engine::quote;
 
 use crate::failure::Failure;
 
@@ -21,8 +25,12 @@ pub(crate) fn keep_standard_output_free() {
 
 /// A line for the caller: a result, or an event in JSON.
 pub(crate) fn out(line: &str) {
+    write_out(&quote::visible(line));
+}
+
+fn write_out(line: &str) {
     if TAKEN.load(Ordering::Relaxed) {
-        return err(line);
+        return fulmen_server::tell(line);
     }
     let mut stdout = std::io::stdout().lock();
     note(writeln!(stdout, "{line}").and_then(|()| stdout.flush()));
@@ -47,10 +55,11 @@ pub(crate) fn finish() -> Result<(), Failure> {
 
 /// A line for the person: progress, warnings, errors.
 pub(crate) fn err(line: &str) {
-    fulmen_server::tell(line);
+    fulmen_server::tell(&quote::visible(line));
 }
 
 /// A value as one line of JSON.
 pub(crate) fn json(value: &impl serde::Serialize) {
-    out(&serde_json::to_string(value).expect("our own structs have string keys only"));
+    let line = serde_json::to_string(value).expect("our own structs have string keys only");
+    write_out(&quote::json(&line));
 }

@@ -1,21 +1,21 @@
 //! Everything that can stop a picture: what failed, where, and what to try.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use crate::message::{Message, Setting};
+use crate::quote;
 
 /// The engine's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Everything that can stop a picture: what failed, where, and what to try.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub enum Error {
     /// The request cannot be met as it was asked (wrong size, steps, option): the caller's mistake.
-    #[error("{0}")]
     Request(Message),
 
     /// A file could not be read.
-    #[error("cannot read {}: {source}", file.display())]
     Read {
         /// The file.
         file: PathBuf,
@@ -24,7 +24,6 @@ pub enum Error {
     },
 
     /// A file could not be written.
-    #[error("cannot write {}: {source}", file.display())]
     Write {
         /// The file.
         file: PathBuf,
@@ -33,7 +32,6 @@ pub enum Error {
     },
 
     /// A file was read and is not what it should be.
-    #[error("{}: {what}", file.display())]
     File {
         /// The file.
         file: PathBuf,
@@ -42,7 +40,6 @@ pub enum Error {
     },
 
     /// The checkpoint has no tensor of this name.
-    #[error("{} has no tensor `{name}`; is it an SDXL checkpoint?", file.display())]
     MissingTensor {
         /// The file (or folder) that was searched.
         file: PathBuf,
@@ -51,7 +48,6 @@ pub enum Error {
     },
 
     /// A tensor is there, but not of the shape that the model needs.
-    #[error("{}: tensor `{name}` has shape {found:?}, the model needs {wanted:?}", file.display())]
     TensorShape {
         /// The file that holds it.
         file: PathBuf,
@@ -64,7 +60,6 @@ pub enum Error {
     },
 
     /// A tensor holds NaN or infinity.
-    #[error("{}: tensor `{name}` holds values that are not finite; the file is damaged", file.display())]
     TensorNotFinite {
         /// The file that holds it.
         file: PathBuf,
@@ -73,14 +68,12 @@ pub enum Error {
     },
 
     /// A picture came out with NaN or infinity in it.
-    #[error("{}", not_finite(layer))]
     PictureNotFinite {
         /// The first layer whose output was not finite.
         layer: String,
     },
 
     /// The device cannot hold what the request needs.
-    #[error("{}", too_large(device, *need, *have))]
     Memory {
         /// The device.
         device: String,
@@ -91,15 +84,12 @@ pub enum Error {
     },
 
     /// No device answers to what was asked for, or it failed.
-    #[error("{0}")]
     Device(String),
 
     /// The caller cancelled.
-    #[error("cancelled")]
     Cancelled,
 
     /// Shapes that do not fit together: a mistake in a model's code, never in a user's input.
-    #[error("internal error in the graph at `{node}`: {what}; please report it")]
     Graph {
         /// The node's label.
         node: String,
@@ -117,6 +107,50 @@ impl Error {
             Self::PictureNotFinite { layer } => not_finite(layer),
             Self::Memory { device, need, have } => too_large(device, *need, *have),
             other => other.to_string().into(),
+        }
+    }
+
+    fn sentence(&self) -> String {
+        match self {
+            Self::Request(message) => message.to_string(),
+            Self::Device(what) => what.clone(),
+            Self::Read { file, source } => format!("cannot read {}: {source}", file.display()),
+            Self::Write { file, source } => format!("cannot write {}: {source}", file.display()),
+            Self::File { file, what } => format!("{}: {what}", file.display()),
+            Self::MissingTensor { file, name } => {
+                let (file, name) = (file.display(), quote::quoted(name));
+                format!("{file} has no tensor `{name}`: it is not whole, or its network is not SDXL's")
+            }
+            Self::TensorShape { file, name, found, wanted } => {
+                let (file, name) = (file.display(), quote::quoted(name));
+                format!("{file}: tensor `{name}` has shape {found:?}, the model needs {wanted:?}")
+            }
+            Self::TensorNotFinite { file, name } => {
+                let (file, name) = (file.display(), quote::quoted(name));
+                format!("{file}: tensor `{name}` holds values that are not finite; the file is damaged")
+            }
+            Self::PictureNotFinite { layer } => not_finite(layer).to_string(),
+            Self::Memory { device, need, have } => too_large(device, *need, *have).to_string(),
+            Self::Cancelled => "cancelled".into(),
+            Self::Graph { node, what } => {
+                format!("internal error in the graph at `{node}`: {what}; please report it")
+            }
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    /// One line. Names and words in it may come from anywhere, a hostile file among them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&quote::message(&self.sentence()))
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Read { source, .. } | Self::Write { source, .. } => Some(source),
+            _ => None,
         }
     }
 }

@@ -23,6 +23,7 @@ pub mod message;
 pub mod noise;
 pub mod picture;
 pub mod prompt;
+pub mod quote;
 pub mod request;
 pub mod sampler;
 pub mod schedule;

@@ -8,7 +8,7 @@ use crate::text::TextEncoders;
 use crate::tokens::Tokenizer;
 use crate::unet::{UNet, UNetConfig};
 use crate::vae::{VaeConfig, VaeDecoder};
-use crate::weights::{Checkpoint, Component};
+use crate::weights::{Checkpoint, Component, other_channels};
 use crate::{Error, Result};
 
 /// Latent pixels of a side where a configuration does not say.
@@ -73,9 +73,12 @@ fn refuse(checkpoint: &Checkpoint, component: Component, what: Option<String>) -
 
 /// Which parts of a pipeline do not fit together.
 fn misfit(unet: &UNetConfig, vae: &VaeConfig, text: &TextEncoders) -> Option<String> {
+    // Made for more than latents: a mask, a picture to edit.
+    if let Some(what) = other_channels(unet.in_channels, unet.out_channels) {
+        return Some(what);
+    }
     let checks = [
         ("in_channels", unet.in_channels, vae.latent_channels, "the VAE's latent_channels"),
-        ("out_channels", unet.out_channels, unet.in_channels, "its in_channels"),
         ("cross_attention_dim", unet.cross_attention_dim, text.context_channels(), "both text encoders"),
         (
             "projection_class_embeddings_input_dim",

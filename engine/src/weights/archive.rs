@@ -7,9 +7,11 @@ use serde::Deserialize;
 
 use super::component::Component;
 use super::file::{self, Mapped, bad_file};
-use super::header::{self, Stored};
+use super::foreign;
+use super::header::{self, Contents, Stored};
 use super::source::Source;
 use crate::error::{Error, Result};
+use crate::quote;
 
 /// The largest published models have a few dozen shards.
 const MAX_SHARDS: usize = 1000;
@@ -22,6 +24,8 @@ pub(crate) struct Archive {
     pub(crate) tensors: HashMap<String, Stored>,
     /// Every file.
     pub(crate) files: Vec<(PathBuf, Mapped)>,
+    /// What the user should know of them.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// `*.safetensors.index.json`: which shard has which tensor.
@@ -39,8 +43,8 @@ impl Archive {
         Ok(archive)
     }
 
-    /// A component's file or shards in a diffusers folder; `None` if it has none.
-    pub(crate) fn find(source: &Source, component: Component) -> Result<Option<Self>> {
+    /// A component's file or shards in a folder of the source; `None` if it has none.
+    pub(crate) fn find(source: &Source, folder: &str, component: Component) -> Result<Option<Self>> {
         let stem = component.weights_stem();
         // Full precision first; `fp16` files are the same weights, rounded.
         let names = ["", ".fp16", ".bf16"].map(|variant| {
@@ -52,23 +56,23 @@ impl Archive {
             ]
         });
         for name in names.iter().flatten() {
-            if let Some(archive) = Self::read(source, component, name)? {
+            if let Some(archive) = Self::read(source, folder, name)? {
                 return Ok(Some(archive));
             }
         }
-        let present = source.list(component.name())?;
+        let present = source.list(folder)?;
         match present.iter().filter(|name| name.ends_with(".safetensors")).collect::<Vec<_>>()[..] {
-            [only] => Self::read(source, component, only),
+            [only] => Self::read(source, folder, only),
             _ => Ok(None),
         }
     }
 
-    fn read(source: &Source, component: Component, name: &str) -> Result<Option<Self>> {
-        let name = format!("{component}/{name}");
+    fn read(source: &Source, folder: &str, name: &str) -> Result<Option<Self>> {
+        let name = within(folder, name);
         let mut archive = Self { origin: source.path(&name), ..Self::default() };
         if name.ends_with(".json") {
             let Some(index) = source.read(&name, file::INDEX)? else { return Ok(None) };
-            archive.add_shards(source, component, &index)?;
+            archive.add_shards(source, folder, &index)?;
         } else {
             let Some(mapped) = source.map(&name)? else { return Ok(None) };
             archive.add(&source.path(&name), mapped)?;
@@ -77,9 +81,17 @@ impl Archive {
     }
 
     fn add(&mut self, file: &Path, mapped: Mapped) -> Result<()> {
-        for (key, tensor) in header::parse(file, &mapped.bytes)? {
-            if let Some(twice) = self.tensors.insert(key, tensor) {
-                let what = format!("has tensor `{}`, which is also in {}", twice.key, twice.file.display());
+        let Contents { tensors, rest } = header::parse(file, &mapped.bytes)?;
+        if rest > 0 {
+            self.warnings.push(format!(
+                "{} has {rest} bytes after its last tensor, which are not read",
+                file.display()
+            ));
+        }
+        for (key, tensor) in tensors {
+            if let Some(twice) = self.tensors.insert(unwrapped(key), tensor) {
+                let (twice, in_file) = (quote::quoted(&twice.key), twice.file.display());
+                let what = format!("has tensor `{twice}`, which is also in {in_file}");
                 return Err(bad_file(file, what));
             }
         }
@@ -87,10 +99,10 @@ impl Archive {
         Ok(())
     }
 
-    fn add_shards(&mut self, source: &Source, component: Component, index: &[u8]) -> Result<()> {
+    fn add_shards(&mut self, source: &Source, folder: &str, index: &[u8]) -> Result<()> {
         let origin = self.origin.clone();
         let index: Index = serde_json::from_slice(index)
-            .map_err(|e| bad_file(&origin, format!("is not an index of shards: {e}")))?;
+            .map_err(|e| bad_file(&origin, foreign::instead_of(index, "is not an index of shards", &e)))?;
         let shards: BTreeSet<&String> = index.weight_map.values().collect();
         if shards.len() > MAX_SHARDS {
             return Err(bad_file(&origin, format!("names {} shards; that is no model", shards.len())));
@@ -100,7 +112,7 @@ impl Archive {
             if shard.contains(['/', '\\', ':']) || shard == ".." || shard.chars().any(char::is_control) {
                 return Err(bad_file(&origin, "names a shard that is not a plain file name"));
             }
-            let name = format!("{component}/{shard}");
+            let name = within(folder, shard);
             let Some(mapped) = source.map(&name)? else {
                 let what = format!("needs the shard `{shard}`, which is not there; fetch it");
                 return Err(bad_file(&origin, what));
@@ -108,18 +120,38 @@ impl Archive {
             self.add(&source.path(&name), mapped)?;
         }
         let absent = index.weight_map.keys().find(|key| !self.tensors.contains_key(*key));
-        absent.map_or(Ok(()), |key| Err(Error::MissingTensor { file: origin, name: key.clone() }))
+        absent.map_or(Ok(()), |key| {
+            let key = quote::quoted(key);
+            Err(bad_file(
+                &origin,
+                format!("names the tensor `{key}`, which none of its shards has; fetch them again"),
+            ))
+        })
     }
 }
 
+/// A tensor's name without those of the modules that compilers and trainers wrap networks in.
+fn unwrapped(key: String) -> String {
+    const WRAPPERS: [&str; 3] = ["_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."];
+    WRAPPERS
+        .iter()
+        .fold(key, |key, wrapper| if key.contains(wrapper) { key.replace(wrapper, "") } else { key })
+}
+
+/// A file's name in a folder of a source, or at its root.
+fn within(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
 /// Why a component has no weights, as a sentence.
-pub(crate) fn why_absent(source: &Source, component: Component) -> Result<String> {
-    let present = source.list(component.name())?;
+pub(crate) fn why_absent(source: &Source, folder: &str, component: Component) -> Result<String> {
+    let present = source.list(folder)?;
     let pickle = present.iter().find(|name| name.ends_with(".bin") || name.ends_with(".ckpt"));
     Ok(match pickle {
         Some(name) => format!(
-            "has its weights only as `{name}`, a PyTorch pickle, which can run code when it is opened; \
-             fetch the safetensors files"
+            "has its weights only as `{}`, a PyTorch pickle, which can run code when it is opened; \
+             fetch the safetensors files",
+            quote::quoted(name)
         ),
         None => format!("has no {}.safetensors; fetch the whole model", component.weights_stem()),
     })

@@ -9,11 +9,13 @@ use serde::de::DeserializeOwned;
 use super::about::About;
 use super::archive::{self, Archive};
 use super::component::Component;
-use super::configs::Configs;
+use super::configs::{self, Configs};
 use super::embedded;
 use super::file::bad_file;
-use super::kind::is_known_extra;
-use super::names::{self, Dialect};
+use super::kind::{self, is_known_extra};
+use super::laid::Laid;
+use super::names::{Dialect, Layout};
+use super::place::{self, Place};
 use super::source::Source;
 use super::tensors::{Tensors, Weights};
 use super::tokenizer::TokenizerFiles;
@@ -34,6 +36,8 @@ pub struct Checkpoint {
     is_laid: bool,
     /// What the file says of itself that the UNet comes from.
     about: About,
+    /// What the user should know of the files.
+    warnings: Vec<String>,
 }
 
 /// A component's tensors.
@@ -50,11 +54,12 @@ impl Checkpoint {
     /// # Errors
     /// The file or folder cannot be read, is damaged, or is something else.
     pub fn open(path: &Path) -> Result<Self> {
-        match std::fs::metadata(path) {
-            Ok(about) if about.is_dir() => Self::folder(Source::Folder(path.to_path_buf())),
-            Ok(_) => Self::single_file(path, &Configs::sdxl_base()?),
-            Err(source) => Err(Error::Read { file: path.to_path_buf(), source }),
-        }
+        let checkpoint = match place::find(path)? {
+            Place::Folder(folder) => Self::folder(Source::Folder(folder))?,
+            Place::File(file) => Self::single_file(&file, &Configs::sdxl_base()?)?,
+        };
+        // What the user named: a snapshot in the hub's cache has a name that says nothing.
+        Ok(Self { path: place::named(path).to_path_buf(), ..checkpoint })
     }
 
     /// Opens a single file whose network is not of SDXL base's shape.
@@ -63,11 +68,15 @@ impl Checkpoint {
     /// As [`Checkpoint::open`].
     pub fn single_file(path: &Path, configs: &Configs) -> Result<Self> {
         let archive = Archive::open(path)?;
-        archive.expect_checkpoint()?;
+        archive.expect_checkpoint(configs)?;
         let mut used = HashSet::new();
-        let mut slot = |component| {
-            let tensors = Tensors::find(&archive, configs, (component, Dialect::Original), &mut used)?;
-            Ok::<_, Error>(Slot::Here(Arc::new(tensors)))
+        let mut slot = |component| match archive.layout(component) {
+            Some(layout) => {
+                let tensors = Tensors::find(&archive, configs, (component, layout), &mut used)?;
+                Ok::<_, Error>(Slot::Here(Arc::new(tensors)))
+            }
+            // A VAE may lie elsewhere; whatever else is missing was refused above.
+            None => Ok(Slot::Absent(path.to_path_buf(), kind::NO_VAE.into())),
         };
         let [unet, vae, text, text_2] = Component::WITH_WEIGHTS;
         let components = [slot(unet)?, slot(vae)?, slot(text)?, slot(text_2)?];
@@ -80,6 +89,7 @@ impl Checkpoint {
             unused,
             is_laid: false,
             about: About::default(),
+            warnings: archive.warnings,
         })
     }
 
@@ -93,12 +103,14 @@ impl Checkpoint {
 
     fn folder(source: Source) -> Result<Self> {
         let configs = Configs::read(source.clone())?;
-        if !configs.has(Component::ModelIndex) && !configs.has(Component::Unet) {
-            let what = "has no model_index.json; give a diffusers folder, or a .safetensors file";
+        if let Some(what) = kind::other_pipeline(&configs) {
             return Err(bad_file(source.root(), what));
         }
-        let mut unused = Vec::new();
-        let mut slot = |component| Slot::read(&source, &configs, component, &mut unused);
+        if !configs.has(Component::ModelIndex) && !configs.has(Component::Unet) {
+            return Err(bad_file(source.root(), place::why_no_model(source.root())?));
+        }
+        let mut found = Found::default();
+        let mut slot = |component| Slot::read(&source, &configs, component, &mut found);
         let [unet, vae, text, text_2] = Component::WITH_WEIGHTS;
         let components = [slot(unet)?, slot(vae)?, slot(text)?, slot(text_2)?];
         Ok(Self {
@@ -106,33 +118,61 @@ impl Checkpoint {
             source: Some(source),
             configs,
             components,
-            unused,
+            unused: found.unused,
             is_laid: false,
             about: About::default(),
+            warnings: found.warnings,
         })
     }
 
-    /// Lays a UNet over this checkpoint's own: a file with a UNet alone, or the UNet of a whole file.
+    /// Lays a UNet over this checkpoint's own: a file with a UNet alone, the UNet of a whole file, or a
+    /// folder that has one.
     ///
     /// # Errors
-    /// The file cannot be read, is damaged, or has no UNet.
+    /// The file cannot be read, is damaged, has no UNet, or one that does not fit.
     pub fn with_unet(mut self, path: &Path) -> Result<Self> {
-        let archive = Archive::open(path)?;
-        let dialect = archive.expect_unet()?;
-        self.configs.or_from(Component::Unet, &Configs::sdxl_base()?);
+        let Laid { archive, config } = Laid::find(path)?;
+        let sdxl = Configs::sdxl_base()?;
+        let layout = archive.expect_unet(&[&self.configs, &sdxl])?;
+        if let Some(what) = self.unlike(archive.text_channels(&layout)) {
+            return Err(bad_file(path, what));
+        }
+        if let Some((source, name)) = config {
+            self.configs.take(Component::Unet, &source, &name)?;
+        }
+        self.configs.or_from(Component::Unet, &sdxl);
+        let whole = layout.dialect == Dialect::Original;
+        let prefix = layout.prefix.clone();
         let mut used = HashSet::new();
-        let tensors = Tensors::find(&archive, &self.configs, (Component::Unet, dialect), &mut used)?;
+        let tensors = Tensors::find(&archive, &self.configs, (Component::Unet, layout), &mut used)?;
         self.components[Component::Unet as usize] = Slot::Here(Arc::new(tensors));
         let mut extra = unused(&archive, &used);
-        if dialect == Dialect::Original {
-            // The other components of a whole file were not asked for.
-            extra.retain(|key| key.starts_with(names::UNET));
-        }
+        // The other components of a whole file were not asked for.
+        extra.retain(|key| !whole || key.starts_with(&prefix));
         self.unused.extend(extra);
-        self.path = path.to_path_buf();
+        self.warnings.extend(archive.warnings);
+        self.path = place::named(path).to_path_buf();
         self.is_laid = true;
         self.about = About::default();
         Ok(self)
+    }
+
+    /// Why a UNet that reads text of so many channels cannot lie over this model.
+    fn unlike(&self, channels: Option<usize>) -> Option<String> {
+        let width = |encoder| self.configs.value(encoder).ok()?["hidden_size"].as_u64();
+        let mine = width(Component::TextEncoder)?.saturating_add(width(Component::TextEncoder2)?);
+        let channels = channels.filter(|channels| *channels as u64 != mine)?;
+        Some(match &self.source {
+            Some(Source::Embedded(..)) => format!(
+                "is a UNet of SDXL's size, and the demo model inside this program is not: give a whole SDXL \
+                 model with --model, for this to lie over (its text has {channels} channels, the demo's {mine})"
+            ),
+            _ => format!(
+                "is a UNet whose text has {channels} channels, and {} gives it {mine}; lay it over the model \
+                 that it was made for",
+                self.path.display()
+            ),
+        })
     }
 
     /// A component's configuration, read into `T` ([`serde_json::Value`] for all of it).
@@ -220,6 +260,12 @@ impl Checkpoint {
         &self.unused
     }
 
+    /// Sentences about the files that the user should read once: what is drawn all the same.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
     /// Looks through all numbers of all tensors, on all threads.
     ///
     /// # Errors
@@ -242,24 +288,28 @@ impl Checkpoint {
     }
 }
 
+/// What was noticed while components were read.
+#[derive(Default)]
+struct Found {
+    unused: Vec<String>,
+    warnings: Vec<String>,
+}
+
 impl Slot {
-    fn read(
-        source: &Source,
-        configs: &Configs,
-        component: Component,
-        unused: &mut Vec<String>,
-    ) -> Result<Self> {
+    fn read(source: &Source, configs: &Configs, component: Component, found: &mut Found) -> Result<Self> {
         let folder = source.path(component.name());
         if !configs.has(component) {
-            let what = format!("has no {}; is it a folder with an SDXL model?", component.config_file());
-            return Ok(Self::Absent(source.root().to_path_buf(), what));
+            return Ok(Self::Absent(source.root().to_path_buf(), configs::lacks(component)));
         }
-        let Some(archive) = Archive::find(source, component)? else {
-            return Ok(Self::Absent(folder, archive::why_absent(source, component)?));
+        let Some(archive) = Archive::find(source, component.name(), component)? else {
+            return Ok(Self::Absent(folder, archive::why_absent(source, component.name(), component)?));
         };
         let mut used = HashSet::new();
-        let tensors = Tensors::find(&archive, configs, (component, Dialect::Diffusers), &mut used)?;
-        unused.extend(self::unused(&archive, &used).iter().map(|key| format!("{component}.{key}")));
+        // In whichever dialect: a VAE in the original names is often put into a folder.
+        let layout = archive.own_layout(component).unwrap_or(Layout::FOLDER);
+        let tensors = Tensors::find(&archive, configs, (component, layout), &mut used)?;
+        found.unused.extend(unused(&archive, &used).iter().map(|key| format!("{component}.{key}")));
+        found.warnings.extend(archive.warnings);
         Ok(Self::Here(Arc::new(tensors)))
     }
 }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::component::Component;
 use super::file::{self, bad_file};
+use super::foreign;
 use super::source::Source;
 use crate::error::Result;
 
@@ -15,7 +16,14 @@ use crate::error::Result;
 pub struct Configs {
     source: Source,
     /// In the order of [`Component::ALL`].
-    values: Vec<Option<Value>>,
+    values: Vec<Option<Config>>,
+}
+
+/// One configuration, and the file that it came from.
+#[derive(Debug, Clone)]
+struct Config {
+    file: PathBuf,
+    value: Value,
 }
 
 /// What stability.ai published with SDXL base 1.0, for files that carry no configuration.
@@ -46,24 +54,24 @@ impl Configs {
     }
 
     pub(crate) fn read(source: Source) -> Result<Self> {
-        let value = |component: &Component| {
-            let name = component.config_file();
-            let Some(bytes) = source.read(name, file::CONFIG)? else { return Ok(None) };
-            let value: Value = python_json(&bytes)
-                .map_err(|e| bad_file(&source.path(name), format!("is not valid JSON: {e}")))?;
-            if !value.is_object() {
-                return Err(bad_file(&source.path(name), "is not a JSON object"));
-            }
-            Ok(Some(value))
-        };
+        let value = |component: &Component| Config::read(&source, component.config_file());
         let values = Component::ALL.iter().map(value).collect::<Result<_>>()?;
         Ok(Self { source, values })
+    }
+
+    /// Takes one component's configuration from a file of another folder, if it is there.
+    pub(crate) fn take(&mut self, component: Component, source: &Source, name: &str) -> Result<()> {
+        if let Some(config) = Config::read(source, name)? {
+            self.values[component as usize] = Some(config);
+        }
+        Ok(())
     }
 
     /// Where a component's configuration lies, for messages.
     #[must_use]
     pub fn file(&self, component: Component) -> PathBuf {
-        self.source.path(component.config_file())
+        let config = self.values[component as usize].as_ref();
+        config.map_or_else(|| self.source.path(component.config_file()), |config| config.file.clone())
     }
 
     /// Whether a component has one.
@@ -77,10 +85,8 @@ impl Configs {
     /// # Errors
     /// There is none.
     pub fn value(&self, component: Component) -> Result<&Value> {
-        self.values[component as usize].as_ref().ok_or_else(|| {
-            let what = format!("has no {}; is it a folder with an SDXL model?", component.config_file());
-            bad_file(self.source.root(), what)
-        })
+        let config = self.values[component as usize].as_ref().map(|config| &config.value);
+        config.ok_or_else(|| bad_file(self.source.root(), lacks(component)))
     }
 
     /// A component's configuration, read into `T`.
@@ -131,6 +137,31 @@ fn without_infinities(bytes: &[u8]) -> Option<Vec<u8>> {
         at += 1;
     }
     found.then_some(plain)
+}
+
+impl Config {
+    /// `None` where there is no such file.
+    fn read(source: &Source, name: &str) -> Result<Option<Self>> {
+        let file = source.path(name);
+        let Some(bytes) = source.read(name, file::CONFIG)? else { return Ok(None) };
+        let value: Value = python_json(&bytes)
+            .map_err(|e| bad_file(&file, foreign::instead_of(&bytes, "is not valid JSON", &e)))?;
+        if !value.is_object() {
+            return Err(bad_file(&file, "is not a JSON object"));
+        }
+        match foreign::site_answer(&value) {
+            Some(what) => Err(bad_file(&file, what)),
+            None => Ok(Some(Self { file, value })),
+        }
+    }
+}
+
+/// That a folder has no such configuration.
+pub(crate) fn lacks(component: Component) -> String {
+    format!(
+        "has no {}, which every SDXL model in diffusers' form has; fetch the whole model",
+        component.config_file()
+    )
 }
 
 #[cfg(test)]

@@ -18,12 +18,16 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::file::bad_file;
+use super::foreign;
 use crate::error::Result;
 
 /// The format's own limit.
 const MAX_HEADER: usize = 100_000_000;
 const MAX_DIMENSIONS: usize = 8;
 const MAX_NAME: usize = 512;
+/// What to do about a file that was written wrongly, or damaged later: another copy helps against the latter only.
+const DAMAGED: &str =
+    "the file is damaged: compare its checksum with its publisher's, and fetch it again where they differ";
 /// The one name in a header that is no tensor's.
 const METADATA: &str = "__metadata__";
 
@@ -38,66 +42,58 @@ pub(crate) struct Stored {
     pub(crate) bytes: Bytes,
 }
 
-/// All tensors of a safetensors file, by the names in it.
+/// What a safetensors file holds.
+#[derive(Debug)]
+pub(crate) struct Contents {
+    /// By their names in the file.
+    pub(crate) tensors: HashMap<String, Stored>,
+    /// Bytes after the last tensor, which nothing speaks of.
+    pub(crate) rest: usize,
+}
+
+/// Reads the header of a safetensors file.
 ///
 /// # Errors
 /// [`crate::Error::File`], for anything but a whole and consistent file.
-pub(crate) fn parse(file: &Path, bytes: &Bytes) -> Result<HashMap<String, Stored>> {
-    tensors(file, bytes).map_err(|what| bad_file(file, what))
+pub(crate) fn parse(file: &Path, bytes: &Bytes) -> Result<Contents> {
+    contents(file, bytes).map_err(|what| bad_file(file, what))
 }
 
-fn tensors(file: &Path, bytes: &Bytes) -> Result<HashMap<String, Stored>, String> {
-    if let Some(what) = recognise(bytes) {
-        return Err(what.into());
+fn contents(file: &Path, bytes: &Bytes) -> Result<Contents, String> {
+    // Asked first: the length of a header may begin with the bytes of any other format.
+    if let Some(what) = foreign::recognise(bytes).filter(|_| !begins_well(bytes)) {
+        return Err(what);
     }
     let (header, data) = split(bytes)?;
-    let Header(mut tensors) =
-        serde_json::from_slice(&header).map_err(|e| format!("the header is damaged: {e}; fetch it again"))?;
-    tensors.sort_by_key(|(_, info)| info.data_offsets);
+    let Header(mut infos) =
+        serde_json::from_slice(&header).map_err(|e| format!("the header is damaged: {e}; {DAMAGED}"))?;
+    infos.sort_by_key(|(_, info)| info.data_offsets);
     let file: Arc<Path> = file.into();
-    let mut stored = HashMap::with_capacity(tensors.len());
+    let mut tensors = HashMap::with_capacity(infos.len());
     let mut end = 0;
-    for (key, info) in tensors {
-        let range = info.range(end).map_err(|what| format!("tensor `{key}` {what}; fetch the file again"))?;
+    for (key, info) in infos {
+        let range = info.range(end).map_err(|what| format!("tensor `{key}` {what}; {DAMAGED}"))?;
         end = range.end;
         if end > data.len() {
             let (missing, has) = (end - data.len(), bytes.len());
             return Err(format!(
                 "ends within tensor `{key}`: at least {missing} bytes are missing after {has}; \
-                                the download did not finish, fetch it again"
+                 the download did not finish, fetch it again"
             ));
         }
         let Info { dtype, shape: Extents(shape), .. } = info;
         let tensor = Stored { file: file.clone(), key: key.clone(), dtype, shape, bytes: data.slice(range) };
-        if let Some(twice) = stored.insert(key, tensor) {
-            return Err(format!("has two tensors `{}`; fetch it again", twice.key));
+        if let Some(twice) = tensors.insert(key, tensor) {
+            return Err(format!("has two tensors `{}`; {DAMAGED}", twice.key));
         }
     }
-    match data.len() - end {
-        0 => Ok(stored),
-        rest => Err(format!("has {rest} bytes after its last tensor; fetch it again")),
-    }
+    Ok(Contents { tensors, rest: data.len() - end })
 }
 
-/// Files that are often met under this ending and are something else.
-fn recognise(bytes: &[u8]) -> Option<&'static str> {
-    let start = bytes[..bytes.len().min(64)].trim_ascii_start().to_ascii_lowercase();
-    let begins = |with: &[u8]| start.starts_with(with);
-    if bytes.is_empty() {
-        Some("is empty; the download did not finish, fetch it again")
-    } else if begins(b"version https://git-lfs") {
-        Some("is a Git LFS pointer, not the weights themselves; run `git lfs pull` in its folder")
-    } else if begins(b"<!doctype") || begins(b"<html") || begins(b"<?xml") {
-        Some("is a web page, not weights: the download gave an error page; fetch it again")
-    } else if bytes.starts_with(b"GGUF") {
-        Some("is a GGUF file; Fulmen reads safetensors, fetch the model in that format")
-    } else if bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(b"\x80\x02") {
-        Some("is a PyTorch pickle (.ckpt), which can run code when it is opened; fetch the safetensors file")
-    } else if begins(b"{") && bytes.len() < MAX_HEADER {
-        Some("is JSON, not weights; give the folder that it lies in, or a .safetensors file")
-    } else {
-        None
-    }
+/// Whether a file begins as the format demands: with a length that is allowed, and a `{`.
+fn begins_well(bytes: &[u8]) -> bool {
+    let size = bytes.first_chunk::<8>().map(|size| u64::from_le_bytes(*size));
+    size.is_some_and(|size| size <= MAX_HEADER as u64) && bytes.get(8) == Some(&b'{')
 }
 
 /// Header and data.
@@ -116,7 +112,7 @@ fn split(bytes: &Bytes) -> Result<(Bytes, Bytes), String> {
              the download did not finish, fetch it again",
             len - 8
         )),
-        _ => Err("is not a safetensors file, or damaged; fetch it again".into()),
+        _ => Err("is not a safetensors file; give a model in that format".into()),
     }
 }
 

@@ -12,7 +12,7 @@ use super::configs::Configs;
 use super::entry::Entry;
 use super::file::Mapped;
 use super::inventory::{TensorSpec, inventory};
-use super::names::{Dialect, NameTable};
+use super::names::{Layout, NameTable};
 use super::weight::Weight;
 use crate::error::{Error, Result};
 
@@ -40,10 +40,10 @@ impl Tensors {
     pub(crate) fn find(
         archive: &Archive,
         configs: &Configs,
-        (component, dialect): (Component, Dialect),
+        (component, layout): (Component, Layout),
         used: &mut HashSet<String>,
     ) -> Result<Self> {
-        let names = NameTable::new(configs, component, dialect)?;
+        let names = NameTable::new(configs, component, layout)?;
         let mut entries = BTreeMap::new();
         let mut missing = None;
         for TensorSpec { name, optional, .. } in inventory(configs, component)? {
@@ -110,7 +110,7 @@ impl Weights {
     pub fn of(weights: &[Weight]) -> Result<Self> {
         let origin = PathBuf::from("memory");
         let entries = weights.iter().map(|w| (w.name().to_owned(), Entry::of(w, &origin))).collect();
-        let names = NameTable::new(&Configs::sdxl_base()?, Component::Unet, Dialect::Diffusers)?;
+        let names = NameTable::new(&Configs::sdxl_base()?, Component::Unet, Layout::FOLDER)?;
         let component = Component::Unet;
         Ok(Self::new(Arc::new(Tensors { component, origin, files: vec![], names, entries, missing: None })))
     }

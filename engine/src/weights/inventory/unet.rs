@@ -44,9 +44,9 @@ pub(crate) struct UnetLevel {
 pub(crate) struct UnetShape {
     /// Outermost first.
     pub(crate) levels: Vec<UnetLevel>,
-    in_channels: usize,
+    pub(crate) in_channels: usize,
     out_channels: usize,
-    context: usize,
+    pub(crate) context: usize,
     added: usize,
     linear_projection: bool,
 }

@@ -1,9 +1,23 @@
 //! The second text encoder's names in OpenCLIP, from which it comes.
 
-use super::{CLIP_G, Part, Place};
+use super::{Part, Place};
 
-/// The original name of a tensor.
-pub(super) fn original(name: &str) -> Place {
+/// transformers' name of the projection of the pooled state.
+pub(super) const PROJECTION: &str = "text_projection.weight";
+
+/// The original name of a tensor, and those that converters leave.
+pub(super) fn originals(name: &str) -> Vec<Place> {
+    let mut places = vec![original(name)];
+    if name == PROJECTION {
+        // diffusers' converter to a single file leaves this one as transformers has it: [out, in]. The
+        // matrix is square in SDXL, so the name alone tells which way round it is.
+        places.push(Place { key: name.to_owned(), part: Part::Whole });
+    }
+    places
+}
+
+/// The original name of a tensor, without the prefix.
+fn original(name: &str) -> Place {
     let parts: Vec<&str> = name.split('.').collect();
     let (key, part) = match parts.as_slice() {
         ["text_model", "embeddings", "token_embedding", last] => {
@@ -12,14 +26,14 @@ pub(super) fn original(name: &str) -> Place {
         ["text_model", "embeddings", "position_embedding", _] => ("positional_embedding".into(), Part::Whole),
         ["text_model", "final_layer_norm", last] => (format!("ln_final.{last}"), Part::Whole),
         // OpenCLIP multiplies from the other side: [in, out].
-        ["text_projection", _] => ("text_projection".into(), Part::Transposed),
+        ["text_projection", "weight"] => ("text_projection".into(), Part::Transposed),
         ["text_model", "encoder", "layers", i, rest @ ..] => {
             let (layer, part) = layer(rest);
             (format!("transformer.resblocks.{i}.{layer}"), part)
         }
         _ => (name.to_owned(), Part::Whole),
     };
-    Place { key: format!("{CLIP_G}{key}"), part }
+    Place { key, part }
 }
 
 fn layer(rest: &[&str]) -> (String, Part) {

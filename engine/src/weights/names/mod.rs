@@ -13,15 +13,6 @@ use super::configs::Configs;
 use super::inventory::{UnetShape, VaeShape};
 use crate::error::Result;
 
-/// Where the UNet's tensors stand in a single-file checkpoint.
-pub(crate) const UNET: &str = "model.diffusion_model.";
-/// Where the VAE's do.
-pub(crate) const VAE: &str = "first_stage_model.";
-/// Where those of CLIP ViT-L do.
-pub(crate) const CLIP_L: &str = "conditioner.embedders.0.transformer.";
-/// Where those of OpenCLIP ViT-bigG do.
-pub(crate) const CLIP_G: &str = "conditioner.embedders.1.model.";
-
 /// Which part of a stored tensor a canonical one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -46,52 +37,77 @@ impl Place {
     }
 }
 
-/// How a file names its tensors.
+/// Whose names a file has for its tensors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
-    /// diffusers' and transformers' names, one file (or folder) a component.
+    /// diffusers' and transformers' names.
     Diffusers,
-    /// The names of the original code, everything in one file, each component under its prefix.
+    /// The names of the original code.
     Original,
-    /// The same with no prefix.
-    Bare,
 }
 
-/// The names of one component's tensors in one dialect.
+/// What a component's tensors are called in a file: whose names, and what stands before each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Layout {
+    pub(crate) dialect: Dialect,
+    /// Empty, or with a dot at its end.
+    pub(crate) prefix: String,
+}
+
+impl Layout {
+    /// That of a component's own file in a diffusers folder.
+    pub(crate) const FOLDER: Self = Self { dialect: Dialect::Diffusers, prefix: String::new() };
+
+    /// That of a single file as the original code writes it.
+    pub(crate) fn single_file(component: Component) -> Self {
+        let (dialect, prefix) = match component {
+            Component::Vae => (Dialect::Original, "first_stage_model."),
+            // The first encoder comes from transformers in either case.
+            Component::TextEncoder => (Dialect::Diffusers, "conditioner.embedders.0.transformer."),
+            Component::TextEncoder2 => (Dialect::Original, "conditioner.embedders.1.model."),
+            _ => (Dialect::Original, "model.diffusion_model."),
+        };
+        Self { dialect, prefix: prefix.to_owned() }
+    }
+}
+
+/// The names of one component's tensors in one file.
 #[derive(Debug, Clone)]
-pub(crate) enum NameTable {
+pub(crate) struct NameTable {
+    rule: Rule,
+    prefix: String,
+}
+
+#[derive(Debug, Clone)]
+enum Rule {
     Diffusers(Component),
-    Unet { shape: UnetShape, prefix: &'static str },
-    Vae { shape: VaeShape },
-    ClipL,
-    ClipG,
+    Unet(UnetShape),
+    Vae(VaeShape),
+    OpenClip,
 }
 
 impl NameTable {
-    pub(crate) fn new(configs: &Configs, component: Component, dialect: Dialect) -> Result<Self> {
-        let prefix = if dialect == Dialect::Bare { "" } else { UNET };
-        Ok(match (dialect, component) {
-            (Dialect::Diffusers, _) => Self::Diffusers(component),
-            (_, Component::Unet) => Self::Unet { shape: UnetShape::read(configs)?, prefix },
-            (_, Component::Vae) => Self::Vae { shape: VaeShape::read(configs)? },
-            (_, Component::TextEncoder2) => Self::ClipG,
-            _ => Self::ClipL,
-        })
+    pub(crate) fn new(configs: &Configs, component: Component, layout: Layout) -> Result<Self> {
+        let Layout { dialect, prefix } = layout;
+        let rule = match (dialect, component) {
+            (Dialect::Original, Component::Unet) => Rule::Unet(UnetShape::read(configs)?),
+            (Dialect::Original, Component::Vae) => Rule::Vae(VaeShape::read(configs)?),
+            (Dialect::Original, Component::TextEncoder2) => Rule::OpenClip,
+            _ => Rule::Diffusers(component),
+        };
+        Ok(Self { rule, prefix })
     }
 
     /// The names that a file may have for a canonical name, likeliest first.
     pub(crate) fn places(&self, name: &str) -> Vec<Place> {
-        match self {
-            Self::Diffusers(component) => diffusers(*component, name),
-            Self::Unet { shape, prefix } => {
-                vec![Place::whole(format!("{prefix}{}", unet::original(shape, name)))]
-            }
-            Self::Vae { shape } => {
-                vec![Place::whole(format!("{VAE}{}", vae::original(shape.levels(), name)))]
-            }
-            Self::ClipL => vec![Place::whole(format!("{CLIP_L}{name}"))],
-            Self::ClipG => vec![clip::original(name)],
-        }
+        let mut places = match &self.rule {
+            Rule::Diffusers(component) => diffusers(*component, name),
+            Rule::Unet(shape) => vec![Place::whole(unet::original(shape, name))],
+            Rule::Vae(shape) => vae::originals(shape.levels(), name).map(Place::whole).collect(),
+            Rule::OpenClip => clip::originals(name),
+        };
+        places.iter_mut().for_each(|place| place.key.insert_str(0, &self.prefix));
+        places
     }
 
     /// The likeliest of them: the one to write, and to speak of in messages.
@@ -102,7 +118,7 @@ impl NameTable {
     /// The shape that the original code gives to a stored tensor which is canonically of `shape`.
     pub(crate) fn shape_in_file(&self, name: &str, mut shape: Vec<usize>) -> Vec<usize> {
         let is_matrix = shape.len() == 2;
-        if is_matrix && matches!(self, Self::Vae { .. }) && name.contains(".attentions.") {
+        if is_matrix && matches!(self.rule, Rule::Vae(_)) && name.contains(".attentions.") {
             shape.extend([1, 1]);
         }
         shape
@@ -111,14 +127,17 @@ impl NameTable {
 
 /// diffusers' own names, today's and those of older and newer releases.
 fn diffusers(component: Component, name: &str) -> Vec<Place> {
-    let mut keys = vec![name.to_owned()];
+    let mut places = vec![Place::whole(name.to_owned())];
     match component {
-        Component::Vae => keys.extend(vae::before_attention_was_renamed(name)),
+        Component::Vae => places.extend(vae::before_attention_was_renamed(name).map(Place::whole)),
         // transformers 5 writes text encoders without the model's own name.
         Component::TextEncoder | Component::TextEncoder2 => {
-            keys.extend(name.strip_prefix("text_model.").map(str::to_owned));
+            places.extend(name.strip_prefix("text_model.").map(|name| Place::whole(name.to_owned())));
         }
         _ => {}
     }
-    keys.into_iter().map(Place::whole).collect()
+    if name == clip::PROJECTION {
+        places.extend(clip::originals(name));
+    }
+    places
 }

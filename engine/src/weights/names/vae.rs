@@ -1,7 +1,17 @@
 //! The VAE's names in the original code, and in diffusers before attention was renamed.
 
-/// The original name of a tensor, without the prefix.
-pub(super) fn original(levels: usize, name: &str) -> String {
+/// The original name of a tensor, without the prefix, and those that diffusers' converter leaves for
+/// attention: it knows the names of one release, and folders have those of several.
+pub(super) fn originals(levels: usize, name: &str) -> impl Iterator<Item = String> {
+    let usual = original(levels, name, attention);
+    let today = original(levels, name, |rest| rest.join("."));
+    let before =
+        before_attention_was_renamed(name).map(|name| original(levels, &name, |rest| rest.join(".")));
+    let others = Some(today).filter(|today| *today != usual).into_iter().chain(before);
+    std::iter::once(usual).chain(others)
+}
+
+fn original(levels: usize, name: &str, attention: impl Fn(&[&str]) -> String) -> String {
     let parts: Vec<&str> = name.split('.').collect();
     match parts.as_slice() {
         [side, "conv_norm_out", last] => format!("{side}.norm_out.{last}"),

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::weights::component::Component;
 use crate::weights::configs::Configs;
 use crate::weights::inventory::inventory;
-use crate::weights::names::{self, Dialect, NameTable, Part};
+use crate::weights::names::{Layout, NameTable, Part};
 
 /// A tensor by its canonical name, and where it goes in a stored one.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl FilePlan {
     /// A component's file in a diffusers folder.
     pub(super) fn component(configs: &Configs, component: Component) -> Result<Self> {
         let mut tensors = BTreeMap::new();
-        add(&mut tensors, configs, component, Dialect::Diffusers)?;
+        add(&mut tensors, configs, component, Layout::FOLDER)?;
         // Without this word transformers refuses a file.
         Self::new(tensors, Some([("format".to_owned(), "pt".to_owned())].into()))
     }
@@ -60,12 +60,15 @@ impl FilePlan {
     pub(super) fn single_file(configs: &Configs) -> Result<Self> {
         let mut tensors = BTreeMap::new();
         for component in Component::WITH_WEIGHTS {
-            add(&mut tensors, configs, component, Dialect::Original)?;
+            add(&mut tensors, configs, component, Layout::single_file(component))?;
         }
         let positions =
             configs.value(Component::TextEncoder)?["max_position_embeddings"].as_u64().unwrap_or(0);
         tensors.insert(
-            format!("{}text_model.embeddings.position_ids", names::CLIP_L),
+            format!(
+                "{}text_model.embeddings.position_ids",
+                Layout::single_file(Component::TextEncoder).prefix
+            ),
             Planned {
                 dtype: Dtype::I64,
                 shape: vec![1, positions as usize],
@@ -74,7 +77,7 @@ impl FilePlan {
             },
         );
         tensors.insert(
-            format!("{}logit_scale", names::CLIP_G),
+            format!("{}logit_scale", Layout::single_file(Component::TextEncoder2).prefix),
             Planned {
                 dtype: Dtype::F16,
                 shape: vec![],
@@ -129,9 +132,9 @@ fn add(
     tensors: &mut BTreeMap<String, Planned>,
     configs: &Configs,
     component: Component,
-    dialect: Dialect,
+    layout: Layout,
 ) -> Result<()> {
-    let names = NameTable::new(configs, component, dialect)?;
+    let names = NameTable::new(configs, component, layout)?;
     for spec in inventory(configs, component)? {
         let place = names.usual_place(&spec.name);
         let shape = names.shape_in_file(&spec.name, place.part.whole_shape(&spec.shape));

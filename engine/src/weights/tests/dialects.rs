@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::make::{assert_same, assert_same_component, rename, safetensors, synthetic, tensors_of, tiny};
-use crate::weights::names;
 use crate::weights::synth::SynthLayout;
 use crate::weights::{Checkpoint, Component};
+
+const UNET: &str = "model.diffusion_model.";
 
 /// A tiny model as a folder and as a single file.
 fn both() -> (TempDir, PathBuf, TempDir, PathBuf) {
@@ -25,14 +26,16 @@ fn a_unet_in_any_dialect_can_be_laid_over() {
     let (_keep, folder, keep, file) = both();
     let (bare, alone) =
         (keep.path().join("bare.safetensors"), keep.path().join("sdxl_lightning_4step.safetensors"));
-    rename(&file, &bare, |key| key.strip_prefix(names::UNET).map(str::to_owned));
-    rename(&file, &alone, |key| key.starts_with(names::UNET).then(|| key.to_owned()));
+    rename(&file, &bare, |key| key.strip_prefix(UNET).map(str::to_owned));
+    rename(&file, &alone, |key| key.starts_with(UNET).then(|| key.to_owned()));
     let base = Checkpoint::open(&folder).unwrap();
-    for unet in [&unet_file(&folder), &file, &bare, &alone] {
+    for unet in &[unet_file(&folder), file, bare, alone] {
         let laid = base.clone().with_unet(unet).unwrap();
         assert_same(&base, &laid);
         assert!(laid.unused().is_empty(), "{}: {:?}", unet.display(), laid.unused());
-        assert_eq!(laid.file_name_hint(), unet);
+        // Every model has a file of that name; its folder's says more.
+        let named = if *unet == unet_file(&folder) { &folder } else { unet };
+        assert_eq!(laid.file_name_hint(), named);
     }
 }
 
@@ -96,4 +99,115 @@ fn a_decoder_without_its_encoder_is_enough() {
     rename(&path, &path, |key| needed(key).then(|| key.to_owned()));
     let vae = Checkpoint::open(&folder).unwrap().weights(Component::Vae).unwrap();
     assert!(vae.find("encoder").is_none() && vae.find("decoder").is_some());
+}
+
+#[test]
+fn a_file_of_diffusers_own_converter_is_the_same_model() {
+    let configs = tiny("odd_sizes");
+    let (_keep, folder) = synthetic(&configs, SynthLayout::Folder);
+    let (_keep_too, file) = synthetic(&configs, SynthLayout::SingleFile);
+    let whole = Checkpoint::open(&folder).unwrap();
+    assert_same(&whole, &Checkpoint::single_file(&file, &configs).unwrap());
+    let mut tensors = tensors_of(&file);
+    // The converter leaves the projection as transformers has it, [out, in], and older names of the VAE's
+    // attention, as matrices.
+    let second = tensors_of(&folder.join("text_encoder_2/model.safetensors"));
+    let (_, dtype, shape, bytes) = second.into_iter().find(|t| t.0 == "text_projection.weight").unwrap();
+    assert_ne!(shape[0], shape[1], "a square one would not tell");
+    let key = "conditioner.embedders.1.model.text_projection";
+    tensors.retain(|tensor| tensor.0 != key);
+    tensors.push((format!("{key}.weight"), dtype, shape, bytes));
+    for (key, _, shape, _) in &mut tensors {
+        for (usual, left) in
+            [(".q.", ".to_q."), (".k.", ".key."), (".v.", ".to_v."), (".proj_out.", ".to_out.0.")]
+        {
+            if key.contains("mid.attn_1") && key.contains(usual) {
+                *key = key.replace(usual, left);
+                shape.truncate(2);
+            }
+        }
+        *key = key.replace("mid.attn_1.norm.", "mid.attn_1.group_norm.");
+    }
+    fs::write(&file, safetensors(&tensors)).unwrap();
+    let single = Checkpoint::single_file(&file, &configs).unwrap();
+    assert_same(&whole, &single);
+    assert_eq!(single.unused(), [""; 0]);
+}
+
+/// The matrix is square in SDXL, so its shape does not say which way round it is stored.
+#[test]
+fn a_square_projection_is_turned_by_its_name() {
+    let configs = tiny("sdxl_like");
+    let (_keep, file) = synthetic(&configs, SynthLayout::SingleFile);
+    let key = "conditioner.embedders.1.model.text_projection";
+    let projection = |file: &Path| {
+        let model = Checkpoint::single_file(file, &configs).unwrap();
+        let weights = model.weights(Component::TextEncoder2).unwrap();
+        weights.tensor("text_projection.weight", &[48, 48]).unwrap().to_f32()
+    };
+    let original = projection(&file);
+    assert_ne!(original[1], original[48], "a symmetric one would not tell");
+    rename(&file, &file, |name| Some(if name == key { format!("{key}.weight") } else { name.to_owned() }));
+    let renamed = projection(&file);
+    for row in 0..48 {
+        for column in 0..48 {
+            assert_eq!(renamed[row * 48 + column], original[column * 48 + row], "[{row}, {column}]");
+        }
+    }
+}
+
+#[test]
+fn prefixes_and_wrappers_around_the_names_are_seen_through() {
+    let (_keep, folder, keep, file) = both();
+    let base = Checkpoint::open(&folder).unwrap();
+    let path = keep.path().join("renamed.safetensors");
+    let original = |key: &str| key.strip_prefix(UNET).map(str::to_owned);
+    for prefix in [
+        "unet.",
+        "module.",
+        "_orig_mod.",
+        "diffusion_model.",
+        "model.diffusion_model.",
+        "module._orig_mod.unet.",
+    ] {
+        rename(&unet_file(&folder), &path, |key| Some(format!("{prefix}{key}")));
+        let laid = base.clone().with_unet(&path).unwrap();
+        assert_same(&base, &laid);
+        assert!(laid.unused().is_empty(), "{prefix}: {:?}", laid.unused());
+        rename(&file, &path, |key| Some(format!("{prefix}{}", original(key)?)));
+        assert_same(&base, &base.clone().with_unet(&path).unwrap());
+        // The same in a folder of diffusers, and around a whole checkpoint.
+        let (_keep, wrapped) = synthetic(&tiny("odd_sizes"), SynthLayout::Folder);
+        rename(&unet_file(&folder), &unet_file(&wrapped), |key| Some(format!("{prefix}{key}")));
+        assert_same(&base, &Checkpoint::open(&wrapped).unwrap());
+        rename(&file, &path, |key| Some(format!("{prefix}{key}")));
+        assert_same(&base, &Checkpoint::single_file(&path, &tiny("odd_sizes")).unwrap());
+    }
+    // Blocks compiled one by one.
+    rename(&unet_file(&folder), &path, |key| Some(key.replace("attentions.0.", "attentions.0._orig_mod.")));
+    assert_same(&base, &base.clone().with_unet(&path).unwrap());
+}
+
+#[test]
+fn parts_under_diffusers_names_in_one_file_are_a_model() {
+    let (_keep, folder, keep, _) = both();
+    let mut tensors = Vec::new();
+    for component in Component::WITH_WEIGHTS {
+        let name = format!("{component}/{}.safetensors", component.weights_stem());
+        let prefixed = |(key, dtype, shape, bytes)| (format!("{component}.{key}"), dtype, shape, bytes);
+        tensors.extend(tensors_of(&folder.join(name)).into_iter().map(prefixed));
+    }
+    let path = keep.path().join("joined.safetensors");
+    fs::write(&path, safetensors(&tensors)).unwrap();
+    let joined = Checkpoint::single_file(&path, &tiny("odd_sizes")).unwrap();
+    assert_same(&Checkpoint::open(&folder).unwrap(), &joined);
+}
+
+#[test]
+fn a_vae_under_its_original_names_in_a_folder_is_read() {
+    let (_keep, folder, _keep_too, file) = both();
+    let vae = folder.join("vae/diffusion_pytorch_model.safetensors");
+    rename(&file, &vae, |key| key.strip_prefix("first_stage_model.").map(str::to_owned));
+    let single = Checkpoint::single_file(&file, &tiny("odd_sizes")).unwrap();
+    assert_same_component(&single, &Checkpoint::open(&folder).unwrap(), Component::Vae);
 }

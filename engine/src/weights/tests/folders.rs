@@ -65,7 +65,7 @@ fn an_index_that_lies_is_named() {
         (
             "decoder.conv_in.nothing",
             "a-00001-of-00002.safetensors",
-            "has no tensor `decoder.conv_in.nothing`",
+            "names the tensor `decoder.conv_in.nothing`, which none of its shards has",
         ),
     ] {
         let mut map = map.clone();

@@ -27,7 +27,7 @@ pub(super) fn safetensors(tensors: &[Tensor]) -> Vec<u8> {
 /// The tensors of a file, by name.
 pub(super) fn tensors_of(path: &Path) -> Vec<Tensor> {
     let bytes = Bytes::from(fs::read(path).unwrap());
-    let stored = header::parse(path, &bytes).unwrap();
+    let stored = header::parse(path, &bytes).unwrap().tensors;
     stored.into_values().map(|s| (s.key, s.dtype, s.shape, s.bytes.to_vec())).collect()
 }
 

@@ -5,6 +5,8 @@ mod dialects;
 mod folders;
 mod hostile;
 mod inventory;
+mod kinds;
 mod make;
 mod mutations;
+mod places;
 mod synthetic;

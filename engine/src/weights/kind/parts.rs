@@ -1,0 +1,114 @@
+//! Files that belong to a model and are none by themselves: adapters, encoders, upscalers.
+
+/// A kind of file: what it is, and what its files have in their tensors' names. A file is one if it has
+/// all of one of the groups.
+pub(super) struct PartKind {
+    /// The rest of a sentence that begins with the file.
+    pub(super) what: &'static str,
+    pub(super) marks: &'static [&'static [&'static str]],
+}
+
+const fn kind(what: &'static str, marks: &'static [&'static [&'static str]]) -> PartKind {
+    PartKind { what, marks }
+}
+
+const CONTROL_NET: &str =
+    "is a ControlNet, which steers a model by a picture; Fulmen has none of these yet: give an SDXL model";
+
+/// What changes or steers a model; some have the names of a UNet's blocks. The more particular ones
+/// first: an IP-Adapter may carry a LoRA.
+pub(super) const ADAPTERS: &[PartKind] = &[
+    kind(
+        "is a Control-LoRA, which steers a model by a picture; Fulmen has none of these yet: give an SDXL model",
+        &[&["lora_controlnet"]],
+    ),
+    kind(CONTROL_NET, &[&["lllite_"], &["control_model."], &["input_hint_block."]]),
+    kind(
+        CONTROL_NET,
+        &[&["controlnet_cond_embedding."], &["controlnet_down_blocks."], &["control_add_embedding."]],
+    ),
+    kind(
+        "is an IP-Adapter, which feeds pictures to a model; Fulmen has none of these yet: give an SDXL model",
+        &[&["ip_adapter."], &["to_k_ip."], &["id_encoder."], &["pulid_"], &["perceiver_resampler."]],
+    ),
+    kind(
+        "holds a LyCORIS adapter (LoKr), which changes a model and is none; Fulmen does not apply it yet: give a full model",
+        &[&["lokr_w"], &["lokr_t"]],
+    ),
+    kind(
+        "holds a LyCORIS adapter (LoHa), which changes a model and is none; Fulmen does not apply it yet: give a full model",
+        &[&["hada_w"], &["hada_t"]],
+    ),
+    kind(
+        "holds an OFT adapter, which changes a model and is none; Fulmen does not apply it yet: give a full model",
+        &[&["oft_blocks"], &["oft_diag"], &["oft_R"], &["boft_"]],
+    ),
+    kind(
+        "holds a LoRA (DoRA), which changes a model and is none; Fulmen does not apply it yet: give a full model",
+        &[&["dora_scale"], &["lora_magnitude_vector"]],
+    ),
+    kind(
+        "holds a LoRA, which changes a model and is none; Fulmen does not apply it yet: give a full model",
+        &[&["lora_"], &[".lora."], &["_lora."], &["vera_lambda"]],
+    ),
+    kind(
+        "holds a LyCORIS adapter, which changes a model and is none; Fulmen does not apply it yet: give a full model",
+        &[
+            &["lycoris_"],
+            &["ia3_l"],
+            &[".on_input"],
+            &[".diff_b"],
+            &[".w_norm"],
+            &[".a1.weight", ".b1.weight"],
+        ],
+    ),
+];
+
+/// What is neither a UNet nor a VAE. An upscaler shares names with a T2I-Adapter.
+pub(super) const PARTS: &[PartKind] = &[
+    kind(
+        "is a T2I-Adapter, which steers a model by a picture; Fulmen has none of these yet: give an SDXL model",
+        &[
+            &["adapter.body."],
+            &["adapter.conv_in."],
+            &["body.0.in_conv."],
+            &["body.0.block1."],
+            &["body.0.resnets."],
+        ],
+    ),
+    kind(
+        "is an upscaler (ESRGAN or alike), which enlarges pictures and draws none; give an SDXL model",
+        &[
+            &["RDB1.conv1"],
+            &["rdb1.conv1"],
+            &["conv_first.", "conv_body."],
+            &["conv_first.", "conv_after_body."],
+            &["residual_group."],
+            &["body.0.weight", "body.1.weight", "body.2.weight"],
+        ],
+    ),
+    kind(
+        "is a textual inversion, which adds a word to a model and is none; Fulmen has none of these yet: give an SDXL model",
+        &[&["emb_params"], &["string_to_param"], &["text_encoders_0"], &["text_encoders_1"]],
+    ),
+    kind(
+        "is a tiny VAE (TAESD), made for previews; give a whole SDXL model",
+        &[&["taesd_"], &["decoder.layers.", "encoder.layers."], &["decoder.1.weight", "decoder.3.conv.0."]],
+    ),
+    kind(
+        "is an encoder of pictures (CLIP Vision), not a model that draws; give an SDXL model",
+        &[&["vision_model."], &["visual.transformer."]],
+    ),
+    kind(
+        "is a T5 text encoder, which SDXL does not use; give a whole SDXL model",
+        &[&["SelfAttention.relative_attention_bias."], &["layer.0.SelfAttention."], &["enc.blk.0."]],
+    ),
+    kind(
+        "is a language model; give an SDXL model",
+        &[&["layers.0.self_attn.q_proj.", "mlp.gate_proj."], &["model.embed_tokens."], &["blk.0.attn_q."]],
+    ),
+    kind(
+        "is a CLIP text encoder alone; Fulmen takes both encoders from the model: give a whole checkpoint or a diffusers folder",
+        &[&["embeddings.token_embedding."], &["transformer.resblocks.0.ln_1."]],
+    ),
+];

@@ -1,0 +1,126 @@
+//! Which UNet a file holds, by the shapes of a few tensors: SDXL's relatives have its names.
+
+use crate::weights::archive::Archive;
+use crate::weights::component::Component;
+use crate::weights::configs::Configs;
+use crate::weights::inventory::{UnetShape, inventory};
+use crate::weights::names::{Dialect, Layout, NameTable};
+
+use super::of_family;
+
+/// A network that lacks more than one in so many tensors is another one, not a damaged one.
+const ANOTHER: usize = 20;
+
+/// The numbers by which UNets are told apart.
+struct Measures {
+    /// Of the latents, and whatever is given beside them.
+    in_channels: Option<usize>,
+    /// After the first convolution.
+    first: Option<usize>,
+    /// Of the text.
+    context: Option<usize>,
+    /// Of the pooled text and the picture's size together.
+    added: Option<usize>,
+}
+
+impl Archive {
+    /// What the UNet behind this layout is, as the rest of a sentence; `None` if it fits one of the
+    /// configurations.
+    pub(super) fn other_unet(&self, layout: &Layout, configs: &[&Configs]) -> Option<String> {
+        let found = self.measures(layout);
+        let fits = |configs: &&&Configs| {
+            UnetShape::read(configs).is_ok_and(|shape| found.context.is_none_or(|c| c == shape.context))
+        };
+        let Some(configs) = configs.iter().find(fits) else { return found.family() };
+        // What is wrong with a configuration is said where it is used.
+        let wanted = UnetShape::read(configs).ok()?;
+        if found.context == Some(2048) && found.added == Some(5632) {
+            return Some(of_family("Kolors"));
+        }
+        if let Some(what) = found.in_channels.and_then(|found| other_channels(found, wanted.in_channels)) {
+            return Some(what);
+        }
+        if self.under(layout, "cond_proj.weight").is_some() {
+            return Some(
+                "is a UNet that is told the guidance as a number (a latent consistency model), which Fulmen \
+                 does not do yet; give one without, or a checkpoint that such a LoRA was merged into"
+                    .into(),
+            );
+        }
+        self.smaller_unet(layout, configs)
+    }
+
+    /// Channels of the text that the UNet behind this layout reads.
+    pub(crate) fn text_channels(&self, layout: &Layout) -> Option<usize> {
+        self.measures(layout).context
+    }
+
+    fn measures(&self, layout: &Layout) -> Measures {
+        let [conv_in, added] = match layout.dialect {
+            Dialect::Original => ["input_blocks.0.0.weight", "label_emb.0.0.weight"],
+            Dialect::Diffusers => ["conv_in.weight", "add_embedding.linear_1.weight"],
+        };
+        let extent = |shape: Option<&[usize]>, i: usize| shape.and_then(|shape| shape.get(i)).copied();
+        let named = |name: &str| self.tensors.get(&format!("{}{name}", layout.prefix));
+        let conv_in = named(conv_in).map(|tensor| &tensor.shape[..]);
+        Measures {
+            in_channels: extent(conv_in, 1),
+            first: extent(conv_in, 0),
+            context: extent(self.under(layout, "attn2.to_k.weight"), 1),
+            added: extent(named(added).map(|tensor| &tensor.shape[..]), 1),
+        }
+    }
+
+    /// The shape of the UNet's first tensor whose name ends so.
+    fn under(&self, layout: &Layout, end: &str) -> Option<&[usize]> {
+        let keys = self.tensors.keys();
+        let keys = keys.filter(|key| key.starts_with(&layout.prefix) && key.ends_with(end));
+        keys.min().map(|key| &self.tensors[key].shape[..])
+    }
+
+    /// A UNet of SDXL's kind with blocks left out.
+    fn smaller_unet(&self, layout: &Layout, configs: &Configs) -> Option<String> {
+        let names = NameTable::new(configs, Component::Unet, layout.clone()).ok()?;
+        let list = inventory(configs, Component::Unet).ok()?;
+        let is_here =
+            |name: &str| names.places(name).iter().any(|place| self.tensors.contains_key(&place.key));
+        let missing: Vec<_> = list.iter().filter(|spec| !is_here(&spec.name)).collect();
+        let first = missing.first().filter(|_| missing.len() > list.len() / ANOTHER)?;
+        Some(format!(
+            "is another network than SDXL's: its UNet lacks {} of {} tensors, `{}` the first, as the smaller \
+             models made from SDXL do (SSD-1B, Segmind Vega, KOALA); give a model of SDXL's own size",
+            missing.len(),
+            list.len(),
+            names.usual_place(&first.name).key
+        ))
+    }
+}
+
+impl Measures {
+    /// The family of a UNet that reads another text than SDXL's.
+    fn family(&self) -> Option<String> {
+        Some(match (self.context?, self.first) {
+            (768, _) => of_family("Stable Diffusion 1"),
+            (1024, _) => of_family("Stable Diffusion 2"),
+            (1280, Some(384)) => of_family("the SDXL refiner"),
+            (context, _) => format!(
+                "is a UNet of another family: its text has {context} channels; Fulmen draws with SDXL \
+                 (2048) and models made from it"
+            ),
+        })
+    }
+}
+
+/// What a UNet is that reads other channels than those of the latents; `None` if it does not.
+pub(crate) fn other_channels(found: usize, wanted: usize) -> Option<String> {
+    if found == wanted {
+        return None;
+    }
+    let what = match found {
+        9 => "is an inpainting model: its UNet reads 9 channels (latents, a mask, a masked picture)".into(),
+        8 => "is a model for editing pictures: its UNet reads 8 channels (latents, and the picture to edit)"
+            .into(),
+        _ => format!("has a UNet that reads {found} channels"),
+    };
+    Some(format!("{what}; Fulmen draws from text alone, which takes {wanted}: give the model for that"))
+}

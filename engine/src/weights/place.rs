@@ -1,0 +1,176 @@
+//! What a path that was given as a model leads to: a file, a folder, the hub's cache, or nothing.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::file::{self, bad_file};
+use crate::error::{Error, Result};
+use crate::quote;
+
+/// Names that a message lists.
+const LISTED: usize = 6;
+
+/// Where a model lies.
+#[derive(Debug)]
+pub(crate) enum Place {
+    File(PathBuf),
+    Folder(PathBuf),
+}
+
+/// Looks at what is there. A folder of the hub's cache leads to the snapshot in it.
+pub(crate) fn find(path: &Path) -> Result<Place> {
+    match fs::metadata(path) {
+        Ok(about) if about.is_dir() => {
+            Ok(Place::Folder(snapshot(path)?.unwrap_or_else(|| path.to_path_buf())))
+        }
+        Ok(_) => Ok(Place::File(path.to_path_buf())),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => Err(absent(path, source)),
+        Err(source) => Err(Error::Read { file: path.to_path_buf(), source }),
+    }
+}
+
+/// The path whose last part says what a model is: above the names that every model's files have.
+pub(crate) fn named(path: &Path) -> &Path {
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let own = name(path);
+    let is_general = own == "unet" || own == "snapshots" || own.starts_with("diffusion_pytorch_model");
+    match path.parent().filter(|parent| parent.file_name().is_some()) {
+        Some(parent) if is_general || name(parent) == "snapshots" => named(parent),
+        _ => path,
+    }
+}
+
+/// The snapshot in a folder of the hub's cache; `None` for other folders.
+fn snapshot(path: &Path) -> Result<Option<PathBuf>> {
+    let is_cache = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("models--") && path.join("snapshots").is_dir()
+    };
+    let cache = match path.parent() {
+        _ if is_cache(path) => path,
+        Some(parent) if path.ends_with("snapshots") && is_cache(parent) => parent,
+        _ => return Ok(None),
+    };
+    let snapshots = cache.join("snapshots");
+    // A commit's name has forty letters.
+    let main = file::read(&cache.join("refs/main"), 256).ok().flatten();
+    let main = main.and_then(|name| Some(std::str::from_utf8(&name).ok()?.trim().to_owned()));
+    let is_plain = |name: &String| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());
+    if let Some(main) = main.filter(is_plain).map(|name| snapshots.join(name)).filter(|path| path.is_dir()) {
+        return Ok(Some(main));
+    }
+    let names = file::list(&snapshots)?;
+    match &names[..] {
+        [only] => Ok(Some(snapshots.join(only))),
+        [] => Err(bad_file(
+            path,
+            "is a folder of the hub's cache with no snapshot in it; the download did not finish, fetch the model again",
+        )),
+        several => {
+            let what = format!(
+                "is a folder of the hub's cache with several snapshots; give one of {}",
+                list(several)
+            );
+            Err(bad_file(&snapshots, what))
+        }
+    }
+}
+
+/// Why there is nothing: names of the hub and addresses are often given where a path is wanted.
+fn absent(path: &Path, source: io::Error) -> Error {
+    let text = path.to_string_lossy();
+    if fs::symlink_metadata(path).is_ok() {
+        return bad_file(path, "is a link to a file that is not there; fetch the model again");
+    }
+    if text.contains("://") || text.starts_with("https:/") || text.starts_with("http:/") {
+        return bad_file(
+            path,
+            "is an address; Fulmen downloads nothing: fetch the model, and give its file or folder",
+        );
+    }
+    match hub_name(&text) {
+        Some((owner, name)) => match cached(owner, name) {
+            Some(cache) => {
+                bad_file(path, format!("is not here, but in the hub's cache; give {}", cache.display()))
+            }
+            None => bad_file(
+                path,
+                format!(
+                    "is not here, and Fulmen downloads nothing; if it is a name of the hub, fetch it first: \
+                 hf download {owner}/{name} --local-dir {name}, and give that folder"
+                ),
+            ),
+        },
+        None => Error::Read { file: path.to_path_buf(), source },
+    }
+}
+
+/// `someone/name`, as the hub calls its models, where no folder `someone` is.
+fn hub_name(text: &str) -> Option<(&str, &str)> {
+    let (owner, name) = text.split_once('/')?;
+    let is_name = |part: &str| {
+        let may = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        part.starts_with(|c: char| c.is_ascii_alphanumeric()) && part.chars().all(may) && part.len() <= 96
+    };
+    let is_file = [".safetensors", ".ckpt", ".gguf", ".pt", ".bin"].iter().any(|end| name.ends_with(end));
+    (is_name(owner) && is_name(name) && !is_file && !Path::new(owner).exists()).then_some((owner, name))
+}
+
+/// Where the hub's own tool keeps what it has fetched, if it has fetched this.
+fn cached(owner: &str, name: &str) -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let hub = variable("HF_HUB_CACHE")
+        .or_else(|| Some(variable("HF_HOME")?.join("hub")))
+        .or_else(|| Some(std::env::home_dir()?.join(".cache/huggingface/hub")))?;
+    Some(hub.join(format!("models--{owner}--{name}"))).filter(|cache| cache.join("snapshots").is_dir())
+}
+
+/// Why a folder is no model, and which of the things in it could be.
+pub(crate) fn why_no_model(folder: &Path) -> Result<String> {
+    let names = file::list(folder)?;
+    let with = |end: &str| names.iter().filter(|name| name.ends_with(end)).cloned().collect::<Vec<_>>();
+    let is_whole = |folder: &Path| folder.join("model_index.json").is_file();
+    if names.is_empty() {
+        return Ok("is an empty folder, with no model_index.json in it; fetch the model again".into());
+    }
+    if let Some(whole) = folder.parent().filter(|parent| is_whole(parent)) {
+        return Ok(format!("is one part of the model in {}; give that folder", whole.display()));
+    }
+    if names.iter().any(|name| name == "config.json") {
+        return Ok("has no model_index.json: it is one part of a model; give a whole model with --model, \
+                   and lay this over it with --unet if it is a UNet"
+            .into());
+    }
+    let caches: Vec<String> = names.iter().filter(|name| name.starts_with("models--")).cloned().collect();
+    if !caches.is_empty() {
+        return Ok(format!("is the hub's cache; give one of {}", list(&caches)));
+    }
+    let folders: Vec<String> = names.iter().filter(|name| is_whole(&folder.join(name))).cloned().collect();
+    if !folders.is_empty() {
+        return Ok(format!("has no model_index.json, but models in it; give one of {}", list(&folders)));
+    }
+    let files = with(".safetensors");
+    if !files.is_empty() {
+        return Ok(format!("has no model_index.json, but files of weights; give one of {}", list(&files)));
+    }
+    let pickles: Vec<String> = [".ckpt", ".bin", ".pt", ".pth"].iter().flat_map(|end| with(end)).collect();
+    Ok(match &pickles[..] {
+        [] => "has no model_index.json; give a diffusers folder, or a .safetensors file".into(),
+        some => format!(
+            "has its weights only as {}, a PyTorch pickle, which can run code when it is opened; fetch the \
+             safetensors files",
+            list(some)
+        ),
+    })
+}
+
+/// Names for a sentence, not too many of them.
+pub(crate) fn list(names: &[String]) -> String {
+    let shown: Vec<String> =
+        names.iter().take(LISTED).map(|name| format!("`{}`", quote::quoted(name))).collect();
+    match names.len().saturating_sub(LISTED) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}

@@ -1,0 +1,242 @@
+use std::fs;
+use std::path::Path;
+
+use safetensors::Dtype;
+use tempfile::TempDir;
+
+use super::make::{Tensor, safetensors, synthetic, tensors_of, tiny};
+use crate::weights::synth::SynthLayout;
+use crate::weights::{Checkpoint, Component};
+
+const UNET: &str = "model.diffusion_model.";
+
+/// Empty tensors of these names and shapes, as a file of their own. Only the header counts.
+fn file(folder: &TempDir, tensors: &[(&str, &[usize])]) -> std::path::PathBuf {
+    let path = folder.path().join("model.safetensors");
+    let tensor = |(key, shape): &(&str, &[usize])| {
+        let bytes = vec![0; 2 * shape.iter().product::<usize>()];
+        ((*key).to_owned(), Dtype::F16, shape.to_vec(), bytes)
+    };
+    fs::write(&path, safetensors(&tensors.iter().map(tensor).collect::<Vec<Tensor>>())).unwrap();
+    path
+}
+
+/// What is said of a file that is given as the model, and as a UNet.
+fn said(path: &Path) -> [String; 2] {
+    let model = Checkpoint::open(path).map(drop).unwrap_err().to_string();
+    let demo = Checkpoint::embedded_demo().unwrap();
+    [model, demo.with_unet(path).map(drop).unwrap_err().to_string()]
+}
+
+/// Neither a wrong guess nor useless advice.
+fn assert_true(said: &str) {
+    assert!(!said.contains("fetch it again") && !said.contains("is it an SDXL"), "{said}");
+}
+
+#[test]
+fn models_of_other_families_are_called_by_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, keys) in [
+        ("Flux", &["model.diffusion_model.double_blocks.0.img_attn.norm.key_norm.scale"][..]),
+        ("Flux", &["double_blocks.0.x", "vae.decoder.mid.block_1.norm1.weight"]),
+        (
+            "Flux",
+            &["transformer_blocks.0.attn.add_q_proj.weight", "single_transformer_blocks.0.attn.to_q.weight"],
+        ),
+        ("Stable Diffusion 3", &["model.diffusion_model.joint_blocks.0.context_block.attn.qkv.weight"]),
+        ("Stable Diffusion 3", &["transformer_blocks.0.attn.add_q_proj.weight", "pos_embed.pos_embed"]),
+        (
+            "Stable Diffusion 3",
+            &[
+                "joint_blocks.0.x",
+                "text_encoders.clip_l.transformer.text_model.embeddings.token_embedding.weight",
+            ],
+        ),
+        ("Stable Diffusion 1", &["cond_stage_model.transformer.text_model.final_layer_norm.weight"]),
+        ("Stable Diffusion 2", &["cond_stage_model.model.ln_final.weight"]),
+        ("the SDXL refiner", &["conditioner.embedders.0.model.ln_final.bias"]),
+        ("Stable Cascade", &["clip_txt_pooled_mapper.weight"]),
+        ("PixArt", &["t_block.1.weight", "y_embedder.y_embedding"]),
+        ("AuraFlow", &["model.double_layers.0.attn.w1q.weight"]),
+        ("Kolors", &["encoder_hid_proj.weight", "conv_in.weight"]),
+        ("Hunyuan-DiT", &["mlp_t5.0.weight"]),
+        (
+            "Hunyuan Video",
+            &["double_blocks.0.img_attn_qkv.weight", "txt_in.individual_token_refiner.blocks.0.x"],
+        ),
+        ("Lumina", &["cap_embedder.1.weight", "context_refiner.0.x"]),
+        ("Wan", &["blocks.0.cross_attn.k.weight", "head.modulation"]),
+        (
+            "Stable Video Diffusion",
+            &["model.diffusion_model.input_blocks.1.1.time_stack.0.attn1.to_q.weight"],
+        ),
+        ("Qwen-Image", &["txt_norm.weight", "img_in.weight", "transformer_blocks.0.attn.add_q_proj.weight"]),
+    ] {
+        let tensors: Vec<(&str, &[usize])> = keys.iter().map(|key| (*key, &[1][..])).collect();
+        for said in said(&file(&folder, &tensors)) {
+            assert!(said.contains(&format!("is of another family, {name};")), "{keys:?}: {said}");
+            assert_true(&said);
+        }
+    }
+}
+
+#[test]
+fn unets_of_other_families_are_told_by_their_shapes() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, conv_in, attention_key, context) in [
+        (
+            "Stable Diffusion 1",
+            [320, 4, 3, 3],
+            "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight",
+            768,
+        ),
+        (
+            "Stable Diffusion 1",
+            [320, 9, 3, 3],
+            "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight",
+            768,
+        ),
+        (
+            "Stable Diffusion 2",
+            [320, 4, 3, 3],
+            "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight",
+            1024,
+        ),
+        ("the SDXL refiner", [384, 4, 3, 3], "input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight", 1280),
+    ] {
+        let attention = [8, context];
+        let key = format!("{UNET}{attention_key}");
+        let original: [(&str, &[usize]); 2] =
+            [("model.diffusion_model.input_blocks.0.0.weight", &conv_in), (&key, &attention)];
+        let diffusers: [(&str, &[usize]); 3] = [
+            ("conv_in.weight", &conv_in),
+            ("time_embedding.linear_1.weight", &[8, 8]),
+            ("down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.weight", &attention),
+        ];
+        for tensors in [&original[..], &diffusers[..]] {
+            for said in said(&file(&folder, tensors)) {
+                assert!(said.contains(&format!("is of another family, {name};")), "{said}");
+                assert_true(&said);
+            }
+        }
+    }
+}
+
+#[test]
+fn parts_that_are_given_as_a_model_are_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    for (expected, keys) in [
+        ("holds a LoRA,", &["lora_unet_down_blocks_0.lora_down.weight"][..]),
+        ("holds a LoRA,", &["unet.down_blocks.0.attentions.0.to_q.lora_A.weight"]),
+        ("holds a LoRA,", &["base_model.model.down_blocks.0.to_q.lora_B.weight"]),
+        ("holds a LoRA,", &["unet.down_blocks.0.attn1.processor.to_q_lora.down.weight"]),
+        ("(LoKr)", &["lycoris_down_blocks_0.lokr_w1", "lycoris_down_blocks_0.alpha"]),
+        ("(LoKr)", &["lora_unet_down_blocks_0.lokr_w2_a"]),
+        ("(LoHa)", &["lora_unet_down_blocks_0.hada_w1_a"]),
+        ("an OFT adapter", &["lora_unet_down_blocks_0.oft_blocks"]),
+        ("(DoRA)", &["lora_unet_down_blocks_0.lora_up.weight", "lora_unet_down_blocks_0.dora_scale"]),
+        ("is a ControlNet", &["control_model.input_blocks.0.0.weight"]),
+        ("is a ControlNet", &["controlnet_cond_embedding.conv_in.weight", "time_embedding.linear_1.weight"]),
+        ("is a T2I-Adapter", &["adapter.body.0.resnets.0.block1.weight"]),
+        ("is a T2I-Adapter", &["body.0.block1.weight", "conv_in.weight"]),
+        ("is an IP-Adapter", &["image_proj.proj.weight", "ip_adapter.1.to_k_ip.weight"]),
+        ("is an upscaler", &["model.1.sub.0.RDB1.conv1.0.weight"]),
+        ("is an upscaler", &["conv_first.weight", "body.0.rdb1.conv1.weight", "conv_body.weight"]),
+        ("is a VAE alone", &["decoder.conv_in.bias", "decoder.mid.block_1.norm1.weight"]),
+        ("is a VAE alone", &["decoder.conv_in.bias", "decoder.mid_block.resnets.0.norm1.weight"]),
+        ("is a VAE alone", &["first_stage_model.decoder.mid.block_1.norm1.weight"]),
+        ("is a tiny VAE", &["taesd_decoder.1.weight"]),
+        ("is a CLIP text encoder alone", &["text_model.embeddings.token_embedding.weight"]),
+        ("is a CLIP text encoder alone", &["transformer.resblocks.0.ln_1.weight", "text_projection"]),
+        ("is an encoder of pictures", &["vision_model.embeddings.class_embedding"]),
+        ("is a T5 text encoder", &["encoder.block.0.layer.0.SelfAttention.q.weight"]),
+        ("is a language model", &["model.embed_tokens.weight"]),
+    ] {
+        let tensors: Vec<(&str, &[usize])> = keys.iter().map(|key| (*key, &[1][..])).collect();
+        for said in said(&file(&folder, &tensors)) {
+            assert!(said.contains(expected) && said.contains("give "), "{keys:?}: {said}");
+            assert_true(&said);
+        }
+    }
+    for tensors in [
+        &[("clip_l", &[4, 768][..]), ("clip_g", &[4, 1280])][..],
+        &[("emb_params", &[2, 768])],
+        &[("<cat-toy>", &[768])],
+    ] {
+        assert!(said(&file(&folder, tensors))[0].contains("is a textual inversion"), "{tensors:?}");
+    }
+    let none = file(&folder, &[("surprise\u{202e}", &[1])]);
+    let [said, _] = said(&none);
+    assert!(said.contains("the first of its 1 tensors is `surprise\\u{202e}`"), "{said}");
+}
+
+/// A tiny model in a single file, changed before it is opened.
+fn changed(change: impl Fn(Tensor) -> Option<Tensor>) -> (TempDir, crate::Result<Checkpoint>) {
+    let configs = tiny("odd_sizes");
+    let (keep, path) = synthetic(&configs, SynthLayout::SingleFile);
+    let tensors: Vec<Tensor> = tensors_of(&path).into_iter().filter_map(change).collect();
+    fs::write(&path, safetensors(&tensors)).unwrap();
+    (keep, Checkpoint::single_file(&path, &configs))
+}
+
+#[test]
+fn a_checkpoint_without_its_vae_says_which_parts_it_has() {
+    let (_keep, model) = changed(|tensor| (!tensor.0.starts_with("first_stage_model.")).then_some(tensor));
+    let model = model.unwrap();
+    let said = model.weights(Component::Vae).map(drop).unwrap_err().to_string();
+    assert!(said.contains("holds a UNet and both text encoders, but no VAE;"), "{said}");
+    assert_true(&said);
+    model.weights(Component::Unet).unwrap();
+}
+
+#[test]
+fn a_unet_without_text_encoders_is_told_where_to_go() {
+    let without = |also: &'static str| {
+        changed(move |tensor| (tensor.0.starts_with(UNET) || tensor.0.starts_with(also)).then_some(tensor)).1
+    };
+    let said = without(UNET).map(drop).unwrap_err().to_string();
+    assert!(said.contains("holds a UNet without the text encoders; give it with --unet"), "{said}");
+    let said = without("first_stage_model.").map(drop).unwrap_err().to_string();
+    assert!(said.contains("holds a UNet and a VAE without the text encoders"), "{said}");
+}
+
+#[test]
+fn unets_that_read_more_than_latents_are_named() {
+    for (channels, expected) in
+        [(9, "is an inpainting model"), (8, "for editing pictures"), (5, "reads 5 channels")]
+    {
+        let (_keep, model) = changed(|(key, dtype, mut shape, mut bytes)| {
+            if key == "model.diffusion_model.input_blocks.0.0.weight" {
+                shape[1] = channels;
+                bytes.resize(2 * shape.iter().product::<usize>(), 0);
+            }
+            Some((key, dtype, shape, bytes))
+        });
+        let said = model.map(drop).unwrap_err().to_string();
+        assert!(said.contains(expected) && said.contains("from text alone, which takes 4"), "{said}");
+        assert_true(&said);
+    }
+}
+
+#[test]
+fn a_smaller_network_is_no_damaged_one() {
+    let (_keep, model) = changed(|tensor| (!tensor.0.contains("middle_block.")).then_some(tensor));
+    let said = model.map(drop).unwrap_err().to_string();
+    assert!(said.contains("another network than SDXL's") && said.contains("SSD-1B"), "{said}");
+    assert_true(&said);
+    // One that is gone is a fault of the file.
+    let (_keep, model) = changed(|tensor| (tensor.0 != "model.diffusion_model.out.0.bias").then_some(tensor));
+    let said = model.unwrap().weights(Component::Unet).map(drop).unwrap_err().to_string();
+    assert!(said.contains("has no tensor `model.diffusion_model.out.0.bias`: it is not whole"), "{said}");
+}
+
+#[test]
+fn a_unet_of_sdxl_needs_a_model_of_that_size_under_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let key = "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k.weight";
+    let tensors: [(&str, &[usize]); 3] =
+        [("conv_in.weight", &[320, 4, 3, 3]), ("time_embedding.linear_1.weight", &[8, 8]), (key, &[8, 2048])];
+    let [_, said] = said(&file(&folder, &tensors));
+    // The rest of the network is missing here, which is said first.
+    assert!(said.contains("--model") || said.contains("another network"), "{said}");
+}
