@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod colours;
+mod configs;
 mod demo;
 mod devices;
 mod full_size;

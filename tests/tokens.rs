@@ -142,7 +142,7 @@ fn files_that_are_not_a_tokenizer_are_named() {
         (br#"{"<|endoftext|>": 1}"#, b"", "clip/vocab.json: it has no `<|startoftext|>`"),
         (fine, b"\xff\xfe", "clip/merges.txt: invalid utf-8"),
         (fine, b"#version: 0.2\na b\nab", "clip/merges.txt: line 3 is not two tokens"),
-        (fine, b"a z", "clip/merges.txt: "),
+        (fine, b"a z", "clip/merges.txt: makes a token of `a z` that vocab.json does not have"),
     ];
     for (vocab, merges, want) in cases {
         let padding = Padding::End;
@@ -150,6 +150,45 @@ fn files_that_are_not_a_tokenizer_are_named() {
         let files = TokenizerFiles { folder, vocab, merges, config: None, special_tokens: None, padding };
         let error = Tokenizer::new(&files).err().map(|e| e.to_string()).unwrap_or_default();
         assert!(error.replace('\\', "/").starts_with(want), "{error:?} does not start with {want:?}");
+    }
+}
+
+/// Half a list of merges would cut words into other tokens, and nothing would be said.
+#[test]
+fn files_of_a_tokenizer_that_are_cut_off_are_refused() {
+    let folder = Path::new(ROOT).join("../models/demo/tokenizer");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let (vocab, merges) = (read("vocab.json"), read("merges.txt"));
+    let lines: Vec<&str> = merges.lines().collect();
+    let open = |vocab: &str, merges: &str| {
+        let (vocab, merges, padding) = (vocab.as_bytes(), merges.as_bytes(), Padding::End);
+        let files =
+            TokenizerFiles { folder: &folder, vocab, merges, config: None, special_tokens: None, padding };
+        Tokenizer::new(&files)
+            .map(|tokenizer| tokenizer.encode("a photo of a cat").ids)
+            .map_err(|e| e.to_string())
+    };
+    let whole = open(&vocab, &merges).unwrap();
+    assert_eq!(
+        open(&vocab, &format!("\u{feff}{}\r\n", lines.join("\r\n"))).unwrap(),
+        whole,
+        "as Windows writes it"
+    );
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+    let last = lines.len() - 1;
+    for (vocab, merges, expected) in [
+        (&*vocab, "", "its 0 pairs do not make 48894 of the tokens"),
+        (&vocab, "#version: 0.2\n", "its 0 pairs do not make"),
+        (&vocab, &lines[..lines.len() / 2].join("\n"), "it is cut off"),
+        (&vocab, &lines[..last].join("\n"), "do not make 1 of the tokens"),
+        (&vocab, pointer, "merges.txt: is a Git LFS pointer"),
+        (pointer, &merges, "vocab.json: is a Git LFS pointer"),
+        (&vocab.replace("\"Ā</w>\":", "\"zzqx\":"), &merges, "has no `Ā</w>`"),
+        (&vocab.replace("49407", "4294967295"), &merges, "the number 4294967295"),
+        (&vocab.replace("\"cat</w>\":", "\"zzqx\":"), &merges, "makes a token of `c at</w>`"),
+    ] {
+        let error = open(vocab, merges).err().unwrap_or_default();
+        assert!(error.contains(expected) && error.contains("tokenizer"), "{expected}: {error}");
     }
 }
 

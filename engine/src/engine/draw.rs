@@ -31,6 +31,11 @@ impl Engine {
     /// [`Error::Request`] before anything is computed; then [`Error::Memory`], [`Error::Device`],
     /// [`Error::PictureNotFinite`] or [`Error::Cancelled`].
     pub fn generate(&mut self, request: &Request, watch: &mut Watch<'_>) -> Result<()> {
+        let drawn = self.drawn(request, watch);
+        self.checkpoint.still(drawn)
+    }
+
+    fn drawn(&mut self, request: &Request, watch: &mut Watch<'_>) -> Result<()> {
         let plan = self.plan(request)?;
         plan.warnings.iter().cloned().map(Event::Warning).for_each(&mut *watch.event);
         (watch.event)(Event::Stage(DrawStage::Load));
@@ -58,6 +63,8 @@ impl Engine {
             (watch.event)(Event::Stage(DrawStage::Decode(image)));
             let start = Instant::now();
             let picture = self.decode(&latents, watch)?;
+            // A file that was written to meanwhile has made another picture than the model's.
+            self.checkpoint.unchanged()?;
             seconds.vae = start.elapsed().as_secs_f64();
             let parameters = plan.parameters(request, seed);
             let one = Drawn { picture, parameters, seed, seconds: std::mem::take(&mut seconds) };
@@ -116,6 +123,7 @@ impl Engine {
         for step in steps {
             let start = Instant::now();
             let answer = guided(&self.ask_unet(&step, &latents, told, watch)?, plan);
+            self.checkpoint.unchanged()?;
             let done = step.index + 1;
             let finished =
                 preview::is_due(watch.previews, done, count).then(|| step.finished(&latents, &answer));

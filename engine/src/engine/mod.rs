@@ -131,7 +131,7 @@ impl Engine {
         }
         checkpoint.verify()?;
         let element = options.precision.unwrap_or(Precision::F32).into();
-        let models = Models::load(&checkpoint, options.asked)?;
+        let models = checkpoint.still(Models::load(&checkpoint, options.asked))?;
         let outlook = Outlook::new(&models, &checkpoint)?;
         let loading = start.elapsed().as_secs_f64();
         Ok(Self { backend, element, checkpoint, models, outlook, stages: None, loading, warning: None })

@@ -6,6 +6,7 @@
 //! `!` of a prompt as padding (id 0) rather than as the mark (id 256), and so must we.
 
 mod load;
+mod whole;
 mod words;
 
 use std::collections::HashMap;
@@ -17,6 +18,8 @@ use tokenizers::Model as _;
 use tokenizers::models::bpe::{BPE, Merges, Vocab};
 
 use self::words::{Piece, Special, Words};
+use crate::quote;
+use crate::weights::{instead_of, instead_of_lines};
 use crate::{Error, Result};
 
 /// Ids that a text encoder reads at once, begin and end among them.
@@ -170,11 +173,24 @@ struct Vocabulary {
 impl Vocabulary {
     fn read(files: &TokenizerFiles<'_>) -> Result<Self> {
         let ids: HashMap<String, u32> = parse(files, "vocab.json", files.vocab)?;
-        if !ids.contains_key(END) {
-            return Err(fail(files, "vocab.json", &format!("it has no `{END}`; is it CLIP's?")));
+        if let Some(token) = [END, BEGIN].iter().find(|token| !ids.contains_key(**token)) {
+            return Err(fail(files, "vocab.json", &format!("it has no `{token}`; is it CLIP's?")));
         }
+        if let Some(what) = instead_of_lines(files.merges).filter(|_| !files.merges.is_empty()) {
+            return Err(fail(files, "merges.txt", &what));
+        }
+        let merges = merges(files)?;
+        let broken = |what: &String| fail(files, "merges.txt", what);
+        if let Some((left, right)) =
+            merges.iter().find(|(left, right)| !ids.contains_key(&format!("{left}{right}")))
+        {
+            let pair = quote::quoted(&format!("{left} {right}"));
+            return Err(broken(&format!("makes a token of `{pair}` that vocab.json does not have")));
+        }
+        whole::of_tokens(&ids).map_err(|what| fail(files, "vocab.json", &what))?;
+        whole::of_merges(&ids, &merges).map_err(|what| broken(&what))?;
         let vocab = ids.iter().map(|(token, id)| (token.clone(), *id)).collect();
-        let merge = merging(vocab, merges(files)?).map_err(|e| fail(files, "merges.txt", &e.to_string()))?;
+        let merge = merging(vocab, merges).map_err(|e| broken(&e.to_string()))?;
         Ok(Self { ids: Arc::new(ids), merge: Arc::new(merge) })
     }
 
@@ -203,7 +219,8 @@ fn fail(files: &TokenizerFiles<'_>, name: &str, what: &str) -> Error {
 }
 
 fn parse<T: serde::de::DeserializeOwned>(files: &TokenizerFiles<'_>, name: &str, json: &[u8]) -> Result<T> {
-    serde_json::from_slice(json).map_err(|e| fail(files, name, &format!("not a tokenizer's JSON: {e}")))
+    serde_json::from_slice(json)
+        .map_err(|e| fail(files, name, &instead_of(json, "not a tokenizer's JSON", &e)))
 }
 
 /// `pad_token` of either settings file, which hold it as a word or as an object with `content`.
@@ -228,11 +245,14 @@ fn padding_token(files: &TokenizerFiles<'_>) -> Result<String> {
 /// `merges.txt`: a version line, then a pair of tokens a line, the strongest first.
 fn merges(files: &TokenizerFiles<'_>) -> Result<Merges> {
     let text = std::str::from_utf8(files.merges).map_err(|e| fail(files, "merges.txt", &e.to_string()))?;
+    let text = text.trim_start_matches('\u{feff}');
     let version = |(i, line): &(usize, &str)| *i == 0 && line.starts_with("#version");
     let lines = text.lines().enumerate().filter(|line| !version(line) && !line.1.is_empty());
     let pair = |(i, line): (usize, &str)| {
         let pair = line.split_once(' ').map(|(left, right)| (left.to_owned(), right.to_owned()));
-        pair.ok_or_else(|| fail(files, "merges.txt", &format!("line {} is not two tokens: {line:?}", i + 1)))
+        pair.ok_or_else(|| {
+            fail(files, "merges.txt", &format!("line {} is not two tokens: `{}`", i + 1, quote::quoted(line)))
+        })
     };
     lines.map(pair).collect()
 }

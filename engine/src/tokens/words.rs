@@ -93,7 +93,7 @@ enum Cut<'a> {
 
 /// GPT-2's alphabet: bytes that are printable in Latin-1 stand for themselves, the others in order for the
 /// letters from U+0100 on, so that a vocabulary of bytes is readable text.
-fn byte_alphabet() -> [char; 256] {
+pub(super) fn byte_alphabet() -> [char; 256] {
     let printable = |byte: u8| matches!(byte, 33..=126 | 161..=172 | 174..);
     let mut others = '\u{100}'..;
     std::array::from_fn(|byte| {

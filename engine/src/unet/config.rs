@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 /// A number for all levels, or one for each.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a whole number, or a list of them, one a level")]
 pub enum PerLevel {
     /// For all.
     Same(usize),
@@ -82,6 +82,7 @@ struct Others {
     dual_cross_attention: bool,
     #[serde(default)]
     center_input_sample: bool,
+    time_cond_proj_dim: Option<usize>,
     class_embed_type: Option<String>,
     encoder_hid_dim_type: Option<String>,
     resnet_time_scale_shift: Option<String>,
@@ -114,6 +115,11 @@ fn yes() -> bool {
     true
 }
 
+/// Latent pixels of a side that a model may call its own: 32,768 pixels of a picture.
+const MAX_SAMPLE_SIZE: usize = 4096;
+/// Channels of a sinusoid; SDXL's has 256.
+const MAX_EMBEDDING: usize = 1 << 16;
+
 impl UNetConfig {
     /// Levels of resolution.
     #[must_use]
@@ -136,13 +142,26 @@ impl UNetConfig {
     /// Channels of the pooled text.
     #[must_use]
     pub fn pooled_channels(&self) -> usize {
-        self.projection_class_embeddings_input_dim.saturating_sub(6 * self.addition_time_embed_dim)
+        self.projection_class_embeddings_input_dim
+            .saturating_sub(self.addition_time_embed_dim.saturating_mul(6))
     }
 
     /// What in this configuration is not SDXL's kind of UNet, as a sentence; `None` if nothing is.
     #[must_use]
     pub fn unsupported(&self) -> Option<String> {
-        self.inconsistent().or_else(|| self.others.unsupported())
+        self.out_of_range().or_else(|| self.inconsistent()).or_else(|| self.others.unsupported())
+    }
+
+    /// Numbers that decide sizes and are in no tensor's shape. Those that are were held against the limits
+    /// of `weights` before.
+    fn out_of_range(&self) -> Option<String> {
+        let checks = [
+            ("sample_size", self.sample_size.is_none_or(|size| (1..=MAX_SAMPLE_SIZE).contains(&size))),
+            ("addition_time_embed_dim", (1..=MAX_EMBEDDING).contains(&self.addition_time_embed_dim)),
+            ("norm_eps", self.norm_eps.is_finite() && self.norm_eps >= 0.0),
+        ];
+        let field = checks.iter().find(|(_, fits)| !fits)?.0;
+        Some(format!("`{field}` has a value that no SDXL model has"))
     }
 
     fn inconsistent(&self) -> Option<String> {
@@ -192,6 +211,7 @@ impl Others {
             ("mid_block_type", is(&self.mid_block_type, "UNetMidBlock2DCrossAttn")),
             ("dual_cross_attention", !self.dual_cross_attention),
             ("center_input_sample", !self.center_input_sample),
+            ("time_cond_proj_dim", self.time_cond_proj_dim.is_none()),
             ("class_embed_type", self.class_embed_type.is_none()),
             ("encoder_hid_dim_type", self.encoder_hid_dim_type.is_none()),
             ("resnet_time_scale_shift", is(&self.resnet_time_scale_shift, "default")),

@@ -39,7 +39,7 @@ impl Archive {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let missing = || Error::Read { file: path.into(), source: std::io::ErrorKind::NotFound.into() };
         let mut archive = Self { origin: path.to_path_buf(), ..Self::default() };
-        archive.add(path, file::map(path)?.ok_or_else(missing)?)?;
+        archive.add(path, file::weights(path, file::SMALL)?.ok_or_else(missing)?)?;
         Ok(archive)
     }
 
@@ -74,28 +74,32 @@ impl Archive {
             let Some(index) = source.read(&name, file::INDEX)? else { return Ok(None) };
             archive.add_shards(source, folder, &index)?;
         } else {
-            let Some(mapped) = source.map(&name)? else { return Ok(None) };
+            let Some(mapped) = source.weights(&name, file::SMALL)? else { return Ok(None) };
             archive.add(&source.path(&name), mapped)?;
         }
         Ok(Some(archive))
     }
 
-    fn add(&mut self, file: &Path, mapped: Mapped) -> Result<()> {
-        let Contents { tensors, rest } = header::parse(file, &mapped.bytes)?;
+    fn add(&mut self, path: &Path, mapped: Mapped) -> Result<()> {
+        let contents = header::parse(path, &mapped.bytes);
+        if !mapped.is_unchanged() {
+            return Err(file::changed(path));
+        }
+        let Contents { tensors, rest } = contents?;
         if rest > 0 {
             self.warnings.push(format!(
                 "{} has {rest} bytes after its last tensor, which are not read",
-                file.display()
+                path.display()
             ));
         }
         for (key, tensor) in tensors {
             if let Some(twice) = self.tensors.insert(unwrapped(key), tensor) {
                 let (twice, in_file) = (quote::quoted(&twice.key), twice.file.display());
                 let what = format!("has tensor `{twice}`, which is also in {in_file}");
-                return Err(bad_file(file, what));
+                return Err(bad_file(path, what));
             }
         }
-        self.files.push((file.to_path_buf(), mapped));
+        self.files.push((path.to_path_buf(), mapped));
         Ok(())
     }
 
@@ -113,7 +117,8 @@ impl Archive {
                 return Err(bad_file(&origin, "names a shard that is not a plain file name"));
             }
             let name = within(folder, shard);
-            let Some(mapped) = source.map(&name)? else {
+            // Shards may be many, and small ones together as large as a model: none is copied.
+            let Some(mapped) = source.weights(&name, 0)? else {
                 let what = format!("needs the shard `{shard}`, which is not there; fetch it");
                 return Err(bad_file(&origin, what));
             };

@@ -269,9 +269,29 @@ impl Checkpoint {
     /// Looks through all numbers of all tensors, on all threads.
     ///
     /// # Errors
-    /// A tensor holds NaN or infinity.
+    /// A tensor holds NaN or infinity, or a file was changed meanwhile.
     pub fn verify(&self) -> Result<()> {
-        self.here().try_for_each(|tensors| tensors.verify())
+        self.still(self.here().try_for_each(|tensors| tensors.verify()))
+    }
+
+    /// An error if a file was changed or truncated since it was opened: what was read from it is not to
+    /// be believed.
+    ///
+    /// # Errors
+    /// [`Error::File`] with the file's name.
+    pub fn unchanged(&self) -> Result<()> {
+        self.here().try_for_each(|tensors| tensors.unchanged())
+    }
+
+    /// What came of work with the files, unless they were changed meanwhile: then that is what is wrong.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::unchanged`], or those of the work.
+    pub fn still<T>(&self, result: Result<T>) -> Result<T> {
+        match result {
+            Err(Error::Cancelled) => Err(Error::Cancelled),
+            result => self.unchanged().and(result),
+        }
     }
 
     /// Gives the pages of the files that were read so far back to the system: what one stage has read,

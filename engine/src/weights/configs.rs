@@ -10,6 +10,10 @@ use super::file::{self, bad_file};
 use super::foreign;
 use super::source::Source;
 use crate::error::Result;
+use crate::quote;
+
+/// Members of a configuration among which a fault is looked for; published ones have about sixty.
+const MOST_MEMBERS: usize = 200;
 
 /// The configurations of a pipeline, as JSON.
 #[derive(Debug, Clone)]
@@ -94,7 +98,8 @@ impl Configs {
     /// # Errors
     /// There is none, or it does not fit `T`.
     pub fn get<T: DeserializeOwned>(&self, component: Component) -> Result<T> {
-        T::deserialize(self.value(component)?).map_err(|e| bad_file(&self.file(component), e.to_string()))
+        let value = self.value(component)?;
+        T::deserialize(value).map_err(|e| bad_file(&self.file(component), misfit::<T>(value, &e.to_string())))
     }
 
     /// Takes one component's configuration from another set.
@@ -162,6 +167,22 @@ pub(crate) fn lacks(component: Component) -> String {
         "has no {}, which every SDXL model in diffusers' form has; fetch the whole model",
         component.config_file()
     )
+}
+
+/// What does not fit, with the member's name, which the reader of JSON does not tell: it is the one
+/// without which it would have said something else.
+fn misfit<T: DeserializeOwned>(value: &Value, said: &str) -> String {
+    let whole = value.as_object().filter(|whole| whole.len() <= MOST_MEMBERS);
+    let is_one = |key: &&String| {
+        let mut rest = whole.cloned().unwrap_or_default();
+        rest.remove(*key);
+        T::deserialize(Value::Object(rest)).map_or_else(|e| e.to_string() != said, |_| true)
+    };
+    let said = said.replace("usize", "a whole number").replace("f32", "a number");
+    match whole.and_then(|whole| whole.keys().find(is_one)) {
+        Some(key) => format!("`{}`: {said}", quote::quoted(key)),
+        None => said,
+    }
 }
 
 #[cfg(test)]

@@ -4,9 +4,12 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use memmap2::Mmap;
+
+use super::guard::Guard;
 
 use crate::error::{Error, Result};
 
@@ -14,6 +17,8 @@ use crate::error::{Error, Result};
 pub(crate) const CONFIG: u64 = 1 << 20;
 /// The limit of an index of shards: names, some thousands.
 pub(crate) const INDEX: u64 = 16 << 20;
+/// Weights of at most this size are read into memory; what is mapped, others can change while it is in use.
+pub(crate) const SMALL: u64 = 64 << 20;
 /// A tokenizer's limit: CLIP's vocabulary is one megabyte.
 pub(crate) const VOCABULARY: u64 = 64 << 20;
 
@@ -41,64 +46,109 @@ pub(crate) fn size_of(path: &Path) -> Result<Option<u64>> {
     }
 }
 
-/// A large file's bytes: mapped, or part of this binary.
+/// A file of weights: mapped, read into memory, or part of this binary.
 #[derive(Debug, Clone)]
 pub(crate) struct Mapped {
     pub(crate) bytes: Bytes,
-    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "pages are given back on Linux only"))]
-    map: Option<Arc<Mmap>>,
+    map: Option<Arc<Watched>>,
+}
+
+/// A map, and what its file was like when it was made. The guard stands first: it goes before the map.
+#[derive(Debug)]
+struct Watched {
+    guard: Guard,
+    map: Mmap,
+    file: File,
+    seen: Seen,
+}
+
+/// By what a file that was written to is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    len: u64,
+    /// Not every file system has one.
+    modified: Option<SystemTime>,
+}
+
+impl Seen {
+    fn of(file: &File) -> io::Result<Self> {
+        let about = file.metadata()?;
+        Ok(Self { len: about.len(), modified: about.modified().ok() })
+    }
 }
 
 /// What keeps a map alive for as long as someone holds bytes of it.
-struct Owner(Arc<Mmap>);
+struct Owner(Arc<Watched>);
 
 impl AsRef<[u8]> for Owner {
     fn as_ref(&self) -> &[u8] {
-        &self.0
+        &self.0.map
     }
 }
 
 impl Mapped {
-    /// A file that is part of this binary.
-    pub(crate) fn embedded(bytes: Bytes) -> Self {
+    /// Bytes that no one else can change.
+    pub(crate) fn fixed(bytes: Bytes) -> Self {
         Self { bytes, map: None }
     }
 
-    fn new(map: Mmap) -> Self {
-        let map = Arc::new(map);
-        Self { bytes: Bytes::from_owner(Owner(map.clone())), map: Some(map) }
+    /// Whether the file still holds what was read from it. A file that was replaced by another of its
+    /// name does: we have the old one.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        let Some(watched) = &self.map else { return true };
+        !watched.guard.is_broken() && Seen::of(&watched.file).is_ok_and(|seen| seen == watched.seen)
     }
 
     /// Gives the pages that were read back to the system. They stay in its cache, and come back by
     /// themselves when they are read again.
     pub(crate) fn release(&self) {
         #[cfg(target_os = "linux")]
-        if let Some(map) = &self.map {
+        if let Some(watched) = &self.map {
             // SAFETY: the map is of a file, read-only and never written to, so a page that is dropped
             // is read again from the file with the same bytes.
-            let released = unsafe { map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
+            let released = unsafe { watched.map.unchecked_advise(memmap2::UncheckedAdvice::DontNeed) };
             // Only a saving: without it the program is larger, not wrong.
             let _ = released;
         }
     }
 }
 
-/// Maps a file into memory; `None` where there is nothing of this name.
-pub(crate) fn map(path: &Path) -> Result<Option<Mapped>> {
+/// That a file did not stay as it was while it was needed.
+pub(crate) fn changed(file: &Path) -> Error {
+    bad_file(file, "was changed or truncated while it was in use; put the file back and try again")
+}
+
+/// Opens a file of weights; `None` where there is nothing of this name. It is read into memory if it has
+/// at most `small` bytes, and mapped otherwise.
+pub(crate) fn weights(path: &Path, small: u64) -> Result<Option<Mapped>> {
     match size_of(path)? {
         None => return Ok(None),
         Some(0) => return Err(bad_file(path, "is empty; the download did not finish, fetch it again")),
         Some(_) => {}
     }
     let file = File::open(path).map_err(cannot_read(path))?;
+    let seen = Seen::of(&file).map_err(cannot_read(path))?;
+    if seen.len <= small {
+        return copied(path, &file, seen).map(Some);
+    }
     // SAFETY: the map is read-only and every offset into it has been checked against its length. What
-    // cannot be checked is another process: one that writes to the file while it is mapped changes
-    // weights under us (wrong pictures, no worse), and one that truncates it ends this process with a
-    // bus error at the next read. Programs that replace files, as all downloaders do, write a new file
-    // and rename it, which leaves ours as it was. Reading 7 GB into memory instead would cost every
-    // user twice the memory to guard against that.
-    let mapped = unsafe { Mmap::map(&file) }.map_err(cannot_read(path))?;
-    Ok(Some(Mapped::new(mapped)))
+    // cannot be checked is another process that writes to the file meanwhile. One that truncates it would
+    // end this process with a bus error at the next read, were it not for the guard; one that overwrites
+    // it changes weights under us, which `is_unchanged` tells before they become a picture. Programs that
+    // replace files, as all downloaders do, write a new file and rename it, which leaves ours as it was.
+    let map = unsafe { Mmap::map(&file) }.map_err(cannot_read(path))?;
+    let watched = Arc::new(Watched { guard: Guard::over(&map), map, file, seen });
+    Ok(Some(Mapped { bytes: Bytes::from_owner(Owner(watched.clone())), map: Some(watched) }))
+}
+
+/// A small file in memory, where nothing can happen to it any more.
+fn copied(path: &Path, file: &File, seen: Seen) -> Result<Mapped> {
+    let mut bytes = Vec::new();
+    file.take(seen.len + 1).read_to_end(&mut bytes).map_err(cannot_read(path))?;
+    if bytes.len() as u64 != seen.len || Seen::of(file).map_err(cannot_read(path))? != seen {
+        return Err(changed(path));
+    }
+    Ok(Mapped::fixed(Bytes::from(bytes)))
 }
 
 /// Reads a small file, of at most `limit` bytes; `None` where there is nothing of this name.

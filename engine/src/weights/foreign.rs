@@ -125,6 +125,15 @@ pub(crate) fn instead_of(bytes: &[u8], what: &str, error: &serde_json::Error) ->
     recognise(bytes).filter(|_| !is_json).unwrap_or_else(|| format!("{what}: {error}"))
 }
 
+/// What a file of lines is, where it begins as none of its own would.
+pub(crate) fn instead_of_lines(bytes: &[u8]) -> Option<String> {
+    let start = bytes.trim_ascii_start();
+    let start = start[..start.len().min(32)].to_ascii_lowercase();
+    let others = [&b"version https://git-lfs"[..], b"<!doctype", b"<html", b"<?xml", b"{"];
+    let is_other = others.iter().any(|begin| start.starts_with(begin));
+    recognise(bytes).filter(|_| is_other)
+}
+
 /// What a site's error says, if this JSON is one: a configuration that was fetched without permission is
 /// valid JSON, too.
 pub(crate) fn site_answer(value: &Value) -> Option<String> {

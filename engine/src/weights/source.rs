@@ -30,11 +30,11 @@ impl Source {
         self.root().join(name)
     }
 
-    /// A large file, mapped; `None` if there is no such file.
-    pub(crate) fn map(&self, name: &str) -> Result<Option<Mapped>> {
+    /// A file of weights, in memory if it is at most `small`; `None` if there is no such file.
+    pub(crate) fn weights(&self, name: &str, small: u64) -> Result<Option<Mapped>> {
         match self {
-            Self::Folder(root) => file::map(&root.join(name)),
-            Self::Embedded(..) => Ok(self.embedded(name).map(Mapped::embedded)),
+            Self::Folder(root) => file::weights(&root.join(name), small),
+            Self::Embedded(..) => Ok(self.embedded(name).map(Mapped::fixed)),
         }
     }
 

@@ -10,7 +10,7 @@ use super::archive::Archive;
 use super::component::Component;
 use super::configs::Configs;
 use super::entry::Entry;
-use super::file::Mapped;
+use super::file::{self, Mapped};
 use super::inventory::{TensorSpec, inventory};
 use super::names::{Layout, NameTable};
 use super::weight::Weight;
@@ -70,6 +70,12 @@ impl Tensors {
             self.release();
             Ok(())
         })
+    }
+
+    /// An error unless the files are as they were when they were opened.
+    pub(crate) fn unchanged(&self) -> Result<()> {
+        let changed = self.files.iter().find(|(_, mapped)| !mapped.is_unchanged());
+        changed.map_or(Ok(()), |(file, _)| Err(file::changed(file)))
     }
 
     /// Gives the pages of the files that were read back to the system.

@@ -117,7 +117,7 @@ impl Inventory {
 
 /// A number for all levels, or one for each.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a whole number, or a list of them, one a level")]
 enum PerLevel {
     Same(usize),
     Each(Vec<usize>),

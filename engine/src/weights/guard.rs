@@ -1,0 +1,221 @@
+//! What happens when a mapped file is truncated under us: the job ends, the process does not.
+//!
+//! A read beyond the end of a mapped file raises SIGBUS, which ends a process. Here a handler puts zeros
+//! where the file was, and notes that the file is not to be believed any more; whoever reads it asks
+//! [`Guard::is_broken`] before the numbers are used. A bus error anywhere else has the effect that it
+//! would have had without us.
+//!
+//! Windows does not let a mapped file be truncated, so there is nothing to do there.
+
+#[cfg(unix)]
+pub(crate) use unix::Guard;
+
+/// Where files cannot be truncated while they are mapped.
+#[cfg(not(unix))]
+#[derive(Debug)]
+pub(crate) struct Guard;
+
+#[cfg(not(unix))]
+impl Guard {
+    pub(crate) fn over(_map: &[u8]) -> Self {
+        Self
+    }
+
+    pub(crate) fn is_broken(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::ptr;
+    use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+    use std::sync::{Once, OnceLock};
+
+    use libc::{c_int, c_void, sigaction, siginfo_t};
+
+    /// A guarded map. Entries are never freed but used again, so that the handler may walk the list at
+    /// any moment without a lock.
+    #[derive(Debug)]
+    struct Entry {
+        start: AtomicUsize,
+        /// One past the last byte; 0 for an entry that guards nothing.
+        end: AtomicUsize,
+        broken: AtomicBool,
+        taken: AtomicBool,
+        next: AtomicPtr<Entry>,
+    }
+
+    static ENTRIES: AtomicPtr<Entry> = AtomicPtr::new(ptr::null_mut());
+    static PAGE: AtomicUsize = AtomicUsize::new(0);
+    /// What a bus error did before.
+    static BEFORE: OnceLock<sigaction> = OnceLock::new();
+
+    fn entries() -> impl Iterator<Item = &'static Entry> {
+        let entry = |at: *mut Entry| {
+            // SAFETY: the list holds entries that were leaked when they were made, or null at its end.
+            unsafe { at.as_ref() }
+        };
+        std::iter::successors(entry(ENTRIES.load(Ordering::Acquire)), move |last| {
+            entry(last.next.load(Ordering::Acquire))
+        })
+    }
+
+    /// Stands guard over a map for as long as it lives; it must be dropped before the map is.
+    #[derive(Debug)]
+    pub(crate) struct Guard(&'static Entry);
+
+    impl Guard {
+        /// Over a map of a file, from its first page on.
+        pub(crate) fn over(map: &[u8]) -> Self {
+            static INSTALLED: Once = Once::new();
+            INSTALLED.call_once(install);
+            let free = |entry: &&Entry| !entry.taken.swap(true, Ordering::AcqRel);
+            let entry = entries().find(free).unwrap_or_else(added);
+            let start = map.as_ptr() as usize;
+            entry.broken.store(false, Ordering::Relaxed);
+            entry.start.store(start, Ordering::Relaxed);
+            entry.end.store(start + map.len(), Ordering::Release);
+            Self(entry)
+        }
+
+        /// Whether zeros stand where the file was.
+        pub(crate) fn is_broken(&self) -> bool {
+            self.0.broken.load(Ordering::Acquire)
+        }
+    }
+
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            self.0.end.store(0, Ordering::Release);
+            self.0.taken.store(false, Ordering::Release);
+        }
+    }
+
+    fn added() -> &'static Entry {
+        let entry: &'static mut Entry = Box::leak(Box::new(Entry {
+            start: AtomicUsize::new(0),
+            end: AtomicUsize::new(0),
+            broken: AtomicBool::new(false),
+            taken: AtomicBool::new(true),
+            next: AtomicPtr::new(ENTRIES.load(Ordering::Acquire)),
+        }));
+        let new = ptr::from_mut(entry);
+        let mut first = entry.next.load(Ordering::Relaxed);
+        while let Err(now) = ENTRIES.compare_exchange(first, new, Ordering::AcqRel, Ordering::Acquire) {
+            entry.next.store(now, Ordering::Release);
+            first = now;
+        }
+        entry
+    }
+
+    fn install() {
+        // SAFETY: `sysconf` and `sigaction` are given what they ask for: a number, and structures that
+        // live through the call. All zeros is a valid `sigaction`.
+        unsafe {
+            PAGE.store(usize::try_from(libc::sysconf(libc::_SC_PAGESIZE)).unwrap_or(0), Ordering::Release);
+            let mut before: sigaction = std::mem::zeroed();
+            if libc::sigaction(libc::SIGBUS, ptr::null(), &raw mut before) != 0 {
+                return;
+            }
+            BEFORE.get_or_init(|| before);
+            let mut ours: sigaction = std::mem::zeroed();
+            let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) = on_bus_error;
+            ours.sa_sigaction = handler as usize;
+            ours.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+            libc::sigemptyset(&raw mut ours.sa_mask);
+            libc::sigaction(libc::SIGBUS, &raw const ours, ptr::null_mut());
+        }
+    }
+
+    /// Called in the middle of a read, on whatever thread: only atomics and system calls are allowed.
+    extern "C" fn on_bus_error(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+        // SAFETY: the system calls this with a `siginfo_t` that is valid while it runs. Its address means
+        // something only where the system, not another process, sent the signal.
+        let fault =
+            unsafe { info.as_ref().filter(|info| info.si_code > 0).map(|info| info.si_addr() as usize) };
+        if fault.is_some_and(put_zeros) {
+            return;
+        }
+        as_before(signal, info, context);
+    }
+
+    /// Puts zeros into the map that has this address, from that page on.
+    fn put_zeros(fault: usize) -> bool {
+        let page = PAGE.load(Ordering::Acquire);
+        let found = entries().find_map(|entry| {
+            let end = entry.end.load(Ordering::Acquire);
+            let start = entry.start.load(Ordering::Acquire);
+            (start..end).contains(&fault).then_some((entry, end))
+        });
+        let Some((entry, end)) = found.filter(|_| page.is_power_of_two()) else { return false };
+        let start = fault & !(page - 1);
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_FIXED | libc::MAP_NORESERVE;
+        entry.broken.store(true, Ordering::Release);
+        // SAFETY: from the faulting page to the end of a map that whoever reads it keeps alive; it is
+        // read-only, and stays so. Its owner unmaps the whole range, whatever lies in it.
+        let mapped = unsafe { libc::mmap(start as *mut c_void, end - start, libc::PROT_READ, flags, -1, 0) };
+        mapped != libc::MAP_FAILED
+    }
+
+    /// Does what would have been done without us.
+    fn as_before(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+        let Some(before) = BEFORE.get() else { return };
+        match before.sa_sigaction {
+            libc::SIG_DFL | libc::SIG_IGN => {
+                // SAFETY: a valid action is put back, for a signal that exists. Returning repeats the
+                // read, which ends the process as it should.
+                unsafe {
+                    let mut default: sigaction = std::mem::zeroed();
+                    default.sa_sigaction = libc::SIG_DFL;
+                    libc::sigaction(signal, &raw const default, ptr::null_mut());
+                }
+            }
+            handler if before.sa_flags & libc::SA_SIGINFO != 0 => {
+                // SAFETY: with this flag the handler has this signature, and is called as the system would.
+                let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) =
+                    unsafe { std::mem::transmute(handler) };
+                handler(signal, info, context);
+            }
+            handler => {
+                // SAFETY: without the flag the handler has this one.
+                let handler: extern "C" fn(c_int) = unsafe { std::mem::transmute(handler) };
+                handler(signal);
+            }
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::fs::File;
+
+        use memmap2::Mmap;
+
+        use super::*;
+
+        #[test]
+        fn what_is_read_beyond_a_file_that_was_cut_is_zero_and_known() {
+            let file = tempfile::tempfile().unwrap();
+            file.set_len(64 << 20).unwrap();
+            let map = |file: &File| {
+                // SAFETY: read-only, and the cut below is what is tested.
+                unsafe { Mmap::map(file) }.unwrap()
+            };
+            let (cut, whole) = (map(&file), map(&file));
+            let (guard, other) = (Guard::over(&cut), Guard::over(&whole));
+            file.set_len(1 << 20).unwrap();
+            assert!(!guard.is_broken());
+            let threads: Vec<_> = (1..8).map(|i| &cut[i << 20..][..1 << 20]).collect();
+            std::thread::scope(|scope| {
+                for part in threads {
+                    scope.spawn(move || assert!(part.iter().all(|byte| *byte == 0)));
+                }
+            });
+            assert!(guard.is_broken() && !other.is_broken());
+            drop((guard, cut));
+            // The entry is used again, and knows nothing of its past.
+            let again = Guard::over(&whole[..4096]);
+            assert!(!again.is_broken());
+        }
+    }
+}
