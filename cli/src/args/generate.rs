@@ -25,8 +25,8 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "PATH", help_heading = "Model")]
     pub(crate) model: Option<PathBuf>,
 
-    /// A UNet-only .safetensors file, laid over the model's own UNet
-    #[arg(long, value_name = "FILE", help_heading = "Model")]
+    /// A .safetensors file with a UNet, or a folder with one, laid over the model's own UNet
+    #[arg(long, value_name = "PATH", help_heading = "Model")]
     pub(crate) unet: Option<PathBuf>,
 
     /// What to keep out of the picture; counts only with a guidance above 1

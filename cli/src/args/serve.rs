@@ -106,8 +106,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "PATH", help_heading = "Model")]
     pub(crate) model: Option<PathBuf>,
 
-    /// A UNet-only .safetensors file, laid over the model's own UNet
-    #[arg(long, value_name = "FILE", help_heading = "Model")]
+    /// A .safetensors file with a UNet, or a folder with one, laid over the model's own UNet
+    #[arg(long, value_name = "PATH", help_heading = "Model")]
     pub(crate) unet: Option<PathBuf>,
 
     /// Steps of requests that do not say [default: what the model was made for]

@@ -52,6 +52,7 @@ pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
     let clues = Clues::of(&checkpoint, SchedulerConfig::load(&checkpoint)?);
     let settings = Settings::choose(&clues, Asked::default(), Asked::default())?;
     let parts = Component::WITH_WEIGHTS.into_iter().map(|component| part(&checkpoint, component));
+    let notes = checkpoint.warnings().iter().cloned();
     let model = Model {
         kind: if own { "diffusers folder" } else { "single file" },
         bytes: checkpoint.mapped_bytes(),
@@ -63,7 +64,7 @@ pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
         zero_terminal_snr: settings.scheduler.zero_terminal_snr,
         distilled: settings.distilled,
         because: settings.because,
-        warnings: settings.warnings.iter().map(ToString::to_string).collect(),
+        warnings: settings.warnings.iter().map(ToString::to_string).chain(notes).collect(),
         unused: checkpoint.unused().to_vec(),
     };
     if args.json {

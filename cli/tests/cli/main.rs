@@ -1,10 +1,13 @@
 //! The program as a user runs it: every test starts `fulmen` and looks at what it says and leaves behind.
 #![cfg(test)]
 
+mod changed_files;
 mod commands;
 mod events;
 mod headless;
 mod interrupts;
+#[path = "../large/mod.rs"]
+mod large;
 mod model_files;
 mod outputs;
 mod pipes;

@@ -2,10 +2,13 @@
 #![cfg(test)]
 
 mod backup;
+mod changed_files;
 mod crash;
 mod fairness;
 mod images;
 mod keys;
+#[path = "../large/mod.rs"]
+mod large;
 mod lifecycle;
 mod limits;
 mod load;

@@ -168,7 +168,7 @@ impl Engine {
     pub fn plan(&self, request: &Request) -> Result<DrawPlan> {
         let mut plan = self.outlook.plan(request)?;
         plan.warnings.extend(self.warning.clone());
-        plan.warnings.extend(self.checkpoint.warnings().iter().cloned().map(Message::from));
+        plan.warnings.extend(self.outlook.notes().iter().cloned());
         Ok(plan)
     }
 

@@ -21,6 +21,10 @@ pub const READ: usize = LENGTH - 2;
 pub struct Outlook {
     /// Picture pixels of a side that the model was trained at.
     pub(super) own_size: usize,
+    /// Picture pixels that one latent covers each way.
+    pub(super) grain: usize,
+    /// What is to be known of the model's files.
+    notes: Vec<Message>,
     /// How it wants to be drawn.
     clues: Clues,
     /// What is drawn with where a request leaves it open, instead of what the model asks for.
@@ -35,7 +39,14 @@ impl Outlook {
         let clues = Clues::of(checkpoint, models.scheduler.clone());
         let settings = Settings::choose(&clues, models.asked, Asked::default())?;
         let own_size = settings.side.unwrap_or(models.own_size());
-        Ok(Self { own_size, clues, asked: models.asked, tokenizers: models.tokenizers.clone() })
+        Ok(Self {
+            own_size,
+            grain: models.vae.config().scale(),
+            notes: checkpoint.warnings().iter().cloned().map(Message::from).collect(),
+            clues,
+            asked: models.asked,
+            tokenizers: models.tokenizers.clone(),
+        })
     }
 
     /// How the model is drawn where requests leave it open, with what its operator should know of that.
@@ -44,7 +55,8 @@ impl Outlook {
     /// As [`Outlook::plan`].
     pub fn usual(&self) -> Result<Settings> {
         let warned = Settings::choose(&self.clues, Asked::default(), self.asked)?;
-        Ok(Settings { warnings: warned.warnings, ..self.settings(Asked::default())? })
+        let warnings = warned.warnings.into_iter().chain(self.notes.iter().cloned()).collect();
+        Ok(Settings { warnings, ..self.settings(Asked::default())? })
     }
 
     /// Everything that a request leaves open, decided, with all that its caller should know.
@@ -63,6 +75,11 @@ impl Outlook {
 
     pub(super) fn settings(&self, asked: Asked) -> Result<Settings> {
         Settings::choose(&self.clues, self.asked, asked)
+    }
+
+    /// What is to be known of the model's files, whatever is drawn with them.
+    pub(super) fn notes(&self) -> &[Message] {
+        &self.notes
     }
 
     pub(super) fn file(&self) -> &Path {

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::Outlook;
-use crate::Result;
 use crate::graph::Shape;
 use crate::message::{Message, Setting};
 use crate::noise::Rng;
@@ -13,6 +12,7 @@ use crate::request::{Request, check_pixels};
 use crate::schedule::{Curve, Grid, Schedule, SchedulerConfig, TimestepSpacing};
 use crate::settings::{Asked, Settings};
 use crate::vae::VaeConfig;
+use crate::{Error, Result};
 
 /// What will be drawn, and how.
 #[derive(Debug, Clone)]
@@ -43,6 +43,7 @@ impl DrawPlan {
         let own = outlook.own_size;
         let (width, height) = (request.width.unwrap_or(own), request.height.unwrap_or(own));
         check_pixels(width, height)?;
+        check_grain([(Setting::Width, width), (Setting::Height, height)], outlook.grain)?;
         let settings = outlook.settings(Asked::of(request))?;
         let schedule = Schedule::new(&settings.scheduler, settings.steps)?;
         let mut warnings = settings.warnings.clone();
@@ -84,6 +85,17 @@ impl DrawPlan {
         let images = if self.settings.guided() { 2 } else { 1 };
         Shape::image(images, self.height / scale, self.width / scale, vae.latent_channels)
     }
+}
+
+/// A model whose latents cover more pixels than SDXL's draws fewer sizes.
+fn check_grain(sides: [(Setting, usize); 2], grain: usize) -> Result<()> {
+    let Some((setting, side)) = sides.into_iter().find(|(_, side)| !side.is_multiple_of(grain)) else {
+        return Ok(());
+    };
+    let next = side.next_multiple_of(grain);
+    let what =
+        format!(" {side} does not suit this model: one of its latents covers {grain} pixels; try {next}");
+    Err(Error::Request(Message::of(setting).text(what)))
 }
 
 /// What AUTOMATIC1111 calls a schedule that picks these levels; nothing where it has none like it.

@@ -50,6 +50,12 @@ impl About {
         self.marks.extend(mark(name));
     }
 
+    /// What another part of the same model says, too.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.marks.extend(other.marks);
+        other.texts.into_iter().for_each(|(name, text)| self.say(name, text));
+    }
+
     pub(crate) fn say(&mut self, name: String, text: String) {
         if is_telling(&name) && text.len() <= LONGEST && self.texts.len() < MOST {
             self.texts.insert(name, text);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::about::About;
 use super::component::Component;
 use super::file::{self, Mapped, bad_file};
 use super::foreign;
@@ -24,6 +25,8 @@ pub(crate) struct Archive {
     pub(crate) tensors: HashMap<String, Stored>,
     /// Every file.
     pub(crate) files: Vec<(PathBuf, Mapped)>,
+    /// What they say of themselves.
+    pub(crate) about: About,
     /// What the user should know of them.
     pub(crate) warnings: Vec<String>,
 }
@@ -85,7 +88,8 @@ impl Archive {
         if !mapped.is_unchanged() {
             return Err(file::changed(path));
         }
-        let Contents { tensors, rest } = contents?;
+        let Contents { tensors, rest, about } = contents?;
+        self.about.join(about);
         if rest > 0 {
             self.warnings.push(format!(
                 "{} has {rest} bytes after its last tensor, which are not read",

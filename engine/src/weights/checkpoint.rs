@@ -20,6 +20,7 @@ use super::source::Source;
 use super::tensors::{Tensors, Weights};
 use super::tokenizer::TokenizerFiles;
 use crate::error::{Error, Result};
+use crate::quote;
 
 /// A model on a disk (or in this binary): configurations, tokenizers, and tensors that stay in their
 /// files until they are used. Cheap to clone.
@@ -81,6 +82,9 @@ impl Checkpoint {
         let [unet, vae, text, text_2] = Component::WITH_WEIGHTS;
         let components = [slot(unet)?, slot(vae)?, slot(text)?, slot(text_2)?];
         let unused = unused(&archive, &used);
+        let mut warnings = archive.warnings.clone();
+        let of_unet = archive.layout(Component::Unet).map(|layout| layout.prefix).unwrap_or_default();
+        warnings.extend(homeless(path, unused.iter().filter(|key| key.starts_with(&of_unet))));
         Ok(Self {
             path: path.to_path_buf(),
             source: None,
@@ -88,8 +92,8 @@ impl Checkpoint {
             components,
             unused,
             is_laid: false,
-            about: About::default(),
-            warnings: archive.warnings,
+            about: archive.about,
+            warnings,
         })
     }
 
@@ -120,7 +124,7 @@ impl Checkpoint {
             components,
             unused: found.unused,
             is_laid: false,
-            about: About::default(),
+            about: found.about,
             warnings: found.warnings,
         })
     }
@@ -149,11 +153,12 @@ impl Checkpoint {
         let mut extra = unused(&archive, &used);
         // The other components of a whole file were not asked for.
         extra.retain(|key| !whole || key.starts_with(&prefix));
-        self.unused.extend(extra);
         self.warnings.extend(archive.warnings);
+        self.warnings.extend(homeless(path, extra.iter()));
+        self.unused.extend(extra);
         self.path = place::named(path).to_path_buf();
         self.is_laid = true;
-        self.about = About::default();
+        self.about = archive.about;
         Ok(self)
     }
 
@@ -313,6 +318,8 @@ impl Checkpoint {
 struct Found {
     unused: Vec<String>,
     warnings: Vec<String>,
+    /// Of the UNet's file.
+    about: About,
 }
 
 impl Slot {
@@ -328,8 +335,13 @@ impl Slot {
         // In whichever dialect: a VAE in the original names is often put into a folder.
         let layout = archive.own_layout(component).unwrap_or(Layout::FOLDER);
         let tensors = Tensors::find(&archive, configs, (component, layout), &mut used)?;
-        found.unused.extend(unused(&archive, &used).iter().map(|key| format!("{component}.{key}")));
+        let unused = unused(&archive, &used);
         found.warnings.extend(archive.warnings);
+        if component == Component::Unet {
+            found.warnings.extend(homeless(&archive.origin, unused.iter()));
+            found.about = archive.about;
+        }
+        found.unused.extend(unused.iter().map(|key| format!("{component}.{key}")));
         Ok(Self::Here(Arc::new(tensors)))
     }
 }
@@ -340,4 +352,17 @@ fn unused(archive: &Archive, used: &HashSet<String>) -> Vec<String> {
     let mut keys: Vec<String> = archive.tensors.keys().filter(unknown).cloned().collect();
     keys.sort_unstable();
     keys
+}
+
+/// That a UNet has more in it than SDXL's: it is drawn with, but not as its makers meant it.
+fn homeless<'a>(file: &Path, mut unused: impl Iterator<Item = &'a String>) -> Option<String> {
+    let first = quote::quoted(unused.next()?);
+    let others = match unused.count() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!(
+        "the UNet of {} holds more than SDXL's does: `{first}`{others}; pictures may not be what its makers meant",
+        file.display()
+    ))
 }

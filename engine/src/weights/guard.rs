@@ -32,7 +32,11 @@ mod unix {
     use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
     use std::sync::{Once, OnceLock};
 
-    use libc::{c_int, c_void, sigaction, siginfo_t};
+    use std::num::NonZeroUsize;
+
+    use nix::libc::{_SC_PAGESIZE, c_int, c_void, siginfo_t, sysconf};
+    use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
+    use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
     /// A guarded map. Entries are never freed but used again, so that the handler may walk the list at
     /// any moment without a lock.
@@ -49,7 +53,7 @@ mod unix {
     static ENTRIES: AtomicPtr<Entry> = AtomicPtr::new(ptr::null_mut());
     static PAGE: AtomicUsize = AtomicUsize::new(0);
     /// What a bus error did before.
-    static BEFORE: OnceLock<sigaction> = OnceLock::new();
+    static BEFORE: OnceLock<SigAction> = OnceLock::new();
 
     fn entries() -> impl Iterator<Item = &'static Entry> {
         let entry = |at: *mut Entry| {
@@ -110,21 +114,19 @@ mod unix {
     }
 
     fn install() {
-        // SAFETY: `sysconf` and `sigaction` are given what they ask for: a number, and structures that
-        // live through the call. All zeros is a valid `sigaction`.
+        let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+        let flags = SaFlags::SA_SIGINFO | SaFlags::SA_ONSTACK;
+        let ours = SigAction::new(SigHandler::SigAction(on_bus_error), flags, SigSet::empty());
+        // SAFETY: `sysconf` takes a number and gives one.
+        let page = unsafe { sysconf(_SC_PAGESIZE) };
+        PAGE.store(usize::try_from(page).unwrap_or(0), Ordering::Release);
+        // SAFETY: the default runs no code; our handler keeps to what is allowed in one. What was there
+        // before is known before ours can be called.
         unsafe {
-            PAGE.store(usize::try_from(libc::sysconf(libc::_SC_PAGESIZE)).unwrap_or(0), Ordering::Release);
-            let mut before: sigaction = std::mem::zeroed();
-            if libc::sigaction(libc::SIGBUS, ptr::null(), &raw mut before) != 0 {
-                return;
+            if let Ok(before) = sigaction(Signal::SIGBUS, &default) {
+                BEFORE.get_or_init(|| before);
+                sigaction(Signal::SIGBUS, &ours).ok();
             }
-            BEFORE.get_or_init(|| before);
-            let mut ours: sigaction = std::mem::zeroed();
-            let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) = on_bus_error;
-            ours.sa_sigaction = handler as usize;
-            ours.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-            libc::sigemptyset(&raw mut ours.sa_mask);
-            libc::sigaction(libc::SIGBUS, &raw const ours, ptr::null_mut());
         }
     }
 
@@ -150,37 +152,26 @@ mod unix {
         });
         let Some((entry, end)) = found.filter(|_| page.is_power_of_two()) else { return false };
         let start = fault & !(page - 1);
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_FIXED | libc::MAP_NORESERVE;
+        let (Some(at), Some(length)) = (NonZeroUsize::new(start), NonZeroUsize::new(end - start)) else {
+            return false;
+        };
+        let flags = MapFlags::MAP_PRIVATE | MapFlags::MAP_FIXED;
         entry.broken.store(true, Ordering::Release);
         // SAFETY: from the faulting page to the end of a map that whoever reads it keeps alive; it is
         // read-only, and stays so. Its owner unmaps the whole range, whatever lies in it.
-        let mapped = unsafe { libc::mmap(start as *mut c_void, end - start, libc::PROT_READ, flags, -1, 0) };
-        mapped != libc::MAP_FAILED
+        unsafe { mmap_anonymous(Some(at), length, ProtFlags::PROT_READ, flags) }.is_ok()
     }
 
     /// Does what would have been done without us.
     fn as_before(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
-        let Some(before) = BEFORE.get() else { return };
-        match before.sa_sigaction {
-            libc::SIG_DFL | libc::SIG_IGN => {
-                // SAFETY: a valid action is put back, for a signal that exists. Returning repeats the
-                // read, which ends the process as it should.
-                unsafe {
-                    let mut default: sigaction = std::mem::zeroed();
-                    default.sa_sigaction = libc::SIG_DFL;
-                    libc::sigaction(signal, &raw const default, ptr::null_mut());
-                }
-            }
-            handler if before.sa_flags & libc::SA_SIGINFO != 0 => {
-                // SAFETY: with this flag the handler has this signature, and is called as the system would.
-                let handler: extern "C" fn(c_int, *mut siginfo_t, *mut c_void) =
-                    unsafe { std::mem::transmute(handler) };
-                handler(signal, info, context);
-            }
-            handler => {
-                // SAFETY: without the flag the handler has this one.
-                let handler: extern "C" fn(c_int) = unsafe { std::mem::transmute(handler) };
-                handler(signal);
+        match BEFORE.get().map(SigAction::handler) {
+            Some(SigHandler::Handler(before)) => before(signal),
+            Some(SigHandler::SigAction(before)) => before(signal, info, context),
+            _ => {
+                let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+                // SAFETY: the default runs no code. Returning repeats the read, which ends the process
+                // as it should.
+                unsafe { sigaction(Signal::SIGBUS, &default) }.ok();
             }
         }
     }

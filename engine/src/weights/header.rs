@@ -17,6 +17,7 @@ use safetensors::Dtype;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
+use super::about::About;
 use super::file::bad_file;
 use super::foreign;
 use crate::error::Result;
@@ -49,6 +50,8 @@ pub(crate) struct Contents {
     pub(crate) tensors: HashMap<String, Stored>,
     /// Bytes after the last tensor, which nothing speaks of.
     pub(crate) rest: usize,
+    /// What the file says of itself.
+    pub(crate) about: About,
 }
 
 /// Reads the header of a safetensors file.
@@ -65,7 +68,7 @@ fn contents(file: &Path, bytes: &Bytes) -> Result<Contents, String> {
         return Err(what);
     }
     let (header, data) = split(bytes)?;
-    let Header(mut infos) =
+    let Header { mut infos, about } =
         serde_json::from_slice(&header).map_err(|e| format!("the header is damaged: {e}; {DAMAGED}"))?;
     infos.sort_by_key(|(_, info)| info.data_offsets);
     let file: Arc<Path> = file.into();
@@ -87,7 +90,7 @@ fn contents(file: &Path, bytes: &Bytes) -> Result<Contents, String> {
             return Err(format!("has two tensors `{}`; {DAMAGED}", twice.key));
         }
     }
-    Ok(Contents { tensors, rest: data.len() - end })
+    Ok(Contents { tensors, rest: data.len() - end, about })
 }
 
 /// Whether a file begins as the format demands: with a length that is allowed, and a `{`.
@@ -116,8 +119,11 @@ fn split(bytes: &Bytes) -> Result<(Bytes, Bytes), String> {
     }
 }
 
-/// Tensors in the order of the file.
-struct Header(Vec<(String, Info)>);
+struct Header {
+    /// In the order of the file.
+    infos: Vec<(String, Info)>,
+    about: About,
+}
 
 /// What the header says of a tensor.
 #[derive(Deserialize)]
@@ -146,8 +152,8 @@ impl Info {
     }
 }
 
-/// What its maker says of the file: text by name. Nothing of it is kept.
-struct Metadata;
+/// What its maker says of the file: text by name, of which little is kept.
+struct Metadata(About);
 
 impl<'de> Deserialize<'de> for Metadata {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -160,8 +166,11 @@ impl<'de> Deserialize<'de> for Metadata {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metadata, A::Error> {
-                while map.next_entry::<String, String>()?.is_some() {}
-                Ok(Metadata)
+                let mut about = About::default();
+                while let Some((name, text)) = map.next_entry()? {
+                    about.say(name, text);
+                }
+                Ok(Metadata(about))
             }
         }
         deserializer.deserialize_map(Texts)
@@ -207,11 +216,12 @@ impl<'de> Deserialize<'de> for Header {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Header, A::Error> {
-                let mut tensors = Vec::new();
-                let mut described = false;
+                let (mut infos, mut about, mut described) = (Vec::new(), About::default(), false);
                 while let Some(key) = map.next_key::<String>()? {
                     if key == METADATA {
-                        map.next_value::<Option<Metadata>>()?;
+                        if let Some(Metadata(said)) = map.next_value()? {
+                            about.join(said);
+                        }
                         if std::mem::replace(&mut described, true) {
                             return Err(A::Error::duplicate_field(METADATA));
                         }
@@ -223,9 +233,10 @@ impl<'de> Deserialize<'de> for Header {
                     }
                     let info =
                         map.next_value().map_err(|e| A::Error::custom(format!("tensor `{key}`: {e}")))?;
-                    tensors.push((key, info));
+                    about.mark(&key);
+                    infos.push((key, info));
                 }
-                Ok(Header(tensors))
+                Ok(Header { infos, about })
             }
         }
         deserializer.deserialize_map(Tensors)

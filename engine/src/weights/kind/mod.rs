@@ -10,6 +10,7 @@ mod unet;
 use self::families::FAMILIES;
 use self::parts::{ADAPTERS, PARTS};
 pub(crate) use self::unet::other_channels;
+use super::about;
 use super::archive::Archive;
 use super::component::Component;
 use super::configs::Configs;
@@ -172,5 +173,5 @@ pub(crate) fn is_known_extra(key: &str) -> bool {
     let averages = key.starts_with("model_ema.");
     let training = key.starts_with("first_stage_model.loss.") || key.starts_with("posterior_");
     let buffers = key.ends_with("position_ids") || key.ends_with("logit_scale") || SCHEDULE.contains(&key);
-    averages || training || buffers
+    averages || training || buffers || about::mark(key).is_some()
 }
