@@ -130,7 +130,7 @@ fn twenty_stops_of_twenty_leave_one_file_as_the_database() {
     }
     let server = Server::start(copy.path(), &[]);
     let images = server.get("/v1/images?take=100").json();
-    assert_eq!(images["items"].as_array().map(Vec::len), Some(20), "{images}");
+    assert_eq!(images["data"].as_array().map(Vec::len), Some(20), "{images}");
 }
 
 #[test]

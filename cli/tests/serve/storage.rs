@@ -107,7 +107,8 @@ fn one_whose_texts_need_more_than_there_is_refuses_nobody_else() {
     let done = ended(&server, &id);
     assert_eq!(done["status"], "COMPLETE", "{}", server.log());
     let url = done["generated_images"][0]["url"].as_str().unwrap();
-    assert!(get(url).unwrap().body.len() > 200_000);
+    let file = get(url).unwrap();
+    assert!(file.body.len() > 120_000, "{} bytes: {}", file.body.len(), file.status);
 }
 
 /// A limit that was lowered while something waited: what can never fit fails alone, and others are served.

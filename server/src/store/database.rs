@@ -55,6 +55,8 @@ pub(super) struct Database {
     /// Bytes of the log beyond which it is written into the database, where the disk has room.
     log_limit: u64,
     moments: Mutex<Moments>,
+    /// Whether a transaction goes on: its lock was had.
+    writing: AtomicBool,
     closed: AtomicBool,
 }
 
@@ -80,6 +82,7 @@ impl Database {
             readers: Pool::new(READERS, reader),
             log_limit,
             moments: Mutex::default(),
+            writing: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         })
     }
@@ -108,7 +111,7 @@ impl Database {
         let mut db = self.seat(SEAT)?.ok_or(Fault::Busy)?;
         let blocked = self.is_blocked();
         db.busy_timeout(if blocked { Duration::ZERO } else { BUSY })?;
-        let changed = transact(&mut db, change);
+        let changed = self.transact(&mut db, change);
         match &changed {
             Err(fault) if fault.is_locked() && !blocked => self.moments().blocked = Some(Instant::now()),
             Err(fault) if fault.is_locked() => {}
@@ -120,13 +123,14 @@ impl Database {
         changed
     }
 
-    /// Whether it can be written at this moment. One who writes already is an answer too.
+    /// Whether it can be written at this moment. One who writes already is an answer; one who still waits for another
+    /// program is one, too.
     pub(super) fn probe(&self) -> Result<(), Fault> {
         let Some(mut db) = self.seat(LOOK)? else {
-            return if self.is_blocked() { Err(Fault::Held) } else { Ok(()) };
+            return if self.writing.load(Ordering::Acquire) { Ok(()) } else { Err(Fault::Held) };
         };
         db.busy_timeout(LOOK)?;
-        transact(&mut db, |transaction| {
+        self.transact(&mut db, |transaction| {
             Ok(transaction.prepare_cached("SELECT 1 FROM images")?.exists([]).map(drop)?)
         })
     }
@@ -192,6 +196,21 @@ impl Database {
         self.writer.take(wait, || Err(Fault::Busy))
     }
 
+    fn transact<T>(
+        &self,
+        db: &mut Connection,
+        change: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.writing.store(true, Ordering::Release);
+        let changed = change(&transaction).and_then(|changed| {
+            transaction.commit()?;
+            Ok(changed)
+        });
+        self.writing.store(false, Ordering::Release);
+        changed
+    }
+
     fn settle_log(&self, db: &Connection) {
         if self.moments().held.is_some_and(|held| held.elapsed() < LOG_PAUSE) {
             return;
@@ -232,14 +251,4 @@ pub(super) fn files(database: &Path) -> [PathBuf; 3] {
         name.push(end);
         name.into()
     })
-}
-
-fn transact<T>(
-    db: &mut Connection,
-    change: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
-) -> Result<T, Fault> {
-    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let changed = change(&transaction)?;
-    transaction.commit()?;
-    Ok(changed)
 }
