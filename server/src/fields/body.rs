@@ -7,8 +7,11 @@ use super::value::shown;
 use crate::http::Request;
 use crate::problem::Problem;
 
-/// The largest JSON body that is read, in bytes. A parsed body takes up to 16 times as much memory.
+/// The largest JSON body that is read, in bytes. Parsed, it takes its length and some bytes for each of its values.
 pub(crate) const MOST_JSON: usize = 2 << 20;
+
+/// Values in one body; the largest that means something has a few hundred.
+const MOST_VALUES: usize = 20_000;
 
 /// The object in a request's body. Where a member stands there twice, the last one counts.
 ///
@@ -32,6 +35,11 @@ pub(super) fn object(request: &Request) -> Result<Map<String, Value>, Problem> {
     if length == 0 {
         return Err(Problem::new(400, "invalid_json", "the body is empty; send a JSON object"));
     }
+    if separators(&request.body) > MOST_VALUES {
+        let message =
+            format!("the body has more than {MOST_VALUES} values; send fewer members and shorter lists");
+        return Err(Problem::new(400, "invalid_json", message));
+    }
     // The parser refuses more than 128 levels of nesting.
     let value = serde_json::from_slice(&request.body).map_err(|e| {
         Problem::new(400, "invalid_json", format!("the body is not JSON: {e}; send a JSON object"))
@@ -45,9 +53,37 @@ pub(super) fn object(request: &Request) -> Result<Map<String, Value>, Problem> {
     }
 }
 
+/// How many commas and brackets stand outside of texts: there are no more values than that and one. A value takes many
+/// times the memory of its byte, so that they are counted before any is made.
+fn separators(body: &[u8]) -> usize {
+    let (mut count, mut in_text, mut escaped) = (0, false, false);
+    for &byte in body {
+        match (in_text, escaped, byte) {
+            (true, true, _) => escaped = false,
+            (true, false, b'\\') => escaped = true,
+            (_, _, b'"') => in_text = !in_text,
+            (false, _, b',' | b'[' | b'{') => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
 /// `application/json`, or a type that is built on it: `application/problem+json`. Parameters change nothing.
 fn is_json(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let subtype = essence.split_once('/').map(|(_, subtype)| subtype);
     essence == "application/json" || subtype.is_some_and(|subtype| subtype.ends_with("+json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::separators;
+
+    #[test]
+    fn what_stands_in_texts_is_no_separator() {
+        assert_eq!(separators(br#"{"a": [1, 2], "b,[{": "c\",{", "d": "\\"}"#), 5);
+        assert_eq!(separators("[".repeat(100).as_bytes()), 100);
+        assert_eq!(separators(b""), 0);
+    }
 }

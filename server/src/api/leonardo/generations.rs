@@ -1,6 +1,6 @@
 //! `/generations`: begun, looked at, deleted.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -31,6 +31,9 @@ pub(super) const LARGEST_OFFSET: u64 = 1_000_000_000;
 
 const MEMBERS: &Members =
     &Members { width: "width", height: "height", images: Some("num_images"), steps: "num_inference_steps" };
+
+/// One list is made at a time: the largest takes a hundred megabytes until it is written.
+static LISTS: Mutex<()> = Mutex::new(());
 
 /// `POST /generations`: answered as soon as it is sure to be drawn.
 pub(super) fn create(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
@@ -108,6 +111,7 @@ pub(super) fn list(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let offset = call.request.query_number("offset", 0, 0, LARGEST_OFFSET)? as usize;
     let limit = call.request.query_number("limit", USUAL_PAGE, 1, LARGEST_PAGE)? as usize;
     let own = call.params[0] == user_id(&call.owner);
+    let _one_at_a_time = LISTS.lock().unwrap_or_else(PoisonError::into_inner);
     let kept = if own { app.store.generations(&call.owner, offset, limit)? } else { vec![] };
     let objects = kept.into_iter().map(|(generation, images)| object(app, call, generation, &images));
     Ok(Answer::json(200, &json!({"generations": objects.collect::<Vec<_>>()})))
