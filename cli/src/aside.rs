@@ -22,10 +22,23 @@ fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
 /// Removes what is half written. As long as the guard lives nothing new is begun.
 pub(crate) fn remove_unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
     let mut files = unfinished();
-    for file in files.drain(..) {
-        drop(std::fs::remove_file(file));
+    for path in files.drain(..) {
+        // Threads that still write into a folder may be faster than its removal, but not for long.
+        for _ in 0..20 {
+            if std::fs::remove_file(&path).is_ok() || std::fs::remove_dir_all(&path).is_ok() || !path.exists()
+            {
+                break;
+            }
+        }
     }
     files
+}
+
+/// A file or a folder that is not there yet and that others write: to be removed too.
+pub(crate) fn also_unfinished(path: PathBuf) {
+    if path.symlink_metadata().is_err() {
+        unfinished().push(path);
+    }
 }
 
 /// A file in the making.

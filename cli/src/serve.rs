@@ -27,12 +27,12 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
     if let Some(name) = &args.new_key {
         return print_new_key(name, &args);
     }
+    // Before there are other threads, and so that no signal is lost while the model is read.
+    let stop = stop_signals()?;
     log_to_stderr(match args.log {
         LogArg::Text => LogFormat::Text,
         LogArg::Json => LogFormat::Json,
     });
-    // Before the server is there: a signal while the model is read must not be lost.
-    let stop = stop_signals()?;
     log_in_background();
     let server = start(config(args)?)?;
     greet(&server);

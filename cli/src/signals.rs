@@ -24,7 +24,8 @@ pub(crate) fn cancel_on_stop() -> CancelToken {
         }
         theirs.cancel();
         // By itself: where nobody reads standard error, the second signal must still be heard.
-        std::thread::spawn(|| console::err("fulmen: stopping; press Ctrl-C again to stop at once"));
+        let say = || console::err("fulmen: stopping; press Ctrl-C again to stop at once");
+        drop(std::thread::Builder::new().spawn(say));
     };
     // Without a handler a signal ends the process as it would any other.
     drop(on_stop(handler));

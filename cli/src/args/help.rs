@@ -26,10 +26,13 @@ Examples:
   fulmen generate \"a fox\" --model DIR --unet sdxl_lightning_4step_unet.safetensors
   fulmen generate \"a fox\" -n 4 --seed 10 -o fox.png     fox-10.png … fox-13.png
   fulmen generate - --json < prompt.txt
+  fulmen generate \"a fox\" -o - | convert - fox.gif
 
 Files:
   -o OUT.png writes OUT.png; with -n above 1, OUT-SEED.png for every seed. What is there is replaced.
   Without -o, fulmen-SEED.png in this folder, or fulmen-SEED-2.png and so on where that exists.
+  -o - writes one picture to standard output, and what else is said goes to standard error. A named pipe
+  is waited for until somebody reads it. --format says what the name does not.
   A picture carries its settings in the form that A1111 began, unless --png-text none says otherwise. A file is
   there whole or not at all.
 

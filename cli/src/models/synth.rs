@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::SynthArgs;
 use crate::failure::Failure;
-use crate::{console, signals};
+use crate::{aside, console, signals};
 
 pub(super) fn run(args: &SynthArgs) -> Result<(), Failure> {
     let configs = match args.config.as_str() {
@@ -33,6 +33,7 @@ pub(super) fn run(args: &SynthArgs) -> Result<(), Failure> {
     threads::start();
     let progress = Progress::new(args.json, total.bytes);
     let place = replaced.as_ref().map_or(&out, |replaced| &replaced.new);
+    aside::also_unfinished(synth::partial(place));
     synth::write(&configs, place, layout, &|now| {
         cancel.check()?;
         progress.show(now);

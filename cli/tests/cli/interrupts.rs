@@ -132,3 +132,20 @@ fn a_limit_of_files_is_an_error_and_leaves_no_file() {
         assert!(place.files().is_empty(), "{:?} was left", place.files());
     }
 }
+
+#[test]
+fn a_model_in_the_making_is_gone_too() {
+    for layout in [&["--out", "model"][..], &["--out", "model.safetensors", "--single-file"]] {
+        let place = Place::new();
+        let mut command = place.command();
+        command.args(["models", "synth", "--config", "sdxl"]).args(layout);
+        let mut child = Started::new(command.stdout(Stdio::null()).stderr(Stdio::piped()));
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        assert!(lines.next().unwrap().unwrap().starts_with("writing "));
+        std::thread::sleep(Duration::from_millis(50));
+        child.signal(Signal::INT);
+        child.signal(Signal::INT);
+        assert!(!child.wait_within(STOP_TIME).expect("an end").success());
+        assert!(place.files().is_empty(), "{:?} was left", place.files());
+    }
+}

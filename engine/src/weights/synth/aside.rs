@@ -7,6 +7,14 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
+/// `NAME.partial` beside `NAME`: where a model is written until it is whole.
+#[must_use]
+pub fn partial(out: &Path) -> PathBuf {
+    let mut name = OsString::from(out);
+    name.push(".partial");
+    name.into()
+}
+
 /// Removed when it is dropped, unless it was kept.
 pub(super) struct Aside {
     partial: PathBuf,
@@ -16,9 +24,7 @@ pub(super) struct Aside {
 impl Aside {
     /// `NAME.partial` beside `NAME`; neither may exist.
     pub(super) fn of(out: &Path) -> Result<Self> {
-        let mut name = OsString::from(out);
-        name.push(".partial");
-        let partial = PathBuf::from(name);
+        let partial = partial(out);
         for path in [out, &partial] {
             // `symlink_metadata`, because a dangling link is in the way, too.
             if fs::symlink_metadata(path).is_ok() {

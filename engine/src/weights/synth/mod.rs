@@ -17,6 +17,7 @@ use super::configs::Configs;
 use super::tokenizer::TokenizerFiles;
 use crate::error::{Error, Result};
 use aside::Aside;
+pub use aside::partial;
 use plan::FilePlan;
 use writer::Writer;
 
