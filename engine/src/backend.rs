@@ -128,6 +128,12 @@ impl MemoryNeed {
     pub fn total(&self) -> u64 {
         self.activations + self.weights + self.scratch + self.picture
     }
+
+    /// What of it is this machine's memory, where the device keeps its values there or not.
+    #[must_use]
+    pub fn on_host(&self, is_host: bool) -> u64 {
+        if is_host { self.total() } else { self.picture }
+    }
 }
 
 /// A device that runs graphs.

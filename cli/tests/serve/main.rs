@@ -13,6 +13,7 @@ mod lifecycle;
 mod limits;
 mod load;
 mod logs;
+mod memory;
 mod metrics;
 mod names;
 mod openai;

@@ -189,19 +189,19 @@ impl Engine {
         Ok(MemoryNeed { picture: picture_need(latents, plan), ..need })
     }
 
-    /// How much of a need is this machine's own memory.
+    /// Whether the device keeps values in this machine's own memory.
     #[must_use]
-    pub fn on_host(&self, need: MemoryNeed) -> u64 {
-        if self.backend.is_host() { need.total() } else { need.picture }
+    pub fn is_on_host(&self) -> bool {
+        self.backend.is_host()
     }
 
     /// Whether this machine has as much memory. What a device has besides is known only when it is asked for it.
     fn check_memory(&self, need: MemoryNeed) -> Result<()> {
-        let (need, have) = (self.on_host(need), Memory::now().free);
+        let (need, have) = (need.on_host(self.is_on_host()), Memory::now().free);
         if need <= have {
             return Ok(());
         }
-        let device = if self.backend.is_host() { "the CPU" } else { "this machine" };
+        let device = if self.is_on_host() { "the CPU" } else { "this machine" };
         Err(Error::Memory { device: device.into(), need, have })
     }
 

@@ -89,7 +89,7 @@ pub(crate) fn kept(
         width: drawing.picture.width,
         height: drawing.picture.height,
         format: output.format,
-        bytes: file(drawing, output)?,
+        bytes: file(drawing, output)?.into(),
         seed: drawing.seed,
         expires_at: None,
         public: false,

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use fulmen_engine::backend::CancelToken;
 use fulmen_engine::picture::{Parameters, Picture};
 
-use super::Spec;
+use super::memory::Promise;
+use super::{Outcome, Spec};
 use crate::http::Client;
 use crate::problem::{Family, Problem};
 
@@ -28,6 +29,8 @@ pub(crate) struct Ticket {
     pub(crate) family: Family,
     /// Previews of each picture.
     pub(crate) previews: usize,
+    /// What becomes of the pictures.
+    pub(crate) outcome: Outcome,
 }
 
 /// A finished picture.
@@ -111,6 +114,8 @@ pub(crate) struct Job {
     pub(crate) cancel: CancelToken,
     /// What it costs, in the units of [`speed`](super::speed).
     pub(super) work: f64,
+    /// What it was promised once it is drawn; given back with the job.
+    memory: Mutex<Option<Promise>>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -125,7 +130,28 @@ struct State {
 impl Job {
     pub(super) fn new(ticket: Ticket, spec: Spec, work: f64) -> Self {
         let state = Mutex::new(State { status: Status::Queued, progress: vec![] });
-        Self { ticket, spec, cancel: CancelToken::default(), work, state, changed: Condvar::new() }
+        Self {
+            ticket,
+            spec,
+            cancel: CancelToken::default(),
+            work,
+            memory: Mutex::default(),
+            state,
+            changed: Condvar::new(),
+        }
+    }
+
+    pub(super) fn hold(&self, memory: Promise) {
+        self.memory().replace(memory);
+    }
+
+    /// Everything that is made of the pictures is there: what it takes can be seen, and need not be promised any more.
+    pub(crate) fn settle(&self) {
+        self.memory().take();
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Option<Promise>> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn status(&self) -> Status {

@@ -92,13 +92,13 @@ impl Turns {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jobs::{Spec, Ticket};
+    use crate::jobs::{Outcome, Spec, Ticket};
     use crate::problem::Family;
 
     fn job(id: &str) -> Arc<Job> {
         let owner = id.chars().take_while(|letter| letter.is_alphabetic()).collect();
         Arc::new(Job::new(
-            Ticket { id: id.into(), owner, family: Family::OpenAi, previews: 0 },
+            Ticket { id: id.into(), owner, family: Family::OpenAi, previews: 0, outcome: Outcome::Files },
             Spec::default(),
             1.0,
         ))

@@ -1,18 +1,18 @@
 //! The one thread that draws.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
-use fulmen_engine::engine::{DrawStage, Drawn, Event, Outlook, Watch};
+use fulmen_engine::engine::{Outlook, Watch};
 use fulmen_engine::request::Guidance;
 use fulmen_engine::schedule::{Prediction, TimestepSpacing};
 use fulmen_engine::settings::Settings;
 use fulmen_engine::{Engine, Error, Options, Request};
 
-use super::finish::{resampled, with_contrast};
 use super::foresight::{Foresight, refusal};
-use super::job::{Drawing, Job, Progress, Status};
+use super::job::{Job, Status};
+use super::memory::Promises;
 use super::size::in_own_area;
+use super::watching::{Setting, Watching};
 use super::{Queue, Spec};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
@@ -49,6 +49,8 @@ pub(crate) struct Worker {
     pub(crate) model: ModelInfo,
     /// Whether files say how they were drawn, where a job leaves it open.
     pub(crate) png_text: bool,
+    /// Memory of jobs whose answers are not taken yet.
+    promises: Promises,
 }
 
 impl Worker {
@@ -60,7 +62,8 @@ impl Worker {
         let engine = Engine::open(options)?;
         let model = ModelInfo::of(&engine, options)?;
         let (options, outlook) = (options.clone(), engine.outlook());
-        Ok(Self { options, outlook, engine: Some(engine), model, png_text: true })
+        let promises = Promises::default();
+        Ok(Self { options, outlook, engine: Some(engine), model, png_text: true, promises })
     }
 
     /// What can be said of jobs while this draws.
@@ -88,54 +91,40 @@ impl Worker {
                 queue.finished(Status::Failed(problem));
                 continue;
             }
-            let status = match catch_unwind(AssertUnwindSafe(|| self.draw(&job, metrics))) {
-                Ok(Ok(drawings)) => Status::Done(drawings.into()),
-                Ok(Err(Error::Cancelled)) => Status::Cancelled,
-                Ok(Err(error)) => self.failed(&job, &error),
-                Err(_) => {
-                    tracing::error!(job = job.ticket.id, "the engine panicked; it is opened again");
-                    self.engine = None;
-                    Status::Failed(Problem::internal())
-                }
-            };
+            let drawn = catch_unwind(AssertUnwindSafe(|| self.draw(&job, metrics)));
+            let status = drawn.unwrap_or_else(|_| {
+                tracing::error!(job = job.ticket.id, "the engine panicked; it is opened again");
+                self.engine = None;
+                Status::Failed(Problem::internal())
+            });
             metrics.job_ended(status.end());
             queue.finished(status);
         }
     }
 
-    fn draw(&mut self, job: &Job, metrics: &Metrics) -> fulmen_engine::Result<Vec<Drawing>> {
-        let engine = match &mut self.engine {
-            Some(engine) => engine,
-            none => none.insert(Engine::open(&self.options)?),
+    /// Draws a job; how it ended.
+    fn draw(&mut self, job: &Job, metrics: &Metrics) -> Status {
+        let opened = match self.engine.take() {
+            Some(engine) => Ok(engine),
+            None => Engine::open(&self.options),
         };
-        let request = request(&self.model, &job.spec);
-        let images = request.images;
-        job.set(Status::Running { image: 1, images, step: 0, steps: 0 });
+        let engine = match opened {
+            Ok(engine) => self.engine.insert(engine),
+            Err(error) => return self.failed(job, &error),
+        };
         let png_text = job.spec.png_text.unwrap_or(self.png_text);
-        let mut previews = 0;
-        let mut drawings = Vec::with_capacity(images);
-        let mut event = |event: Event| match event {
-            Event::Stage(stage) => job.tell(Progress::Stage(name(stage))),
-            Event::Step { image, step, steps, .. } => {
-                job.set(Status::Running { image: image + 1, images, step, steps });
-                job.tell(Progress::Step { step, steps });
-            }
-            Event::Preview { picture, .. } => {
-                job.tell(Progress::Preview { index: previews, picture: Arc::new(*picture) });
-                previews += 1;
-            }
-            Event::Memory(need) => metrics.memory(need),
-            Event::Picture(drawn) => {
-                metrics.drawn(&drawn.seconds);
-                drawings.push(drawing(*drawn, &job.spec, png_text));
-            }
-            // What there is to warn of was foreseen, and told when the job was asked for.
-            Event::Warning(_) => {}
-        };
-        let cancel = job.cancel.clone();
+        let (model, promises, on_host) = (&self.model, &self.promises, engine.is_on_host());
+        let mut watching = Watching::new(job, Setting { model, metrics, promises, on_host, png_text });
+        let (mut event, cancel) = (|event| watching.event(event), job.cancel.clone());
         let mut watch = Watch { event: &mut event, trace: None, previews: job.ticket.previews, cancel };
-        engine.generate(&request, &mut watch)?;
-        Ok(drawings)
+        let drawn = engine.generate(&request(model, &job.spec), &mut watch);
+        let Watching { drawings, refused, .. } = watching;
+        match (refused, drawn) {
+            (Some(problem), _) => Status::Failed(problem),
+            (None, Ok(())) => Status::Done(drawings.into()),
+            (None, Err(Error::Cancelled)) => Status::Cancelled,
+            (None, Err(error)) => self.failed(job, &error),
+        }
     }
 
     fn failed(&mut self, job: &Job, error: &Error) -> Status {
@@ -207,24 +196,4 @@ pub(super) fn request(model: &ModelInfo, spec: &Spec) -> Request {
 /// What a word means.
 fn meant<T: Copy>(words: &[(&str, T)], asked: Option<&str>) -> Option<T> {
     words.iter().find(|(word, _)| Some(*word) == asked).map(|(_, meaning)| *meaning)
-}
-
-/// The picture as it was asked for. There is one at a time: none of its earlier stages is kept.
-fn drawing(drawn: Drawn, spec: &Spec, png_text: bool) -> Drawing {
-    let Drawn { picture, parameters, seed, .. } = drawn;
-    let picture = match spec.contrast {
-        Some(factor) => with_contrast(picture, factor),
-        None => picture,
-    };
-    let picture = resampled(picture, spec.width, spec.height);
-    Drawing { picture, seed, steps: parameters.steps, parameters: png_text.then_some(parameters) }
-}
-
-fn name(stage: DrawStage) -> &'static str {
-    match stage {
-        DrawStage::Load => "load",
-        DrawStage::Text => "text",
-        DrawStage::Denoise(_) => "denoise",
-        DrawStage::Decode(_) => "decode",
-    }
 }

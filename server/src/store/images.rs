@@ -30,7 +30,7 @@ impl Store {
         self.present()?;
         let bytes = images.iter().map(|image| on_disk(image.bytes.len() as u64)).sum();
         let taken = self.room.take(bytes, self.beside()).map_err(Fault::Asked)?;
-        let written = self.pictures.write(images.iter().map(|image| image.bytes.as_slice()))?;
+        let written = self.pictures.write(images.iter().map(|image| image.bytes.as_ref()))?;
         let now = to_the_millisecond(crate::clock::now());
         let files = written.files.clone();
         let images: Vec<Image> =

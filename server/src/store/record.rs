@@ -1,5 +1,6 @@
 //! What is kept: images, and generations of several.
 
+use bytes::Bytes;
 use fulmen_engine::picture::Format;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -31,7 +32,7 @@ pub(crate) struct NewImage {
     pub(crate) height: usize,
     pub(crate) format: Format,
     /// The picture's file, whole.
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Bytes,
     pub(crate) seed: u64,
     /// When it may be swept; `None`: it stays until it is deleted.
     pub(crate) expires_at: Option<Timestamp>,

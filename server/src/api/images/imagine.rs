@@ -14,7 +14,7 @@ use crate::api::picture::{Output, kept, png_text, room, seed};
 use crate::app::App;
 use crate::fields::Values;
 use crate::http::{Answer, Events};
-use crate::jobs::{Drawing, Job, Members, Progress, Spec, Ticket, check};
+use crate::jobs::{Drawing, Job, Members, Outcome, Progress, Spec, Ticket, check};
 use crate::problem::{Family, Problem};
 use crate::route::Call;
 use crate::store::{Image, Kind, NewImage, Reservation, new_image_id};
@@ -41,7 +41,7 @@ pub(super) fn imagine(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     }
     let name = values.text("name").unwrap_or_default().to_owned();
     let (owner, family) = (call.owner.clone(), Family::Images);
-    let ticket = Ticket { id: new_image_id(), owner, family, previews };
+    let ticket = Ticket { id: new_image_id(), owner, family, previews, outcome: Outcome::Files };
     let job = place.submit(ticket, spec);
     if call.request.wants_events() {
         return Ok(stream(app, call, job, Kept { name, room, warnings: warnings.clone() }).warned(warnings));
@@ -99,6 +99,7 @@ fn stream(app: &Arc<App>, call: &Call, job: Arc<Job>, kept: Kept) -> Answer {
         let drawn = job.watch(&client, &mut |progress| tell(events, &progress));
         let kept = drawn.and_then(|drawings| Ok((keep(&app, &job, &name, &drawings[0])?, drawings)));
         drop(room);
+        job.settle();
         match kept {
             Ok((image, drawings)) => {
                 let Drawing { seed, steps, .. } = drawings[0];

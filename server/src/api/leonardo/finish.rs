@@ -11,8 +11,8 @@ use serde_json::json;
 use crate::api::picture::{Output, kept, room};
 use crate::app::App;
 use crate::http::Client;
-use crate::jobs::{Drawing, Job, Spec, Ticket, Unstored};
-use crate::problem::Problem;
+use crate::jobs::{Drawing, Job, Outcome, Spec, Ticket, Unstored};
+use crate::problem::{Family, Problem};
 use crate::store::{Kind, NewImage, Reservation, new_uuid};
 
 /// How long to wait before what the store refused is tried again, and the longest such wait: each is twice the last.
@@ -78,6 +78,11 @@ pub(crate) fn attempt(app: &App, job: &Job) -> Result<(), Problem> {
     app.store.attempt(&job.ticket.id)
 }
 
+/// Whose job a generation is.
+pub(super) fn ticket(id: String, owner: String) -> Ticket {
+    Ticket { id, owner, family: Family::Leonardo, previews: 0, outcome: Outcome::Files }
+}
+
 /// Waits for a job behind its caller's back and keeps its pictures.
 ///
 /// # Errors
@@ -88,7 +93,7 @@ pub(super) fn finish(app: &Arc<App>, job: Arc<Job>, room: Reservation) -> io::Re
     let thread = thread::Builder::new().name("generation".into());
     let finish = move || {
         match drawn(&app, job.clone()) {
-            Ok(drawings) => keep(&app, &job.ticket, &drawings),
+            Ok((job, drawings)) => keep(&app, &job, drawings),
             Err(problem) => give_up(&app, &job.ticket.id, &problem),
         }
         drop((room, counted));
@@ -96,37 +101,42 @@ pub(super) fn finish(app: &Arc<App>, job: Arc<Job>, room: Reservation) -> io::Re
     thread.spawn(finish).map(drop)
 }
 
-/// The drawings. Where it could not be noted that they are begun, the job goes back to the end of the queue.
-fn drawn(app: &App, mut job: Arc<Job>) -> Result<Vec<Drawing>, Problem> {
+/// The drawings. Where it could not be noted that they are begun, or there was no memory for them, the job goes back to
+/// the end of the queue.
+fn drawn(app: &App, mut job: Arc<Job>) -> Result<(Arc<Job>, Vec<Drawing>), Problem> {
     let mut pauses = Pauses::new();
     loop {
         match job.wait(&Client::default()) {
-            Err(problem) if problem.code.starts_with("storage_") => {
+            Err(problem) if problem.code.starts_with("storage_") || problem.code == "memory_short" => {
                 let Ticket { id, owner, .. } = &job.ticket;
+                put_back(app, id);
                 tracing::warn!(generation = id, problem.message, "it is not begun yet");
                 if !pauses.wait(app) || matches!(app.store.generation(owner, id), Ok(None)) {
                     return Err(problem);
                 }
                 job = app.queue.place_beyond(&job.ticket.owner).submit(job.ticket.clone(), job.spec.clone());
             }
-            ended => return ended,
+            ended => return ended.map(|drawings| (job, drawings)),
         }
     }
 }
 
-fn keep(app: &Arc<App>, ticket: &Ticket, drawings: &[Drawing]) {
-    let Ticket { id, owner, .. } = ticket;
+fn keep(app: &Arc<App>, job: &Job, drawings: Vec<Drawing>) {
+    let Ticket { id, owner, .. } = &job.ticket;
     let steps = drawings.first().map_or(0, |drawing| drawing.steps);
     let public = match app.store.generation(owner, id) {
         Ok(Some((generation, _))) => generation.request["public"] == true,
         // Deleted meanwhile, or it will be seen when it is kept.
         _ => false,
     };
-    let images = drawings.iter().enumerate().map(|(at, drawing)| image(ticket, at, (drawing, public)));
+    // Each picture gives way to its file.
+    let images = drawings.into_iter().enumerate();
+    let images = images.map(|(at, drawing)| image(&job.ticket, at, (&drawing, public)));
     let images = match images.collect::<Result<Vec<_>, Problem>>() {
         Ok(images) => images,
         Err(problem) => return give_up(app, id, &problem),
     };
+    job.settle();
     let (mut pauses, mut refused) = (Pauses::new(), None);
     loop {
         let problem = match app.store.complete(id, steps, images.clone()) {

@@ -9,14 +9,14 @@ use fulmen_engine::engine::TOKENS_READ;
 use super::account::user_id;
 use super::enhance::Reader;
 use super::fields::GENERATION;
-use super::finish::{finish, room_of};
+use super::finish::{finish, room_of, ticket};
 use super::object::object;
 use super::request::Asked;
 use super::rules;
 use crate::app::App;
 use crate::fields::Values;
 use crate::http::Answer;
-use crate::jobs::{Job, Members, Ticket, check};
+use crate::jobs::{Job, Members, check};
 use crate::problem::{Family, Problem};
 use crate::route::Call;
 use crate::store::{Generation, State, new_uuid};
@@ -61,8 +61,7 @@ pub(super) fn create(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     };
     app.store.begin(&generation)?;
     let Generation { id, owner, .. } = generation;
-    let job =
-        place.submit(Ticket { id: id.clone(), owner, family: Family::Leonardo, previews: 0 }, asked.spec);
+    let job = place.submit(ticket(id.clone(), owner), asked.spec);
     if let Err(error) = finish(app, job.clone(), room) {
         tracing::error!(%error, "no thread for a generation");
         job.cancel();

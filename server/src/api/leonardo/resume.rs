@@ -3,10 +3,9 @@
 use std::sync::{Arc, Weak};
 use std::thread;
 
-use super::finish::{PAUSE, failed, finish, room_of};
+use super::finish::{PAUSE, failed, finish, room_of, ticket};
 use crate::app::App;
-use crate::jobs::{Spec, Ticket};
-use crate::problem::Family;
+use crate::jobs::Spec;
 use crate::store::Generation;
 
 /// How often a generation may be begun. A server that ended so often in the middle of one ends of it.
@@ -69,7 +68,7 @@ fn submit(app: &Arc<App>, generation: &Generation, spec: &Spec) -> bool {
     let Generation { id, owner, .. } = generation;
     let Ok(room) = app.store.reserve(room_of(spec, 0)) else { return false };
     tracing::info!(generation = id, "drawn again, because the server stopped before it was done");
-    let ticket = Ticket { id: id.clone(), owner: owner.clone(), family: Family::Leonardo, previews: 0 };
+    let ticket = ticket(id.clone(), owner.clone());
     let job = app.queue.place_beyond(&ticket.owner).submit(ticket, spec.clone());
     if let Err(error) = finish(app, job.clone(), room) {
         tracing::error!(%error, generation = id, "no thread for it; the next start draws it");

@@ -12,7 +12,7 @@ use super::stream::stream;
 use crate::api::picture::{file, kept, room, word};
 use crate::app::App;
 use crate::http::Answer;
-use crate::jobs::{Drawing, Job, Ticket, check};
+use crate::jobs::{Drawing, Job, Outcome, Ticket, check};
 use crate::problem::{Family, Problem};
 use crate::route::Call;
 use crate::store::{Kind, NewImage, Reservation, new_image_id, new_uuid};
@@ -32,9 +32,9 @@ pub(super) fn generate(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     }
     let drawings = job.wait(&call.request.client)?;
     let data = if asked.b64 {
-        files(&drawings, &asked)?
+        files(drawings, &asked)?
     } else {
-        links(app, call, &drawings, &asked)?.into_iter().map(|url| json!({"url": url})).collect()
+        links(app, call, drawings, &asked)?.into_iter().map(|url| json!({"url": url})).collect()
     };
     drop(room);
     let mut body = json!({
@@ -62,31 +62,36 @@ pub(super) fn begin(
     // Only links keep files here.
     let keeps = !asked.b64 && !asked.stream;
     let room = app.store.reserve(if keeps { room(&asked.spec) } else { 0 })?;
+    let outcome = match (asked.stream, asked.b64) {
+        (true, _) => Outcome::Events,
+        (false, true) => Outcome::Base64,
+        (false, false) => Outcome::Files,
+    };
     let (id, owner, previews) = (new_uuid(), call.owner.clone(), asked.previews);
-    let ticket = Ticket { id, owner, family: Family::OpenAi, previews };
+    let ticket = Ticket { id, owner, family: Family::OpenAi, previews, outcome };
     Ok((place.submit(ticket, asked.spec.clone()), room))
 }
 
-/// The files in base64.
-fn files(drawings: &[Drawing], asked: &Generation) -> Result<Vec<Value>, Problem> {
+/// The files in base64; each picture gives way to its text.
+fn files(drawings: Vec<Drawing>, asked: &Generation) -> Result<Vec<Value>, Problem> {
     let one =
-        |drawing: &Drawing| Ok(json!({"b64_json": BASE64_STANDARD.encode(file(drawing, asked.output)?)}));
-    drawings.iter().map(one).collect()
+        |drawing: Drawing| Ok(json!({"b64_json": BASE64_STANDARD.encode(file(&drawing, asked.output)?)}));
+    drawings.into_iter().map(one).collect()
 }
 
 /// Keeps the files for an hour, and signs a link to each.
 pub(super) fn links(
     app: &App,
     call: &Call,
-    drawings: &[Drawing],
+    drawings: Vec<Drawing>,
     asked: &Generation,
 ) -> Result<Vec<String>, Problem> {
     let expires = crate::clock::now() + LINK_TIME;
-    let new = |drawing: &Drawing| {
-        let new = kept((new_image_id(), &call.owner), Kind::Link, (drawing, asked.output))?;
+    let new = |drawing: Drawing| {
+        let new = kept((new_image_id(), &call.owner), Kind::Link, (&drawing, asked.output))?;
         Ok(NewImage { expires_at: Some(expires), ..new })
     };
-    let kept = app.store.add(drawings.iter().map(new).collect::<Result<_, Problem>>()?)?;
+    let kept = app.store.add(drawings.into_iter().map(new).collect::<Result<_, Problem>>()?)?;
     let link = |id: &str| app.links.sign(&call.base, &format!("{id}.{}", word(asked.output.format)), expires);
     Ok(kept.iter().map(|image| link(&image.id)).collect())
 }

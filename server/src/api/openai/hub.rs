@@ -50,7 +50,7 @@ pub(super) fn draw(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     (asked.b64, asked.stream, asked.previews) = (false, false, 0);
     let (job, room) = begin(app, call, &mut asked)?;
     let drawings = job.wait(&call.request.client)?;
-    let links = links(app, call, &drawings, &asked)?;
+    let links = links(app, call, drawings, &asked)?;
     drop(room);
     let media_type = asked.output.format.media_type();
     let image = |url| json!({"type": "url", "url": url, "mimeType": media_type});

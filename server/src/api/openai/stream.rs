@@ -22,10 +22,12 @@ const COMPLETED: &str = "image_generation.completed";
 pub(super) fn stream(job: Arc<Job>, client: Client, asked: Generation) -> Answer {
     Answer::events(move |events| {
         let drawn = job.watch(&client, &mut |progress| tell(events, &asked, &progress));
+        // Each picture gives way to its file, before anybody can be slow to take it.
         let files = drawn.and_then(|drawings| {
-            let files = drawings.iter().map(|drawing| file(drawing, asked.output));
+            let files = drawings.into_iter().map(|drawing| file(&drawing, asked.output));
             files.collect::<Result<Vec<_>, _>>()
         });
+        job.settle();
         match files {
             Ok(files) => files.iter().try_for_each(|bytes| {
                 let mut event = event(COMPLETED, &asked, bytes);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::http::Client;
-use crate::jobs::Progress;
+use crate::jobs::{Outcome, Progress};
 use crate::problem::Family;
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -27,7 +27,13 @@ fn spec() -> Spec {
 }
 
 fn submit_of(queue: &Queue, owner: &str, id: &str) -> Arc<Job> {
-    let ticket = Ticket { id: id.into(), owner: owner.into(), family: Family::OpenAi, previews: 0 };
+    let ticket = Ticket {
+        id: id.into(),
+        owner: owner.into(),
+        family: Family::OpenAi,
+        previews: 0,
+        outcome: Outcome::Files,
+    };
     queue.place(owner).unwrap().submit(ticket, spec())
 }
 
@@ -155,7 +161,13 @@ fn what_one_key_has_waiting_keeps_no_other_out() {
 fn what_was_promised_before_a_restart_waits_for_its_turn_like_all_else() {
     let queue = with_keys(2, 1);
     for id in ["a1", "a2", "a3"] {
-        let ticket = Ticket { id: id.into(), owner: "a".into(), family: Family::OpenAi, previews: 0 };
+        let ticket = Ticket {
+            id: id.into(),
+            owner: "a".into(),
+            family: Family::OpenAi,
+            previews: 0,
+            outcome: Outcome::Files,
+        };
         queue.place_beyond("a").submit(ticket, spec());
     }
     assert_eq!(queue.place("a").unwrap_err().code, "too_many_jobs");

@@ -92,7 +92,7 @@ fn half_a_picture_is_moved_aside_with_its_record() {
 fn a_whole_picture_of_another_size_than_its_record_says_is_kept() {
     let (folder, store, _) = with_images(3);
     let png = [b"\x89PNG\r\n\x1a\n".as_slice(), b"pixels", b"\0\0\0\0IEND\xae\x42\x60\x82"].concat();
-    let image = add(&store, NewImage { bytes: png.clone(), ..named("ann") });
+    let image = add(&store, NewImage { bytes: png.clone().into(), ..named("ann") });
     let wrong = |transaction: &rusqlite::Transaction<'_>| {
         Ok(transaction.execute("UPDATE images SET size = 7 WHERE id = ?1", [&image.id]).map(drop)?)
     };

@@ -48,7 +48,7 @@ fn named(owner: &str) -> NewImage {
         width: 64,
         height: 48,
         format,
-        bytes,
+        bytes: bytes.into(),
         seed: 7,
         expires_at: None,
         public: false,
@@ -57,7 +57,7 @@ fn named(owner: &str) -> NewImage {
 
 /// As many bytes as asked.
 fn sized(owner: &str, bytes: usize) -> NewImage {
-    NewImage { bytes: vec![7; bytes], ..named(owner) }
+    NewImage { bytes: vec![7; bytes].into(), ..named(owner) }
 }
 
 /// An image behind a link that expires so many seconds from now.

@@ -50,7 +50,7 @@ fn room_is_refused_beyond_the_limit_and_the_sentence_says_what_to_do() {
 #[test]
 fn what_is_promised_is_kept_and_never_deleted_for_others() {
     let (_folder, store) = limited(LIMIT);
-    let image = add(&store, NewImage { bytes: vec![1; 900 << 10], ..link("ann", 3_600) });
+    let image = add(&store, NewImage { bytes: vec![1; 900 << 10].into(), ..link("ann", 3_600) });
     assert_eq!(store.reserve(1_000 * KIB).unwrap_err().status, 503);
     assert_eq!(store.bytes(&image).unwrap().len(), 900 << 10);
 }
@@ -58,7 +58,7 @@ fn what_is_promised_is_kept_and_never_deleted_for_others() {
 #[test]
 fn expired_images_make_way() {
     let (_folder, store) = limited(LIMIT);
-    let expired = add(&store, NewImage { bytes: vec![1; 900 << 10], ..link("ann", -1) });
+    let expired = add(&store, NewImage { bytes: vec![1; 900 << 10].into(), ..link("ann", -1) });
     drop(store.reserve(1_000 * KIB).unwrap());
     assert_eq!(store.image(&expired.id).unwrap(), None);
 }
@@ -170,7 +170,7 @@ fn a_generation_that_finds_no_room_stays_pending() {
     let (_folder, store) = limited(LIMIT);
     let generation = pending("ann");
     store.begin(&generation).unwrap();
-    let large = NewImage { bytes: vec![1; 2 << 20], ..part(&generation, 0) };
+    let large = NewImage { bytes: vec![1; 2 << 20].into(), ..part(&generation, 0) };
     assert_eq!(store.complete(&generation.id, 4, vec![large]).unwrap_err().code, "storage_full");
     assert_eq!(store.pending().unwrap(), vec![generation]);
 }

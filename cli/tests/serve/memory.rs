@@ -1,0 +1,134 @@
+//! A server that may have little memory: jobs that are too large for it are refused, and it lives.
+//!
+//! The limit is that of a control group, which takes root and a controller of memory; without them these tests say that
+//! they were not run.
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::server::{Answer, Server, command};
+
+/// A control group of a test's own; removed when it is dropped, after those who are in it.
+struct Group(PathBuf);
+
+impl Group {
+    /// A group whose processes together have so many MiB.
+    fn new(name: &str, mib: u64) -> Option<Self> {
+        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+        let path = |controller: &str| {
+            let line = own.lines().find_map(|line| line.split_once(':')?.1.strip_prefix(controller));
+            line.and_then(|rest| rest.strip_prefix(':')).map(|path| path.trim_start_matches('/').to_owned())
+        };
+        let first = path("memory").map(|path| Path::new("/sys/fs/cgroup/memory").join(path));
+        // A group of the second version has groups within or processes, so that one beside it is taken.
+        let second = path("").map(|_| PathBuf::from("/sys/fs/cgroup"));
+        let made = first.into_iter().chain(second).find_map(|parent| {
+            let _ = fs::write(parent.join("cgroup.subtree_control"), "+memory");
+            let group = Self(parent.join(format!("fulmen-{name}-{}", std::process::id())));
+            fs::create_dir(&group.0).ok()?;
+            let swap = [("memory.swap.max", "0"), ("memory.swappiness", "0")];
+            swap.into_iter().for_each(|(file, value)| drop(fs::write(group.0.join(file), value)));
+            group.limit(mib).then_some(group)
+        });
+        if made.is_none() {
+            println!("NOT RUN: no control group of memory can be made here (that takes root)");
+        }
+        made
+    }
+
+    fn limit(&self, mib: u64) -> bool {
+        let bytes = (mib << 20).to_string();
+        ["memory.max", "memory.limit_in_bytes"].iter().any(|file| {
+            let file = self.0.join(file);
+            file.exists() && fs::write(file, &bytes).is_ok()
+        })
+    }
+
+    /// A server in the group.
+    fn serve(&self, data: &Path, arguments: &[&str]) -> Server {
+        let inner = command(data, arguments);
+        let mut outer = Command::new("sh");
+        outer.args(["-c", "echo $$ > \"$0\" && exec \"$@\""]).arg(self.0.join("cgroup.procs"));
+        outer.arg(inner.get_program()).args(inner.get_args());
+        outer.env_remove("FULMEN_API_KEY").stdin(std::process::Stdio::null());
+        outer.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
+        Server::of(&mut outer)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        for _ in 0..100 {
+            if fs::remove_dir(&self.0).is_ok() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn small(server: &Server) -> Answer {
+    server.post("/v1/images/generations", &json!({"prompt": "a cat", "size": "64x64", "steps": 1}))
+}
+
+/// A generation, once it is not pending any more.
+fn generation(server: &Server, id: &str) -> Value {
+    for _ in 0..3000 {
+        let generation = server.get(&format!("/generations/{id}")).json()["generations_by_pk"].clone();
+        if generation["status"] != "PENDING" {
+            return generation;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    panic!("it is still pending: {}", server.log());
+}
+
+#[test]
+fn a_generation_that_is_too_large_fails_and_ends_no_server() {
+    let Some(group) = Group::new("poison", 90) else { return };
+    let data = tempfile::tempdir().unwrap();
+    let mut server = group.serve(data.path(), &[]);
+    let asked = json!({"prompt": "a cat", "num_images": 4, "width": 1536, "height": 1536});
+    let begun = server.post("/generations", &asked).json();
+    let id = begun["sdGenerationJob"]["generationId"].as_str().unwrap().to_owned();
+    let failed = generation(&server, &id);
+    assert_eq!(failed["status"], "FAILED", "{failed}");
+    assert!(failed.to_string().contains("MiB of memory"), "the sentence says why: {failed}");
+    assert_eq!(small(&server).status, 200);
+    server.kill();
+    let server = group.serve(data.path(), &[]);
+    assert_eq!(generation(&server, &id)["status"], "FAILED");
+    assert_eq!(small(&server).status, 200);
+    // With more memory the same is drawn.
+    assert!(group.limit(400));
+    let begun = server.post("/generations", &asked).json();
+    let id = begun["sdGenerationJob"]["generationId"].as_str().unwrap();
+    assert_eq!(generation(&server, id)["status"], "COMPLETE");
+}
+
+#[test]
+fn an_answer_that_is_too_large_is_refused_and_many_large_ones_wait_for_each_other() {
+    let Some(group) = Group::new("answers", 300) else { return };
+    let data = tempfile::tempdir().unwrap();
+    let server = group.serve(data.path(), &[]);
+    let of = |side: u64, n: u64| json!({"prompt": "a cat", "size": format!("{side}x{side}"), "n": n, "response_format": "b64_json"});
+    let refused = server.post("/v1/images/generations", &of(2048, 10));
+    let error = &refused.json()["error"];
+    assert_eq!((refused.status, error["code"].as_str()), (400, Some("too_large")), "{error}");
+    assert_eq!(small(&server).status, 200);
+    // Each fits alone, all together do not.
+    let statuses: Vec<u16> = thread::scope(|scope| {
+        let ask = || server.post("/v1/images/generations", &of(1024, 10)).status;
+        let asking: Vec<_> = (0..6).map(|_| scope.spawn(ask)).collect();
+        asking.into_iter().map(|asked| asked.join().unwrap()).collect()
+    });
+    assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
+    assert!(statuses.contains(&200), "{statuses:?}: {}", server.log());
+    assert_eq!(small(&server).status, 200);
+}

@@ -1,0 +1,100 @@
+//! What happens while a job is drawn, passed on to those who watch it, and its pictures gathered.
+
+use std::sync::Arc;
+
+use fulmen_engine::backend::MemoryNeed;
+use fulmen_engine::engine::{DrawStage, Drawn, Event};
+
+use super::finish::{resampled, with_contrast};
+use super::job::{Drawing, Job, Progress, Status};
+use super::memory::{Need, Promises, beside};
+use super::{ModelInfo, Spec};
+use crate::metrics::Metrics;
+use crate::problem::Problem;
+
+/// What a job is drawn with.
+#[derive(Clone, Copy)]
+pub(super) struct Setting<'a> {
+    pub(super) model: &'a ModelInfo,
+    pub(super) metrics: &'a Metrics,
+    pub(super) promises: &'a Promises,
+    /// Whether the engine keeps its values in this machine's memory.
+    pub(super) on_host: bool,
+    /// Whether files say how they were drawn.
+    pub(super) png_text: bool,
+}
+
+/// A job that is being drawn.
+pub(super) struct Watching<'a> {
+    job: &'a Job,
+    setting: Setting<'a>,
+    previews: usize,
+    pub(super) drawings: Vec<Drawing>,
+    /// Why it is not drawn on.
+    pub(super) refused: Option<Problem>,
+}
+
+impl<'a> Watching<'a> {
+    pub(super) fn new(job: &'a Job, setting: Setting<'a>) -> Self {
+        let images = job.spec.images;
+        job.set(Status::Running { image: 1, images, step: 0, steps: 0 });
+        Self { job, setting, previews: 0, drawings: Vec::with_capacity(images), refused: None }
+    }
+
+    pub(super) fn event(&mut self, event: Event) {
+        let job = self.job;
+        match event {
+            Event::Stage(stage) => job.tell(Progress::Stage(name(stage))),
+            Event::Step { image, step, steps, .. } => {
+                job.set(Status::Running { image: image + 1, images: job.spec.images, step, steps });
+                job.tell(Progress::Step { step, steps });
+            }
+            Event::Preview { picture, .. } => {
+                job.tell(Progress::Preview { index: self.previews, picture: Arc::new(*picture) });
+                self.previews += 1;
+            }
+            Event::Memory(need) => self.remember(need),
+            Event::Picture(drawn) => {
+                self.setting.metrics.drawn(&drawn.seconds);
+                self.drawings.push(drawing(*drawn, &job.spec, self.setting.png_text));
+            }
+            // What there is to warn of was foreseen, and told when the job was asked for.
+            Event::Warning(_) => {}
+        }
+    }
+
+    /// Nothing is drawn that there is no memory for.
+    fn remember(&mut self, need: MemoryNeed) {
+        let Setting { model, metrics, promises, on_host, .. } = self.setting;
+        metrics.memory(need);
+        let ticket = &self.job.ticket;
+        let beside = beside(model, &self.job.spec, (ticket.outcome, ticket.previews));
+        match promises.make(Need { engine: need.on_host(on_host), beside }, &self.job.cancel) {
+            Ok(promise) => self.job.hold(promise),
+            Err(problem) => {
+                self.refused = Some(problem);
+                self.job.cancel.cancel();
+            }
+        }
+    }
+}
+
+/// The picture as it was asked for. There is one at a time: none of its earlier stages is kept.
+fn drawing(drawn: Drawn, spec: &Spec, png_text: bool) -> Drawing {
+    let Drawn { picture, parameters, seed, .. } = drawn;
+    let picture = match spec.contrast {
+        Some(factor) => with_contrast(picture, factor),
+        None => picture,
+    };
+    let picture = resampled(picture, spec.width, spec.height);
+    Drawing { picture, seed, steps: parameters.steps, parameters: png_text.then_some(parameters) }
+}
+
+fn name(stage: DrawStage) -> &'static str {
+    match stage {
+        DrawStage::Load => "load",
+        DrawStage::Text => "text",
+        DrawStage::Denoise(_) => "denoise",
+        DrawStage::Decode(_) => "decode",
+    }
+}
