@@ -88,7 +88,13 @@ fn what_is_too_much_for_one_request_is_refused_by_name_and_leaves_nothing_behind
         ("/v1/images/imagine", with(json!({"width": 520})), &images, "width", "--max-pixels"),
         ("/v1/images/imagine", with(json!({"height": 1024})), &images, "height", "--max-pixels"),
         ("/v1/images/imagine", with(json!({"steps": 11})), &images, "steps", "--max-steps"),
-        ("/v1/images/generations", with(json!({"size": "1024x1024"})), &openai, "size", "--max-pixels"),
+        (
+            "/v1/images/generations",
+            with(json!({"size": "1024x1024", "width": null, "height": null})),
+            &openai,
+            "size",
+            "--max-pixels",
+        ),
         ("/v1/images/generations", with(json!({"size": "512x512", "n": 2})), &openai, "n", "--max-pixels"),
         (
             "/v1/images/generations",

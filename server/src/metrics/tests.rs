@@ -92,7 +92,8 @@ fn threads_and_open_files_are_those_that_the_system_counts() {
     for (name, count) in [("process_threads", &threads as &dyn Fn() -> f64), ("process_open_fds", &files)] {
         let agrees = || {
             let (before, told, after) = (count(), told(name), count());
-            before.min(after) <= told && told <= before.max(after)
+            // Each of the two ways of counting may have a file open itself.
+            before.min(after) - 1.0 <= told && told <= before.max(after) + 1.0
         };
         let agreed = (0..200).any(|_| {
             agrees() || {

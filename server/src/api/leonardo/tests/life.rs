@@ -14,7 +14,7 @@ use crate::api::leonardo::{account, finish, generations, resume};
 use crate::app::App;
 use crate::auth::{Keyring, Links};
 use crate::http::{Answer, Body};
-use crate::jobs::{Places, Queue, Worker};
+use crate::jobs::{Job, Places, Queue, Status, Worker};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::route::{Call, Handler};
@@ -322,7 +322,9 @@ fn pictures_that_cannot_be_stored_wait_until_they_can() {
     let (pictures, away) = (data.path().join("pictures"), data.path().join("away"));
     let id = server.begin(&small(json!({"width": 256, "height": 256, "num_images": 4})));
     let end = Instant::now() + Duration::from_secs(60);
-    while server.app.queue.snapshot().running.is_none() {
+    // Only what was noted as begun is drawn.
+    let is_drawn = |job: Arc<Job>| matches!(job.status(), Status::Running { .. });
+    while !server.app.queue.snapshot().running.is_some_and(is_drawn) {
         assert!(Instant::now() < end, "it is never drawn");
         thread::sleep(Duration::from_millis(5));
     }
