@@ -6,6 +6,7 @@ mod commands;
 mod events;
 mod headless;
 mod interrupts;
+#[cfg(unix)]
 #[path = "../large/mod.rs"]
 mod large;
 mod model_files;
@@ -14,6 +15,7 @@ mod pipes;
 mod program;
 mod prompts;
 mod settings;
+#[cfg(unix)]
 #[path = "../started/mod.rs"]
 mod started;
 mod usage;

@@ -1,5 +1,6 @@
 //! The log: every line of `--log json` is one that programs can read, and no line makes anything wait or grows without
 //! end.
+#![cfg(unix)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -16,7 +17,6 @@ fn parse(line: &str) -> Value {
     value
 }
 
-#[cfg(unix)]
 #[test]
 fn from_the_first_line_to_the_last_the_log_is_json() {
     let data = tempfile::tempdir().unwrap();
@@ -83,7 +83,6 @@ fn ask(address: &str, path: &str, times: usize, status: &str) {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn a_log_that_nobody_reads_stops_nothing() {
     for form in ["text", "json"] {
@@ -106,7 +105,6 @@ fn a_log_that_nobody_reads_stops_nothing() {
     }
 }
 
-#[cfg(unix)]
 #[test]
 fn a_flood_of_requests_is_a_trickle_of_lines_and_all_are_counted() {
     let data = tempfile::tempdir().unwrap();

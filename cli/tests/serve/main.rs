@@ -7,6 +7,7 @@ mod crash;
 mod fairness;
 mod images;
 mod keys;
+#[cfg(unix)]
 #[path = "../large/mod.rs"]
 mod large;
 mod lifecycle;

@@ -46,6 +46,7 @@ fn metric(server: &Server, name: &str) -> u64 {
     line.rsplit(' ').next().unwrap().parse().unwrap()
 }
 
+#[cfg(unix)]
 #[test]
 fn long_prompts_that_are_deleted_at_once_stay_within_the_limit() {
     const LIMIT: u64 = 4 << 20;

@@ -22,10 +22,11 @@ fn write_through(target: &Path, bytes: &[u8]) -> io::Result<()> {
 
 fn write_aside(target: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let old = fs::metadata(target).ok();
     let mut options = tempfile::Builder::new();
     options.prefix(".fulmen-").suffix(".part");
     // A temporary file is private by default; a picture is what the user's umask makes of it, or the file before it was.
+    #[cfg(unix)]
+    let old = fs::metadata(target).ok();
     #[cfg(unix)]
     if old.is_none() {
         options.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
