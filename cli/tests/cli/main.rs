@@ -1,5 +1,6 @@
 //! The program as a user runs it: every test starts `fulmen` and looks at what it says and leaves behind.
 #![cfg(test)]
+#![cfg_attr(not(unix), allow(dead_code, unused_imports, reason = "what only tests of Unix need"))]
 
 mod changed_files;
 mod commands;

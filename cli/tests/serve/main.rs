@@ -1,5 +1,6 @@
 //! `fulmen serve` as its users meet it: real processes on loopback, started, used, killed and started again.
 #![cfg(test)]
+#![cfg_attr(not(unix), allow(dead_code, unused_imports, reason = "what only tests of Unix need"))]
 
 mod backup;
 mod changed_files;
