@@ -1,6 +1,7 @@
 //! Models that are not there, or are not what they should be.
 
 use std::fs;
+use std::path::Path;
 
 use crate::program::{Place, repository};
 
@@ -45,4 +46,81 @@ fn a_model_whose_weights_are_missing_is_refused_by_part() {
     place
         .draw(&["a cat".as_ref(), "--model".as_ref(), configs.as_os_str()])
         .failed(1, &["text_encoder", "model.safetensors"]);
+}
+
+/// The demo model in a folder of its own.
+fn demo(place: &Place) {
+    fn copy(from: &Path, to: &Path) {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let (from, to) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+            if from.is_dir() { copy(&from, &to) } else { _ = fs::copy(&from, &to).unwrap() }
+        }
+    }
+    for part in ["unet", "vae", "text_encoder", "text_encoder_2", "scheduler", "tokenizer", "tokenizer_2"] {
+        copy(&repository("models/demo").join(part), &place.path("model").join(part));
+    }
+    fs::copy(repository("models/demo/model_index.json"), place.path("model/model_index.json")).unwrap();
+}
+
+#[test]
+fn nothing_in_a_model_file_steers_the_terminal_or_fills_it() {
+    let place = Place::new();
+    demo(&place);
+    let steer = "\u{1b}[2J\u{9b}31m\u{7f}\u{202e}\u{200b}";
+    let file = place.path("model/unet/config.json");
+    let mut config: serde_json::Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    for word in [steer.to_owned(), format!("{steer}{}", "x".repeat(500_000))] {
+        config["down_block_types"][0] = word.into();
+        fs::write(&file, config.to_string()).unwrap();
+        let run = place
+            .draw(&["a cat", "--model", "model", "--json"])
+            .failed(1, &["unet/config.json", "\\u{1b}[2J"]);
+        for said in [&run.stdout, &run.stderr] {
+            let unseen = |c: char| (c.is_control() && c != '\n') || steer.contains(c) && !c.is_ascii();
+            assert!(!said.contains(unseen) && said.len() < 10_000, "{} bytes: {said:.300}", said.len());
+        }
+        let message = run.last_event("error")["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("unet/config.json"), "{message}");
+    }
+}
+
+#[test]
+fn a_file_with_bytes_after_its_end_is_drawn_with_and_told() {
+    let place = Place::new();
+    demo(&place);
+    let file = place.path("model/unet/diffusion_pytorch_model.safetensors");
+    let whole = place.draw(&["a cat", "--model", "model", "--seed", "1", "-o", "whole.png"]).succeeded();
+    assert!(!whole.stderr.contains("warning"), "{}", whole.stderr);
+    fs::write(&file, [&fs::read(&file).unwrap()[..], &[0; 512]].concat()).unwrap();
+    let run = place.draw(&["a cat", "--model", "model", "--seed", "1", "-o", "longer.png"]).succeeded();
+    assert!(run.stderr.contains("warning: ") && run.stderr.contains("has 512 bytes after"), "{}", run.stderr);
+    assert!(fs::read(place.path("whole.png")).unwrap() == fs::read(place.path("longer.png")).unwrap());
+    let told = place.run(&["models", "inspect", "model"]).succeeded();
+    assert!(told.stdout.contains("has 512 bytes after"), "{}", told.stdout);
+}
+
+#[test]
+fn what_is_no_model_is_told_with_what_to_do() {
+    let place = Place::new();
+    let answer = br#"{"error":"Unauthorized","message":"You must be logged in to download it"}"#;
+    fs::write(place.path("answer.safetensors"), answer).unwrap();
+    place
+        .draw(&["a cat", "--model", "answer.safetensors"])
+        .failed(1, &["You must be logged in", "log in there"]);
+    place.draw(&["a cat", "--model", "someone/name"]).failed(1, &["hf download someone/name"]);
+    place.draw(&["a cat", "--unet", "someone/name"]).failed(1, &["hf download someone/name"]);
+    place.run(&["models", "inspect", "https://example.org/a.safetensors"]).failed(1, &["is an address"]);
+    demo(&place);
+    fs::write(place.path("model/tokenizer/merges.txt"), "").unwrap();
+    place.draw(&["a cat", "--model", "model"]).failed(1, &["merges.txt", "it is cut off"]);
+}
+
+#[test]
+fn a_unet_in_a_folder_is_laid_over() {
+    let place = Place::new();
+    demo(&place);
+    fs::rename(place.path("model/unet"), place.path("alone")).unwrap();
+    place.draw(&["a cat", "--unet", "alone", "-o", "laid.png"]).succeeded();
+    place.draw(&["a cat", "--model", "model", "--unet", "alone", "-o", "whole.png"]).succeeded();
 }

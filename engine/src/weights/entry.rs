@@ -48,6 +48,8 @@ impl Entry {
 
     /// The tensor under its canonical name, in the wanted shape.
     pub(crate) fn weight(&self, name: &str, wanted: &[usize]) -> Result<Arc<Weight>> {
+        // Asked first: what is quantised has other shapes, too.
+        let format = self.format()?;
         if !self.is_shaped(wanted) {
             return Err(Error::TensorShape {
                 file: self.stored.file.to_path_buf(),
@@ -61,7 +63,6 @@ impl Entry {
         if let Some(weight) = made.weights.iter().find(|weight| weight.shape() == wanted) {
             return Ok(weight.clone());
         }
-        let format = self.format()?;
         self.look_through(&mut made, format)?;
         let weight = Arc::new(Weight::new(name, wanted.to_vec(), format, self.bytes(format)));
         made.weights.push(weight.clone());

@@ -211,3 +211,38 @@ fn a_vae_under_its_original_names_in_a_folder_is_read() {
     let single = Checkpoint::single_file(&file, &tiny("odd_sizes")).unwrap();
     assert_same_component(&single, &Checkpoint::open(&folder).unwrap(), Component::Vae);
 }
+
+#[test]
+fn marks_and_words_in_a_file_are_kept_and_are_no_strangers_in_it() {
+    let (_keep, folder, keep, file) = both();
+    let configs = tiny("odd_sizes");
+    let mut tensors = tensors_of(&file);
+    for mark in ["v_pred", "ztsnr"] {
+        tensors.push((mark.into(), ::safetensors::Dtype::F32, vec![0], vec![]));
+    }
+    let views = tensors.iter().map(|(key, dtype, shape, bytes)| {
+        (key.as_str(), ::safetensors::tensor::TensorView::new(*dtype, shape.clone(), bytes).unwrap())
+    });
+    let said = [("modelspec.title".to_owned(), "Turbo".to_owned()), ("workflow".to_owned(), "{}".to_owned())];
+    let marked = keep.path().join("marked.safetensors");
+    fs::write(&marked, ::safetensors::serialize(views, Some(said.into())).unwrap()).unwrap();
+    let single = Checkpoint::single_file(&marked, &configs).unwrap();
+    let laid = Checkpoint::open(&folder).unwrap().with_unet(&marked).unwrap();
+    for model in [single, laid] {
+        let about = model.about();
+        assert!(about.has("v_pred") && about.has("ztsnr") && !about.has("edm_mean"), "{about:?}");
+        assert_eq!((about.text("modelspec.title"), about.text("workflow")), (Some("Turbo"), None));
+        assert!(model.unused().is_empty() && model.warnings().is_empty(), "{:?}", model.warnings());
+    }
+}
+
+#[test]
+fn a_unet_with_more_in_it_than_sdxls_is_told() {
+    let (_keep, folder, ..) = both();
+    let mut tensors = tensors_of(&unet_file(&folder));
+    tensors.push(("mid_block.adapter.weight".into(), ::safetensors::Dtype::F16, vec![1], vec![0; 2]));
+    fs::write(unet_file(&folder), safetensors(&tensors)).unwrap();
+    let model = Checkpoint::open(&folder).unwrap();
+    let [warning] = model.warnings() else { panic!("{:?}", model.warnings()) };
+    assert!(warning.contains("holds more than SDXL's does: `mid_block.adapter.weight`;"), "{warning}");
+}
