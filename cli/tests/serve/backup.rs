@@ -8,7 +8,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use super::server::{Server, delete, get, post};
+use super::server::{Server, Stop, delete, get, post};
 
 fn backup(data: &Path, to: &Path, more: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fulmen"));
@@ -40,6 +40,7 @@ fn a_copy_made_while_the_server_is_used_has_all_that_was_acknowledged_before() {
     let others = Mutex::new(vec![]);
     let copies: Vec<_> = (0..4).map(|at| target.path().join(format!("copy {at}"))).collect();
     thread::scope(|scope| {
+        let _stop = Stop(&stop);
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 let id = image(&url);
@@ -62,7 +63,6 @@ fn a_copy_made_while_the_server_is_used_has_all_that_was_acknowledged_before() {
                 assert!(out.contains("pictures") && out.contains(copy.to_str().unwrap()), "{out}");
             }
         }
-        stop.store(true, Ordering::Relaxed);
     });
     for copy in &copies {
         let again = Server::start(copy, &[]);

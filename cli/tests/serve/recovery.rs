@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::server::{Server, command};
+use super::server::{Server, refusal};
 
 /// Asks until an answer pleases, for a minute.
 fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
@@ -138,8 +138,8 @@ fn a_server_that_cannot_listen_closes_the_database_too() {
     let data = tempfile::tempdir().unwrap();
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let at = taken.local_addr().unwrap().to_string();
-    let output = command(data.path(), &["--listen", &at]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    let (code, said) = refusal(data.path(), &["--listen", &at]);
+    assert_eq!(code, 1, "{said}");
     assert!(!has_log(data.path()));
 }
 
@@ -152,9 +152,8 @@ fn pictures_that_are_not_there_refuse_the_start_and_come_back_whole() {
     let (pictures, away) = (data.path().join("pictures"), data.path().join("away"));
     std::fs::rename(&pictures, &away).unwrap();
     std::fs::create_dir(&pictures).unwrap();
-    let refused = command(data.path(), &[]).output().unwrap();
-    let said = String::from_utf8(refused.stderr).unwrap();
-    assert_eq!(refused.status.code(), Some(1), "{said}");
+    let (code, said) = refusal(data.path(), &[]);
+    assert_eq!(code, 1, "{said}");
     for word in ["3 of 3 records", "not mounted", "--accept-loss", "Nothing was changed"] {
         assert!(said.contains(word), "{said} does not say {word}");
     }
@@ -207,9 +206,8 @@ fn an_older_database_refuses_the_start_and_deletes_no_newer_picture() {
     let newest = tempfile::tempdir().unwrap();
     copy(data.path(), newest.path());
     copy(older.path(), data.path());
-    let refused = command(data.path(), &[]).output().unwrap();
-    let said = String::from_utf8(refused.stderr).unwrap();
-    assert!(refused.status.code() == Some(1) && said.contains("3 of 5 pictures"), "{said}");
+    let (code, said) = refusal(data.path(), &[]);
+    assert!(code == 1 && said.contains("3 of 5 pictures"), "{said}");
     assert!(said.contains("older") && said.contains("--accept-loss"), "{said}");
     copy(newest.path(), data.path());
     let server = Server::start(data.path(), &[]);

@@ -1,8 +1,9 @@
 //! A server in a process of its own, and how to talk to it.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -40,6 +41,26 @@ pub(crate) fn command(data: &Path, arguments: &[&str]) -> Command {
     command.args(["serve", "--device", "cpu", "--listen", "127.0.0.1:0", "--data"]).arg(data).args(arguments);
     command.env_remove("FULMEN_API_KEY").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command
+}
+
+/// Tells threads that work to stop, also where a test fails.
+pub(crate) struct Stop<'a>(pub(crate) &'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A server that must not start: its exit code, and what it said. One that starts all the same is ended.
+pub(crate) fn refusal(data: &Path, arguments: &[&str]) -> (i32, String) {
+    let mut child = Started::new(&mut command(data, arguments));
+    let status = child.wait_within(Duration::from_secs(60));
+    drop(child.kill());
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    let status = status.unwrap_or_else(|| panic!("it started: {said}"));
+    (status.code().unwrap(), said)
 }
 
 impl Server {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::server::{Server, command, delete, get, post};
+use super::server::{Server, Stop, delete, get, post, refusal};
 
 /// Bytes of everything in a folder, as a disk with blocks of 4 KiB keeps it.
 fn on_the_disk(folder: &Path) -> u64 {
@@ -169,9 +169,8 @@ fn a_second_server_is_refused_though_the_lock_was_removed() {
     let data = tempfile::tempdir().unwrap();
     let _first = Server::start(data.path(), &[]);
     std::fs::remove_file(data.path().join("lock")).unwrap();
-    let second = command(data.path(), &[]).output().unwrap();
-    let said = String::from_utf8(second.stderr).unwrap();
-    assert!(second.status.code() == Some(1) && said.contains("another server uses it"), "{said}");
+    let (code, said) = refusal(data.path(), &[]);
+    assert!(code == 1 && said.contains("another server uses it"), "{said}");
 }
 
 #[test]
@@ -190,6 +189,7 @@ fn while_another_program_holds_the_database_readers_are_served() {
     let url = &server.url;
     let stop = &AtomicBool::new(false);
     thread::scope(|scope| {
+        let _stop = Stop(stop);
         for _ in 0..30 {
             scope.spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
@@ -211,7 +211,6 @@ fn while_another_program_holds_the_database_readers_are_served() {
         let began = Instant::now();
         let refused = post(&format!("{url}/generations"), &small("a red circle")).unwrap();
         let written = began.elapsed();
-        stop.store(true, Ordering::Relaxed);
         assert_eq!(refused.status, 503);
         assert!(read < Duration::from_secs(10), "readers waited for {read:?}");
         assert!(written < Duration::from_secs(10), "a writer waited for {written:?}");

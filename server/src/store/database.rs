@@ -20,7 +20,7 @@ use super::pictures::on_disk;
 use super::pool::{Pool, Taken};
 
 /// Connections that read.
-const READERS: usize = 4;
+const READERS: usize = 3;
 
 /// How long one waits for others of this server.
 const SEAT: Duration = Duration::from_secs(10);

@@ -193,10 +193,10 @@ impl Store {
         database + lost + self.pictures.folders_size()
     }
 
-    /// Whether the disk has room for this beside what was promised already.
+    /// Whether the disk has room for this. What waits for room of its own keeps nobody else from it.
     fn disk_has(&self, bytes: u64) -> Result<(), Problem> {
         match disk::free(self.pictures.folder()) {
-            Some(free) if bytes > 0 && free < self.room.reserved() => Err(fault::disk_full()),
+            Some(free) if free < bytes => Err(fault::disk_full()),
             _ => Ok(()),
         }
     }

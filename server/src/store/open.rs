@@ -52,8 +52,8 @@ pub(super) fn open(directory: &Path, opening: Opening) -> Result<Store> {
     let finish = || {
         let kept = put_in_order(directory, &database, &pictures, &survey)?;
         let [db, log, memory] = database.files();
-        let watched = [directory, pictures.folder(), &directory.join(lock::FILE), &db, &log, &memory];
-        Ok((kept, Presence::of(watched.map(Path::to_owned))?))
+        let watched = [directory, &directory.join(lock::FILE), &db, &log, &memory];
+        Ok((kept, Presence::of(watched.map(Path::to_owned))?.with_folder(pictures.folder())?))
     };
     let (kept, presence) = finish().map_err(|fault: Fault| unusable(directory, &fault))?;
     spare.make();

@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, Metadata};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::fault::Fault;
 
@@ -13,8 +13,8 @@ use super::fault::Fault;
 #[derive(Debug)]
 pub(super) struct Presence {
     watched: Vec<(PathBuf, Identity)>,
-    /// Folders that stay open: a file system may give the number of one that nobody has open to another.
-    _open: Vec<File>,
+    /// Stays open: a file system may give the number of what nobody has open to another.
+    _open: Option<File>,
 }
 
 /// What tells a file from another one of the same name.
@@ -28,15 +28,19 @@ type Identity = bool;
 impl Presence {
     /// Notes what stands under these names now.
     pub(super) fn of(paths: impl IntoIterator<Item = PathBuf>) -> Result<Self, Fault> {
-        let mut presence = Self { watched: vec![], _open: vec![] };
+        let mut presence = Self { watched: vec![], _open: None };
         for path in paths {
             let about = fs::metadata(&path).map_err(Fault::file(&path))?;
-            if about.is_dir() {
-                presence._open.extend(File::open(&path).ok());
-            }
             presence.watched.push((path, identity(&about)));
         }
         Ok(presence)
+    }
+
+    /// The same for a folder that nothing else keeps open.
+    pub(super) fn with_folder(mut self, folder: &Path) -> Result<Self, Fault> {
+        self._open = File::open(folder).ok();
+        self.watched.push((folder.to_owned(), identity(&fs::metadata(folder).map_err(Fault::file(folder))?)));
+        Ok(self)
     }
 
     /// Whether all of it is there still.

@@ -103,11 +103,6 @@ impl Room {
         self.lock().kept
     }
 
-    /// Bytes that are set aside.
-    pub(super) fn reserved(&self) -> u64 {
-        self.lock().reserved
-    }
-
     /// Whether so many bytes could never be kept, whatever is deleted.
     ///
     /// # Errors
