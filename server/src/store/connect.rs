@@ -60,6 +60,16 @@ pub(super) fn reader(file: &Path) -> Result<Connection, Fault> {
     Ok(db)
 }
 
+/// A connection to the database's file as it is, as if there was no log, and nobody changed it.
+pub(super) fn without_log(file: &Path) -> rusqlite::Result<Connection> {
+    const PATH: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC.remove(b'/');
+    let path = file.to_string_lossy();
+    let address = format!("file:{}?immutable=1", percent_encoding::utf8_percent_encode(&path, PATH));
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(address, flags)
+}
+
 /// Makes the file, so that only this user can read what was asked to be drawn. SQLite gives its log the same mode.
 fn create(file: &Path) -> Result<(), Fault> {
     let mut options = OpenOptions::new();

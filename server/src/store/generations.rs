@@ -1,6 +1,6 @@
 //! Generations: several images of one request, which is answered before they are drawn.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::fault::Fault;
 use super::images::note_removal;
@@ -15,21 +15,7 @@ impl Store {
     /// # Errors
     /// 503 where the disk refuses or has no room.
     pub(crate) fn begin(&self, generation: &Generation) -> Result<(), Problem> {
-        let Generation { id, owner, created_at, state, request, spec, inference_steps, .. } = generation;
-        let state = match state {
-            State::Pending => "pending",
-            State::Complete => "complete",
-            State::Failed => "failed",
-        };
-        let steps = inference_steps.map(signed);
-        let (request, spec) = (request.to_string(), spec.to_string());
-        let sql = "INSERT INTO generations (id, owner, created_at, state, request, spec, inference_steps) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        Ok(self.write(|transaction| {
-            let row = params![id, owner, created_at.as_millisecond(), state, request, spec, steps];
-            transaction.prepare_cached(sql)?.execute(row)?;
-            Ok(())
-        })?)
+        Ok(self.write(|transaction| insert(transaction, generation))?)
     }
 
     /// Keeps a pending generation's images, and that it is complete: both, or neither. `false`: it is not pending
@@ -169,6 +155,30 @@ impl Store {
             Ok(statement.query_map([], rows::generation)?.collect::<rusqlite::Result<Vec<_>>>()?)
         })?)
     }
+}
+
+pub(super) fn insert(transaction: &Transaction<'_>, generation: &Generation) -> Result<(), Fault> {
+    let Generation { id, owner, created_at, state, request, spec, inference_steps, attempts, failure } =
+        generation;
+    let state = match state {
+        State::Pending => "pending",
+        State::Complete => "complete",
+        State::Failed => "failed",
+    };
+    let sql = "INSERT INTO generations (id, owner, created_at, state, request, spec, inference_steps, attempts, failure) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    transaction.prepare_cached(sql)?.execute(params![
+        id,
+        owner,
+        created_at.as_millisecond(),
+        state,
+        request.to_string(),
+        spec.to_string(),
+        inference_steps.map(signed),
+        signed(*attempts),
+        failure,
+    ])?;
+    Ok(())
 }
 
 fn with_images(db: &Connection, generation: Generation) -> Result<(Generation, Vec<Image>), Fault> {

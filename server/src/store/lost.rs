@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! DATA/lost/2026-08-24T07-30-00Z/
+//!   fulmen.db         a damaged database, and its log
 //!   records.jsonl     records without a picture, a line of JSON each
 //!   pictures/xx/…     pictures without a record, under their old names
 //! ```
@@ -63,6 +64,17 @@ impl Lost {
             sync_folder(&self.folder)
         };
         write().map_err(Fault::file(&path))
+    }
+
+    /// Copies a file here. The copy survives a power cut when this returns.
+    pub(super) fn copy(&self, from: &Path) -> Result<(), Fault> {
+        let to = self.folder.join(from.file_name().unwrap_or_default());
+        let copy = || {
+            fs::copy(from, &to)?;
+            File::open(&to)?.sync_all()?;
+            sync_folder(&self.folder)
+        };
+        copy().map_err(Fault::file(&to))
     }
 
     /// Moves a file here, under `pictures/` and its own name.

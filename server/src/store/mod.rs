@@ -38,6 +38,7 @@ mod record;
 mod returned;
 mod room;
 mod rows;
+mod salvage;
 mod schema;
 mod spare;
 mod survey;

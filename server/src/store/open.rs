@@ -12,6 +12,7 @@ use super::lost::{self, Lost};
 use super::pictures::{Pictures, private_folder};
 use super::presence::Presence;
 use super::room::Room;
+use super::salvage::salvage;
 use super::spare::Spare;
 use super::survey::Survey;
 use super::{Opening, Store, backup, order};
@@ -40,6 +41,7 @@ pub(super) fn open(directory: &Path, opening: Opening) -> Result<Store> {
     let retry = |fault: Fault| if fault.is_full() && spare.give_up() { Ok(()) } else { Err(fault) };
     let look = || survey(directory, &file, &pictures);
     let surveyed = look().or_else(|fault| retry(fault).and_then(|()| look()));
+    let surveyed = surveyed.or_else(|fault| salvaged(directory, opening, fault).and_then(|()| look()));
     let survey = surveyed.map_err(|fault| unusable(&file, &fault))?;
     if survey.is_great_loss() && !opening.accept_loss {
         return Err(data(directory, survey.complaint(directory)));
@@ -96,6 +98,14 @@ fn take_lock(directory: &Path) -> Result<Lock> {
     })
 }
 
+/// Makes a new database of what can be read of a damaged one, where its loss was accepted.
+fn salvaged(directory: &Path, opening: Opening, fault: Fault) -> Result<(), Fault> {
+    if opening.accept_loss && fault.is_damage() {
+        return salvage(directory, &directory.join(DATABASE));
+    }
+    Err(fault)
+}
+
 /// Makes rows and files agree. Returns how many bytes the pictures take.
 fn put_in_order(
     directory: &Path,
@@ -125,8 +135,8 @@ fn unusable(at: &Path, fault: &Fault) -> Error {
     let what = match fault {
         Fault::Foreign(what) => what.clone(),
         fault if fault.is_damage() => format!(
-            "it is damaged or no database ({fault}); nothing was changed; put back a copy of it, or move it and the \
-             folder `pictures` away to begin anew"
+            "it is damaged or no database ({fault}); nothing was changed; put back a copy of it, or start once with \
+             --accept-loss: what can be read of it is kept, and it is moved to `lost`"
         ),
         fault if fault.is_full() => {
             format!("its disk is full ({fault}); nothing was lost; make room and start again")

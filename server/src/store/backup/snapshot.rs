@@ -6,7 +6,7 @@ use std::path::Path;
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use crate::store::connect::BUSY;
+use crate::store::connect::{self, BUSY};
 use crate::store::fault::Fault;
 use crate::store::{rows, schema};
 
@@ -149,10 +149,5 @@ fn immutable(file: &Path) -> Result<Connection, Fault> {
         );
         return Err(Fault::Foreign(what));
     }
-    const PATH: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC.remove(b'/');
-    let path = file.to_string_lossy();
-    let address = format!("file:{}?immutable=1", percent_encoding::utf8_percent_encode(&path, PATH));
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Ok(Connection::open_with_flags(address, flags)?)
+    Ok(connect::without_log(file)?)
 }

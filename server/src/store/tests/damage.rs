@@ -2,10 +2,17 @@
 
 use super::*;
 
+/// An image whose file begins and ends as a PNG does.
+fn png(image: NewImage) -> NewImage {
+    let bytes =
+        [b"\x89PNG\r\n\x1a\n".as_slice(), image.bytes.as_slice(), b"\0\0\0\0IEND\xae\x42\x60\x82"].concat();
+    NewImage { bytes, ..image }
+}
+
 /// Pictures are there, and the database is as large as one in use.
 fn used() -> (TempDir, PathBuf) {
     let (folder, store) = store();
-    store.add((0..5).map(|_| named("ann")).collect()).unwrap();
+    store.add((0..5).map(|_| png(named("ann"))).collect()).unwrap();
     let insert = "INSERT INTO generations (id, owner, created_at, state, request, spec) \
                   VALUES (?1, 'ann', ?2, 'failed', ?3, '{}')";
     let filled = store.write(|transaction| {
@@ -128,4 +135,112 @@ fn records_without_the_folder_of_pictures_are_not_taken_for_lost() {
     fs::rename(&away, &pictures).unwrap();
     let store = Store::open(folder.path(), None).unwrap();
     assert_eq!(store.named("ann", None, 1_000).unwrap().0.len(), 5);
+}
+
+/// All images of the store that [`used`] left, by their ids.
+fn known(folder: &TempDir) -> BTreeMap<String, String> {
+    let db = rusqlite::Connection::open(folder.path().join("fulmen.db")).unwrap();
+    let mut statement = db.prepare("SELECT id, file FROM images").unwrap();
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+}
+
+/// Files of pictures, wherever in the directory they are.
+fn pictures(folder: &TempDir) -> usize {
+    contents(folder.path()).keys().filter(|path| path.file_name().unwrap().len() == 32).count()
+}
+
+#[test]
+fn a_flipped_byte_is_refused_or_costs_no_picture() {
+    let (folder, file) = used();
+    let images = known(&folder);
+    let whole = fs::read(&file).unwrap();
+    // Every page is hit, at places that differ; and the rows of the pictures more often.
+    let places = (0..whole.len()).step_by(2_777);
+    let rows = images.values().flat_map(|name| {
+        let at = whole.windows(name.len()).position(|bytes| bytes == name.as_bytes()).unwrap();
+        (at - 60..at + 40).step_by(7)
+    });
+    let (mut refused, mut started) = (0, 0);
+    for at in places.chain(rows) {
+        for flip in [0x01, 0x80] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= flip;
+            fs::write(&file, bytes).unwrap();
+            match Store::open(folder.path(), None) {
+                Err(error) => {
+                    assert!(error.to_string().contains("nothing was changed"), "{at}: {error}");
+                    refused += 1;
+                }
+                Ok(store) => {
+                    for id in images.keys() {
+                        let image = store.image(id).unwrap().unwrap_or_else(|| panic!("{at}: {id} is lost"));
+                        let bytes = store.bytes(&image).unwrap();
+                        assert!(String::from_utf8_lossy(&bytes).contains(&format!("the picture of {id}")));
+                    }
+                    started += 1;
+                }
+            }
+            assert_eq!(pictures(&folder), images.len(), "{at}");
+        }
+    }
+    println!("{refused} refused, {started} started");
+    assert!(refused > 100 && started > 0, "{refused} refused, {started} started");
+}
+
+#[test]
+fn what_can_be_read_of_a_damaged_database_is_kept_where_the_loss_is_accepted() {
+    let accepting = crate::store::Opening { accept_loss: true, ..Default::default() };
+    for (at, length, least) in [(100_000, 8_192, 5), (60_000, 50_000, 5), (4_096, 100, 0), (0, 100, 0)] {
+        let (folder, file) = used();
+        let images = known(&folder);
+        let mut bytes = fs::read(&file).unwrap();
+        bytes[at..at + length].fill(0xa5);
+        fs::write(&file, &bytes).unwrap();
+        let store = Store::open_with(folder.path(), accepting).unwrap();
+        super::crash::assert_sound(&store);
+        let kept = images.keys().filter(|id| store.image(id).unwrap().is_some()).count();
+        assert!(kept >= least, "{at}: {kept} of {}", images.len());
+        if least > 0 {
+            let generations = store.generations("ann", 0, 1_000).unwrap().len();
+            assert!(generations > 200, "{at}: {generations} of 300");
+        }
+        drop(store);
+        assert_eq!(pictures(&folder), images.len(), "{at}: none is deleted");
+        let lost = contents(&folder.path().join("lost"));
+        let database = lost.iter().find(|(path, _)| path.ends_with("fulmen.db")).unwrap();
+        assert!(*database.1 == bytes, "{at}: the damaged database is kept as it was");
+        Store::open(folder.path(), None).unwrap();
+    }
+}
+
+/// As in a copy made file by file while the log was written into the database.
+#[test]
+fn a_log_of_another_time_than_its_database_costs_no_picture_of_either() {
+    let (folder, file) = used();
+    let older = fs::read(&file).unwrap();
+    let before = known(&folder);
+    let store = Store::open(folder.path(), None).unwrap();
+    let add_some = |count: usize| -> Vec<Image> { (0..count).map(|_| add(&store, named("ann"))).collect() };
+    add_some(30);
+    store.database.settle();
+    let later = add_some(3);
+    let log = fs::read(folder.path().join("fulmen.db-wal")).unwrap();
+    let newest = later.iter().map(|image| image.id.clone());
+    let expected: Vec<String> = before.into_keys().chain(newest).collect();
+    drop(store);
+    fs::write(&file, older).unwrap();
+    fs::write(folder.path().join("fulmen.db-wal"), log).unwrap();
+    let count = pictures(&folder);
+    let store = Store::open(folder.path(), None).unwrap_or_else(|error| {
+        assert!(error.to_string().contains("--accept-loss"), "{error}");
+        let accepting = crate::store::Opening { accept_loss: true, ..Default::default() };
+        Store::open_with(folder.path(), accepting).unwrap()
+    });
+    super::crash::assert_sound(&store);
+    assert!(
+        expected.iter().all(|id| store.image(id).unwrap().is_some()),
+        "a record that can be read is lost"
+    );
+    drop(store);
+    assert_eq!(pictures(&folder), count);
 }
