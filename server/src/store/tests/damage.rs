@@ -4,9 +4,8 @@ use super::*;
 
 /// An image whose file begins and ends as a PNG does.
 fn png(image: NewImage) -> NewImage {
-    let bytes =
-        [b"\x89PNG\r\n\x1a\n".as_slice(), image.bytes.as_slice(), b"\0\0\0\0IEND\xae\x42\x60\x82"].concat();
-    NewImage { bytes, ..image }
+    let bytes = [b"\x89PNG\r\n\x1a\n".as_slice(), &image.bytes[..], b"\0\0\0\0IEND\xae\x42\x60\x82"].concat();
+    NewImage { bytes: bytes.into(), ..image }
 }
 
 /// Pictures are there, and the database is as large as one in use.
