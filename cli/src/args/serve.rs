@@ -34,7 +34,7 @@ pub(crate) struct ServeArgs {
     #[arg(long = "trusted-proxy", value_name = "ADDRESS", help_heading = "Network")]
     pub(crate) trusted_proxies: Vec<Network>,
 
-    /// Another site whose pages may use this server, such as https://www.example.org, app://* or tauri://localhost;
+    /// Another site whose pages may use this server: https://HOST, or such as app://* and tauri://localhost;
     /// `*` is every site, where keys are needed; may be given again
     #[arg(long = "cors-origin", value_name = "ORIGIN", help_heading = "Network")]
     pub(crate) cors_origins: Vec<AllowedOrigin>,
