@@ -137,12 +137,12 @@ impl Checkpoint {
     pub fn with_unet(mut self, path: &Path) -> Result<Self> {
         let Laid { archive, config } = Laid::find(path)?;
         let sdxl = Configs::sdxl_base()?;
+        if let Some((source, name)) = config {
+            self.configs.take(Component::Unet, &source, &name)?;
+        }
         let layout = archive.expect_unet(&[&self.configs, &sdxl])?;
         if let Some(what) = self.unlike(archive.text_channels(&layout)) {
             return Err(bad_file(path, what));
-        }
-        if let Some((source, name)) = config {
-            self.configs.take(Component::Unet, &source, &name)?;
         }
         self.configs.or_from(Component::Unet, &sdxl);
         let whole = layout.dialect == Dialect::Original;
