@@ -85,8 +85,12 @@ pub struct Limits {
     pub head: usize,
     /// Bytes of a body.
     pub body: usize,
-    /// Bytes of all bodies that are in memory at once.
+    /// Bytes of all bodies that are in memory at once, with the handlers' copies and what is parsed of them.
     pub bodies: usize,
+    /// Bytes of all answers that are being made at once, beside those of pictures that are drawn.
+    pub making: usize,
+    /// Bytes of all answers that clients have not taken yet.
+    pub answers: usize,
     /// From the first byte of a head to its last.
     pub head_time: Duration,
     /// From the end of the head to the last byte of the body.
@@ -104,10 +108,51 @@ impl Default for Limits {
             head: 16 << 10,
             body: 32 << 20,
             bodies: 256 << 20,
+            making: 128 << 20,
+            answers: 512 << 20,
             head_time: Duration::from_secs(10),
             body_time: Duration::from_secs(30),
             write_time: Duration::from_secs(60),
             idle_time: Duration::from_secs(60),
         }
+    }
+}
+
+impl Limits {
+    /// With budgets that a machine with so many bytes of memory can keep: a sixteenth for bodies, a sixteenth for
+    /// answers that are made, an eighth for those that are on their way. None is smaller than any use needs.
+    #[must_use]
+    pub(crate) fn within(self, memory: u64) -> Self {
+        let part = |budget: usize, divisor: u64, least: usize| {
+            let part = usize::try_from(memory / divisor).unwrap_or(usize::MAX);
+            budget.min(part.max(least))
+        };
+        let bodies = part(self.bodies, 16, 16 << 20);
+        Self {
+            bodies,
+            // It is there twice.
+            body: self.body.min(bodies / 2),
+            making: part(self.making, 16, 32 << 20),
+            answers: part(self.answers, 8, 32 << 20),
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_small_machine_has_small_budgets() {
+        let of = |mib: u64| {
+            let Limits { body, bodies, making, answers, .. } = Limits::default().within(mib << 20);
+            [body, bodies, making, answers].map(|bytes| bytes >> 20)
+        };
+        assert_eq!(of(128), [8, 16, 32, 32]);
+        assert_eq!(of(512), [16, 32, 32, 64]);
+        assert_eq!(of(2048), [32, 128, 128, 256]);
+        assert_eq!(of(8192), [32, 256, 128, 512]);
+        assert_eq!(Limits::default().within(u64::MAX), Limits::default());
     }
 }

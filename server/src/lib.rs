@@ -16,6 +16,7 @@ mod address;
 mod api;
 mod app;
 mod auth;
+mod budget;
 mod capacity;
 mod clock;
 mod config;

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::thread;
 use std::time::Duration;
 
+use fulmen_engine::memory::Memory;
 use fulmen_engine::settings::Settings;
 
 use crate::api::leonardo;
@@ -18,7 +19,7 @@ use crate::jobs::{Places, Queue, Unstored, Worker, check_model};
 use crate::metrics::Metrics;
 use crate::routes;
 use crate::store::{Opening, Store};
-use crate::{Config, Error, Result, clock};
+use crate::{Config, Error, Limits, Result, budget, clock};
 
 /// How long a shutdown waits for the running job; then it is put back, or its caller told. All waits of a shutdown
 /// together stay below the half minute that is promised.
@@ -123,19 +124,24 @@ fn with_cores(Others { threads, descriptors }: Others) -> Others {
 
 /// From here on requests come in.
 fn listen(app: &Arc<App>) -> Result<(Listener, Gate, String)> {
-    let Config { listen, mut limits, data, cors_origins, trusted_proxies, .. } = app.config.clone();
+    let Config { listen, limits, data, cors_origins, trusted_proxies, .. } = app.config.clone();
     let (capacity, room) = capacity::share_out(limits.connections, with_cores(LATER))?;
-    limits.connections = capacity.connections;
     let crew = Crew::new("fulmen-request", HANDLER_STACK, capacity.handlers);
     crew.reserve(RESERVED.min(capacity.handlers));
+    let limits = Limits { connections: capacity.connections, ..limits.within(Memory::now().total) };
+    let memory = budget::Memory::new(&limits);
     let (private, clients, metrics) =
         (Private::new(&data)?, Arc::new(Clients::default()), app.metrics.clone());
-    let upstream = private.upstream();
-    let inside =
-        Inside { clients: clients.clone(), upstream, handlers: crew.clone(), metrics: metrics.clone() };
+    let inside = Inside {
+        clients: clients.clone(),
+        upstream: private.upstream(),
+        handlers: crew.clone(),
+        memory: memory.clone(),
+        metrics: metrics.clone(),
+    };
     let answering = app.clone();
     let respond = Arc::new(move |request| routes::answer(&answering, request));
-    let listener = Listener::start(private, Handlers { clients, crew, metrics, respond })?;
+    let listener = Listener::start(private, Handlers { clients, crew, memory, metrics, respond })?;
     let policy = Policy { limits, cors_origins, trusted_proxies };
     let gate = Gate::open(listen, policy, inside)?;
     // Once: nothing else sets it.

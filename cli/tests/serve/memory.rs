@@ -1,10 +1,12 @@
-//! A server that may have little memory: jobs that are too large for it are refused, and it lives.
+//! What a server takes of memory: what its budgets say, and it is given back. Where it may have little, jobs that are
+//! too large for it are refused, and it lives.
 //!
-//! The limit is that of a control group, which takes root and a controller of memory; without them these tests say that
+//! The limit is that of a control group, which takes root and a controller of memory; without them those tests say that
 //! they were not run.
 #![cfg(target_os = "linux")]
 
 use std::fs;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -130,5 +132,73 @@ fn an_answer_that_is_too_large_is_refused_and_many_large_ones_wait_for_each_othe
     });
     assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
     assert!(statuses.contains(&200), "{statuses:?}: {}", server.log());
+    assert_eq!(small(&server).status, 200);
+}
+
+/// What the budgets for bodies, for answers that are made, and for answers on their way let a large machine take, in MiB.
+const BUDGETS: u64 = 256 + 128 + 512;
+
+/// Sends the request over so many connections at once, none of which takes more than the first bytes of its answer;
+/// the server's largest size until all are gone, and its size soon afterwards, in MiB.
+fn crowd(server: &Server, connections: usize, request: &[u8]) -> (u64, u64) {
+    let (mut peak, address) = (0, server.address());
+    thread::scope(|scope| {
+        let ask = || {
+            let mut socket = std::net::TcpStream::connect(address).unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+            // A server that refuses may do so before it has read all.
+            drop(socket.write_all(request));
+            drop(socket.read(&mut [0; 64]));
+            socket
+        };
+        let asking: Vec<_> = (0..connections).map(|_| scope.spawn(ask)).collect();
+        while !asking.iter().all(thread::ScopedJoinHandle::is_finished) {
+            peak = peak.max(server.memory().unwrap());
+            thread::sleep(Duration::from_millis(5));
+        }
+        peak = peak.max(server.memory().unwrap());
+    });
+    // It learns one by one that they are gone.
+    thread::sleep(Duration::from_secs(1));
+    (peak, server.memory().unwrap())
+}
+
+#[test]
+fn crowds_take_no_more_than_the_budgets_and_leave_nothing_behind() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    // The longest prompts, of the widest letters: a list of them has 7 MiB.
+    let prompt = "\u{1d4b3}".repeat(31_000);
+    for _ in 0..60 {
+        let asked = json!({"prompt": prompt, "num_images": 1, "width": 64, "height": 64});
+        let begun = server.post("/generations", &asked).json();
+        generation(&server, begun["sdGenerationJob"]["generationId"].as_str().unwrap());
+    }
+    let user = server.get("/me").json()["user_details"][0]["user"]["id"].as_str().unwrap().to_owned();
+    let list =
+        format!("GET /generations/user/{user}?limit=60 HTTP/1.1\r\nHost: {}\r\n\r\n", server.address());
+    let post = |body: &[u8]| {
+        let head = format!(
+            "POST /v1/images/generations HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            server.address(),
+            body.len()
+        );
+        [head.as_bytes(), body].concat()
+    };
+    let values = format!("{{\"prompt\":[{}0]}}", "{\"\":0},".repeat(290_000));
+    let text = format!("{{\"prompt\":[\"{}\",{}0]}}", "x".repeat(2_000_000), "{\"\":0},".repeat(9_900));
+    let before = server.memory().unwrap();
+    for (what, connections, request) in [
+        ("lists", 120, list.into_bytes()),
+        ("values", 120, post(values.as_bytes())),
+        ("texts and values", 120, post(text.as_bytes())),
+        ("bodies", 40, post(&vec![b'x'; 32 << 20])),
+    ] {
+        let (peak, after) = crowd(&server, connections, &request);
+        println!("{what}: from {before} MiB to {peak} at the peak, and {after} afterwards");
+        assert!(peak <= before + BUDGETS, "{what}: from {before} to {peak} MiB");
+        #[cfg(target_env = "gnu")]
+        assert!(after <= before + 96, "{what}: {before} MiB before, {after} MiB afterwards");
+    }
     assert_eq!(small(&server).status, 200);
 }

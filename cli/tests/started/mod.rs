@@ -1,13 +1,9 @@
 //! A program that a test has started: it ends with the test, also with one that fails, and takes signals.
 
 use std::ops::{Deref, DerefMut};
-use std::process::{Child, Command};
-#[cfg(unix)]
-use std::{
-    process::ExitStatus,
-    thread,
-    time::{Duration, Instant},
-};
+use std::process::{Child, Command, ExitStatus};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// A running program; killed when it is dropped.
 pub(crate) struct Started(Child);
@@ -23,8 +19,11 @@ impl Started {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.0), signal).unwrap();
     }
 
-    /// How it ended after a signal; `None` if it still runs after `time`.
-    #[cfg(unix)]
+    /// How it ended; `None` if it still runs after `time`.
+    #[cfg_attr(
+        not(unix),
+        allow(dead_code, reason = "where there are no signals, not every program of tests is waited for")
+    )]
     pub(crate) fn wait_within(&mut self, time: Duration) -> Option<ExitStatus> {
         let end = Instant::now() + time;
         loop {

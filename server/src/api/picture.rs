@@ -2,8 +2,9 @@
 
 use fulmen_engine::picture::{Format, JPEG_QUALITY};
 
+use crate::app::App;
 use crate::fields::Values;
-use crate::http::File;
+use crate::http::{File, Request};
 use crate::jobs::{Drawing, Spec};
 use crate::problem::Problem;
 use crate::store::{Image, Kind, NewImage};
@@ -96,9 +97,20 @@ pub(crate) fn kept(
     })
 }
 
-/// A kept picture as it is handed out.
-pub(crate) fn whole(image: &Image, bytes: Vec<u8>, headers: Vec<(&'static str, String)>) -> File {
-    File { media_type: image.format.media_type(), bytes, modified: image.created_at, headers }
+/// A kept picture as it is handed out, with headers of its own. `edit` may change the file's bytes.
+///
+/// # Errors
+/// 404 where it was deleted meanwhile, 503 where the disk refuses or others have the memory for it; `edit`'s own.
+pub(crate) fn whole(
+    (app, request): (&App, &Request),
+    image: &Image,
+    headers: Vec<(&'static str, String)>,
+    edit: impl FnOnce(Vec<u8>) -> Result<Vec<u8>, Problem>,
+) -> Result<File, Problem> {
+    // The file, and what it is edited to.
+    let share = request.memory.for_answer(2 * image.size as usize)?;
+    let bytes = edit(app.store.bytes(image)?)?;
+    Ok(File { media_type: image.format.media_type(), bytes, modified: image.created_at, headers, share })
 }
 
 /// `png`, `jpeg`, `webp`: the word of the documented APIs, and the files' extension.

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use super::charset;
 use super::value::shown;
+use crate::budget::Share;
 use crate::http::Request;
 use crate::problem::Problem;
 
@@ -13,11 +14,16 @@ pub(crate) const MOST_JSON: usize = 2 << 20;
 /// Values in one body; the largest that means something has a few hundred.
 const MOST_VALUES: usize = 20_000;
 
-/// The object in a request's body. Where a member stands there twice, the last one counts.
+/// Bytes that a value takes at most, beside its text: objects with one member each, as elements of a list. Each is a node
+/// of a tree with room for eleven members, an element, and a key; and it takes two separators.
+const VALUE: usize = 384;
+
+/// The object in a request's body, and what it takes of the memory for bodies. Where a member stands there twice, the
+/// last one counts.
 ///
 /// # Errors
-/// 415, 413 or 400, with a sentence that says what to send.
-pub(super) fn object(request: &Request) -> Result<Map<String, Value>, Problem> {
+/// 415, 413 or 400, with a sentence that says what to send; 503 where there is no memory for it.
+pub(super) fn object(request: &Request) -> Result<(Map<String, Value>, Share), Problem> {
     if let Some(said) =
         request.header("content-type").filter(|said| !said.trim().is_empty() && !is_json(said))
     {
@@ -35,17 +41,19 @@ pub(super) fn object(request: &Request) -> Result<Map<String, Value>, Problem> {
     if length == 0 {
         return Err(Problem::new(400, "invalid_json", "the body is empty; send a JSON object"));
     }
-    if separators(&request.body) > MOST_VALUES {
+    let values = separators(&request.body);
+    if values > MOST_VALUES {
         let message =
             format!("the body has more than {MOST_VALUES} values; send fewer members and shorter lists");
         return Err(Problem::new(400, "invalid_json", message));
     }
+    let share = request.memory.for_parsing(length + values * VALUE)?;
     // The parser refuses more than 128 levels of nesting.
     let value = serde_json::from_slice(&request.body).map_err(|e| {
         Problem::new(400, "invalid_json", format!("the body is not JSON: {e}; send a JSON object"))
     })?;
     match value {
-        Value::Object(members) => Ok(members),
+        Value::Object(members) => Ok((members, share)),
         other => {
             let message = format!("the body is {}; send a JSON object", shown(&other));
             Err(Problem::new(400, "invalid_json", message))

@@ -29,7 +29,8 @@ impl Values {
     /// 400 that names the first field that is wrong, 413 where the body is too large, 415 where it is said to be
     /// something other than JSON.
     pub(crate) fn of(request: &Request, fields: &[Field]) -> Result<Self, Problem> {
-        Self::checked(object(request)?, fields)
+        let (body, _share) = object(request)?;
+        Self::checked(body, fields)
     }
 
     /// Checks the members of a body.

@@ -2,16 +2,18 @@
 
 use std::time::Instant;
 
-use super::budget::Share;
 use super::chunked::Chunked;
 use super::connection::Failure;
 use super::head::{Head, Length, malformed};
 use super::wire::Wire;
+use crate::budget::{Share, too_many_bodies};
 use crate::config::Limits;
 use crate::problem::Problem;
 
 /// Bytes that are read at once.
 const BLOCK: usize = 64 << 10;
+/// A body is in memory here, and behind tiny_http.
+const COPIES: usize = 2;
 
 /// Reads the body that belongs to `head`.
 ///
@@ -84,11 +86,10 @@ impl Reading<'_> {
     }
 
     fn reserve(&mut self, body: &mut Vec<u8>, more: usize, most: usize) -> Result<(), Failure> {
-        if self.share.reserve(body, more, most) {
+        if self.share.reserve(body, more, most, COPIES) {
             return Ok(());
         }
-        Err(Problem::busy("too_many_bodies", "the server is reading too many large requests at once", 5)
-            .into())
+        Err(too_many_bodies().into())
     }
 
     fn too_large(&self) -> Problem {

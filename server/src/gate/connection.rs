@@ -100,14 +100,13 @@ impl<'a> Connection<'a> {
     fn answer(&mut self, line: &mut Line) -> Result<After, Failure> {
         let head = self.head(line)?;
         let head = self.introduced(head, line);
-        let mut share = self.gate.bodies.share();
+        let mut share = self.gate.inside.memory.bodies.share();
         let body = body::read(&mut self.wire, &head, &self.gate.policy.limits, &mut share)?;
         line.bytes_in = body.len();
         if !self.seat.enter(Phase::Working) {
             return Err(Failure::Gone);
         }
-        // The handler has a copy of the body for as long as it works, so the share is kept until then.
-        pass::on(self, &head, body, line)
+        pass::on(self, &head, (body, share), line)
     }
 
     /// Reads a head: all of it within the limit, from its first byte to its last within the deadline.

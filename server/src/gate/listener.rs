@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::budget::Budget;
 use super::connection::Connection;
 use super::lobby::Lobby;
 use super::policy::Policy;
 use super::room::{Room, Seat};
 use super::wire::Wire;
+use crate::budget::Memory;
 use crate::config::Limits;
 use crate::crew::Crew;
 use crate::error::{Error, Result};
@@ -29,8 +29,6 @@ const STOPPING: Duration = Duration::from_secs(2);
 const RESERVED: usize = 32;
 /// How long a newcomer waits for the thread of whoever gives way.
 const MAKING_ROOM: Duration = Duration::from_secs(1);
-/// Bytes of all answers that are in memory at once.
-const ANSWERS: usize = 512 << 20;
 
 /// The gate. Dropping it closes every connection.
 #[derive(Debug)]
@@ -49,6 +47,8 @@ pub(crate) struct Inside {
     pub(crate) upstream: Upstream,
     /// A thread for each request that is passed on.
     pub(crate) handlers: Arc<Crew>,
+    /// For bodies and answers.
+    pub(crate) memory: Memory,
     /// What the gate refuses is counted here.
     pub(crate) metrics: Metrics,
 }
@@ -59,8 +59,6 @@ pub(super) struct Shared {
     pub(super) policy: Policy,
     pub(super) inside: Inside,
     pub(super) room: Arc<Room>,
-    pub(super) bodies: Arc<Budget>,
-    pub(super) answers: Arc<Budget>,
     crew: Arc<Crew>,
     lobby: Lobby,
     stopping: AtomicBool,
@@ -93,8 +91,6 @@ impl Gate {
             policy,
             crew,
             inside,
-            bodies: Budget::new(limits.bodies),
-            answers: Budget::new(ANSWERS),
             stopping: AtomicBool::new(false),
         });
         let thread = {

@@ -6,12 +6,11 @@
 //! watches the client's socket, so that who hangs up is not drawn for.
 //!
 //! ```text
-//! listener ── room (who may stay) ── connection ── head (lines) ── body (chunked, budget) ── pass ── hand ── upstream
+//! listener ── room (who may stay) ── connection ── head (lines) ── body (chunked) ── pass ── hand ── upstream
 //!     └────── lobby (who may not)          └────── reply ←──────────────────────────────── source ←────┘
 //! ```
 
 mod body;
-mod budget;
 mod chunked;
 mod connection;
 mod forwarded;

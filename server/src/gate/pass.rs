@@ -13,6 +13,7 @@ use super::line::Line;
 use super::reply::After;
 use super::room::{Phase, Seat};
 use super::source::{Heard, Source};
+use crate::budget::{Share, too_many_answers};
 use crate::http::Client;
 use crate::problem::Problem;
 
@@ -25,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) fn on(
     connection: &mut Connection<'_>,
     head: &Head,
-    body: Vec<u8>,
+    (body, share): (Vec<u8>, Share),
     line: &mut Line,
 ) -> Result<After, Failure> {
     let Connection { gate, wire, seat, .. } = connection;
@@ -40,6 +41,8 @@ pub(super) fn on(
     drop(outgoing);
     let mut source = Source::new(stream, pending, wire, &client).map_err(|error| broken(&error))?;
     let heard = source.head(&head.method).map_err(|error| broken(&error))?;
+    // The handler had a copy of the body for as long as it worked.
+    drop(share);
     line.status = heard.reply.status;
     line.route = heard.route.as_deref().map(Into::into);
     let passing = Passing { gate, seat, head, source, client: &client, id: &line.id };
@@ -55,7 +58,7 @@ pub(super) fn on(
 /// What becomes of a request whose answer did not come. The log says why, the client only that it was not its fault.
 fn broken(error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::OutOfMemory {
-        return Problem::busy("too_many_answers", "too many large answers are on their way", 5).into();
+        return too_many_answers().into();
     }
     tracing::error!(%error, "no answer came from behind the gate");
     Problem::internal().into()
@@ -75,10 +78,10 @@ impl Passing<'_> {
     /// Takes the whole answer from the handler, which is free then, and gives it to the client.
     fn whole(mut self, heard: Heard) -> Result<After, Failure> {
         let Heard { mut reply, length, .. } = heard;
-        let mut share = self.gate.answers.share();
+        let mut share = self.gate.inside.memory.answers.share();
         let reserve = |body: &mut Vec<u8>, more: usize| {
             for _ in 0..50 {
-                if share.reserve(body, more, usize::MAX) {
+                if share.reserve(body, more, usize::MAX, 1) {
                     return Ok(());
                 }
                 if !self.gate.room.close_slowest_reader() {

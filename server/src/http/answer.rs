@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::Events;
+use crate::budget::Share;
 use crate::warning::Warning;
 
 /// Writes an answer event by event, while the client listens.
@@ -18,6 +19,8 @@ pub(crate) struct Answer {
     pub(crate) body: Body,
     /// What the caller should know; told in headers, too.
     pub(crate) warnings: Vec<Warning>,
+    /// What it takes of the memory for answers, until the gate has taken it; small ones take nothing.
+    pub(crate) share: Option<Share>,
 }
 
 /// The body of an answer.
@@ -41,7 +44,7 @@ impl Answer {
     /// Bytes of a kind.
     pub(crate) fn bytes(status: u16, media_type: &str, bytes: impl Into<Vec<u8>>) -> Self {
         let headers = vec![("Content-Type", media_type.to_owned())];
-        Self { status, headers, body: Body::Bytes(bytes.into()), warnings: vec![] }
+        Self { status, headers, body: Body::Bytes(bytes.into()), warnings: vec![], share: None }
     }
 
     /// A value as JSON.
@@ -52,7 +55,7 @@ impl Answer {
 
     /// No content.
     pub(crate) fn empty(status: u16) -> Self {
-        Self { status, headers: vec![], body: Body::Bytes(vec![]), warnings: vec![] }
+        Self { status, headers: vec![], body: Body::Bytes(vec![]), warnings: vec![], share: None }
     }
 
     /// Server-sent events.
@@ -65,13 +68,19 @@ impl Answer {
             ("Cache-Control", "no-store, no-transform".into()),
             ("X-Accel-Buffering", "no".into()),
         ];
-        Self { status: 200, headers, body: Body::Events(Box::new(stream)), warnings: vec![] }
+        Self { status: 200, headers, body: Body::Events(Box::new(stream)), warnings: vec![], share: None }
     }
 
     /// With what the caller should know.
     #[must_use]
     pub(crate) fn warned(self, warnings: Vec<Warning>) -> Self {
         Self { warnings, ..self }
+    }
+
+    /// With the share of memory that it takes.
+    #[must_use]
+    pub(crate) fn holding(self, share: Share) -> Self {
+        Self { share: Some(share), ..self }
     }
 
     /// With one header more.

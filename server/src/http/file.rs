@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::conditions::{Verdict, has_the_rest, judge, tag};
 use super::range::{Part, part};
 use super::{Answer, Body, Method, Request, date};
+use crate::budget::Share;
 use crate::problem::{Family, Problem};
 
 /// The type of bytes whatever they are, for programs that know of no pictures.
@@ -18,6 +19,8 @@ pub(crate) struct File {
     pub(crate) modified: Timestamp,
     /// Headers of every answer that is not an error.
     pub(crate) headers: Vec<(&'static str, String)>,
+    /// What it takes of the memory for answers.
+    pub(crate) share: Share,
 }
 
 impl File {
@@ -67,6 +70,7 @@ impl File {
     fn described(self, mut answer: Answer, tag: String, modified: Timestamp) -> Answer {
         answer.headers.extend(self.headers);
         answer
+            .holding(self.share)
             .header("Accept-Ranges", "bytes")
             .header("ETag", tag)
             .header("Last-Modified", date::format(modified))

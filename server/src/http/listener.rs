@@ -13,6 +13,7 @@ use tiny_http::Request;
 use super::private::{Inner, Private};
 use super::serve::{Respond, serve, token, turn_away};
 use super::{Clients, TOKEN, random_hex};
+use crate::budget::Memory;
 use crate::crew::Crew;
 use crate::error::Result;
 use crate::metrics::Metrics;
@@ -36,6 +37,7 @@ pub(crate) struct Handlers {
     pub(crate) clients: Arc<Clients>,
     /// A thread for each request; the gate engages it.
     pub(crate) crew: Arc<Crew>,
+    pub(crate) memory: Memory,
     pub(crate) metrics: Metrics,
     pub(crate) respond: Arc<Respond>,
 }
@@ -172,8 +174,8 @@ impl Shared {
     fn receive(&self, request: Request) {
         let client = token(&request).and_then(|token| self.handlers.clients.take(token));
         let Some(client) = client else { return self.handlers.crew.give(|| turn_away(request)) };
-        let respond = self.handlers.respond.clone();
-        self.handlers.crew.give(move || serve(request, client, respond.as_ref()));
+        let (respond, memory) = (self.handlers.respond.clone(), self.handlers.memory.clone());
+        self.handlers.crew.give(move || serve(request, (client, memory), respond.as_ref()));
     }
 
     fn server(&self) -> MutexGuard<'_, Option<Arc<Inner>>> {

@@ -1,6 +1,7 @@
 //! A request, whole and in memory.
 
 use super::Client;
+use crate::budget::Memory;
 use crate::problem::Problem;
 
 /// The methods that any route knows; others are answered 405.
@@ -42,6 +43,8 @@ pub(crate) struct Request {
     pub(crate) body: Vec<u8>,
     /// Who waits for the answer, and whether they still do.
     pub(crate) client: Client,
+    /// What may be taken for it.
+    pub(crate) memory: Memory,
 }
 
 impl Request {

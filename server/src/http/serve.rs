@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tiny_http::{Header, Response, StatusCode};
 
 use super::{Answer, Body, Client, Events, Method, REQUEST_ID, Request, TOKEN};
+use crate::budget::Memory;
 use crate::clock::http_date;
 use crate::problem::{Family, Problem, reason};
 
@@ -26,8 +27,8 @@ pub(super) fn turn_away(theirs: tiny_http::Request) {
 }
 
 /// Answers a request.
-pub(super) fn serve(mut theirs: tiny_http::Request, client: Client, respond: &Respond) {
-    let Some(request) = read(&mut theirs, client) else { return turn_away(theirs) };
+pub(super) fn serve(mut theirs: tiny_http::Request, (client, memory): (Client, Memory), respond: &Respond) {
+    let Some(request) = read(&mut theirs, client, memory) else { return turn_away(theirs) };
     let family = Family::of_path(&request.path);
     let answer = catch_unwind(AssertUnwindSafe(|| respond(request))).unwrap_or_else(|_| {
         tracing::error!("a handler panicked");
@@ -38,7 +39,7 @@ pub(super) fn serve(mut theirs: tiny_http::Request, client: Client, respond: &Re
 }
 
 /// The request as handlers see it; `None` if it is not whole.
-fn read(theirs: &mut tiny_http::Request, client: Client) -> Option<Request> {
+fn read(theirs: &mut tiny_http::Request, client: Client, memory: Memory) -> Option<Request> {
     let headers: Vec<(String, String)> = theirs
         .headers()
         .iter()
@@ -60,10 +61,12 @@ fn read(theirs: &mut tiny_http::Request, client: Client) -> Option<Request> {
     let length = theirs.body_length().unwrap_or(0);
     let mut body = Vec::with_capacity(length);
     theirs.as_reader().take(length as u64).read_to_end(&mut body).ok()?;
-    (body.len() == length).then_some(Request { id, method, path, query, headers, body, client })
+    (body.len() == length).then_some(Request { id, method, path, query, headers, body, client, memory })
 }
 
 fn write(theirs: tiny_http::Request, answer: Answer) -> io::Result<()> {
+    // Until the gate has taken it.
+    let _share = answer.share;
     match answer.body {
         Body::Bytes(bytes) => {
             let length = bytes.len();

@@ -89,6 +89,7 @@ mod tests {
             headers: vec![("if-none-match".into(), if_none_match.into())],
             body: vec![],
             client: Client::default(),
+            memory: crate::budget::Memory::default(),
         };
         answer(&request).expect("this is a file of the page")
     }

@@ -100,16 +100,16 @@ impl Store {
         })?)
     }
 
-    /// The owner's generations, newest first, with their images.
+    /// Shows the owner's generations one by one, newest first, with their images: all of them may be large.
     ///
     /// # Errors
     /// 503 where the disk refuses.
-    pub(crate) fn generations(
+    pub(crate) fn each_generation(
         &self,
         owner: &str,
-        offset: usize,
-        limit: usize,
-    ) -> Result<Vec<(Generation, Vec<Image>)>, Problem> {
+        (offset, limit): (usize, usize),
+        mut show: impl FnMut(Generation, Vec<Image>),
+    ) -> Result<(), Problem> {
         let sql = format!(
             "SELECT {GENERATION} FROM generations WHERE owner = ?1 ORDER BY created_at DESC, number DESC \
              LIMIT ?2 OFFSET ?3"
@@ -118,7 +118,11 @@ impl Store {
             let mut statement = db.prepare_cached(&sql)?;
             let found =
                 statement.query_map(params![owner, signed(limit), signed(offset)], rows::generation)?;
-            found.map(|generation| with_images(db, generation?)).collect()
+            for generation in found {
+                let (generation, images) = with_images(db, generation?)?;
+                show(generation, images);
+            }
+            Ok(())
         })?)
     }
 

@@ -37,7 +37,7 @@ pub(super) fn download(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
         // It may be deleted, and is another's for another key: asked for each time.
         ("Cache-Control", "private, no-cache".into()),
     ];
-    Ok(whole(&image, app.store.bytes(&image)?, headers).answer(&call.request, Family::Images))
+    Ok(whole((app, &call.request), &image, headers, Ok)?.answer(&call.request, Family::Images))
 }
 
 /// `POST /v1/images/{id}/publish`

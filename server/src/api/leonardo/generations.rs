@@ -32,7 +32,7 @@ pub(super) const LARGEST_OFFSET: u64 = 1_000_000_000;
 const MEMBERS: &Members =
     &Members { width: "width", height: "height", images: Some("num_images"), steps: "num_inference_steps" };
 
-/// One list is made at a time: the largest takes a hundred megabytes until it is written.
+/// One list is made at a time: nobody knows how large it gets.
 static LISTS: Mutex<()> = Mutex::new(());
 
 /// `POST /generations`: answered as soon as it is sure to be drawn.
@@ -111,7 +111,15 @@ pub(super) fn list(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let limit = call.request.query_number("limit", USUAL_PAGE, 1, LARGEST_PAGE)? as usize;
     let own = call.params[0] == user_id(&call.owner);
     let _one_at_a_time = LISTS.lock().unwrap_or_else(PoisonError::into_inner);
-    let kept = if own { app.store.generations(&call.owner, offset, limit)? } else { vec![] };
-    let objects = kept.into_iter().map(|(generation, images)| object(app, call, generation, &images));
-    Ok(Answer::json(200, &json!({"generations": objects.collect::<Vec<_>>()})))
+    let mut list = br#"{"generations":["#.to_vec();
+    let mut separator = None;
+    let limit = if own { limit } else { 0 };
+    app.store.each_generation(&call.owner, (offset, limit), |generation, images| {
+        list.extend(separator.replace(b','));
+        serde_json::to_writer(&mut list, &object(app, call, generation, &images)).expect("values are JSON");
+    })?;
+    list.extend(b"]}");
+    list.shrink_to_fit();
+    let share = call.request.memory.for_answer(list.len())?;
+    Ok(Answer::bytes(200, "application/json", list).holding(share))
 }

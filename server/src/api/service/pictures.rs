@@ -21,7 +21,7 @@ pub(super) fn signed(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     // What a link shows never changes, so that nobody need ask again until it ends.
     let ends = image.expires_at.map(Timestamp::as_second).into_iter().chain(signed_until(call));
     let left = ends.min().unwrap_or(0).saturating_sub(now.as_second());
-    answer(call, &image, app.store.bytes(&image)?, format!("private, max-age={left}, immutable"))
+    answer((app, call), &image, format!("private, max-age={left}, immutable"), Ok)
 }
 
 /// `GET /public/{name}`: the pixels, and nothing of what was asked for.
@@ -29,14 +29,16 @@ pub(super) fn public(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let image = named(app, call)?.filter(|image| image.public);
     let image = image.ok_or_else(|| Problem::not_found("there is no published picture of this name"))?;
     // An image may be unpublished, and must be gone then: kept, but asked for each time.
-    let bytes = without_text(app.store.bytes(&image)?, image.format).ok_or_else(|| {
-        tracing::error!(
-            image = image.id,
-            "its file is not of its kind, so that what it says cannot be taken out"
-        );
-        Problem::internal()
-    })?;
-    answer(call, &image, bytes, "public, no-cache".into())
+    let pixels = |bytes| {
+        without_text(bytes, image.format).ok_or_else(|| {
+            tracing::error!(
+                image = image.id,
+                "its file is not of its kind, so that what it says cannot be taken out"
+            );
+            Problem::internal()
+        })
+    };
+    answer((app, call), &image, "public, no-cache".into(), pixels)
 }
 
 /// The image whose id and format make this name. The name is compared, never opened.
@@ -50,8 +52,13 @@ fn signed_until(call: &Call) -> Option<i64> {
     call.request.query("expires")?.parse().ok()
 }
 
-fn answer(call: &Call, image: &Image, bytes: Vec<u8>, cache: String) -> Result<Answer, Problem> {
+fn answer(
+    (app, call): (&App, &Call),
+    image: &Image,
+    cache: String,
+    edit: impl FnOnce(Vec<u8>) -> Result<Vec<u8>, Problem>,
+) -> Result<Answer, Problem> {
     let policy = "default-src 'none'; style-src 'unsafe-inline'; sandbox".to_owned();
     let headers = vec![("Cache-Control", cache), ("Content-Security-Policy", policy)];
-    Ok(whole(image, bytes, headers).answer(&call.request, Family::OpenAi))
+    Ok(whole((app, &call.request), image, headers, edit)?.answer(&call.request, Family::OpenAi))
 }

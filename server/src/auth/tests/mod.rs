@@ -19,7 +19,16 @@ const HOST: &str = "127.0.0.1:8188";
 fn request(method: Method, headers: &[(&str, &str)]) -> Request {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let (id, path) = ("request".to_owned(), "/".to_owned());
-    Request { id, method, path, query: vec![], headers, body: vec![], client: Client::default() }
+    Request {
+        id,
+        method,
+        path,
+        query: vec![],
+        headers,
+        body: vec![],
+        client: Client::default(),
+        memory: crate::budget::Memory::default(),
+    }
 }
 
 /// What an operator decides who decides nothing.

@@ -58,6 +58,7 @@ pub(super) fn request(content_type: Option<&str>, body: impl Into<Vec<u8>>) -> R
         headers: headers.into_iter().collect(),
         body: body.into(),
         client: crate::http::Client::default(),
+        memory: crate::budget::Memory::default(),
     }
 }
 

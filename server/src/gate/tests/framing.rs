@@ -235,7 +235,7 @@ fn a_body_of_the_largest_size_passes_and_one_byte_more_does_not() {
 
 #[test]
 fn large_bodies_share_a_budget_and_small_ones_do_not_need_it() {
-    let bench = Bench::new(Limits { bodies: 2_000_000, ..Limits::default() });
+    let bench = Bench::new(Limits { bodies: 4_000_000, ..Limits::default() });
     let half = "x".repeat(1 << 20);
     let mut holding = bench.connect();
     let head = with("Content-Length: 2000000\r\n");

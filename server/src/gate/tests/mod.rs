@@ -23,6 +23,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Gate, Inside, Policy};
+use crate::budget::Memory;
 use crate::config::Limits;
 use crate::crew::Crew;
 use crate::http::{Client, Clients, Inner, Private, REQUEST_ID, TOKEN};
@@ -77,6 +78,7 @@ impl Bench {
             clients: Arc::clone(&clients),
             upstream: private.upstream(),
             handlers: Crew::new("test", 64 << 10, policy.limits.connections),
+            memory: Memory::new(&policy.limits),
             metrics: metrics.clone(),
         };
         let gate = Gate::open(anywhere, policy, inside).unwrap();

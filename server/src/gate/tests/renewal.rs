@@ -23,10 +23,12 @@ impl Whole {
     fn within(data: tempfile::TempDir, handlers: usize) -> Self {
         let (private, clients) = (Private::new(data.path()).unwrap(), Arc::new(Clients::default()));
         let (crew, metrics) = (Crew::new("test", 256 << 10, handlers), Metrics::default());
+        let memory = Memory::default();
         let inside = Inside {
             clients: clients.clone(),
             upstream: private.upstream(),
             handlers: crew.clone(),
+            memory: memory.clone(),
             metrics: metrics.clone(),
         };
         let answered = Arc::new(AtomicUsize::new(0));
@@ -38,8 +40,8 @@ impl Whole {
             }
             Answer::bytes(200, "text/plain", request.body)
         });
-        let listener =
-            Listener::start(private, Handlers { clients, crew, metrics: metrics.clone(), respond }).unwrap();
+        let handlers = Handlers { clients, crew, memory, metrics: metrics.clone(), respond };
+        let listener = Listener::start(private, handlers).unwrap();
         let gate = Gate::open(SocketAddr::from(([127, 0, 0, 1], 0)), Policy::default(), inside).unwrap();
         Self { gate, metrics, answered, data, _listener: listener }
     }

@@ -8,13 +8,22 @@ const MODIFIED: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 fn asked(method: Method, headers: &[(&str, &str)]) -> Answer {
     let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let client = Client::default();
-    let request =
-        Request { id: "a".into(), method, path: "/".into(), query: vec![], headers, body: vec![], client };
+    let request = Request {
+        id: "a".into(),
+        method,
+        path: "/".into(),
+        query: vec![],
+        headers,
+        body: vec![],
+        client,
+        memory: crate::budget::Memory::default(),
+    };
     let file = File {
         media_type: "image/png",
         bytes: b"0123456789".to_vec(),
         modified: Timestamp::from_millisecond(784_111_777_712).unwrap(),
         headers: vec![("Cache-Control", "private".into())],
+        share: request.memory.for_answer(10).unwrap(),
     };
     file.answer(&request, Family::OpenAi)
 }

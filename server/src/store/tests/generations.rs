@@ -94,7 +94,7 @@ fn generations_are_listed_newest_first_for_their_owner_alone() {
     all.iter().for_each(|generation| store.begin(generation).unwrap());
     store.begin(&pending("bob")).unwrap();
     let ids = |offset, limit| -> Vec<String> {
-        store.generations("ann", offset, limit).unwrap().into_iter().map(|(one, _)| one.id).collect()
+        generations(&store, "ann", (offset, limit)).into_iter().map(|(one, _)| one.id).collect()
     };
     let newest: Vec<String> = all.iter().rev().map(|one| one.id.clone()).collect();
     assert_eq!(ids(0, 100), newest);

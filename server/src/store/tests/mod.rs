@@ -35,6 +35,13 @@ fn store() -> (TempDir, Store) {
     (folder, store)
 }
 
+/// The owner's generations of a page.
+fn generations(store: &Store, owner: &str, page: (usize, usize)) -> Vec<(Generation, Vec<Image>)> {
+    let mut found = vec![];
+    store.each_generation(owner, page, |generation, images| found.push((generation, images))).unwrap();
+    found
+}
+
 /// A small named image of this owner, whose bytes are like no other's.
 fn named(owner: &str) -> NewImage {
     let id = new_image_id();

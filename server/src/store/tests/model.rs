@@ -139,7 +139,7 @@ fn assert_like(store: &Store, model: &Model) {
     let mut expected: Vec<(Generation, Vec<Image>)> =
         model.generations.iter().map(|one| (one.clone(), model.of_generation(one))).collect();
     expected.reverse();
-    assert_eq!(store.generations("ann", 0, 1_000).unwrap(), expected);
+    assert_eq!(generations(store, "ann", (0, 1_000)), expected);
 }
 
 /// A folder that needs no disk, where there is such a thing: thousands of syncs take their time.

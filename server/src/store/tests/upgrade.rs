@@ -22,7 +22,7 @@ fn a_directory_of_version_1_opens_with_everything_in_it() {
     let store = Store::open(folder.path(), None).unwrap();
     let (named, _) = store.named("local", None, 10).unwrap();
     assert_eq!(named.iter().map(|image| image.name.as_str()).collect::<Vec<_>>(), ["Cat"]);
-    let generations = store.generations("local", 0, 10).unwrap();
+    let generations = generations(&store, "local", (0, 10));
     let states: Vec<(State, usize)> =
         generations.iter().map(|(one, images)| (one.state, images.len())).collect();
     assert_eq!(
@@ -76,5 +76,5 @@ fn a_copy_of_a_directory_of_version_1_opens_too() {
     let (folder, target) = (version_1(), tempfile::tempdir().unwrap());
     let copied = crate::store::backup(folder.path(), target.path(), &mut |_| true).unwrap();
     assert_eq!((copied.pictures, copied.generations), (5, 4));
-    assert_eq!(Store::open(target.path(), None).unwrap().generations("local", 0, 10).unwrap().len(), 4);
+    assert_eq!(generations(&Store::open(target.path(), None).unwrap(), "local", (0, 10)).len(), 4);
 }

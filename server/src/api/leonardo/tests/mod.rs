@@ -23,6 +23,7 @@ fn request(body: &Value) -> Request {
         headers: vec![("content-type".into(), "application/json".into())],
         body: body.to_string().into_bytes(),
         client: Client::default(),
+        memory: crate::budget::Memory::default(),
     }
 }
 

@@ -1,0 +1,196 @@
+//! Memory that all requests share: so much for what they send, so much for what is made for them, so much for what is
+//! on its way to them. Each is counted before it is taken, and given back when it is dropped.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::config::Limits;
+use crate::problem::Problem;
+
+/// Bytes that each share may have outside the budget: someone who fills the budget with large bodies cannot keep
+/// the small ones, and so most callers, from being read.
+const FREE: usize = 64 << 10;
+
+/// How long an answer may wait for others to be taken by the gate, which does not wait for clients.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Seconds after which it is worth asking again.
+const RETRY_AFTER: u64 = 5;
+
+/// So many bytes, and no more.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    most: usize,
+    used: Mutex<usize>,
+    freed: Condvar,
+}
+
+/// A part of a budget; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Share {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Budget {
+    pub(crate) fn new(most: usize) -> Arc<Self> {
+        Arc::new(Self { most, used: Mutex::new(0), freed: Condvar::new() })
+    }
+
+    /// A share without bytes.
+    pub(crate) fn share(self: &Arc<Self>) -> Share {
+        Share { budget: Arc::clone(self), bytes: 0 }
+    }
+
+    /// A share of so many bytes; `None` if they do not become free in time.
+    fn wait(self: &Arc<Self>, bytes: usize, time: Duration) -> Option<Share> {
+        let mut share = self.share();
+        let is_short = |used: &mut usize| !self.holds(*used, bytes.saturating_sub(FREE));
+        let waited = self.freed.wait_timeout_while(self.used(), time, is_short);
+        drop(waited);
+        share.grow(bytes).then_some(share)
+    }
+
+    fn holds(&self, used: usize, more: usize) -> bool {
+        used.checked_add(more).is_some_and(|used| used <= self.most)
+    }
+
+    fn used(&self) -> MutexGuard<'_, usize> {
+        self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Share {
+    /// Makes the share large enough for `capacity` bytes; `false` if there is not so much left.
+    #[must_use]
+    pub(crate) fn grow(&mut self, capacity: usize) -> bool {
+        let wanted = capacity.saturating_sub(FREE);
+        let Some(more) = wanted.checked_sub(self.bytes) else { return true };
+        let mut used = self.budget.used();
+        let grown = self.budget.holds(*used, more);
+        if grown {
+            *used += more;
+            self.bytes = wanted;
+        }
+        grown
+    }
+
+    /// Room for `more` bytes behind those of `bytes`, which grows to `most` at most and will be there so many times;
+    /// `false` if there is not so much.
+    #[must_use]
+    pub(crate) fn reserve(&mut self, bytes: &mut Vec<u8>, more: usize, most: usize, copies: usize) -> bool {
+        let needed = bytes.len().saturating_add(more);
+        if needed <= bytes.capacity() {
+            return true;
+        }
+        // Doubled, so that a body is not moved for every read; counted before it is allocated.
+        let capacity = bytes.capacity().saturating_mul(2).min(most).max(needed);
+        let grown = self.grow(capacity.saturating_mul(copies));
+        if grown {
+            bytes.reserve_exact(capacity - bytes.len());
+        }
+        grown
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        *self.budget.used() -= self.bytes;
+        self.budget.freed.notify_all();
+    }
+}
+
+/// What all requests together may take. Clones are the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Memory {
+    /// Bodies, twice because handlers have a copy, and what is parsed of them.
+    pub(crate) bodies: Arc<Budget>,
+    /// Answers that are being made, until the gate has taken them.
+    making: Arc<Budget>,
+    /// Answers that clients have not taken yet.
+    pub(crate) answers: Arc<Budget>,
+}
+
+impl Memory {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            bodies: Budget::new(limits.bodies),
+            making: Budget::new(limits.making),
+            answers: Budget::new(limits.answers),
+        }
+    }
+
+    /// For what is parsed of a body.
+    ///
+    /// # Errors
+    /// 503: others have it.
+    pub(crate) fn for_parsing(&self, bytes: usize) -> Result<Share, Problem> {
+        let mut share = self.bodies.share();
+        if share.grow(bytes) { Ok(share) } else { Err(too_many_bodies()) }
+    }
+
+    /// For an answer that is made, until the gate has taken it.
+    ///
+    /// # Errors
+    /// 503: others have it, and have not given it back in time.
+    pub(crate) fn for_answer(&self, bytes: usize) -> Result<Share, Problem> {
+        self.making.wait(bytes, PATIENCE).ok_or_else(too_many_answers)
+    }
+}
+
+#[cfg(test)]
+impl Default for Memory {
+    fn default() -> Self {
+        Self::new(&Limits::default())
+    }
+}
+
+pub(crate) fn too_many_bodies() -> Problem {
+    Problem::busy("too_many_bodies", "the server is reading too many large requests at once", RETRY_AFTER)
+}
+
+pub(crate) fn too_many_answers() -> Problem {
+    Problem::busy("too_many_answers", "too many large answers are on their way", RETRY_AFTER)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again_and_small_shares_are_free() {
+        let budget = Budget::new(1_000_000);
+        let (mut one, mut other) = (budget.share(), budget.share());
+        assert!(one.grow(600_000 + FREE) && !other.grow(400_001 + FREE));
+        assert!(other.grow(400_000 + FREE) && budget.share().grow(FREE) && !budget.share().grow(FREE + 1));
+        assert!(one.grow(1000), "what it has already");
+        drop(one);
+        assert!(other.grow(1_000_000 + FREE) && !other.grow(usize::MAX));
+    }
+
+    #[test]
+    fn copies_are_counted_before_they_are_made() {
+        let budget = Budget::new(1_000_000);
+        let (mut share, mut bytes) = (budget.share(), vec![]);
+        assert!(share.reserve(&mut bytes, 500_000, 500_000, 2) && bytes.capacity() >= 500_000);
+        bytes.resize(500_000, 0);
+        assert!(!share.reserve(&mut bytes, 50_000, usize::MAX, 2));
+        assert!(bytes.capacity() < 550_000);
+    }
+
+    #[test]
+    fn an_answer_waits_for_those_before_it_and_not_for_ever() {
+        let budget = Budget::new(1_000_000);
+        let first = budget.wait(1_000_000, Duration::ZERO).unwrap();
+        assert!(budget.wait(500_000, Duration::from_millis(10)).is_none());
+        thread::scope(|scope| {
+            let second = scope.spawn(|| budget.wait(500_000, Duration::from_secs(60)));
+            thread::sleep(Duration::from_millis(20));
+            drop(first);
+            assert!(second.join().unwrap().is_some());
+        });
+        assert!(budget.wait(usize::MAX, Duration::ZERO).is_none());
+    }
+}
