@@ -65,11 +65,7 @@ pub struct Running {
 /// Whatever the operator has to change: options that do not go together, a model that cannot be read, a data directory
 /// that cannot be used, an address that is taken.
 pub fn start(config: Config) -> Result<Running> {
-    // What costs nothing is checked before a model is read.
-    check_listen(&config)?;
-    check_addresses(&config)?;
-    check_origins(&config)?;
-    check_capacity(&config)?;
+    check(&config)?;
     let keys = Keyring::open(&config.keys)?;
     let opening = Opening { max_storage: config.max_storage, accept_loss: config.accept_loss };
     let store = Store::open_with(&config.data, opening)?;
@@ -96,25 +92,29 @@ pub fn start(config: Config) -> Result<Running> {
         started,
         unstored,
     });
-    let drawing = app.clone();
-    let engine = thread::Builder::new().name("engine".into());
-    let engine = engine
-        .spawn(move || {
-            worker.run(&drawing.queue, &drawing.metrics, &|job| leonardo::attempt(&drawing, job));
-        })
-        .map_err(|error| no_thread(&error))?;
+    let worker = draw(worker, app.clone())?;
     leonardo::resume(&app);
     let listening = sweep_from_time_to_time(&app).and_then(|()| listen(&app));
     let (listener, gate, room) = listening.inspect_err(|_| {
         app.queue.close();
         app.store.close();
     })?;
-    Ok(Running { app, gate, worker: Some(engine), usual, room, listener })
+    Ok(Running { app, gate, worker: Some(worker), usual, room, listener })
 }
 
-/// Before anything else finds that there is too little, and says so in other words.
-fn check_capacity(config: &Config) -> Result<()> {
+/// What costs nothing is checked before a model is read.
+fn check(config: &Config) -> Result<()> {
+    check_listen(config)?;
+    check_addresses(config)?;
+    check_origins(config)?;
+    // Before anything else finds that there is too little, and says so in other words.
     capacity::check(config.limits.connections, with_cores(FROM_THE_BEGINNING))
+}
+
+/// Draws what waits in the queue, until that is closed.
+fn draw(worker: Worker, app: Arc<App>) -> Result<thread::JoinHandle<()>> {
+    let run = move || worker.run(&app.queue, &app.metrics, &|job| leonardo::attempt(&app, job));
+    thread::Builder::new().name("engine".into()).spawn(run).map_err(|error| no_thread(&error))
 }
 
 fn with_cores(Others { threads, descriptors }: Others) -> Others {
