@@ -10,6 +10,8 @@ pub(crate) struct Started(Child);
 
 impl Started {
     pub(crate) fn new(command: &mut Command) -> Self {
+        #[cfg(unix)]
+        heed_signals();
         Self(command.spawn().unwrap())
     }
 
@@ -35,6 +37,16 @@ impl Started {
             }
             thread::sleep(Duration::from_millis(5));
         }
+    }
+}
+
+/// Where tests run in a shell's background, or under `nohup`, they and what they start ignore some signals.
+#[cfg(unix)]
+fn heed_signals() {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+    for heeded in [Signal::SIGINT, Signal::SIGQUIT, Signal::SIGHUP] {
+        // SAFETY: the default action is no function of ours.
+        unsafe { signal(heeded, SigHandler::SigDfl) }.unwrap();
     }
 }
 
