@@ -21,14 +21,14 @@ const STOREYS: &[&str] = &[
 
 /// Modules of the server, the same.
 const SERVER_STOREYS: &[&str] = &[
-    "clock",
+    "allocator clock",
     "address crew error log metrics problem warning",
     "path",
     "capacity config",
-    "budget",
+    "budget mount",
     "http",
     "fields gate store",
-    "auth jobs mount page",
+    "auth jobs page",
     "app",
     "route",
     "api",

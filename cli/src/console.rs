@@ -58,6 +58,11 @@ pub(crate) fn err(line: &str) {
     fulmen_server::tell(&quote::visible(line));
 }
 
+/// A warning, for the person or for who reads the log.
+pub(crate) fn warn(line: &str) {
+    fulmen_server::tell_warning(&quote::visible(line));
+}
+
 /// A value as one line of JSON.
 pub(crate) fn json(value: &impl serde::Serialize) {
     let line = serde_json::to_string(value).expect("our own structs have string keys only");

@@ -2,7 +2,6 @@
 //!
 //! `args` is what was typed; each command turns its part into one typed struct before work starts.
 
-mod allocator;
 mod args;
 mod aside;
 mod backup;
@@ -25,7 +24,6 @@ use failure::Failure;
 
 fn main() -> ExitCode {
     // Before there are other threads.
-    allocator::give_back_large_blocks();
     signals::carry_on();
     crash::keep_quiet();
     let code = match crash::guard(run).and_then(|()| console::finish()) {

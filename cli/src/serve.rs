@@ -104,7 +104,7 @@ fn greet(server: &Running) {
     console::err(&format!("drawing {model} on {device}; {who}; Ctrl-C stops"));
     let usual = server.usual();
     console::err(&format!("requests that do not say otherwise are drawn in {}", usual.line()));
-    usual.warnings.iter().for_each(|warning| console::err(&format!("warning: {warning}")));
+    usual.warnings.iter().for_each(|warning| console::warn(&warning.to_string()));
     console::err(server.room());
 }
 

@@ -4,6 +4,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::allocator;
 use crate::config::Limits;
 use crate::problem::Problem;
 
@@ -14,6 +15,9 @@ const FREE: usize = 64 << 10;
 /// How long an answer may wait for others to be taken by the gate, which does not wait for clients.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Beyond so many bytes, what they left is given back to the system when none is used any more.
+const LARGE: usize = 16 << 20;
+
 /// Seconds after which it is worth asking again.
 const RETRY_AFTER: u64 = 5;
 
@@ -21,8 +25,16 @@ const RETRY_AFTER: u64 = 5;
 #[derive(Debug)]
 pub(crate) struct Budget {
     most: usize,
-    used: Mutex<usize>,
+    used: Mutex<Used>,
     freed: Condvar,
+}
+
+/// Bytes of all shares.
+#[derive(Debug, Default)]
+struct Used {
+    now: usize,
+    /// The most since there were none.
+    peak: usize,
 }
 
 /// A part of a budget; given back when dropped.
@@ -34,7 +46,7 @@ pub(crate) struct Share {
 
 impl Budget {
     pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, used: Mutex::new(0), freed: Condvar::new() })
+        Arc::new(Self { most, used: Mutex::default(), freed: Condvar::new() })
     }
 
     /// A share without bytes.
@@ -45,7 +57,7 @@ impl Budget {
     /// A share of so many bytes; `None` if they do not become free in time.
     fn wait(self: &Arc<Self>, bytes: usize, time: Duration) -> Option<Share> {
         let mut share = self.share();
-        let is_short = |used: &mut usize| !self.holds(*used, bytes.saturating_sub(FREE));
+        let is_short = |used: &mut Used| !self.holds(used.now, bytes.saturating_sub(FREE));
         let waited = self.freed.wait_timeout_while(self.used(), time, is_short);
         drop(waited);
         share.grow(bytes).then_some(share)
@@ -55,7 +67,7 @@ impl Budget {
         used.checked_add(more).is_some_and(|used| used <= self.most)
     }
 
-    fn used(&self) -> MutexGuard<'_, usize> {
+    fn used(&self) -> MutexGuard<'_, Used> {
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -67,9 +79,10 @@ impl Share {
         let wanted = capacity.saturating_sub(FREE);
         let Some(more) = wanted.checked_sub(self.bytes) else { return true };
         let mut used = self.budget.used();
-        let grown = self.budget.holds(*used, more);
+        let grown = self.budget.holds(used.now, more);
         if grown {
-            *used += more;
+            used.now += more;
+            used.peak = used.peak.max(used.now);
             self.bytes = wanted;
         }
         grown
@@ -95,8 +108,14 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        *self.budget.used() -= self.bytes;
+        let mut used = self.budget.used();
+        used.now -= self.bytes;
+        let was_large = used.now == 0 && std::mem::take(&mut used.peak) > LARGE;
+        drop(used);
         self.budget.freed.notify_all();
+        if was_large {
+            allocator::give_back();
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 //! is the bounded queue in front of the one engine. `store` keeps what was acknowledged.
 
 mod address;
+mod allocator;
 mod api;
 mod app;
 mod auth;
@@ -42,6 +43,6 @@ pub use address::{AllowedOrigin, Network};
 pub use auth::{NewKey, new_key};
 pub use config::{Config, Keys, Limits, Work};
 pub use error::{Error, Result};
-pub use log::{LogFormat, finish_log, log_in_background, log_to_stderr, tell, tell_failure};
+pub use log::{LogFormat, finish_log, log_in_background, log_to_stderr, tell, tell_failure, tell_warning};
 pub use running::{Running, start};
 pub use store::{BackedUp, BackupProgress, backup};

@@ -63,13 +63,18 @@ pub(crate) fn plain(path: &str) -> String {
 /// Where else a route may be that is not at this path: with one of the prefixes, or none, instead of those that are
 /// there. A client's base URL often lacks the version, or has it twice.
 pub(crate) fn other_spellings(path: &str) -> [String; 3] {
-    let tail = tail(path);
+    let mut tail = tail(path);
+    // Some clients leave the slashes in a model's name as they are.
+    if let Some(name) = tail.strip_prefix("models/") {
+        tail = format!("models/{}", name.replace('/', "%2F"));
+    }
     ["/v1/", "/api/rest/v1/", "/"].map(|prefix| format!("{prefix}{tail}"))
 }
 
-/// That nothing is at this path, and what it may be that is looked for. `meant` are paths that end alike.
-pub(crate) fn nothing_at(path: &str, meant: Option<&str>) -> Problem {
-    let shown = shown(path);
+/// That nothing is at this path, and what it may be that is looked for. `sent` is the path as the client knows it,
+/// `meant` one that ends alike.
+pub(crate) fn nothing_at(path: &str, sent: &str, meant: Option<&str>) -> Problem {
+    let shown = shown(sent);
     let tail = tail(path);
     let begins =
         |begin: &str| tail.strip_prefix(begin).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
@@ -149,6 +154,7 @@ mod tests {
             assert_eq!(other_spellings(path)[0], "/v1/images/generations", "{path}");
         }
         assert_eq!(other_spellings("/v1/generations/7")[2], "/generations/7");
+        assert_eq!(other_spellings("/v1/models/a/b%2Fc")[0], "/v1/models/a%2Fb%2Fc", "one name");
         assert_eq!(other_spellings("/v2/images/generations")[2], "/v2/images/generations", "another version");
     }
 
@@ -164,12 +170,12 @@ mod tests {
             ("/api/generate", "Ollama"),
             ("/api/rest/v1/init-image", "Leonardo"),
         ] {
-            let message = nothing_at(path, None).message;
+            let message = nothing_at(path, path, None).message;
             assert!(message.contains(whose) && message.contains(path), "{message}");
             assert!(message.contains("POST /"), "{message}");
         }
-        let other = nothing_at("/v1/histories", None).message;
-        assert!(other.starts_with("there is nothing at `/v1/histories`"), "{other}");
-        assert!(nothing_at(&"/long".repeat(2000), None).message.len() < 500);
+        let other = nothing_at("/v1/histories", "/draw/v1/histories", None).message;
+        assert!(other.starts_with("there is nothing at `/draw/v1/histories`"), "{other}");
+        assert!(nothing_at("/long", &"/long".repeat(2000), None).message.len() < 500);
     }
 }

@@ -21,6 +21,7 @@ pub(crate) fn answer(app: &Arc<App>, mut request: Request) -> Answer {
     let (method, accepts) = (request.method, request.header("accept-encoding").map(str::to_owned));
     let cors = cors_headers(&app.config.cors_origins, request.header("origin"));
     let cors = if method == Method::Options { vec![] } else { cors };
+    let sent = request.path.clone();
     let mut found = Found::at(&mut request.path);
     if let Some(path) = below(mount(&app.config), &request.path).filter(|_| found.0.is_empty()) {
         request.path = path.to_owned();
@@ -28,10 +29,11 @@ pub(crate) fn answer(app: &Arc<App>, mut request: Request) -> Answer {
     }
     let family = Family::of_path(&request.path);
     let route = found.0.first().map_or("none", |(route, _)| route.paths[0]);
-    let answered = catch_unwind(AssertUnwindSafe(|| found.answer(app, request))).unwrap_or_else(|_| {
-        tracing::error!(id, "a handler panicked");
-        Err(Problem::internal())
-    });
+    let answered =
+        catch_unwind(AssertUnwindSafe(|| found.answer(app, request, &sent))).unwrap_or_else(|_| {
+            tracing::error!(id, "a handler panicked");
+            Err(Problem::internal())
+        });
     let answer = answered.unwrap_or_else(|problem| family.answer(&problem));
     let mut answer = encoded(answer, method, accepts.as_deref());
     for warning in &answer.warnings {
@@ -82,14 +84,14 @@ impl Found {
         Self(found)
     }
 
-    fn answer(self, app: &Arc<App>, request: Request) -> Result<Answer, Problem> {
+    fn answer(self, app: &Arc<App>, request: Request, sent: &str) -> Result<Answer, Problem> {
         let keys_needed = !app.keys.is_open();
         check_host(&app.config, keys_needed, app.address(), &request)?;
         let asks = |name| request.header(name).is_some();
         // A page can be told that there is nothing only after it was told that it may ask. `*` is the server itself.
         let may_i = asks("access-control-request-method") || request.path == "*";
         if self.0.is_empty() && !(may_i && request.method == Method::Options) {
-            return nowhere(app, &request);
+            return nowhere(app, &request, sent);
         }
         let allowed = self.allowed();
         if request.method == Method::Options {
@@ -132,11 +134,11 @@ impl Found {
 }
 
 /// The answer where no route is; the page's own addresses are relative, so that where it stands needs its slash.
-fn nowhere(app: &App, request: &Request) -> Result<Answer, Problem> {
+fn nowhere(app: &App, request: &Request, sent: &str) -> Result<Answer, Problem> {
     if request.path == mount(&app.config) && !request.path.is_empty() {
         return Ok(Answer::empty(308).header("Location", format!("{}/", request.path)));
     }
-    Err(nothing_at(&request.path, meant(&request.path)))
+    Err(nothing_at(&request.path, sent, meant(&request.path)))
 }
 
 /// The documented path of the families that this one ends in, behind something else: `/openai/v1/images/generations`.

@@ -17,9 +17,10 @@ use crate::gate::{Gate, Inside, Policy};
 use crate::http::{Clients, Handlers, Listener, Private};
 use crate::jobs::{Places, Queue, Unstored, Worker, check_model};
 use crate::metrics::Metrics;
+use crate::mount::mount;
 use crate::routes;
 use crate::store::{Opening, Store};
-use crate::{Config, Error, Limits, Result, budget, clock};
+use crate::{Config, Error, Limits, Result, allocator, budget, clock};
 
 /// How long a shutdown waits for the running job; then it is put back, or its caller told. All waits of a shutdown
 /// together stay below the half minute that is promised.
@@ -65,6 +66,7 @@ pub struct Running {
 /// Whatever the operator has to change: options that do not go together, a model that cannot be read, a data directory
 /// that cannot be used, an address that is taken.
 pub fn start(config: Config) -> Result<Running> {
+    allocator::set_up();
     check(&config)?;
     let keys = Keyring::open(&config.keys)?;
     let opening = Opening { max_storage: config.max_storage, accept_loss: config.accept_loss };
@@ -142,7 +144,7 @@ fn listen(app: &Arc<App>) -> Result<(Listener, Gate, String)> {
     let answering = app.clone();
     let respond = Arc::new(move |request| routes::answer(&answering, request));
     let listener = Listener::start(private, Handlers { clients, crew, memory, metrics, respond })?;
-    let policy = Policy { limits, cors_origins, trusted_proxies };
+    let policy = Policy { limits, cors_origins, trusted_proxies, mount: mount(&app.config).to_owned() };
     let gate = Gate::open(listen, policy, inside)?;
     // Once: nothing else sets it.
     app.address.set(gate.address()).ok();

@@ -150,7 +150,17 @@ fn clients_of_models_that_answer_files_only_get_files() {
     }
     assert_eq!(kind(json!({"steps": 1, "response_format": "base64"})), "b64_json", "together's word");
     assert_eq!(server.get("/v1/models/dall-e-3").json()["fulmen"]["drawn_by"], "fulmen-demo");
-    assert_eq!(server.get("/v1/models/no-such-model").status, 404);
+    // Whatever a request may name is there, with its slashes as they are, too.
+    for name in ["sdxl", "openai/fulmen-demo", "black-forest-labs/FLUX.1-dev", "a%20b"] {
+        let known = server.get(&format!("/v1/models/{name}"));
+        assert_eq!(
+            (known.status, known.json()["id"].as_str()),
+            (200, Some(&*name.replace("%20", " "))),
+            "{name}"
+        );
+    }
+    assert_eq!(server.get(&format!("/v1/models/{}", "x".repeat(1001))).status, 404);
+    assert_eq!(server.get("/v1/models/a%1bb").status, 404);
 }
 
 #[test]

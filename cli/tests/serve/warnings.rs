@@ -196,3 +196,20 @@ fn no_prompt_can_write_a_header() {
         assert!(answer.headers.get(name).is_none(), "{name}");
     }
 }
+
+#[test]
+fn the_hub_tells_of_members_that_change_nothing_in_either_envelope() {
+    let (_data, server) = server();
+    let options = json!({"size": "64x64", "steps": 1, "stream": true, "response_format": "b64_json", "foo": 1, "bar": null});
+    let asked = json!({"input": {"prompt": "a red circle", "bogus": 1, "modelOptions": options}, "zap": 1, "options": {"a": 1}});
+    let answer = server.post("/api/v2/image", &asked);
+    assert_eq!((answer.status, answer.json()["images"][0]["type"].as_str()), (200, Some("url")));
+    let told = answer.json()["warnings"].clone();
+    for begin in ["`stream` has no effect here", "`response_format` has no effect here"] {
+        assert!(says(&told, begin), "{told}");
+    }
+    assert!(says(&told, "`input.modelOptions.foo`, `input.bogus`, `zap` are not known here"), "{told}");
+    assert_eq!(told.as_array().unwrap().len(), 3, "{told}");
+    let quiet = json!({"input": {"prompt": "a red circle", "modelOptions": {"size": "64x64", "steps": 1}}});
+    assert!(server.post("/api/v2/image", &quiet).json().get("warnings").is_none());
+}

@@ -167,7 +167,14 @@ impl Settings {
         match guidance {
             _ if value <= UNGUIDED => self.guidance = UNGUIDED,
             Guidance::Suggested(_) if self.distilled => {
-                self.warnings.push(made.text(format!(" {value} is not used")));
+                // The operator may have insisted on another than the model's own.
+                let why = match self.guided() {
+                    true => Message::from(format!("guidance is {} here; ", self.guidance))
+                        .setting(Setting::Guidance),
+                    false => made,
+                };
+                let differs = value != self.guidance;
+                self.warnings.extend(differs.then(|| why.text(format!(" {value} is not used"))));
             }
             _ => {
                 let burnt = format!(" {value} doubles the work and may burn the colours");

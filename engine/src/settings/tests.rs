@@ -243,6 +243,13 @@ fn what_an_operator_sets_is_usual_and_nobody_is_warned_of_it() {
     let settings = Settings::choose(&clues, usual, asked).unwrap();
     assert_eq!((settings.steps, settings.guidance), (8, 2.0));
     assert!(told(&settings)[0].contains("made for 6 steps"), "{:?}", told(&settings));
+    assert!(
+        told(&settings)[1].ends_with("guidance is 2 here; --guidance 7 is not used"),
+        "{:?}",
+        told(&settings)
+    );
+    let same = Asked { guidance: Some(Guidance::Suggested(2.0)), ..Asked::default() };
+    assert_eq!(Settings::choose(&clues, usual, same).unwrap().warnings, []);
     assert!(Asked { steps: Some(0), ..Asked::default() }.validate().is_err());
 }
 

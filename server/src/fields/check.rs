@@ -35,12 +35,13 @@ impl Values {
 
     /// Checks the members of a body.
     pub(crate) fn checked(mut body: Map<String, Value>, fields: &[Field]) -> Result<Self, Problem> {
-        let given = members(fields, &mut body, "")?;
+        let mut unknown = vec![];
+        let given = members(fields, &mut body, "", &mut unknown)?;
         let defaults = fields.iter().filter_map(|field| Some((field.name.to_owned(), default(field)?)));
         let of_models = fields.iter().filter(|field| matches!(field.support, Support::Model));
         let models = of_models.map(|field| field.name).collect();
         let checked = Self { given, defaults: defaults.collect(), inert: vec![], models };
-        Ok(Self { inert: inert(fields, &checked, body.keys()), ..checked })
+        Ok(Self { inert: inert(fields, &checked, &unknown), ..checked })
     }
 
     /// What was sent and changes nothing, each in a sentence. `loaded` are the names of the model that draws; the
@@ -48,7 +49,12 @@ impl Values {
     pub(crate) fn warnings(&self, loaded: &[&str]) -> Vec<Warning> {
         let other = self.models.iter().filter_map(|name| {
             let asked = self.given.get(*name).filter(|value| self.defaults.get(*name) != Some(value))?;
-            let known = asked.as_str().is_none_or(|asked| asked.is_empty() || loaded.contains(&asked));
+            // A gateway's prefix, `openai/`, is none of the name.
+            let is_loaded = |asked: &str| {
+                loaded.contains(&asked)
+                    || asked.rsplit_once('/').is_some_and(|(_, name)| loaded.contains(&name))
+            };
+            let known = asked.as_str().is_none_or(|asked| asked.is_empty() || is_loaded(asked));
             (!known).then(|| Warning::other_model(name, &shown(asked), loaded[0]))
         });
         other.chain(self.inert.iter().cloned()).collect()
@@ -97,23 +103,31 @@ pub(super) fn default(field: &Field) -> Option<Value> {
     Some(serde_json::from_str(field.default?).expect("tests read every default as JSON"))
 }
 
-/// The members of an object that its fields name, checked in the order of the fields; what no field names is left
-/// there. `prefix` stands before names in errors: `controlnets[0].`.
+/// The members of an object that its fields name, checked in the order of the fields. The names of the others are added
+/// to `unknown`, but for those that are null. `prefix` stands before names: `controlnets[0].`.
 pub(super) fn members(
     fields: &[Field],
     object: &mut Map<String, Value>,
     prefix: &str,
+    unknown: &mut Vec<String>,
 ) -> Result<Map<String, Value>, Problem> {
     let mut kept = Map::new();
     for field in fields {
-        if let Some(value) = member(field, object.remove(field.name), prefix)? {
+        if let Some(value) = member(field, object.remove(field.name), prefix, unknown)? {
             kept.insert(field.name.to_owned(), value);
         }
     }
+    let sent = object.iter().filter(|(_, value)| !value.is_null());
+    unknown.extend(sent.map(|(name, _)| format!("{prefix}{name}")));
     Ok(kept)
 }
 
-fn member(field: &Field, value: Option<Value>, prefix: &str) -> Result<Option<Value>, Problem> {
+fn member(
+    field: &Field,
+    value: Option<Value>,
+    prefix: &str,
+    unknown: &mut Vec<String>,
+) -> Result<Option<Value>, Problem> {
     let name = format!("{prefix}{}", field.name);
     let value = match value {
         None if field.presence == Presence::Required => {
@@ -122,7 +136,7 @@ fn member(field: &Field, value: Option<Value>, prefix: &str) -> Result<Option<Va
         }
         None => return Ok(None),
         Some(Value::Null) if field.presence == Presence::Optional => return Ok(None),
-        Some(value) => checked(field.kind, &name, value)?,
+        Some(value) => checked(field.kind, &name, value, unknown)?,
     };
     match field.support {
         Support::Lacking(off) if !is_off(off, &value) => Err(lacking(name, off, &value)),

@@ -12,13 +12,9 @@ const MOST_NAMES: usize = 8;
 const LONGEST_NAME: usize = 40;
 
 /// Everything that was sent and changes nothing. `unknown` are the members that no field names.
-pub(super) fn inert<'a>(
-    fields: &[Field],
-    values: &Values,
-    unknown: impl Iterator<Item = &'a String>,
-) -> Vec<Warning> {
+pub(super) fn inert(fields: &[Field], values: &Values, unknown: &[String]) -> Vec<Warning> {
     let known = fields.iter().filter_map(|field| of_field(field, values));
-    known.chain(of_unknown(&unknown.collect::<Vec<_>>())).collect()
+    known.chain(of_unknown(unknown)).collect()
 }
 
 fn of_field(field: &Field, values: &Values) -> Option<Warning> {
@@ -43,19 +39,19 @@ fn of_field(field: &Field, values: &Values) -> Option<Warning> {
 }
 
 /// One sentence about all of them: a client may send many.
-fn of_unknown(names: &[&String]) -> Option<Warning> {
+fn of_unknown(names: &[String]) -> Option<Warning> {
     let first = names.first()?;
-    let shown: Vec<String> = names.iter().take(MOST_NAMES).map(|name| quoted(name)).collect();
+    let shown: Vec<String> = names.iter().take(MOST_NAMES).map(|name| format!("`{}`", short(name))).collect();
     let more = names.len().saturating_sub(MOST_NAMES);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let are = if names.len() == 1 { "is not known here and was" } else { "are not known here and were" };
     let message = format!("{}{more} {are} ignored; GET /openapi.json lists what is known", shown.join(", "));
-    Some(Warning::new("unknown_member", &quoted(first), message))
+    Some(Warning::new("unknown_member", &short(first), message))
 }
 
-/// A name in backticks, short, and with nothing in it that a terminal would obey.
-fn quoted(name: &str) -> String {
+/// A name that is short, and with nothing in it that a terminal would obey.
+fn short(name: &str) -> String {
     let plain: String = name.chars().take(LONGEST_NAME).flat_map(char::escape_debug).collect();
     let more = if name.chars().nth(LONGEST_NAME).is_some() { "…" } else { "" };
-    format!("`{plain}{more}`")
+    format!("{plain}{more}")
 }

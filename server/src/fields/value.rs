@@ -1,6 +1,6 @@
 //! One value against what its field may be.
 
-use serde_json::{Number, Value};
+use serde_json::{Map, Number, Value};
 
 use super::check::members;
 use super::{Field, Kind, LONGEST_SIDE, SHORTEST_SIDE};
@@ -9,15 +9,23 @@ use crate::problem::Problem;
 /// Most characters of a refused value that an answer repeats.
 const SHOWN: usize = 60;
 
-/// The value as its kind has it: `4.0` becomes `4`, members of nested objects that no field names are left out.
+/// The value as its kind has it: `4.0` becomes `4`, members of nested objects that no field names are left out, and
+/// their names added to `unknown`.
 ///
 /// # Errors
 /// 400 that names the field, what it may be, and what came.
-pub(super) fn checked(kind: Kind, name: &str, value: Value) -> Result<Value, Problem> {
+pub(super) fn checked(
+    kind: Kind,
+    name: &str,
+    value: Value,
+    unknown: &mut Vec<String>,
+) -> Result<Value, Problem> {
     match (kind, value) {
-        (Kind::Objects(fields), Value::Array(list)) => objects(fields, name, list),
+        (Kind::Objects(fields), Value::Array(list)) => objects(fields, name, list, unknown),
+        // Whatever it holds, none of it is looked at.
+        (Kind::Object([]), Value::Object(_)) => Ok(Value::Object(Map::new())),
         (Kind::Object(fields), Value::Object(mut object)) => {
-            members(fields, &mut object, &format!("{name}.")).map(Value::Object)
+            members(fields, &mut object, &format!("{name}."), unknown).map(Value::Object)
         }
         (kind, value) => match fitting(kind, &value) {
             Some(value) => Ok(value),
@@ -58,10 +66,15 @@ fn fitting(kind: Kind, value: &Value) -> Option<Value> {
     fits.then(|| value.clone())
 }
 
-fn objects(fields: &[Field], name: &str, list: Vec<Value>) -> Result<Value, Problem> {
+fn objects(
+    fields: &[Field],
+    name: &str,
+    list: Vec<Value>,
+    unknown: &mut Vec<String>,
+) -> Result<Value, Problem> {
     let objects = list.into_iter().enumerate().map(|(i, item)| match item {
         Value::Object(mut object) => {
-            members(fields, &mut object, &format!("{name}[{i}].")).map(Value::Object)
+            members(fields, &mut object, &format!("{name}[{i}]."), unknown).map(Value::Object)
         }
         other => {
             let item = format!("{name}[{i}]");

@@ -12,7 +12,7 @@ use super::reply::{After, Reply};
 use super::room::{Phase, Seat};
 use super::wire::{Lost, Wire};
 use super::{Shared, body};
-use crate::problem::{Family, Problem};
+use crate::problem::Problem;
 
 /// Why a request is not passed on, or not answered.
 #[derive(Debug)]
@@ -119,9 +119,9 @@ impl<'a> Connection<'a> {
             match found {
                 Some(range) if range.end <= limits.head => {
                     self.cors = self.gate.policy.cors(&self.wire.pending[range.clone()]);
-                    let parsed = head::parse(&self.wire.pending[range.clone()]);
+                    // What cannot be read stays: it may say which family is asked.
+                    let head = head::parse(&self.wire.pending[range.clone()])?;
                     self.wire.pending.drain(..range.end);
-                    let head = parsed?;
                     line.asked(&head.method, &head.target);
                     return Ok(head);
                 }
@@ -159,7 +159,12 @@ impl<'a> Connection<'a> {
             // The head is not whole: what came of it may say which page asks.
             self.cors = self.gate.policy.cors(&self.wire.pending);
         }
-        let reply = Reply::of(&problem, Family::of_path(&line.path)).with(std::mem::take(&mut self.cors));
+        let policy = &self.gate.policy;
+        let family = match line.is_asked() {
+            true => policy.family(&line.path),
+            false => policy.family_of_head(&self.wire.pending),
+        };
+        let reply = Reply::of(&problem, family).with(std::mem::take(&mut self.cors));
         let mut bytes = reply.head(&line.id, After::Close);
         if line.method != "HEAD" {
             bytes.extend_from_slice(&reply.body);

@@ -53,6 +53,11 @@ impl Line {
         }
     }
 
+    /// Whether the first line was understood.
+    pub(super) fn is_asked(&self) -> bool {
+        self.path != "-"
+    }
+
     /// Where the client is.
     pub(super) fn from(&self) -> IpAddr {
         self.client.unwrap_or_else(|| self.peer.ip().to_canonical())

@@ -13,7 +13,7 @@ use super::line::Line;
 use super::policy::Policy;
 use super::reply::Reply;
 use crate::metrics::Metrics;
-use crate::problem::{Family, Problem};
+use crate::problem::Problem;
 
 /// Sockets that are listened to at once, where there are so many connections.
 const MOST: usize = 64;
@@ -48,10 +48,11 @@ impl Lobby {
     pub(super) fn turn_away(&self, socket: Arc<TcpStream>, peer: SocketAddr) {
         let problem = Problem::busy("too_many_connections", "the server has too many clients", RETRY_AFTER);
         let mut line = Line::new(peer, &self.metrics);
-        // What came already says which page asks.
+        // What came already says which page asks, and which family.
         let mut came = [0; 4 << 10];
         let peeked = socket.set_nonblocking(true).and_then(|()| socket.peek(&mut came)).unwrap_or(0);
-        let reply = Reply::of(&problem, Family::OpenAi).with(self.policy.cors(&came[..peeked]));
+        let came = &came[..peeked];
+        let reply = Reply::of(&problem, self.policy.family_of_head(came)).with(self.policy.cors(came));
         line.status = reply.status;
         self.metrics.refused(reply.status, problem.code);
         let bytes = reply.bytes(&line.id);

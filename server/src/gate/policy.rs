@@ -3,6 +3,8 @@
 use crate::address::{AllowedOrigin, Network};
 use crate::config::Limits;
 use crate::http::{cors_headers, cors_headers_unread};
+use crate::mount::below;
+use crate::problem::Family;
 
 /// What the gate is told.
 #[derive(Debug, Clone, Default)]
@@ -12,6 +14,8 @@ pub(crate) struct Policy {
     pub(crate) cors_origins: Vec<AllowedOrigin>,
     /// Proxies whose `X-Forwarded-…` headers are believed.
     pub(crate) trusted_proxies: Vec<Network>,
+    /// The path of the public URL.
+    pub(crate) mount: String,
 }
 
 impl Policy {
@@ -23,6 +27,18 @@ impl Policy {
             None if !whole => cors_headers_unread(&self.cors_origins),
             origin => cors_headers(&self.cors_origins, origin),
         }
+    }
+
+    /// Whose shape the answer to a request for this path has.
+    pub(super) fn family(&self, path: &str) -> Family {
+        Family::of_path(below(&self.mount, path).unwrap_or(path))
+    }
+
+    /// The same by as much as came of the request's head.
+    pub(super) fn family_of_head(&self, head: &[u8]) -> Family {
+        let line = head.split(|byte| b"\r\n".contains(byte)).next().unwrap_or_default();
+        let target = line.split(|&byte| byte == b' ').nth(1).unwrap_or_default();
+        self.family(str::from_utf8(target).unwrap_or_default())
     }
 }
 
@@ -37,6 +53,24 @@ fn origin(line: &[u8]) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_line_says_whose_shape_an_answer_has() {
+        let policy = Policy { mount: "/draw".into(), ..Policy::default() };
+        for (head, family) in [
+            (&b"POST /generations HTTP/1.1\r\nHost: h"[..], Family::Leonardo),
+            (b"POST /draw/generations HTTP/1.1\r\n", Family::Leonardo),
+            (b"GET /v1/images/7?x=", Family::Images),
+            (b"GET /draw/v1/images/imagine\n", Family::Images),
+            (b"POST /v1/images/generations HTTP/2", Family::OpenAi),
+            (b"GET", Family::OpenAi),
+            (b"", Family::OpenAi),
+            (b"\r\nGET /me HTTP/1.1\r\n", Family::OpenAi),
+            (b"GET /\xff HTTP/1.1\r\n", Family::OpenAi),
+        ] {
+            assert_eq!(policy.family_of_head(head), family, "{}", String::from_utf8_lossy(head));
+        }
+    }
 
     fn allow_origin(origins: &[&str], head: &str) -> Option<String> {
         let cors_origins = origins.iter().map(|origin| origin.parse().unwrap()).collect();

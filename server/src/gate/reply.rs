@@ -28,7 +28,7 @@ pub(super) enum After {
 }
 
 impl Reply {
-    /// The gate's own answer, in the shape of a family. A request that was never understood is of OpenAI's.
+    /// The gate's own answer, in the shape of a family.
     pub(super) fn of(problem: &Problem, family: Family) -> Self {
         let answer = family.answer(problem);
         let Body::Bytes(body) = answer.body else { unreachable!("a problem is answered with JSON") };

@@ -82,6 +82,14 @@ pub fn tell(line: &str) {
     }
 }
 
+/// The same for what they should know of.
+pub fn tell_warning(line: &str) {
+    match LOG.get() {
+        Some(Log { format: LogFormat::Json, .. }) => tracing::warn!("{line}"),
+        _ => tell(&format!("warning: {line}")),
+    }
+}
+
 /// The same for what ends it.
 pub fn tell_failure(line: &str) {
     match LOG.get() {

@@ -11,11 +11,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::connect::{self, BUSY};
 use super::disk;
 use super::fault::Fault;
+use super::lengths::Lengths;
 use super::pictures::on_disk;
 use super::pool::{Pool, Taken};
 
@@ -54,7 +56,10 @@ pub(super) struct Database {
     readers: Pool,
     /// Bytes of the log beyond which it is written into the database, where the disk has room.
     log_limit: u64,
+    lengths: Lengths,
     moments: Mutex<Moments>,
+    /// Whether the last change found the database broken.
+    broken: AtomicBool,
     /// Whether a transaction goes on: its lock was had.
     writing: AtomicBool,
     closed: AtomicBool,
@@ -81,7 +86,9 @@ impl Database {
             writer: Pool::new(1, writer),
             readers: Pool::new(READERS, reader),
             log_limit,
+            lengths: Lengths::of(files(file)),
             moments: Mutex::default(),
+            broken: AtomicBool::new(false),
             writing: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         })
@@ -100,6 +107,7 @@ impl Database {
     /// Asks; what is being written meanwhile is not seen, and not waited for.
     pub(super) fn read<T>(&self, ask: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
         let db = self.readers.take(SEAT, || connect::reader(&self.file))?.ok_or(Fault::Busy)?;
+        self.lengths.check_memory()?;
         ask(&db)
     }
 
@@ -117,6 +125,7 @@ impl Database {
             Err(fault) if fault.is_locked() => {}
             _ => self.moments().blocked = None,
         }
+        self.broken.store(changed.as_ref().is_err_and(Fault::is_damage), Ordering::Relaxed);
         if changed.is_ok() && self.log_size() > self.log_limit() {
             self.settle_log(&db);
         }
@@ -126,6 +135,9 @@ impl Database {
     /// Whether it can be written at this moment. One who writes already is an answer; one who still waits for another
     /// program is one, too.
     pub(super) fn probe(&self) -> Result<(), Fault> {
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(Fault::Damaged("the last change could not be made".into()));
+        }
         let Some(mut db) = self.seat(LOOK)? else {
             return if self.writing.load(Ordering::Acquire) { Ok(()) } else { Err(Fault::Held) };
         };
@@ -139,6 +151,7 @@ impl Database {
     pub(super) fn shrink(&self) {
         let shrunk = self.seat(SEAT).and_then(|db| {
             let Some(db) = db else { return Ok(()) };
+            self.lengths.check()?;
             db.busy_timeout(LOOK)?;
             let pages = |name| db.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
             if pages("freelist_count")? > SPARE_PAGES {
@@ -147,6 +160,7 @@ impl Database {
                 let mut rows = statement.query([])?;
                 while rows.next()?.is_some() {}
             }
+            self.lengths.note();
             let size = (pages("page_count")? * pages("page_size")?).cast_unsigned();
             let surplus = fs::metadata(&self.file).map_or(0, |file| file.len().saturating_sub(size));
             if self.log_size().max(surplus) > self.log_limit() {
@@ -178,8 +192,16 @@ impl Database {
     /// Ends all connections. The last one writes the log into the database and removes it.
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        drop(self.readers.close(STOP));
-        for db in self.writer.close(STOP) {
+        let (readers, writers) = (self.readers.close(STOP), self.writer.close(STOP));
+        if let Err(fault) = self.lengths.check() {
+            // A log that is not whole would spoil a database that is.
+            tracing::warn!("{fault}; the log is left beside the database");
+            for db in readers.iter().chain(&writers) {
+                drop(db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true));
+            }
+        }
+        drop(readers);
+        for db in writers {
             if let Err((_, error)) = db.close() {
                 tracing::warn!("the database is not closed as it should be: {error}; nothing is lost");
             }
@@ -201,6 +223,7 @@ impl Database {
         db: &mut Connection,
         change: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
+        self.lengths.check()?;
         let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         self.writing.store(true, Ordering::Release);
         let changed = change(&transaction).and_then(|changed| {
@@ -208,6 +231,9 @@ impl Database {
             Ok(changed)
         });
         self.writing.store(false, Ordering::Release);
+        if changed.is_ok() {
+            self.lengths.note();
+        }
         changed
     }
 
@@ -215,9 +241,13 @@ impl Database {
         if self.moments().held.is_some_and(|held| held.elapsed() < LOG_PAUSE) {
             return;
         }
+        if let Err(fault) = self.lengths.check() {
+            return tracing::warn!("{fault}; the log is left as it is");
+        }
         let held = db
             .busy_timeout(LOG_WAIT)
             .and_then(|()| db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0)));
+        self.lengths.note();
         self.moments().held = (!matches!(held, Ok(false))).then(Instant::now);
         if let Err(error) = held {
             tracing::warn!("the log cannot be written into the database now: {error}");

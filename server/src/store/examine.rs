@@ -7,7 +7,7 @@ use std::path::Path;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::connect::BUSY;
+use super::connect::{self, BUSY};
 use super::fault::Fault;
 use super::pictures::Pictures;
 use super::survey::{Known, Survey};
@@ -33,9 +33,8 @@ fn sound(file: &Path) -> Result<Option<Connection>, Fault> {
         return Ok(None);
     }
     let db = match examine(file) {
-        // A creation that a crash cut short, which only a writer can undo: nothing was in it yet.
         Err(Fault::Database(error)) if error.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {
-            return Ok(None);
+            return unfinished(file);
         }
         examined => examined?,
     };
@@ -48,6 +47,18 @@ fn sound(file: &Path) -> Result<Option<Connection>, Fault> {
         }
         _ => Ok(Some(db)),
     }
+}
+
+/// What only a writer could undo, by the journal beside it: mostly a creation that a crash cut short, when nothing was
+/// in it yet.
+fn unfinished(file: &Path) -> Result<Option<Connection>, Fault> {
+    let without = connect::without_log(file)?;
+    let version: i64 = without.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version == 0 {
+        return Ok(None);
+    }
+    let what = "the file `fulmen.db-journal` beside it is not of this server; move it away";
+    Err(Fault::Foreign(what.into()))
 }
 
 /// A connection to a database that is whole and ours.

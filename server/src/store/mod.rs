@@ -27,6 +27,7 @@ mod generations;
 mod health;
 mod ids;
 mod images;
+mod lengths;
 mod lock;
 mod lost;
 mod open;

@@ -36,12 +36,15 @@ pub(super) fn open(directory: &Path, opening: Opening) -> Result<Store> {
     let lock = take_lock(directory)?;
     backup::refuse_unfinished(directory)?;
     let pictures = Pictures::new(directory.join(PICTURES));
+    // SQLite keeps its log beside what a link leads to.
     let file = directory.join(DATABASE);
+    let file = file.canonicalize().unwrap_or(file);
     let spare = Spare::new(directory);
     let retry = |fault: Fault| if fault.is_full() && spare.give_up() { Ok(()) } else { Err(fault) };
     let look = || survey(directory, &file, &pictures);
     let surveyed = look().or_else(|fault| retry(fault).and_then(|()| look()));
-    let surveyed = surveyed.or_else(|fault| salvaged(directory, opening, fault).and_then(|()| look()));
+    let surveyed =
+        surveyed.or_else(|fault| salvaged((directory, &file), opening, fault).and_then(|()| look()));
     let survey = surveyed.map_err(|fault| unusable(&file, &fault))?;
     if survey.is_great_loss() && !opening.accept_loss {
         return Err(data(directory, survey.complaint(directory)));
@@ -99,9 +102,9 @@ fn take_lock(directory: &Path) -> Result<Lock> {
 }
 
 /// Makes a new database of what can be read of a damaged one, where its loss was accepted.
-fn salvaged(directory: &Path, opening: Opening, fault: Fault) -> Result<(), Fault> {
+fn salvaged((directory, file): (&Path, &Path), opening: Opening, fault: Fault) -> Result<(), Fault> {
     if opening.accept_loss && fault.is_damage() {
-        return salvage(directory, &directory.join(DATABASE));
+        return salvage(directory, file);
     }
     Err(fault)
 }

@@ -34,12 +34,12 @@ pub(super) fn salvage(directory: &Path, file: &Path) -> Result<(), Fault> {
     // A log that is of another time than the database, as in a copy that was made file by file, spoils what is whole
     // without it. What the log has goes first.
     for db in [with_log(file), connect::without_log(file)] {
-        match db {
+        match db.and_then(bearing_with) {
             Ok(db) => read.add(&db),
             Err(error) => tracing::warn!("a part of the damaged database cannot be read: {error}"),
         }
     }
-    let new = directory.join(NEW);
+    let new = file.with_file_name(NEW);
     for file in database::files(&new) {
         drop(fs::remove_file(file));
     }
@@ -57,7 +57,8 @@ pub(super) fn salvage(directory: &Path, file: &Path) -> Result<(), Fault> {
         }
     }
     fs::rename(&new, file).map_err(Fault::file(file))?;
-    sync_folder(directory).map_err(Fault::file(directory))?;
+    let folder = file.parent().unwrap_or(directory);
+    sync_folder(folder).map_err(Fault::file(folder))?;
     tracing::warn!(
         "{images} records of images and {generations} of generations were read from the damaged database; it was moved \
          to {}",
@@ -69,6 +70,12 @@ pub(super) fn salvage(directory: &Path, file: &Path) -> Result<(), Fault> {
 fn with_log(file: &Path) -> rusqlite::Result<Connection> {
     let db = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    Ok(db)
+}
+
+/// By itself SQLite reads nothing of a file that has fewer pages than it says.
+fn bearing_with(db: Connection) -> rusqlite::Result<Connection> {
+    db.pragma_update(None, "writable_schema", true)?;
     Ok(db)
 }
 

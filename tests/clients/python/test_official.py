@@ -80,10 +80,12 @@ class OpenAI(unittest.TestCase):
         with self.assertRaises(openai.AuthenticationError):
             stranger.images.generate(prompt=PROMPT)
         with self.assertRaises(openai.NotFoundError):
-            self.client.models.retrieve("no such model")
+            self.client.models.retrieve("x" * 1001)
 
     def test_the_model_is_listed(self):
         self.assertEqual([model.id for model in self.client.models.list()], ["fulmen-demo"])
+        for name in ["fulmen-demo", "gpt-image-1", "openai/gpt-image-1", "black-forest-labs/FLUX.1-dev", "my model"]:
+            self.assertEqual(self.client.models.retrieve(name).id, name)
 
 
 class Leonardo(unittest.TestCase):

@@ -42,10 +42,23 @@ pub(super) fn expanded(
     }
     let beside = (reader.tokens)(&joined(&[prompt, &ours])) + 1;
     let kept = reader.fitting(instruction, "", INSTRUCTION.max(reader.most.saturating_sub(beside)));
-    warnings.extend(cut("enhancePromptInstruction", instruction, kept, reader.most));
+    let cause = match (styles::words(style).is_empty(), enhance.is_some()) {
+        (false, true) => "`presetStyle` and `enhancePrompt`",
+        (false, false) => "`presetStyle`",
+        (true, _) => "`enhancePrompt`",
+    };
+    let cut = |field, whole, read| {
+        cut(
+            field,
+            whole,
+            read,
+            &format!("{} tokens are read, and the words of {cause} are among them", reader.most),
+        )
+    };
+    warnings.extend(cut("enhancePromptInstruction", instruction, kept));
     let tail = format!("{COMMA}{}", joined(&[kept, &ours]));
     let read = reader.fitting(prompt, &tail, reader.most);
-    warnings.extend(cut("prompt", prompt, read, reader.most));
+    warnings.extend(cut("prompt", prompt, read));
     format!("{read}{tail}")
 }
 
@@ -55,18 +68,15 @@ fn joined(parts: &[&str]) -> String {
     parts.join(COMMA)
 }
 
-/// That not all of a member is read.
-fn cut(field: &str, whole: &str, read: &str, most: usize) -> Option<Warning> {
+/// That not all of a member is read, and why.
+fn cut(field: &str, whole: &str, read: &str, why: &str) -> Option<Warning> {
     let rest = whole.get(read.len()..).unwrap_or_default().trim_start_matches([' ', ',']);
     if rest.is_empty() {
         return None;
     }
     let quoted: String = rest.chars().take(QUOTED).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let more = if rest.chars().nth(QUOTED).is_some() { "…" } else { "" };
-    let message = format!(
-        "`{field}` is cut before “{quoted}{more}”: {most} tokens are read, and the words of `presetStyle` and \
-         `enhancePrompt` are among them"
-    );
+    let message = format!("`{field}` is cut before “{quoted}{more}”: {why}");
     Some(Warning::new("prompt_cut", field, message))
 }
 

@@ -8,7 +8,10 @@ use crate::fields::{
 };
 
 /// Text that is accepted and has no effect.
-const ANY: Kind = Kind::Text { least: 0, most: 1000 };
+const ANY: Kind = Kind::Text { least: 0, most: LONGEST_NAME };
+
+/// Characters of a model's name.
+pub(super) const LONGEST_NAME: usize = 1000;
 
 /// The documented words, and those of later models of the same API. `hd` alone is another number of steps.
 const QUALITIES: &[&str] = &["standard", "hd", "auto", "low", "medium", "high", "xhigh", "max"];

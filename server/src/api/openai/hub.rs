@@ -13,7 +13,7 @@ use crate::fields::Values;
 use crate::http::Answer;
 use crate::problem::Problem;
 use crate::route::Call;
-use crate::warning::sentences;
+use crate::warning::{Warning, sentences};
 
 /// The name under which its clients look for the hub among the components of a site.
 const COMPONENT: &str = "z8ia3xzq2tMq8CRHfaXj1BTYJyYnEcHbqP8cJ";
@@ -45,9 +45,12 @@ pub(super) fn models(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
 pub(super) fn draw(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let envelope = Values::of(&call.request, HUB)?;
     let members = members(envelope.value("input"));
-    let mut asked = Generation::new(&Values::checked(members, GENERATIONS)?, &app.model);
+    let values = Values::checked(members, GENERATIONS)?;
+    let mut asked = Generation::new(&values, &app.model);
     // Whatever the model's name: this client takes links.
     (asked.b64, asked.stream, asked.previews) = (false, false, 0);
+    asked.warnings.extend(envelope.warnings(&[&app.model.name]));
+    asked.warnings.extend(unanswered(&values));
     let (job, room) = begin(app, call, &mut asked)?;
     let drawings = job.wait(&call.request.client)?;
     let links = links(app, call, drawings, &asked)?;
@@ -63,6 +66,17 @@ pub(super) fn draw(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
         body["warnings"] = json!(sentences(&asked.warnings));
     }
     Ok(Answer::json(200, &body).warned(asked.warnings))
+}
+
+/// What the hub does not answer in other forms than this.
+fn unanswered(values: &Values) -> impl Iterator<Item = Warning> + '_ {
+    let asked = |name: &&str| match *name {
+        "response_format" => values.is_unusual(name) && values.text(name) != Some("url"),
+        _ => values.is_unusual(name),
+    };
+    let without_effect =
+        |name| Warning::no_effect(name, format!("`{name}` has no effect here: one answer with links comes"));
+    ["stream", "partial_images", "response_format"].into_iter().filter(asked).map(without_effect)
 }
 
 /// The members of `input`, and beside them those of its `modelOptions`.

@@ -31,6 +31,14 @@ const EDITS: &[&str] = &[
     "/api/images/variations",
     "/api/v1/images/edits",
     "/api/v1/images/variations",
+    "/v1/image/edits",
+    "/v1/image/variations",
+    "/api/image/edits",
+    "/api/image/variations",
+    "/api/v1/image/edits",
+    "/api/v1/image/variations",
+    "/api/v2/image/edits",
+    "/api/v2/image/variations",
 ];
 
 /// The routes of this family.
@@ -131,7 +139,7 @@ pub(crate) const ROUTES: &[Route] = &[
         access: Access::Key,
         handler: models::get,
         doc: Doc {
-            summary: "The model, if this is its name or one by which clients of this family call theirs",
+            summary: "The model, under this name; it draws whatever name a request has",
             fields: None,
             query: &[],
             answers: &[(200, Content::Json("Model"))],

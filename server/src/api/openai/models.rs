@@ -4,16 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::fields::LONGEST_NAME;
 use crate::app::App;
 use crate::http::Answer;
 use crate::problem::Problem;
 use crate::route::Call;
-
-/// What the names of image models begin with that clients of this family ask for.
-const USUAL: &[&str] = &["dall-e", "gpt-image", "chatgpt-image"];
-
-/// Characters of a name.
-const LONGEST_NAME: usize = 100;
 
 /// `GET /v1/models`
 #[expect(clippy::unnecessary_wraps, reason = "a handler's type")]
@@ -21,18 +16,14 @@ pub(super) fn list(app: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
     Ok(Answer::json(200, &json!({"object": "list", "data": [model(app)]})))
 }
 
-/// `GET /v1/models/{id}`
+/// `GET /v1/models/{id}`: the model draws whatever a request names, so that it answers to every name.
 pub(super) fn get(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let (mut model, asked) = (model(app), &call.params[0]);
     if model["id"] == asked.as_str() {
         return Ok(Answer::json(200, &model));
     }
-    if !is_usual(asked) {
-        let message = format!(
-            "the model here is {}; it draws whatever `model` names, but {asked:?} is no name of an image model that \
-             is known here",
-            model["id"]
-        );
+    if !is_name(asked) {
+        let message = format!("that is no name of a model; the model here is {}", model["id"]);
         return Err(Problem::not_found(message));
     }
     model["fulmen"]["drawn_by"] = model["id"].take();
@@ -40,11 +31,9 @@ pub(super) fn get(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     Ok(Answer::json(200, &model))
 }
 
-/// Whether clients of this family call their image models so.
-fn is_usual(name: &str) -> bool {
-    let plain = name.chars().count() <= LONGEST_NAME && !name.chars().any(char::is_control);
-    let name = name.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
-    plain && USUAL.iter().any(|begin| name.starts_with(begin))
+/// Whether a request for images may name its model so.
+fn is_name(name: &str) -> bool {
+    name.chars().count() <= LONGEST_NAME && !name.chars().any(char::is_control)
 }
 
 fn model(app: &App) -> Value {

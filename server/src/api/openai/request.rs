@@ -97,7 +97,7 @@ fn size(values: &Values, warnings: &mut Vec<Warning>) -> (usize, usize) {
     let said = values.size("size").unwrap_or(USUAL_SIZE);
     let side = |name, of_size| values.integer(name).map_or(of_size, |side| side as usize);
     let size = (side("width", said.0), side("height", said.1));
-    if values.is_unusual("size") && size != said {
+    if values.is_unusual("size") && values.size("size").is_some() && size != said {
         let message = format!("`size` is overruled by `width` and `height`: {}x{} is drawn", size.0, size.1);
         warnings.push(Warning::no_effect("size", message));
     }

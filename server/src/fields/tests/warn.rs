@@ -24,6 +24,8 @@ fn what_does_something_or_asks_for_nothing_is_not_told() {
         ("shine", json!([false, null])),
         ("quality", json!(["one", "IN", null])),
         ("base", json!(["usual", "the-model", "another-name", "", null])),
+        ("nobody knows it", json!([null])),
+        ("nested", json!([[{"id": "a", "more": null}]])),
         ("frames", json!([null])),
         ("tiling", json!([false])),
         ("faces", json!([[], [null]])),
@@ -56,6 +58,10 @@ fn members_that_nobody_knows_are_told_in_one_bounded_sentence() {
         one,
         ["`negativ_prompt` is not known here and was ignored; GET /openapi.json lists what is known"]
     );
+    let nested = about("nested", json!([{"id": "a"}, {"id": "b", "wait": 1, "width": 2}]));
+    assert!(nested[0].starts_with("`nested[1].wait`, `nested[1].width` are not known"), "{nested:?}");
+    let values = check(&with("negativ_prompt", json!("a dog"))).unwrap();
+    assert_eq!(values.warnings(&[""])[0].field, Some("negativ_prompt".into()));
     let mut many = json!({"prompt": "a cat"});
     for i in 0..500 {
         many[format!("{i:04}\u{1b}[31m{}", "x".repeat(1000))] = json!(i);

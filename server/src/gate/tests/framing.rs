@@ -251,3 +251,33 @@ fn large_bodies_share_a_budget_and_small_ones_do_not_need_it() {
     let large = with("Content-Length: 1000000\r\nConnection: close\r\n") + &half[..1_000_000];
     assert_eq!(statuses(&bench.send(large)), [200]);
 }
+
+#[test]
+fn what_is_refused_before_it_is_read_has_its_familys_shape() {
+    let bench = Bench::with(Policy { mount: "/draw".into(), limits: short(), ..Policy::default() });
+    let long = "x".repeat(20 << 10);
+    for (path, member) in [
+        ("/generations", "code"),
+        ("/draw/api/rest/v1/generations/7", "code"),
+        ("/v1/images/imagine", "type"),
+        ("/draw/v1/images/7/publish", "type"),
+        ("/v1/images/generations", "error.param"),
+    ] {
+        for rest in [
+            "HTTP/1.1\r\nHost: h\r\nExpect: tea\r\n\r\n".into(),
+            "HTTP/1.1\r\nHost: h\r\nContent-Length: 3x\r\n\r\n".into(),
+            "HTTP/1.1\r\nHost: h\r\nContent-Length: 99999999999\r\n\r\n".into(),
+            "HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nabc".into(),
+            "HTTP/1.1\r\nHost: h\r\nX: a".into(),
+            format!("HTTP/1.1\r\nHost: h\r\nX: {long}\r\n\r\n"),
+            "HTTP/1.1\r\n\r\n".into(),
+            "HTTP/2.0\r\nHost: h\r\n\r\n".into(),
+        ] {
+            let answer = bench.send(format!("POST {path} {rest}"));
+            let body: serde_json::Value =
+                serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
+            let found = member.split('.').try_fold(&body, |value, name| value.get(name));
+            assert!(found.is_some(), "{path} {rest:.60}: {body}");
+        }
+    }
+}

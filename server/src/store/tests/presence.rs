@@ -86,3 +86,60 @@ fn a_picture_whose_file_alone_was_removed_is_not_taken_for_deleted() {
     store.delete("ann", &image.id).unwrap();
     assert_eq!(store.bytes(&image).unwrap_err().status, 404);
 }
+
+/// The beginning of a database that is whole by itself, without its log.
+fn rows_without_log(file: &Path) -> i64 {
+    let db = crate::store::connect::without_log(file).unwrap();
+    db.query_row("SELECT count(*) FROM images", [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn what_is_cut_off_in_its_place_is_told_and_never_written_into_the_database() {
+    for name in ["fulmen.db-wal", "fulmen.db-shm", "fulmen.db"] {
+        let data = tempfile::tempdir().unwrap();
+        let store = Store::open(data.path(), None).unwrap();
+        let before: Vec<_> = (0..8).map(|_| add(&store, named("ann"))).collect();
+        store.close();
+        drop(store);
+        let store = Store::open(data.path(), None).unwrap();
+        let image = add(&store, named("ann"));
+        store.check().unwrap();
+        fs::File::options().write(true).open(data.path().join(name)).unwrap().set_len(0).unwrap();
+        assert_gone(store.check(), name);
+        assert_gone(store.add(vec![named("ann")]), name);
+        assert_gone(store.begin(&pending("ann")), name);
+        assert_gone(store.delete("ann", &image.id), name);
+        if name == "fulmen.db-shm" {
+            assert_gone(store.image(&image.id), name);
+        }
+        // It grows again, and is not whole for that.
+        fs::File::options().write(true).open(data.path().join(name)).unwrap().set_len(1 << 20).unwrap();
+        assert_gone(store.add(vec![named("ann")]), name);
+        fs::File::options().write(true).open(data.path().join(name)).unwrap().set_len(0).unwrap();
+        store.close();
+        drop(store);
+        if name == "fulmen.db-wal" {
+            assert_eq!(rows_without_log(&data.path().join("fulmen.db")), before.len() as i64);
+        }
+        if name != "fulmen.db" {
+            let again = Store::open(data.path(), None).unwrap();
+            assert!(before.iter().all(|image| again.bytes(image).is_ok()), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_database_that_noise_was_written_into_is_told_once_a_change_has_met_it() {
+    let data = tempfile::tempdir().unwrap();
+    let store = Store::open(data.path(), None).unwrap();
+    (0..30).for_each(|_| drop(add(&store, named("ann"))));
+    store.close();
+    drop(store);
+    let store = Store::open(data.path(), None).unwrap();
+    let file = data.path().join("fulmen.db");
+    let length = fs::metadata(&file).unwrap().len() as usize;
+    let noise: Vec<u8> = (0..length).map(|i| (i * 7 + i / 251) as u8).collect();
+    std::io::Write::write_all(&mut fs::File::options().write(true).open(&file).unwrap(), &noise).unwrap();
+    assert!(store.add(vec![named("ann")]).is_err());
+    assert_eq!(store.check().unwrap_err().status, 503);
+}

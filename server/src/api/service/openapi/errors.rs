@@ -12,7 +12,7 @@ pub(super) const EVERYWHERE: &[u16] = &[400, 404, 405, 408, 413, 414, 417, 421, 
 /// What only some routes answer.
 const SOMEWHERE: &[u16] = &[401, 403, 410, 412, 415, 416, 429];
 
-/// Statuses that the gate gives in OpenAI's shape where it has not understood yet what is asked.
+/// Statuses that the gate gives in OpenAI's shape where not even the first line came.
 const SHAPELESS: &[u16] = &[400, 408, 414, 417, 431, 503, 505];
 
 /// OpenAI's words for classes of errors.

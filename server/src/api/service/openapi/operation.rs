@@ -71,8 +71,7 @@ fn responses(route: &Route) -> Value {
     }
     let foreign = (route.method != Method::Get || route.access == Access::Key).then_some(403);
     let key: &[u16] = match route.access {
-        Access::Key => &[401, 429],
-        Access::Metrics => &[401],
+        Access::Key | Access::Metrics => &[401, 429],
         Access::Open => &[],
     };
     let errors = route.doc.errors.iter().chain(EVERYWHERE).chain(key).copied().chain(foreign);
