@@ -208,6 +208,11 @@ impl Database {
         }
     }
 
+    /// Whether its files are as long as they were left.
+    pub(super) fn is_whole(&self) -> Result<(), Fault> {
+        self.lengths.check()
+    }
+
     /// Whether it was closed, or is about to be.
     pub(super) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
@@ -244,6 +249,7 @@ impl Database {
         if let Err(fault) = self.lengths.check() {
             return tracing::warn!("{fault}; the log is left as it is");
         }
+        self.lengths.may_shrink();
         let held = db
             .busy_timeout(LOG_WAIT)
             .and_then(|()| db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, bool>(0)));

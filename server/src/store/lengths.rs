@@ -33,7 +33,13 @@ impl Lengths {
         self.noted().bytes = self.files.each_ref().map(|file| length(file).unwrap_or(0));
     }
 
-    /// Whether none is shorter. For whoever writes them, before that.
+    /// From now on the log and the database may become shorter, until they are noted again.
+    pub(super) fn may_shrink(&self) {
+        let [.., memory] = self.noted().bytes;
+        self.noted().bytes = [0, 0, memory];
+    }
+
+    /// Whether none is shorter.
     pub(super) fn check(&self) -> Result<(), Fault> {
         self.check_from(0)
     }

@@ -205,7 +205,10 @@ impl Store {
 
     /// Whether the files are still those that others will find.
     fn present(&self) -> Result<(), Fault> {
-        if self.database.is_closed() { Err(Fault::Closed) } else { self.presence.check() }
+        if self.database.is_closed() {
+            return Err(Fault::Closed);
+        }
+        self.presence.check().and_then(|()| self.database.is_whole())
     }
 
     /// Asks the database.
