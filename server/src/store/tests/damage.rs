@@ -212,6 +212,51 @@ fn what_can_be_read_of_a_damaged_database_is_kept_where_the_loss_is_accepted() {
     }
 }
 
+#[test]
+fn a_database_without_its_last_page_keeps_all_other_rows_where_the_loss_is_accepted() {
+    let accepting = crate::store::Opening { accept_loss: true, ..Default::default() };
+    let (folder, file) = used();
+    let images = known(&folder);
+    let length = fs::metadata(&file).unwrap().len();
+    fs::File::options().write(true).open(&file).unwrap().set_len(length - 4096).unwrap();
+    assert_refused(&folder, &["damaged", "--accept-loss"]);
+    let store = Store::open_with(folder.path(), accepting).unwrap();
+    super::crash::assert_sound(&store);
+    let kept = images.keys().filter(|id| store.image(id).unwrap().is_some()).count();
+    let generations = generations(&store, "ann", (0, 1_000)).len();
+    assert!(kept >= 4 && generations > 200, "{kept} of {} and {generations} of 300", images.len());
+}
+
+#[test]
+fn a_journal_that_is_not_ours_is_named_and_costs_nothing() {
+    let (folder, _) = used();
+    let journal = folder.path().join("fulmen.db-journal");
+    fs::write(&journal, (0..5_000_u32).map(|i| (i * 31 + i / 7) as u8).collect::<Vec<_>>()).unwrap();
+    if let Err(error) = Store::open(folder.path(), None) {
+        assert!(error.to_string().contains("fulmen.db-journal"), "{error}");
+        fs::remove_file(&journal).unwrap();
+    }
+    assert_eq!(Store::open(folder.path(), None).unwrap().named("ann", None, 1_000).unwrap().0.len(), 5);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_database_may_be_a_link_to_another_place() {
+    let (folder, file) = used();
+    let other = tempfile::tempdir().unwrap();
+    let there = other.path().join("elsewhere.db");
+    fs::copy(&file, &there).unwrap();
+    fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink(&there, &file).unwrap();
+    let store = Store::open(folder.path(), None).unwrap();
+    add(&store, named("ann"));
+    store.check().unwrap();
+    store.close();
+    drop(store);
+    assert_eq!(known(&folder).len(), 6);
+    assert!(file.is_symlink());
+}
+
 /// As in a copy made file by file while the log was written into the database.
 #[test]
 fn a_log_of_another_time_than_its_database_costs_no_picture_of_either() {
