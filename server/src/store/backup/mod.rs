@@ -7,7 +7,7 @@
 mod files;
 mod snapshot;
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use self::files::{Files, Found};
@@ -157,6 +157,12 @@ impl Target {
                 return Err(data(folder, "it is not empty; name an empty folder, or one that is to be made"));
             }
         }
+        // Whoever makes this file has the folder: another copy that is begun at this moment does not.
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.open(folder.join(PART)).map_err(unusable)?;
         Ok(Self { folder: folder.to_owned(), made, kept: false })
     }
 

@@ -1,6 +1,5 @@
 //! The database of a copy: SQLite's own backup of one moment.
 
-use std::fs::OpenOptions;
 use std::path::Path;
 
 use rusqlite::backup::{Backup, StepResult};
@@ -45,17 +44,12 @@ impl Snapshot {
         Ok(Self { moment, now: open(file)? })
     }
 
-    /// Copies all of it into a new file. `tell` is told pages, and how many there are.
+    /// Copies all of it into a file that is empty. `tell` is told pages, and how many there are.
     pub(super) fn copy(
         &self,
         file: &Path,
         tell: &mut dyn FnMut(u64, u64) -> Result<(), Fault>,
     ) -> Result<Copy, Fault> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        options.open(file).map_err(Fault::file(file))?;
         let mut copy = Connection::open(file)?;
         let backup = Backup::new(&self.moment, &mut copy)?;
         loop {
