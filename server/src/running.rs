@@ -216,6 +216,7 @@ fn sweep_from_time_to_time(app: &Arc<App>) -> Result<()> {
                 tracing::warn!(problem.message, "expired pictures could not be removed");
             }
             drop(app);
+            allocator::give_back_the_rest();
             thread::sleep(SWEEP_EVERY);
         }
     };
