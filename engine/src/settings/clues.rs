@@ -249,13 +249,14 @@ fn is_true(text: &str) -> bool {
 fn named_v(words: &Words) -> bool {
     let starts = |word: &str, starts: &[&str]| starts.iter().any(|start| word.starts_with(start));
     let apart = |pair: &[String]| pair[0] == "v" && starts(&pair[1], &["pred", "param"]);
-    words.words.windows(2).any(apart)
-        || words.words.iter().any(|word| starts(word, &["vpred", "vparam"]) || word.ends_with("vpred"))
+    let glued = |word: &String| word.contains("vpred") || word.contains("vparam");
+    words.readings().iter().any(|Words { words, .. }| words.windows(2).any(apart) || words.iter().any(glued))
 }
 
 /// Whether a name speaks of zero terminal SNR.
 fn named_ztsnr(words: &Words) -> bool {
-    ["ztsnr", "zsnr", "zerosnr"].iter().any(|word| words.has(word))
+    let glued = |word: &String| ["ztsnr", "zsnr", "zerosnr"].iter().any(|snr| word.contains(snr));
+    words.readings().iter().any(|words| words.words.iter().any(glued))
         || words.have(&["zero", "snr"])
         || words.have(&["zero", "terminal", "snr"])
 }

@@ -6,12 +6,16 @@ use crate::schedule::{Grid, Prediction, SchedulerConfig, TimestepSpacing};
 /// Guidance of the few distilled models that were made to be guided.
 const GUIDED: f32 = 5.0;
 
+const HYPER: &str = "hyper";
+
 /// A kind of models.
 #[derive(Debug)]
 pub(super) struct Kind {
     pub(super) name: &'static str,
     /// Whether a name is that of such a model.
     known: fn(&Words) -> bool,
+    /// The word behind which a mere number is one of steps; that of DMD2 is its own.
+    word: Option<&'static str>,
     /// Where the name does not say how many.
     steps: usize,
     /// Mostly none.
@@ -34,14 +38,23 @@ enum OneStep {
 }
 
 /// Every kind, in the order in which names are asked for them.
-static KINDS: [Kind; 10] = [
-    Kind { name: "Lightning", known: is_lightning, one_step: OneStep::Picture, ..FEW },
-    Kind { name: "Turbo", known: is_turbo, ..FEW },
-    Kind { name: "Hyper-SD", known: is_hyper, one_step: OneStep::From(800), ..FEW },
-    Kind { name: "DMD2", known: |words| label(words, "dmd"), one_step: OneStep::From(399), ..FEW },
-    Kind { name: "TCD", known: |words| label(words, "tcd"), grid: Grid::Origin(50), ..FEW },
-    Kind { name: "LCM", known: |words| label(words, "lcm"), grid: Grid::Origin(50), ..FEW },
-    Kind { name: "PCM", known: |words| label(words, "pcm"), ..FEW },
+static KINDS: [Kind; 13] = [
+    Kind {
+        name: "Lightning",
+        known: is_lightning,
+        word: Some("lightning"),
+        one_step: OneStep::Picture,
+        ..FEW
+    },
+    Kind { name: "Turbo", known: is_turbo, word: Some("turbo"), ..FEW },
+    Kind { name: "Hyper-SD", known: is_hyper, word: Some(HYPER), one_step: OneStep::From(800), ..FEW },
+    Kind { name: "DMD2", known: is_dmd, word: None, one_step: OneStep::From(399), ..FEW },
+    Kind { name: "TCD", known: is_tcd, word: Some("tcd"), grid: Grid::Origin(50), ..FEW },
+    Kind { name: "LCM", known: is_lcm, word: Some("lcm"), grid: Grid::Origin(50), ..FEW },
+    Kind { name: "PCM", known: is_pcm, word: Some("pcm"), ..FEW },
+    Kind { name: "TDD", known: |words| label(words, "tdd"), word: Some("tdd"), ..FEW },
+    Kind { name: "PeRFlow", known: is_perflow, ..FEW },
+    Kind { name: "NitroSD", known: is_nitro, ..FEW },
     // Two that are called alike: a checkpoint that is guided a little, and what was merged with the other one's LoRA.
     Kind {
         name: "SDXL-Flash",
@@ -58,6 +71,7 @@ static KINDS: [Kind; 10] = [
 const FEW: Kind = Kind {
     name: "few steps",
     known: is_few,
+    word: None,
     steps: 4,
     guidance: super::UNGUIDED,
     grid: Grid::Continuous,
@@ -79,8 +93,21 @@ pub(super) struct Found {
     pub(super) prediction: Option<Prediction>,
 }
 
+impl Kind {
+    /// Whether a name is that of such a model, in any of its readings.
+    fn is_in(&self, readings: &[Words]) -> bool {
+        readings.iter().any(|words| (self.known)(words))
+    }
+
+    /// The number of steps that a name of this kind states.
+    fn stated(&self, words: &Words) -> Option<usize> {
+        let behind = || words.steps_behind(self.word?);
+        words.steps().or_else(|| beside_kind(words)).or_else(behind).or_else(|| words.short_steps())
+    }
+}
+
 impl Found {
-    /// What a name says; nothing where it is that of a LoRA.
+    /// What a text says; nothing where it is about a LoRA.
     pub(super) fn of(words: &Words) -> Option<Self> {
         if is_lora(words) {
             return None;
@@ -88,10 +115,12 @@ impl Found {
         Self::even_of_lora(words)
     }
 
-    /// The same for a list of what a model was merged from: what a LoRA was trained for, the merged model is.
+    /// The same where a LoRA's name is no hindrance: a file that opened as a UNet is no LoRA, and what a LoRA was trained
+    /// for, the model merged with it is.
     pub(super) fn even_of_lora(words: &Words) -> Option<Self> {
-        let kind = KINDS.iter().find(|kind| (kind.known)(words))?;
-        let stated = words.steps().or_else(|| short_steps(words));
+        let readings = words.readings();
+        let kind = KINDS.iter().find(|kind| kind.is_in(&readings))?;
+        let stated = readings.iter().find_map(|words| kind.stated(words));
         let steps = stated.unwrap_or(kind.steps);
         let picture = matches!(kind.one_step, OneStep::Picture) && (steps == 1 || words.have(&["x", "0"]));
         // “Small” guidance is up to 2, and none does as well.
@@ -128,9 +157,39 @@ fn is_lora(words: &Words) -> bool {
         || words.words.windows(2).any(|pair| is_patch(&pair.concat()))
 }
 
+/// Whether words stand one after the other, apart or glued.
+fn spelt(words: &Words, row: &[&str]) -> bool {
+    words.have(row) || words.words.iter().any(|word| word.contains(&row.concat()))
+}
+
+fn is_dmd(words: &Words) -> bool {
+    label(words, "dmd") || spelt(words, &["distribution", "matching"])
+}
+
+fn is_tcd(words: &Words) -> bool {
+    label(words, "tcd") || spelt(words, &["trajectory", "consistency"])
+}
+
+fn is_lcm(words: &Words) -> bool {
+    label(words, "lcm") || spelt(words, &["latent", "consistency"])
+}
+
+fn is_pcm(words: &Words) -> bool {
+    label(words, "pcm") || spelt(words, &["phased", "consistency"])
+}
+
+/// Not a super flow; its own spelling, PeRFlow, falls into pieces.
+fn is_perflow(words: &Words) -> bool {
+    label(words, "perflow") || words.have(&["pe", "rflow"])
+}
+
+fn is_nitro(words: &Words) -> bool {
+    beside(words, "nitro") || spelt(words, &["nitro", "fusion"])
+}
+
 /// Whether a word stands by itself, or glued to what all names of SDXL models have.
 fn label(words: &Words, label: &str) -> bool {
-    let glue = ["", "sdxl", "xl", "sd"];
+    let glue = ["", "sdxl", "xl", "sd", "v"];
     let is_it = |word: &String| {
         let (before, after) = word.split_once(label)?;
         (glue.contains(&before) && glue.contains(&after)).then_some(())
@@ -168,12 +227,12 @@ fn is_hyper(words: &Words) -> bool {
     let is_label = |word: &String| is_number(word) || LABELS.contains(&word.as_str());
     let at = words.words.iter().position(|word| word == "hyper");
     let ends = at.is_some_and(|at| at > 0 && words.words[at + 1..].iter().all(is_label));
-    let stated = words.steps().or_else(|| short_steps(words)).is_some();
+    let stated = words.steps().or_else(|| beside_kind(words)).or_else(|| words.steps_behind(HYPER)).is_some();
     beside(words, "hyper") || ends || at.is_some() && stated
 }
 
 /// `4SHyper`: a number of steps with a mere s.
-fn short_steps(words: &Words) -> Option<usize> {
+fn beside_kind(words: &Words) -> Option<usize> {
     let at = words.words.iter().position(|word| word == "s")?;
     let steps = words.words.get(at.checked_sub(1)?)?.parse().ok()?;
     let kinds = ["hyper", "lightning", "turbo", "lcm", "tcd", "dmd"];
@@ -187,9 +246,9 @@ fn short_steps(words: &Words) -> Option<usize> {
 fn is_few(words: &Words) -> bool {
     let training = ["epoch", "epochs", "train", "training", "checkpoint", "ckpt", "e"];
     let counts = training.iter().any(|word| words.has(word));
-    !counts
-        && words.steps().is_some_and(|steps| steps <= FEW_STEPS)
-        && words.behind("step").is_none_or(|w| !is_number(w) || w.is_empty())
+    let steps = words.steps().filter(|steps| *steps <= FEW_STEPS);
+    let of_training = words.behind("step").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    !counts && (steps.is_some() && !of_training || words.short_steps().is_some())
 }
 
 #[cfg(test)]
@@ -236,6 +295,32 @@ mod tests {
             ("floraXL_lightning", "Lightning", 4),
             ("explorationTurboXL", "Turbo", 4),
             ("myModel_4-step", "few steps", 4),
+            ("RealVisXL_V4.0_LIGHTNINGv2", "Lightning", 4),
+            ("LIGHTNINGv2_8step", "Lightning", 8),
+            ("TURBOsdxl", "Turbo", 4),
+            ("LCMsdxl", "LCM", 4),
+            ("HYPERsdxl", "Hyper-SD", 4),
+            ("sdxlDMDv2", "DMD2", 4),
+            ("modelTURBOv3", "Turbo", 4),
+            ("8STEPLIGHTNING", "Lightning", 8),
+            ("8stepturbo", "Turbo", 8),
+            ("realvisXL8steplightning", "Lightning", 8),
+            ("lightning8", "Lightning", 8),
+            ("Lightning-8", "Lightning", 8),
+            ("RealVis_Lightning-8.fp16", "Lightning", 8),
+            ("LCM-8", "LCM", 8),
+            ("hyper8", "Hyper-SD", 8),
+            ("RealVis_Lightning_2.0", "Lightning", 4),
+            ("turbo-8k", "Turbo", 4),
+            ("albedobaseXL_v3Mini_8s", "few steps", 8),
+            ("nitrosd-realism_unet", "NitroSD", 4),
+            ("NitroSD_Vibrant", "NitroSD", 4),
+            ("perflow-sdxl-dreamshaper", "PeRFlow", 4),
+            ("PeRFlow_SDXL", "PeRFlow", 4),
+            ("sdxl_tdd", "TDD", 4),
+            ("Latent Consistency SDXL", "LCM", 4),
+            ("trajectory_consistency", "TCD", 4),
+            ("distribution_matching", "DMD2", 4),
         ];
         for (name, kind, steps) in known {
             let got = found(name).map(|(kind, steps, _)| (kind, steps));
@@ -262,6 +347,12 @@ mod tests {
             "my_sdxl_epoch4-step2000",
             "anime_30steps",
             "step_4000",
+            "LightningMcQueen",
+            "LIGHTNING_Storm",
+            "TurboCharged_XL",
+            "SuperFlowXL",
+            "nitrous_xl",
+            "iphone5s",
             "juggernautXL_v9Rdphoto2",
             "",
         ];

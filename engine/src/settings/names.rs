@@ -34,6 +34,15 @@ pub(super) struct Words {
 impl Words {
     /// `RealVisXL_V4.0_Lightning` to real, vis, xl, v, 4, 0, lightning.
     pub(super) fn of(name: &str) -> Self {
+        Self::split(name, begins)
+    }
+
+    /// Both readings: `XLTurbo` is two words, but so would be `LIGHTNINGv2` read in the same way: lightnin, gv.
+    pub(super) fn readings(&self) -> [Self; 2] {
+        [self.clone(), Self::split(&self.name, |before, c, _| begins_anew(before, c))]
+    }
+
+    fn split(name: &str, begins: fn(Option<char>, char, Option<char>) -> bool) -> Self {
         let letters: Vec<char> = name.chars().collect();
         let (mut words, mut word) = (vec![], String::new());
         for (at, &c) in letters.iter().enumerate() {
@@ -71,35 +80,55 @@ impl Words {
         self.words.windows(row.len()).any(|words| words == row)
     }
 
-    /// What stands behind the first place where a word holds `part`: in the word itself, or the next word.
-    pub(super) fn behind(&self, part: &str) -> Option<&str> {
-        let mut words = self.words.iter();
-        let word = words.find(|word| word.contains(part))?;
-        let rest = word.split_once(part).map_or("", |(_, rest)| rest);
-        Some(if rest.is_empty() { words.next().map_or("", String::as_str) } else { rest })
+    /// All that stands behind the first place where a word holds `part`, without gaps: `LightningMcQueen` has `mcqueen`
+    /// behind it in however many words.
+    pub(super) fn behind(&self, part: &str) -> Option<String> {
+        let at = self.words.iter().position(|word| word.contains(part))?;
+        let (_, rest) = self.words[at].split_once(part)?;
+        Some(rest.to_owned() + &self.words[at + 1..].concat())
     }
 
-    /// The number of steps that the name states: `4step`, `8 Steps`, `4-8steps` (the greater), `steps_6`.
+    /// The number of steps that the name states: `4step`, `8 Steps`, `4-8steps` (the greater), `steps_6`,
+    /// `8steplightning`.
     pub(super) fn steps(&self) -> Option<usize> {
-        let is_step =
-            |word: &String| word == "step" || word.starts_with("steps") || word.starts_with("stepu");
+        let is_step = |word: &String| word.starts_with("step") && !word.starts_with("stepp");
         let at = self.words.iter().position(is_step)?;
         let number = |at: Option<usize>| self.words.get(at?)?.parse().ok();
         let stated: Option<usize> = number(at.checked_sub(1)).or_else(|| number(Some(at + 1)));
         stated.filter(|steps| (1..=64).contains(steps))
     }
+
+    /// The number of steps that stands right behind a word that ends so: `lightning8`, `LCM-8`. `Lightning_4.0` and
+    /// `turbo-4k` count something else.
+    pub(super) fn steps_behind(&self, end: &str) -> Option<usize> {
+        let at = self.words.iter().position(|word| word.ends_with(end))?;
+        let steps = self.words.get(at + 1)?.parse().ok()?;
+        let counts = |word: &String| is_number(word) || ["k", "x", "b"].contains(&word.as_str());
+        let is_other = self.words.get(at + 2).is_some_and(counts);
+        ([1, 2, 4, 6, 8, 16].contains(&steps) && !is_other).then_some(steps)
+    }
+
+    /// The number of steps in a part of the name that is nothing else: `albedobaseXL_v3Mini_8s`.
+    pub(super) fn short_steps(&self) -> Option<usize> {
+        self.name.split(|c: char| !c.is_alphanumeric()).find_map(|part| {
+            let steps = part.strip_suffix(['s', 'S'])?.parse().ok()?;
+            [1, 2, 4, 6, 8].contains(&steps).then_some(steps)
+        })
+    }
 }
 
 /// Whether a word begins at `c`.
 fn begins(before: Option<char>, c: char, after: Option<char>) -> bool {
+    // XLTurbo, where the last capital belongs to the next word.
+    let is_last = before.is_some_and(char::is_uppercase) && after.is_some_and(char::is_lowercase);
+    begins_anew(before, c) || c.is_uppercase() && is_last
+}
+
+/// Whether a word begins at `c` however many capitals stand before it: realVis, v4.
+fn begins_anew(before: Option<char>, c: char) -> bool {
     let Some(before) = before else { return false };
     let kind = |c: char| (c.is_alphabetic(), c.is_numeric());
-    if kind(before) != kind(c) {
-        return true;
-    }
-    // realVis; XLTurbo, where the last capital belongs to the next word.
-    let lower = |c: Option<char>| c.is_some_and(char::is_lowercase);
-    c.is_uppercase() && (lower(Some(before)) || before.is_uppercase() && lower(after))
+    kind(before) != kind(c) || c.is_uppercase() && before.is_lowercase()
 }
 
 /// `models--someone--name`, as the hub's cache calls its folders, without the owner.
@@ -134,6 +163,18 @@ mod tests {
     }
 
     #[test]
+    fn capitals_before_small_letters_are_also_read_as_one_word() {
+        let cases = [
+            ("RealVisXL_LIGHTNINGv2", "real vis xl lightningv 2"),
+            ("modelTURBOv3", "model turbov 3"),
+            ("XLTurbo", "xlturbo"),
+        ];
+        for (name, words) in cases {
+            assert_eq!(Words::of(name).readings()[1].words.join(" "), words, "{name}");
+        }
+    }
+
+    #[test]
     fn names_that_every_model_has_lead_to_the_folder_above() {
         let cases = [
             ("lcm-sdxl/diffusion_pytorch_model.fp16.safetensors", "lcm-sdxl"),
@@ -162,6 +203,9 @@ mod tests {
             ("Hyper-SDXL-1stepUnet", Some(1)),
             ("turbo 4-8steps", Some(8)),
             ("lcm_steps_6", Some(6)),
+            ("8steplightning", Some(8)),
+            ("8STEPLIGHTNING", Some(8)),
+            ("realvisXL8steplightning", Some(8)),
             ("lightning_0step", None),
             ("lightning_step_4000", None),
             ("stepping_2", None),

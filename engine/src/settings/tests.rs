@@ -171,13 +171,21 @@ fn words_of_trainers_and_mergers_are_read() {
 
 #[test]
 fn names_speak_of_v_prediction() {
-    for name in
-        ["NoobAI-XL-Vpred-v1.0", "noobaiXLNAIXL_vPred10Version", "model_v_prediction", "x-v-pred", "xlVPRED"]
-    {
+    for name in [
+        "NoobAI-XL-Vpred-v1.0",
+        "noobaiXLNAIXL_vPred10Version",
+        "model_v_prediction",
+        "x-v-pred",
+        "xlVPRED",
+        "XLVPREDv1",
+        "noobvprediction",
+    ] {
         let settings = choose(&file(&format!("{name}.safetensors")), None, None);
         assert_eq!(settings.scheduler.prediction, Prediction::Velocity, "{name}");
     }
-    assert!(choose(&file("model_vpred_ztsnr.safetensors"), None, None).scheduler.zero_terminal_snr);
+    for name in ["model_vpred_ztsnr.safetensors", "XLVPREDZTSNRv1.safetensors"] {
+        assert!(choose(&file(name), None, None).scheduler.zero_terminal_snr, "{name}");
+    }
     assert_eq!(
         choose(&laid("x_vpred.safetensors", SchedulerConfig::sdxl()), None, None).scheduler,
         velocity()
