@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::kinds::Found;
 use super::names::{Words, is_number};
+use super::texts;
 use crate::message::{Message, Setting};
 use crate::schedule::{Grid, Prediction, SchedulerConfig, TimestepSpacing};
 use crate::weights::{About, Checkpoint};
@@ -24,6 +25,8 @@ const FEW: usize = 4;
 pub struct Clues {
     /// The path that the user gave last: of the model, or of the UNet laid over it.
     pub path: PathBuf,
+    /// Where that is, from the root on: `.` has no name. Absent where nobody looked.
+    pub place: Option<PathBuf>,
     /// Whether that is a UNet laid over a model.
     pub is_laid: bool,
     /// What the model's folder says; absent for a single file.
@@ -53,6 +56,7 @@ impl Clues {
     pub fn of(checkpoint: &Checkpoint, scheduler: SchedulerConfig) -> Self {
         Self {
             path: checkpoint.file_name_hint().to_owned(),
+            place: Some(checkpoint.place()),
             is_laid: checkpoint.is_laid(),
             scheduler: checkpoint.has_own_configs().then_some(scheduler),
             about: checkpoint.about().clone(),
@@ -68,11 +72,17 @@ impl Clues {
     /// How the model wants to be drawn.
     pub(super) fn deduce(&self) -> Result<Deduced> {
         self.refuse()?;
-        let words = Words::of_path(&self.path);
-        let mut deduced =
-            self.by_name(&words).or_else(|| self.by_texts()).unwrap_or_else(|| self.by_schedule());
+        let words = Words::of_path(self.readable());
+        let known = self.by_name(&words).or_else(|| self.by_texts()).or_else(|| self.by_folder());
+        let known = known.or_else(|| self.by_description());
+        let mut deduced = known.unwrap_or_else(|| self.by_schedule(&words));
         self.predict(&words, &mut deduced);
         Ok(deduced)
+    }
+
+    /// The path whose names are read.
+    fn readable(&self) -> &Path {
+        self.place.as_deref().unwrap_or(&self.path)
     }
 
     /// Models whose noise has no levels.
@@ -98,7 +108,7 @@ impl Clues {
     }
 
     fn by_name(&self, words: &Words) -> Option<Deduced> {
-        let found = Found::of(words)?;
+        let found = Found::even_of_lora(words)?;
         let because = format!("{}, by its name `{}`", found.kind.name, words.name.escape_debug());
         let is_turbo = found.kind.name == "Turbo" && words.words.iter().all(|word| is_plain(word));
         Some(Deduced { side: is_turbo.then_some(TURBO_SIDE), ..self.few(found, because) })
@@ -106,22 +116,24 @@ impl Clues {
 
     /// What the file's maker calls it, or made it from.
     fn by_texts(&self) -> Option<Deduced> {
-        const TITLES: [&str; 6] = [
-            "modelspec.title",
-            "ss_output_name",
-            "modelspec.architecture",
-            "ss_base_model_version",
-            "ss_sd_model_name",
-            "ss_base_model",
-        ];
-        const RECIPES: [&str; 3] = ["modelspec.merged_from", "sd_merge_recipe", "sd_merge_models"];
-        let title = |name: &&str| Found::of(&Words::of(self.about.text(name)?));
-        let recipe = |name: &&str| Found::even_of_lora(&Words::of(self.about.text(name)?));
-        let of = |names: &'static [&'static str], find: &dyn Fn(&&str) -> Option<Found>| {
-            names.iter().find_map(|name| Some((*name, find(name)?)))
-        };
-        let (name, found) = of(&TITLES, &title).or_else(|| of(&RECIPES, &recipe))?;
-        Some(self.few(found, format!("{}, by `{name}` in the file", found.kind.name)))
+        Some(self.by_text(texts::kind(&self.about)?))
+    }
+
+    /// What its maker writes of it in sentences: a weak sign.
+    fn by_description(&self) -> Option<Deduced> {
+        Some(self.by_text(texts::described(&self.about)?))
+    }
+
+    fn by_text(&self, (name, found): (&str, Found)) -> Deduced {
+        self.few(found, format!("{}, by `{name}` in the file", found.kind.name))
+    }
+
+    /// What the folder of a file is called: `Lightning/realvis.safetensors`. A model's folder has its own schedule.
+    fn by_folder(&self) -> Option<Deduced> {
+        let words = Words::of_folder(self.readable());
+        let found = Found::surely(&words).filter(|_| !self.has_schedule())?;
+        let because = format!("{}, by its folder's name `{}`", found.kind.name, words.name.escape_debug());
+        Some(self.few(found, because))
     }
 
     /// A model of a kind that is drawn in few steps.
@@ -146,29 +158,44 @@ impl Clues {
 
     /// Trailing levels, and those of consistency models, are what distilled models are saved with; they want few steps
     /// and no guidance. Models in v form are saved with trailing levels, too, undistilled.
-    fn by_schedule(&self) -> Deduced {
+    fn by_schedule(&self, words: &Words) -> Deduced {
         let scheduler = self.own();
-        let is_consistency = matches!(scheduler.grid, Grid::Origin(_));
+        let prediction = self.prediction(words, scheduler.prediction);
+        let is_v = prediction == Prediction::Velocity;
+        let is_consistency = matches!(scheduler.grid, Grid::Origin(_)) && !(self.is_laid && is_v);
         let is_trailing = scheduler.timestep_spacing == TimestepSpacing::Trailing
-            && !matches!(scheduler.prediction, Prediction::Velocity);
+            && !(is_v || scheduler.prediction == Prediction::Velocity);
         let distilled = is_consistency || is_trailing;
-        let because = match (&self.scheduler, is_consistency, is_trailing) {
-            (None, ..) => "like SDXL base, for neither its name nor the file says otherwise",
-            (_, true, _) => "a consistency model, by its scheduler_config.json",
-            (_, _, true) => "distilled, by the trailing timesteps in its scheduler_config.json",
-            _ if self.is_laid => "by the scheduler_config.json of the model that the UNet lies over",
-            _ => "by its scheduler_config.json",
+        let whose = if self.is_laid {
+            "the scheduler_config.json of the model that the UNet lies over"
+        } else {
+            "its scheduler_config.json"
         };
-        let steps = if scheduler.prediction == Prediction::Sample { 1 } else { FEW };
+        let because = match (&self.scheduler, is_consistency, is_trailing) {
+            (None, ..) => "like SDXL base, for neither its name nor the file says otherwise".into(),
+            (_, true, _) => format!("a consistency model, by {whose}"),
+            (_, _, true) => format!("distilled, by the trailing timesteps in {whose}"),
+            _ => format!("by {whose}"),
+        };
+        let steps = if prediction == Prediction::Sample { 1 } else { FEW };
         let (steps, guidance) =
             if distilled { (steps, super::UNGUIDED) } else { (super::STEPS, super::GUIDANCE) };
-        let (because, warnings) = (vec![because.into()], vec![]);
+        let (because, warnings) = (vec![because], vec![]);
         Deduced { steps, guidance, distilled, made_for: None, side: None, scheduler, because, warnings }
+    }
+
+    /// What the UNet answers with: by a mark, by its name, or as `said`.
+    fn prediction(&self, words: &Words, said: Prediction) -> Prediction {
+        match texts::prediction(&self.about) {
+            Some((prediction, _)) => prediction,
+            None if !self.has_schedule() && named_v(words) => Prediction::Velocity,
+            None => said,
+        }
     }
 
     /// What the UNet answers with, and whether the noisiest level is noise alone.
     fn predict(&self, words: &Words, deduced: &mut Deduced) {
-        let (marked, named) = (self.marked_prediction(), named_v(words));
+        let (marked, named) = (texts::prediction(&self.about), named_v(words));
         let scheduler = &mut deduced.scheduler;
         if let Some((prediction, by)) = &marked {
             scheduler.prediction = *prediction;
@@ -196,16 +223,8 @@ impl Clues {
 
     /// Zero terminal SNR; it makes sense only where the answer is no noise, of which the noisiest level knows nothing.
     fn end_in_noise(&self, words: &Words, deduced: &mut Deduced) {
-        let is_true = |name: &str| self.about.text(name).is_some_and(is_true);
-        let by = if self.about.has("ztsnr") {
-            "the mark `ztsnr` in the file"
-        } else if is_true("ss_zero_terminal_snr") {
-            "`ss_zero_terminal_snr` in the file"
-        } else if !self.has_schedule() && named_ztsnr(words) {
-            "its name"
-        } else {
-            return;
-        };
+        let named = || (!self.has_schedule() && named_ztsnr(words)).then(|| "its name".to_owned());
+        let Some(by) = texts::zero_snr(&self.about).or_else(named) else { return };
         deduced.scheduler.zero_terminal_snr = true;
         // Other spacings pass by the level that all this is about; a folder's own is left as it is.
         if !self.has_schedule() {
@@ -216,33 +235,6 @@ impl Clues {
         }
         deduced.because.push(format!("zero terminal SNR, by {by}"));
     }
-
-    /// What the file itself says of its UNet's answers, and where.
-    fn marked_prediction(&self) -> Option<(Prediction, String)> {
-        if self.about.has("v_pred") {
-            return Some((Prediction::Velocity, "the mark `v_pred`".into()));
-        }
-        let said = |name: &str| {
-            let prediction = match self.about.text(name)?.trim().to_ascii_lowercase().as_str() {
-                "v" | "v_prediction" | "v-prediction" | "v_pred" | "vpred" | "velocity" => {
-                    Prediction::Velocity
-                }
-                "epsilon" | "eps" => Prediction::Epsilon,
-                "sample" | "x0" => Prediction::Sample,
-                _ => return None,
-            };
-            Some((prediction, format!("`{name}`")))
-        };
-        let names = ["modelspec.prediction_type", "modelspec.predict_key", "prediction_type"];
-        let kohya = self.about.text("ss_v_parameterization").is_some_and(is_true);
-        let kohya = kohya.then(|| (Prediction::Velocity, "`ss_v_parameterization`".into()));
-        kohya.or_else(|| names.into_iter().find_map(said))
-    }
-}
-
-/// `True`, as Python writes it.
-fn is_true(text: &str) -> bool {
-    text.eq_ignore_ascii_case("true") || text == "1"
 }
 
 /// Whether a name speaks of v-prediction.

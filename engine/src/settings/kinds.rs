@@ -135,6 +135,18 @@ impl Found {
         })
     }
 
+    /// The same for words that need not be about this model alone, such as a folder's name: of one kind only, and not
+    /// denied. `turbo and lightning` is a collection.
+    pub(super) fn surely(words: &Words) -> Option<Self> {
+        const DOUBTS: [&str; 9] = ["and", "or", "vs", "not", "no", "non", "without", "than", "unlike"];
+        let readings = words.readings();
+        // Every SDXL-Flash is also called as a Flash is.
+        let kinds = KINDS.iter().filter(|kind| kind.name != "Flash" && kind.is_in(&readings));
+        let several = kinds.filter(|kind| kind.name != FEW.name).count() > 1;
+        let doubted = DOUBTS.iter().any(|word| words.has(word));
+        Self::of(words).filter(|_| !several && !doubted)
+    }
+
     /// The model's schedule: levels as this kind wants them, and the rest as `scheduler` has it.
     pub(super) fn schedule(self, scheduler: SchedulerConfig) -> SchedulerConfig {
         let grid = match (self.kind.one_step, self.kind.grid, scheduler.grid) {

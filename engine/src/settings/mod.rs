@@ -1,7 +1,7 @@
 //! How a model is drawn: steps, guidance, schedule, and why.
 //!
-//! What a model wants is deduced (`clues`) from its name (`names`, `kinds`), from marks and words in its file, and from
-//! its folder's schedule. What an operator sets takes its place; what a caller asks for is done, with a warning where it
+//! What a model wants is deduced (`clues`) from its name (`names`, `kinds`), from marks and words in its file (`texts`),
+//! and from its folder's schedule. What an operator sets takes its place; what a caller asks for is done, with a warning where it
 //! does not suit the model.
 
 mod clues;
@@ -9,6 +9,7 @@ mod kinds;
 mod names;
 #[cfg(test)]
 mod tests;
+mod texts;
 
 pub use clues::Clues;
 
@@ -105,6 +106,8 @@ impl Settings {
         let Deduced { steps, guidance, distilled, made_for, side, scheduler, because, warnings } =
             model.deduce()?;
         let because = because.join("; ");
+        // A schedule may have fewer levels than models are usually drawn in steps.
+        let steps = steps.min(scheduler.num_train_timesteps.max(1));
         let mut settings = Self { steps, guidance, scheduler, distilled, made_for, side, because, warnings };
         settings.warnings.extend(settings.scheduler.notes());
         let fits = settings.warnings.len();

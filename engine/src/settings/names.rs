@@ -60,9 +60,21 @@ impl Words {
 
     /// Of a model's file or folder, or of the folder above where that is called as in every model.
     pub(super) fn of_path(path: &Path) -> Self {
-        let names = path.ancestors().filter_map(|path| path.file_name()?.to_str()).take(FOLDERS);
+        Self::telling(path).map_or_else(|| Self::of(""), |(words, _)| words)
+    }
+
+    /// Of the folder in which that lies. Hidden folders and temporary ones are not named for models.
+    pub(super) fn of_folder(path: &Path) -> Self {
+        let folder = Self::telling(path).and_then(|(_, path)| path.parent()).map(Self::of_path);
+        folder.filter(|words| !words.name.starts_with('.')).unwrap_or_else(|| Self::of(""))
+    }
+
+    /// The first name on the way up that says something, and the path that ends in it.
+    fn telling(path: &Path) -> Option<(Self, &Path)> {
+        let named = path.ancestors().filter_map(|path| Some((path.file_name()?.to_str()?, path)));
         let of = |name: &str| Self::of(owned(name.strip_suffix(".safetensors").unwrap_or(name)));
-        names.map(of).find(|words| !words.is_general()).unwrap_or_else(|| Self::of(""))
+        let mut read = named.take(FOLDERS).map(|(name, path)| (of(name), path));
+        read.find(|(words, _)| !words.is_general())
     }
 
     fn is_general(&self) -> bool {

@@ -22,7 +22,7 @@ fn laid(name: &str, scheduler: SchedulerConfig) -> Clues {
     Clues { is_laid: true, ..folder(name, scheduler) }
 }
 
-fn marked(about: About) -> Settings {
+pub(super) fn marked(about: About) -> Settings {
     choose(&Clues { about, ..file("model.safetensors") }, None, None)
 }
 
@@ -295,4 +295,76 @@ fn more_steps_than_levels_are_refused() {
     let asked = Asked { steps: Some(1001), ..Asked::default() };
     let error = Settings::choose(&file("a.safetensors"), Asked::default(), asked).unwrap_err().to_string();
     assert!(error.contains("--steps 1001") && error.contains("1 to 1000"), "{error}");
+}
+
+#[test]
+fn a_schedule_of_few_levels_has_no_more_steps_than_that() {
+    let few = SchedulerConfig { num_train_timesteps: 3, ..SchedulerConfig::sdxl() };
+    for clues in [folder("models/x", few.clone()), folder("x_lightning", few)] {
+        assert_eq!(choose(&clues, None, None).steps, 3, "{}", clues.path.display());
+    }
+}
+
+#[test]
+fn a_folders_name_counts_where_the_files_says_nothing() {
+    for name in [
+        "Lightning/sdxl.safetensors",
+        "Lightning/model_v2.safetensors",
+        "Lightning/unet.opt.safetensors",
+        "x/sdxl-lightning/sd_xl_base_1.0.safetensors",
+    ] {
+        let settings = choose(&file(name), None, None);
+        assert_eq!((settings.steps, settings.distilled), (4, true), "{name}");
+        assert!(settings.line().contains("Lightning, by its folder's name `"), "{}", settings.line());
+        assert!(choose(&laid(name, SchedulerConfig::sdxl()), None, None).distilled, "{name}");
+    }
+    for name in [
+        "turbo and lightning/x.safetensors",
+        "lightning_turbo/x.safetensors",
+        "lightning loras/x.safetensors",
+        "not-lightning/x.safetensors",
+        ".turbo/x.safetensors",
+        "lightning/Stable-diffusion/x.safetensors",
+    ] {
+        assert!(!choose(&file(name), None, None).distilled, "{name}");
+    }
+    assert!(!choose(&folder("lightning/realvis", SchedulerConfig::sdxl()), None, None).distilled);
+    let turbo = choose(&file("lightning/x_turbo.safetensors"), None, None).line();
+    assert!(turbo.contains("Turbo, by its name"), "{turbo}");
+}
+
+#[test]
+fn names_are_read_where_a_model_is_and_messages_say_what_was_typed() {
+    let place = Some("/models/sdxl-lightning-8step".into());
+    let clues = Clues { place, ..folder(".", SchedulerConfig::sdxl()) };
+    assert_eq!(choose(&clues, None, None).made_for, Some(8));
+    let clues = Clues { about: About::default().marked("edm_mean"), ..clues };
+    let error = Settings::choose(&clues, Asked::default(), Asked::default()).unwrap_err().to_string();
+    assert!(!error.contains("/models"), "{error}");
+}
+
+#[test]
+fn trailing_levels_of_the_base_or_of_models_in_v_form_are_no_distillation_of_the_unets() {
+    let over = "by the trailing timesteps in the scheduler_config.json of the model that the UNet lies over";
+    let line = choose(&laid("sd_xl_base_1.0.safetensors", trailing()), None, None).line();
+    assert!(line.contains(over), "{line}");
+    let lcm = SchedulerConfig { grid: Grid::Origin(50), ..SchedulerConfig::sdxl() };
+    let marked = Clues { about: About::default().marked("v_pred"), ..folder("models/x", trailing()) };
+    let v = "NoobAI-XL-Vpred-1.0.safetensors";
+    for clues in [laid(v, trailing()), laid(v, lcm), marked] {
+        let settings = choose(&clues, None, None);
+        assert_eq!((settings.steps, settings.distilled), (30, false), "{}", settings.line());
+        assert_eq!(settings.scheduler.prediction, Prediction::Velocity);
+    }
+}
+
+#[test]
+fn whole_models_are_what_the_loras_in_their_names_were_trained_for() {
+    for name in [
+        "Juggernaut_with_LCM_LoRA.safetensors",
+        "realvisLightningLoraMerged.safetensors",
+        "SDXL-Lightning-4step-LoRA-merged.safetensors",
+    ] {
+        assert!(choose(&file(name), None, None).distilled, "{name}");
+    }
 }

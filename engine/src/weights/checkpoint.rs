@@ -234,6 +234,13 @@ impl Checkpoint {
         &self.path
     }
 
+    /// Where that path is, with names where it is only `.`, or a file in the current folder.
+    #[must_use]
+    pub fn place(&self) -> PathBuf {
+        let whole = place::resolved(&self.path);
+        place::named(&whole).to_path_buf()
+    }
+
     /// Whether a UNet was laid over the model's own.
     #[must_use]
     pub fn is_laid(&self) -> bool {

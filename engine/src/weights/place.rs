@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::file::{self, bad_file};
 use crate::error::{Error, Result};
@@ -39,6 +39,18 @@ pub(crate) fn named(path: &Path) -> &Path {
         Some(parent) if is_general || name(parent) == "snapshots" => named(parent),
         _ => path,
     }
+}
+
+/// A path from the root on, without `.` and `..`. Its last part is no link that is followed: users name links for what
+/// they lead to, and files of the hub's cache lead to ones without names.
+pub(crate) fn resolved(path: &Path) -> PathBuf {
+    let goes_up = path.components().any(|part| part == Component::ParentDir);
+    let whole = match (path.file_name(), path.parent()) {
+        (None, _) => fs::canonicalize(path).ok(),
+        (Some(name), Some(parent)) if goes_up => fs::canonicalize(parent).ok().map(|to| to.join(name)),
+        _ => None,
+    };
+    whole.or_else(|| std::path::absolute(path).ok()).unwrap_or_else(|| path.to_path_buf())
 }
 
 /// The snapshot in a folder of the hub's cache; `None` for other folders.
@@ -172,5 +184,29 @@ pub(crate) fn list(names: &[String]) -> String {
     match names.len().saturating_sub(LISTED) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_resolved_to_names_without_following_the_last_link() {
+        let here = std::env::current_dir().unwrap();
+        for path in [".", "./", "src/.."] {
+            assert_eq!(resolved(Path::new(path)), here.canonicalize().unwrap(), "{path}");
+        }
+        assert_eq!(resolved(Path::new("x.safetensors")), here.join("x.safetensors"));
+        assert_eq!(resolved(Path::new("src/../x")), here.canonicalize().unwrap().join("x"));
+        #[cfg(unix)]
+        {
+            let folder = tempfile::tempdir().unwrap();
+            let root = folder.path().canonicalize().unwrap();
+            fs::create_dir(root.join("in")).unwrap();
+            fs::write(root.join("blob"), "").unwrap();
+            std::os::unix::fs::symlink(root.join("blob"), root.join("Lightning")).unwrap();
+            assert_eq!(resolved(&root.join("in/../Lightning")), root.join("Lightning"));
+        }
     }
 }
