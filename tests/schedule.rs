@@ -221,3 +221,22 @@ fn what_is_done_in_another_way_is_said_and_what_a_class_does_not_read_is_not() {
         assert_eq!(notes(json), [""; 0], "{json}");
     }
 }
+
+/// σ at the noisiest level and in the middle, by diffusers' formulas in doubles.
+#[test]
+fn ddpm_has_two_curves_of_beta_more() {
+    let cases = [("sigmoid", [158.743_37, 1.520_530_9]), ("laplace", [5.533_785, 0.643_045_2])];
+    for (curve, want) in cases {
+        let json = format!(
+            r#"{{"_class_name": "DDPMScheduler", "beta_schedule": "{curve}", "timestep_spacing": "trailing"}}"#
+        );
+        let config = SchedulerConfig::from_json(json.as_bytes(), Path::new("x.json")).unwrap();
+        let sigmas = Schedule::new(&config, 2).unwrap().sigmas;
+        for (got, want) in sigmas.iter().zip(want) {
+            let off = (f64::from(*got) / want - 1.0).abs();
+            assert!(off < 1e-4, "{curve}: {got} is not {want}");
+        }
+        let euler = json.replace("DDPM", "EulerDiscrete");
+        assert!(SchedulerConfig::from_json(euler.as_bytes(), Path::new("x.json")).is_err(), "{curve}");
+    }
+}

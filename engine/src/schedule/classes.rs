@@ -30,6 +30,8 @@ pub(super) enum Member {
     Clip,
     /// `thresholding`
     Threshold,
+    /// `beta_schedule` also `sigmoid` or `laplace`
+    Shapes,
 }
 
 /// A class of schedulers.
@@ -82,7 +84,7 @@ const DDIM: Class = Class {
 };
 const DDPM: Class = Class {
     name: "DDPM",
-    members: &[Member::Spacing, Member::ZeroSnr, Member::Clip, Member::Threshold],
+    members: &[Member::Spacing, Member::ZeroSnr, Member::Clip, Member::Threshold, Member::Shapes],
     ..WHOLE
 };
 const CONSISTENCY: Class = Class {

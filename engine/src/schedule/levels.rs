@@ -8,7 +8,7 @@ use super::{BetaSchedule, SchedulerConfig};
 /// ᾱ of the noisiest level where that is noise alone: 0 would be an infinite σ. With it σ is 4096.
 const ALMOST_NO_PICTURE: f32 = 1.0 / (1 << 24) as f32;
 
-/// The greatest β of a cosine schedule, whose own last one would be 1.
+/// The greatest β of a schedule by ᾱ, such as a cosine one, whose own last one would be 1.
 const GREATEST_BETA: f64 = 0.999;
 
 impl SchedulerConfig {
@@ -35,11 +35,26 @@ impl SchedulerConfig {
             }
             BetaSchedule::Cosine => {
                 let bar = |t: f64| ((t + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2).cos().powi(2);
-                let at = |i: usize| i as f64 / count as f64;
-                (0..count).map(|i| (1.0 - bar(at(i + 1)) / bar(at(i))).min(GREATEST_BETA) as f32).collect()
+                falling(count, bar)
             }
+            BetaSchedule::Sigmoid => {
+                let (width, start) = ((self.beta_end - self.beta_start) as f32, self.beta_start as f32);
+                let at = |x: &f32| 1.0 / (1.0 + (-x).exp()) * width + start;
+                linspace(-6.0, 6.0, count).iter().map(at).collect()
+            }
+            BetaSchedule::Laplace => falling(count, |t| {
+                let log = (1.0 - 2.0 * (0.5 - t).abs() + 1e-6).ln();
+                let snr = (-0.5 * 1.0_f64.copysign(0.5 - t) * log).exp();
+                (snr / (1.0 + snr)).sqrt()
+            }),
         }
     }
+}
+
+/// β with which ᾱ falls as `bar` from 0 to 1.
+fn falling(count: usize, bar: impl Fn(f64) -> f64) -> Vec<f32> {
+    let at = |i: usize| i as f64 / count as f64;
+    (0..count).map(|i| (1.0 - bar(at(i + 1)) / bar(at(i))).min(GREATEST_BETA) as f32).collect()
 }
 
 /// ᾱ of every level: the products of 1 − β.

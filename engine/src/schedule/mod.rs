@@ -24,6 +24,10 @@ pub enum BetaSchedule {
     ScaledLinear,
     /// So that ᾱ falls as a squared cosine.
     Cosine,
+    /// From `beta_start` to `beta_end` as a logistic curve, between −6 and 6.
+    Sigmoid,
+    /// So that the logarithms of signal to noise lie as in a Laplace distribution.
+    Laplace,
 }
 
 /// Which levels a number of steps picks ("Common diffusion noise schedules and sample steps are flawed",

@@ -55,14 +55,22 @@ pub(super) fn config(json: &[u8]) -> Result<SchedulerConfig, String> {
 }
 
 impl Raw {
-    fn read(&self, class: &Class) -> Result<SchedulerConfig, String> {
-        self.refuse(class)?;
-        let (beta_start, beta_end, beta_schedule) = class.betas;
-        let schedules = [
+    fn beta_schedule(&self, class: &Class) -> Result<BetaSchedule, String> {
+        let known = [
             ("linear", BetaSchedule::Linear),
             ("scaled_linear", BetaSchedule::ScaledLinear),
             ("squaredcos_cap_v2", BetaSchedule::Cosine),
+            ("sigmoid", BetaSchedule::Sigmoid),
+            ("laplace", BetaSchedule::Laplace),
         ];
+        // The other classes do not have the last two.
+        let known = if class.reads(Member::Shapes) { &known[..] } else { &known[..3] };
+        choose("beta_schedule", self.beta_schedule.as_deref().unwrap_or(class.betas.2), known)
+    }
+
+    fn read(&self, class: &Class) -> Result<SchedulerConfig, String> {
+        self.refuse(class)?;
+        let (beta_start, beta_end, _) = class.betas;
         let predictions = [
             ("epsilon", Prediction::Epsilon),
             ("v_prediction", Prediction::Velocity),
@@ -74,11 +82,7 @@ impl Raw {
             num_train_timesteps: self.num_train_timesteps.unwrap_or(1000),
             beta_start: self.beta_start.unwrap_or(beta_start),
             beta_end: self.beta_end.unwrap_or(beta_end),
-            beta_schedule: choose(
-                "beta_schedule",
-                self.beta_schedule.as_deref().unwrap_or(beta_schedule),
-                &schedules,
-            )?,
+            beta_schedule: self.beta_schedule(class)?,
             trained_betas: self.trained_betas.clone(),
             zero_terminal_snr: self.rescale_betas_zero_snr == Some(true) && class.reads(Member::ZeroSnr),
             timestep_spacing: spacing.map_or(Ok(class.spacing), |word| {
