@@ -2,7 +2,8 @@
 //!
 //! A mark in the file outweighs its folder's `scheduler_config.json`, which outweighs the name; only which levels few
 //! steps pick is decided by a name that says how the model was distilled, for such folders are mostly saved with the
-//! base's schedule. A UNet that is laid over a model brings its own name and marks: the schedule is then the base's.
+//! base's schedule. The folder that a file lies in is asked after the file. A UNet that is laid over a model brings its
+//! own name and marks: the schedule is then the base's.
 
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
 //! How a model is drawn: steps, guidance, schedule, and why.
 //!
 //! What a model wants is deduced (`clues`) from its name (`names`, `kinds`), from marks and words in its file (`texts`),
-//! and from its folder's schedule. What an operator sets takes its place; what a caller asks for is done, with a warning where it
-//! does not suit the model.
+//! and from its folder's schedule. What an operator sets takes its place; what a caller asks for is done, with a warning
+//! where it does not suit the model.
 
 mod clues;
 mod kinds;
