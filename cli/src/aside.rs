@@ -1,6 +1,6 @@
 //! Files that are there whole or not at all: written beside their place, then renamed.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -56,10 +56,32 @@ enum Found {
     Pipe,
 }
 
+/// Links to links that are followed where the last of them points to nothing.
+const MOST_LINKS: usize = 40;
+
+/// Where a file at `place` really stands: links are followed, also one that points to nothing yet, because the file
+/// is what is replaced, not the link.
+fn real(place: &Path) -> PathBuf {
+    let mut real = place.to_path_buf();
+    // What is open without a name has a link, under /proc, that only the system can follow.
+    if place.exists() {
+        return std::fs::canonicalize(place).unwrap_or(real);
+    }
+    for _ in 0..MOST_LINKS {
+        match std::fs::read_link(&real) {
+            Ok(target) => real = folder(&real).join(target),
+            Err(_) => break,
+        }
+    }
+    match (std::fs::canonicalize(folder(&real)), real.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => real,
+    }
+}
+
 /// Looks at `place`. Fails where nothing could be written there.
 fn look(place: &Path) -> io::Result<Found> {
-    // Through a link the file itself is replaced, not the link.
-    let real = std::fs::canonicalize(place).unwrap_or_else(|_| place.to_path_buf());
+    let real = real(place);
     let refused = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
     match std::fs::metadata(&real) {
         Ok(about) if about.is_dir() => Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")),
@@ -69,8 +91,19 @@ fn look(place: &Path) -> io::Result<Found> {
         Ok(about) if about.is_file() => Ok(Found::File(real, about)),
         Ok(about) if !pipe::takes_bytes(&about) => refused("it is neither a file nor a pipe"),
         Ok(_) => pipe::check(&real).map(|()| Found::Pipe),
-        Err(_) => Ok(Found::Nothing(real)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing(real)),
+        // A name that is too long, links in a circle: no file beside it would find this out.
+        Err(error) => Err(error),
     }
+}
+
+/// Whether a file at one place would replace one at the other.
+pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
+    let file = |place| match look(place) {
+        Ok(Found::Nothing(real) | Found::File(real, _)) => Some(real),
+        Ok(Found::Pipe) | Err(_) => None,
+    };
+    file(one).is_some_and(|one| file(other) == Some(one))
 }
 
 impl Aside {
@@ -84,16 +117,16 @@ impl Aside {
     }
 
     fn beside(place: PathBuf, old: Option<&Metadata>) -> io::Result<Self> {
-        let mut builder = Builder::new();
-        builder.prefix(".fulmen-").suffix(".part");
-        // tempfile's files are private; a picture is as open as the user's umask lets files be, or as what it replaces.
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        // As open as the user's umask lets files be; private until it is as open as what it replaces.
         #[cfg(unix)]
-        if old.is_none() {
-            builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        }
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, if old.is_none() { 0o666 } else { 0o600 });
         let (file, path) = {
             let mut unfinished = unfinished();
-            let made = builder.tempfile_in(folder(&place)).map_err(|error| plain(&error))?;
+            // With tempfile's own opening its errors would have the name of a file that nobody asked for.
+            let open = |path: &Path| options.open(path);
+            let made = Builder::new().prefix(".fulmen-").suffix(".part").make_in(folder(&place), open)?;
             unfinished.push(made.path().to_path_buf());
             made.into_parts()
         };
@@ -157,17 +190,7 @@ fn rename(
 ) -> io::Result<()> {
     let mut unfinished = unfinished();
     unfinished.retain(|unfinished| unfinished != &*path);
-    persist(path).map_err(|error| plain(&error.error))
-}
-
-/// The system's own words, without the name of the temporary file around them.
-fn plain(error: &io::Error) -> io::Error {
-    let inner =
-        error.get_ref().and_then(|inner| inner.source()).and_then(|inner| inner.downcast_ref::<io::Error>());
-    inner
-        .unwrap_or(error)
-        .raw_os_error()
-        .map_or_else(|| io::Error::new(error.kind(), error.to_string()), io::Error::from_raw_os_error)
+    persist(path).map_err(|error| error.error)
 }
 
 /// Gives the new file the owner, as far as we may, and the mode of the one that it replaces.

@@ -1,10 +1,11 @@
 //! Why a command failed, as one sentence and an exit code.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use fulmen_engine::Error;
+use fulmen_engine::{Error, quote};
 
 use crate::console;
 
@@ -59,8 +60,7 @@ impl Failure {
         let exit_code = self.exit_code();
         match self {
             _ if is_logged() => fulmen_server::tell_failure(&self.to_string()),
-            // A second failure to print has nowhere to go.
-            Self::Clap(error) => drop(error.print()),
+            Self::Clap(error) => print(error),
             other => console::err(&format!("fulmen: {other}")),
         }
         if JSON.load(Ordering::Relaxed) {
@@ -96,6 +96,20 @@ impl fmt::Display for Failure {
                 env!("CARGO_PKG_VERSION")
             ),
         }
+    }
+}
+
+/// In clap's colours, unless there is an argument that would steer the terminal: clap repeats it as it is.
+fn print(error: &clap::Error) {
+    let steers = |word: OsString| {
+        let word = word.to_string_lossy();
+        quote::visible(&word) != word
+    };
+    if std::env::args_os().any(steers) {
+        console::err(error.render().to_string().trim_end());
+    } else {
+        // A second failure to print has nowhere to go.
+        drop(error.print());
     }
 }
 

@@ -55,7 +55,7 @@ impl Job {
             return Err(Failure::Usage("--trace writes a file; give it a name".into()));
         }
         // Whatever cannot be written is known before minutes are spent on it.
-        output.check(request.images, args.json)?;
+        output.check(&request, args.json, args.trace.as_deref())?;
         Ok(Self { options, request, output, trace: args.trace, json: args.json, notes })
     }
 }

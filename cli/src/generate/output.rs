@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use fulmen_engine::backend::CancelToken;
 use fulmen_engine::engine::Drawn;
 use fulmen_engine::picture::Format;
+use fulmen_engine::request::Request;
 
 use crate::aside::{self, Aside};
 use crate::failure::Failure;
@@ -45,15 +46,40 @@ impl Output {
         Ok(Self { place: Place::Named(path), format, text })
     }
 
-    /// Fails unless `images` pictures can be written.
-    pub(super) fn check(&self, images: usize, json: bool) -> Result<(), Failure> {
-        let (place, said) = match &self.place {
-            Place::StandardOutput => return check_standard_output(images, json),
-            Place::Named(path) if images == 1 => (path.clone(), path.clone()),
-            Place::Named(path) => (with_stem(path, "check"), path.clone()),
-            Place::Default => (PathBuf::from("fulmen-check"), default_name("SEED", self.format)),
+    /// Fails unless the pictures of `request` can be written, and the trace beside them.
+    pub(super) fn check(&self, request: &Request, json: bool, trace: Option<&Path>) -> Result<(), Failure> {
+        let Place::Named(path) = &self.place else {
+            return self.check_unnamed(request, json, trace);
         };
-        aside::check(&place).map_err(|error| aside::cannot_write(&said, &error))
+        let places = self.names(request);
+        // The longest name is the first that the system refuses.
+        let longest = places.iter().max_by_key(|place| place.as_os_str().len()).unwrap_or(path);
+        aside::check(longest).map_err(|error| {
+            let is_its_name = error.kind() == std::io::ErrorKind::InvalidFilename;
+            aside::cannot_write(if is_its_name { longest } else { path }, &error)
+        })?;
+        apart(&places, trace)
+    }
+
+    fn check_unnamed(&self, request: &Request, json: bool, trace: Option<&Path>) -> Result<(), Failure> {
+        if matches!(self.place, Place::StandardOutput) {
+            return check_standard_output(request.images, json);
+        }
+        let said = default_name("SEED", self.format);
+        aside::check(Path::new("fulmen-check")).map_err(|error| aside::cannot_write(&said, &error))?;
+        apart(&self.names(request), trace)
+    }
+
+    /// Where the pictures of `request` will be. A seed that is not chosen yet is taken for one of the longest.
+    fn names(&self, request: &Request) -> Vec<PathBuf> {
+        let first = request.seed.unwrap_or(u64::MAX - request.images as u64);
+        let seeds = (0..request.images as u64).map(|image| first.wrapping_add(image).to_string());
+        match &self.place {
+            Place::StandardOutput => Vec::new(),
+            Place::Named(path) if request.images == 1 => vec![path.clone()],
+            Place::Named(path) => seeds.map(|seed| with_stem(path, &seed)).collect(),
+            Place::Default => seeds.map(|seed| default_name(&seed, self.format)).collect(),
+        }
     }
 
     /// Writes one of `images` pictures, and answers where.
@@ -94,6 +120,17 @@ fn choose(path: &Path, asked: Option<Format>) -> Result<Format, Failure> {
         }
         (Err(error), None) => Err(error.into()),
     }
+}
+
+/// Fails if the trace would replace one of the pictures.
+fn apart(places: &[PathBuf], trace: Option<&Path>) -> Result<(), Failure> {
+    let same = trace.and_then(|trace| places.iter().find(|place| aside::is_same(place, trace)));
+    same.map_or(Ok(()), |place| {
+        Err(Failure::Usage(format!(
+            "--trace would replace the picture at {}; give it another name",
+            place.display()
+        )))
+    })
 }
 
 fn check_standard_output(images: usize, json: bool) -> Result<(), Failure> {

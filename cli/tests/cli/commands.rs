@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::program::{Place, repository};
+use crate::program::{Place, Run, repository};
 
 #[test]
 fn devices_lists_the_processor_and_says_what_auto_takes() {
@@ -85,4 +85,15 @@ fn no_more_threads_are_started_than_make_sense() {
     let threads = fs::read_dir(format!("/proc/{}/task", child.id())).unwrap().count();
     let processors = std::thread::available_parallelism().unwrap().get();
     assert!(threads <= processors + 4, "{threads} threads on {processors} processors");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_model_is_looked_through_on_no_more_threads_than_make_sense() {
+    let place = Place::new();
+    let mut command = place.command();
+    command.args(["models", "inspect"]).arg(repository("models/demo")).env("RAYON_NUM_THREADS", "60000");
+    let start = std::time::Instant::now();
+    Run::of(command.output().unwrap()).succeeded();
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::program::Place;
+use crate::program::{Place, Run};
 
 /// The pixels of a picture's file, as another program reads them.
 fn pixels(file: &Path) -> image::RgbImage {
@@ -141,6 +141,97 @@ fn a_place_that_cannot_be_written_is_called_as_the_user_calls_it() {
         let said = said.failed(1, &["cannot write missing/cat.png: there is no folder missing"]).stderr;
         assert!(!said.contains(".part") && !said.contains("check"), "{said}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_system_s_reason_stands_without_the_name_of_another_file() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+
+    let place = Place::new();
+    fs::write(place.path("file.png"), "").unwrap();
+    let root = fs::metadata(place.path("file.png")).unwrap().uid() == 0;
+    for folder in ["", "closed"] {
+        fs::create_dir_all(place.path(folder)).unwrap();
+        fs::set_permissions(place.path(folder), fs::Permissions::from_mode(0o555)).unwrap();
+    }
+    let drawn = |arguments: &[&str]| {
+        let mut command = place.command();
+        // To root no folder is closed.
+        if root {
+            command.uid(65534).gid(65534);
+        }
+        Run::of(command.args(["generate", "a cat", "--device", "cpu"]).args(arguments).output().unwrap())
+    };
+    let denied = "Permission denied (os error 13)\n";
+    for (arguments, why) in [
+        (&["-o", "closed/cat.png"][..], &["cannot write closed/cat.png: ", denied].concat()),
+        (&["-n", "2", "-o", "closed/cat.png"], &["cannot write closed/cat.png: ", denied].concat()),
+        (&[], &["cannot write fulmen-SEED.png: ", denied].concat()),
+        (
+            &["-o", "/dev/null", "--trace", "closed/cat.tsv"],
+            &["cannot write closed/cat.tsv: ", denied].concat(),
+        ),
+        (
+            &["-o", "file.png/cat.png"],
+            &"cannot write file.png/cat.png: Not a directory (os error 20)\n".into(),
+        ),
+    ] {
+        drawn(arguments).failed(1, &[why]).at_once();
+    }
+    fs::set_permissions(place.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_trace_does_not_replace_the_picture() {
+    let place = Place::new();
+    for arguments in [
+        &["-o", "cat.png", "--trace", "./cat.png"][..],
+        &["-o", "cat.png", "-n", "2", "--seed", "7", "--trace", "cat-8.png"],
+        &["--seed", "7", "--trace", "fulmen-7.png"],
+    ] {
+        let run = place.draw(&[&["a cat"][..], arguments].concat());
+        run.failed(2, &["--trace would replace the picture", "another name"]).at_once();
+    }
+    assert!(place.files().is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_name_that_is_too_long_is_found_before_anything_is_opened() {
+    let place = Place::new();
+    let long = |letters| "x".repeat(letters) + ".png";
+    for arguments in [
+        &["-o", &long(252)][..],
+        &["-o", &long(240), "-n", "2"],
+        &["-o", &long(250), "-n", "2", "--seed", "9"],
+        &["-o", "cat.png", "--trace", &long(252)],
+    ] {
+        let run = place.draw(&[&["a cat"][..], arguments].concat());
+        run.failed(1, &["cannot write xxx", "File name too long"]).at_once();
+    }
+    assert!(place.files().is_empty());
+    place.draw(&["a cat", "-o", &long(249), "-n", "2", "--seed", "8"]).succeeded();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_stays_and_what_it_points_to_is_written() {
+    use std::os::unix::fs::symlink;
+
+    let place = Place::new();
+    fs::create_dir(place.path("folder")).unwrap();
+    symlink("folder/link.png", place.path("cat.png")).unwrap();
+    symlink("new.png", place.path("folder/link.png")).unwrap();
+    symlink("circle.png", place.path("circle.png")).unwrap();
+    // At first there is nothing there, then a picture.
+    for seed in ["1", "2"] {
+        place.draw(&["a cat", "-o", "cat.png", "--seed", seed]).succeeded();
+        assert!(place.path("cat.png").is_symlink() && place.path("folder/link.png").is_symlink());
+        assert_eq!(pixels(&place.path("folder/new.png")).dimensions(), (64, 64));
+    }
+    place.draw(&["a cat", "-o", "circle.png"]).failed(1, &["cannot write circle.png"]).at_once();
 }
 
 #[cfg(unix)]

@@ -40,6 +40,20 @@ fn values_that_are_no_numbers_are_refused_by_flag() {
 }
 
 #[test]
+fn an_argument_that_is_refused_steers_no_terminal() {
+    let place = Place::new();
+    for (argument, shown) in [("\u{202e}7", "\\u{202e}7"), ("\u{9b}2J", "\\u{9b}2J"), ("\u{1b}c", "error: ")]
+    {
+        for arguments in
+            [&["--seed", argument][..], &["--guidance", argument], &["--format", argument], &[argument]]
+        {
+            let run = place.draw(&[&["a cat"], arguments].concat()).failed(2, &[shown]).at_once();
+            assert!(!run.stderr.contains(argument), "{}", run.stderr);
+        }
+    }
+}
+
+#[test]
 fn seed_minus_one_is_any_seed() {
     let place = Place::new();
     let small = ["a cat", "--json", "--seed"];

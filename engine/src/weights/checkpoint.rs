@@ -20,7 +20,7 @@ use super::source::Source;
 use super::tensors::{Tensors, Weights};
 use super::tokenizer::TokenizerFiles;
 use crate::error::{Error, Result};
-use crate::quote;
+use crate::{quote, threads};
 
 /// A model on a disk (or in this binary): configurations, tokenizers, and tensors that stay in their
 /// files until they are used. Cheap to clone.
@@ -283,6 +283,7 @@ impl Checkpoint {
     /// # Errors
     /// A tensor holds NaN or infinity, or a file was changed meanwhile.
     pub fn verify(&self) -> Result<()> {
+        threads::start();
         self.still(self.here().try_for_each(|tensors| tensors.verify()))
     }
 
