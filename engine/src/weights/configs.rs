@@ -110,11 +110,12 @@ impl Configs {
 }
 
 /// JSON as Python writes it: also with numbers that JSON does not have (a scheduler of diffusers' has `-Infinity`),
-/// which are read as null.
+/// which are read as null. What Windows' editors put before a text is passed over.
 ///
 /// # Errors
 /// It is no JSON besides.
 pub(crate) fn python_json(bytes: &[u8]) -> serde_json::Result<Value> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     serde_json::from_slice(bytes).or_else(|error| match without_infinities(bytes) {
         Some(plain) => serde_json::from_slice(&plain),
         None => Err(error),
@@ -196,6 +197,7 @@ mod tests {
             read(r#"{"a": -Infinity, "b": [NaN, Infinity]}"#).unwrap(),
             r#"{"a":null,"b":[null,null]}"#
         );
+        assert_eq!(read("\u{feff}{\"a\": NaN}").unwrap(), r#"{"a":null}"#);
         let quoted = r#"{"a":"-Infinity \\","b":"\"NaN"}"#;
         assert_eq!(read(quoted).unwrap(), quoted);
         for wrong in ["{-Infinity}", "NaNs", r#"{"a": "NaN"#, r#"{"a": NaN, "\"#] {

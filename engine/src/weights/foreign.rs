@@ -1,7 +1,7 @@
 //! Files that lie where weights or configurations are expected and are something else: what they are,
 //! and what to do.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::quote;
 
@@ -35,7 +35,17 @@ const PICKLE: &str =
 const ARCHIVE: &str = "is a compressed archive; unpack it, and give what is in it";
 const ZIP: &str = "is a ZIP archive, as PyTorch pickles (.ckpt) are, which can run code when they are opened; fetch the \
                    safetensors file, or unpack it if it is in there";
-const PICTURE: &str = "is a picture or video, not weights; fetch the model itself";
+const PICTURE: &str = "is a picture or video; fetch the model itself";
+
+/// Bytes of the longest text that is taken for a site's: they answer in a line or two.
+const LONGEST_ANSWER: usize = 1024;
+
+/// How pages begin.
+const PAGES: [&str; 3] = ["<!doctype", "<html", "<?xml"];
+
+/// How a file begins that stands for another one.
+const LFS: &str = "version https://git-lfs";
+const ANNEX: &str = "/annex/objects/";
 
 /// What these bytes are, as the rest of a sentence; `None` if they are nothing known.
 pub(crate) fn recognise(bytes: &[u8]) -> Option<String> {
@@ -68,17 +78,36 @@ fn text(start: &[u8]) -> Option<String> {
         Err(error) if start.len() == LOOKED_AT && start.len() - error.valid_up_to() < 4 => {
             std::str::from_utf8(&start[..error.valid_up_to()]).ok()?
         }
-        Err(_) => return None,
+        Err(_) => return old_page(start),
     };
     let text = text.trim_start_matches('\u{feff}').trim();
     let is_control = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t' | '\u{1b}');
     (text.len() >= 8 && !text.contains(is_control)).then(|| text.to_owned())
 }
 
+/// A page in UTF-16 or Latin-1.
+fn old_page(start: &[u8]) -> Option<String> {
+    let wide = |unit: fn([u8; 2]) -> u16| {
+        let units = start.as_chunks::<2>().0.iter().map(|pair| unit(*pair));
+        char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>()
+    };
+    let text = match start {
+        [0xff, 0xfe, ..] => wide(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => wide(u16::from_be_bytes),
+        _ => start.iter().map(|byte| char::from(*byte)).collect(),
+    };
+    let text = text.trim_start_matches('\u{feff}').trim();
+    let begin: String = text.chars().take(16).collect::<String>().to_ascii_lowercase();
+    PAGES.iter().any(|page| begin.starts_with(page)).then(|| text.to_owned())
+}
+
 fn of_text(text: &str, whole: &[u8]) -> String {
     let lower = text.to_ascii_lowercase();
-    if lower.starts_with("version https://git-lfs") {
+    if lower.starts_with(LFS) {
         return "is a Git LFS pointer, not the file itself; run `git lfs pull` in its folder".into();
+    }
+    if lower.starts_with(ANNEX) {
+        return "is a git-annex pointer, not the file itself; run `git annex get` in its folder".into();
     }
     if lower.starts_with('<') {
         let said = ["title", "message", "h1", "code"].iter().find_map(|tag| element(text, &lower, tag));
@@ -93,8 +122,7 @@ fn of_text(text: &str, whole: &[u8]) -> String {
         );
     }
     match whole.len() {
-        // Sites answer in a line or two.
-        0..=1024 => answer("a site's answer", Some(text.to_owned())),
+        0..=LONGEST_ANSWER => answer("a site's answer", Some(text.to_owned())),
         _ => format!("is text, not weights; it begins with “{}”", flat(&text[..first_line(text)])),
     }
 }
@@ -121,16 +149,17 @@ fn of_json(value: &Value) -> String {
 
 /// Why a small file could not be read: what it is instead, or else what the reader said.
 pub(crate) fn instead_of(bytes: &[u8], what: &str, error: &serde_json::Error) -> String {
-    let is_json = bytes.trim_ascii_start().starts_with(b"{");
-    recognise(bytes).filter(|_| !is_json).unwrap_or_else(|| format!("{what}: {error}"))
+    let text = text(&bytes[..bytes.len().min(LOOKED_AT)]).unwrap_or_default();
+    // With a fault in it, or a comment before it, it is what was expected; and no site answers at such length.
+    let is_meant = ["{", "[", "//", "/*", "#"].iter().any(|begin| text.starts_with(begin));
+    let is_long = text.len() > LONGEST_ANSWER && !text.starts_with('<');
+    recognise(bytes).filter(|_| !is_meant && !is_long).unwrap_or_else(|| format!("{what}: {error}"))
 }
 
 /// What a file of lines is, where it begins as none of its own would.
 pub(crate) fn instead_of_lines(bytes: &[u8]) -> Option<String> {
-    let start = bytes.trim_ascii_start();
-    let start = start[..start.len().min(32)].to_ascii_lowercase();
-    let others = [&b"version https://git-lfs"[..], b"<!doctype", b"<html", b"<?xml", b"{"];
-    let is_other = others.iter().any(|begin| start.starts_with(begin));
+    let start = text(&bytes[..bytes.len().min(LOOKED_AT)])?.to_ascii_lowercase();
+    let is_other = PAGES.iter().chain(&[LFS, ANNEX, "{"]).any(|begin| start.starts_with(begin));
     recognise(bytes).filter(|_| is_other)
 }
 
@@ -142,6 +171,36 @@ pub(crate) fn site_answer(value: &Value) -> Option<String> {
     (!is_config).then(|| said(value, 4)).flatten().map(|said| answer("a site's answer", Some(said)))
 }
 
+/// Members in which sites say in short what is wrong, in small letters and without `_` and `-`.
+const WHAT: [&str; 8] = ["error", "errors", "fault", "title", "code", "reason", "status", "statuscode"];
+/// Members in which they say it at length.
+const MORE: [&str; 11] = [
+    "message",
+    "errormessage",
+    "detail",
+    "details",
+    "errordescription",
+    "description",
+    "msg",
+    "statustext",
+    "statusmessage",
+    "faultstring",
+    "info",
+];
+
+/// The member of this name, however it is written: `statusCode`, `status_code`, `StatusCode`.
+fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    let plain = |key: &str| key.replace(['_', '-'], "").eq_ignore_ascii_case(name);
+    object.iter().find(|(key, _)| plain(key)).map(|(_, value)| value)
+}
+
+/// An error without words: a number, or that there was no success.
+fn wordless(object: &Map<String, Value>) -> Option<String> {
+    let number = |key: &&str| Some(member(object, key)?.as_u64()?.to_string());
+    let failed = |key: &&str| (member(object, key)? == false).then(|| format!("{key}: false"));
+    WHAT.iter().find_map(number).or_else(|| ["success", "ok"].iter().find_map(failed))
+}
+
 /// The sentence of an error in JSON, in the members that sites have for it.
 fn said(value: &Value, depth: usize) -> Option<String> {
     if depth == 0 {
@@ -151,14 +210,12 @@ fn said(value: &Value, depth: usize) -> Option<String> {
         Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
         Value::Array(values) => values.iter().find_map(|value| said(value, depth - 1)),
         Value::Object(object) => {
-            let member = |key: &str| object.get(key).and_then(|value| said(value, depth - 1));
-            let what = ["error", "errors", "title", "code", "reason"].iter().find_map(|key| member(key));
-            let more = ["message", "detail", "details", "error_description", "description", "msg"]
-                .iter()
-                .find_map(|key| member(key));
+            let member = |key: &&str| said(member(object, key)?, depth - 1);
+            let what = WHAT.iter().find_map(member);
+            let more = MORE.iter().find_map(member);
             match (what, more) {
                 (Some(what), Some(more)) if what != more => Some(format!("{what}: {more}")),
-                (what, more) => more.or(what),
+                (what, more) => more.or(what).or_else(|| wordless(object)),
             }
         }
         _ => None,
@@ -180,10 +237,10 @@ fn answer(what: &str, said: Option<String>) -> String {
     };
     let lower = said.to_ascii_lowercase();
     let speaks_of = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    let locked = ["unauthori", "forbidden", "denied", "restricted", "gated", "authenticat"];
+    let locked = ["unauthori", "not authori", "forbidden", "denied", "restricted", "gated", "authenticat"];
     let todo = if speaks_of(&locked)
         || speaks_of(&["log in", "logged in", "login", "sign in", "401", "403"])
-        || speaks_of(&["username", "password", "token", "credential", "permission", "api key"])
+        || speaks_of(&["username", "password", "token", "credential", "permission", "api key", "apikey"])
     {
         "log in there, or send your key, and fetch it again"
     } else if speaks_of(&["not found", "404", "no such", "does not exist", "nosuchkey", "expired"]) {
@@ -241,6 +298,14 @@ mod tests {
                 "“503 Service Unavailable”",
                 "wait",
             ),
+            (r#"{"status":401,"statusText":"Unauthorized"}"#, "“Unauthorized”", "log in there"),
+            (r#"{"Message":"User is not authorized"}"#, "“User is not authorized”", "log in there"),
+            (r#"{"Error":"Access denied"}"#, "“Access denied”", "log in there"),
+            (r#"{"fault":{"faultstring":"Invalid ApiKey"}}"#, "“Invalid ApiKey”", "log in there"),
+            (r#"{"errorMessage":"gone"}"#, "“gone”", "see what it asks for"),
+            (r#"{"code":401}"#, "“401”", "log in there"),
+            (r#"{"error":{"status_code":403}}"#, "“403”", "log in there"),
+            (r#"{"success":false}"#, "“success: false”", "see what it asks for"),
             ("<html><body></body></html>", "a web page instead of the file;", "the address"),
         ] {
             let what = what(body.as_bytes());
@@ -253,6 +318,44 @@ mod tests {
         }
         let long = what(format!("{{\"error\": \"{}\\u001b[2J\"}}", "x".repeat(5000)).as_bytes());
         assert!(long.len() < 500 && long.contains("\\u{1b}[2J"), "{long}");
+    }
+
+    #[test]
+    fn pages_are_known_in_older_encodings() {
+        let page = "<!DOCTYPE html><html><title>Acc\u{e8}s refus\u{e9} (403)</title>";
+        let latin: Vec<u8> = page.chars().map(|c| u32::from(c) as u8).collect();
+        let little: Vec<u8> =
+            [0xfeff].into_iter().chain(page.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> =
+            [0xfeff].into_iter().chain(page.encode_utf16()).flat_map(u16::to_be_bytes).collect();
+        for bytes in [latin, little, big] {
+            let what = what(&bytes);
+            assert!(
+                what.contains("a web page") && what.contains("“Acc\u{e8}s refus\u{e9} (403)”; log in"),
+                "{what}"
+            );
+        }
+    }
+
+    #[test]
+    fn small_files_with_a_fault_are_called_what_they_are_meant_to_be() {
+        let error = || serde_json::from_str::<Value>("{").unwrap_err();
+        let long = "no JSON\n".repeat(200);
+        for meant in
+            ["{\"cut\": ", "\u{feff} {\"cut\": ", "// mine\n{}", "/* mine */ {}", "# mine", "[1,", &long]
+        {
+            let said = instead_of(meant.as_bytes(), "is not valid JSON", &error());
+            assert!(said.starts_with("is not valid JSON: "), "{meant}: {said}");
+        }
+        for (other, expected) in [
+            ("Not Found", "a site's answer"),
+            ("<html>404</html>", "a web page"),
+            ("version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+            ("/annex/objects/SHA256E-s9--0a.json\n", "git annex get"),
+        ] {
+            let said = instead_of(other.as_bytes(), "is not valid JSON", &error());
+            assert!(said.contains(expected), "{other}: {said}");
+        }
     }
 
     #[test]
@@ -279,6 +382,7 @@ mod tests {
             (b"\x89PNG\r\n\x1a\n", "picture"),
             (&[0; 4096], "begins with zeros"),
             (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
+            (b"/annex/objects/SHA256E-s6938078334--31e3.safetensors\n", "git annex get"),
             (
                 &[b"import torch\n".repeat(200)].concat(),
                 "is text, not weights; it begins with “import torch”",

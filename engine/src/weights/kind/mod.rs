@@ -103,20 +103,29 @@ impl Archive {
 
     /// Which parts are there, where they are not enough.
     fn in_parts(&self) -> String {
+        const FIRST: &str = "the first text encoder";
+        const SECOND: &str = "the second text encoder";
         let names = [
             (Component::Unet, "a UNet"),
             (Component::Vae, "a VAE"),
-            (Component::TextEncoder, "the first text encoder"),
-            (Component::TextEncoder2, "the second text encoder"),
+            (Component::TextEncoder, FIRST),
+            (Component::TextEncoder2, SECOND),
         ];
         let here = names.iter().filter(|(component, _)| self.layout(*component).is_some());
         let here: Vec<&str> = here.map(|(_, name)| *name).collect();
         match here[..] {
             [] => self.unknown(),
-            ["a UNet", ..] => format!(
-                "holds {} without the text encoders; give it with --unet, over a whole model",
-                here.join(" and ")
-            ),
+            ["a UNet", ..] => {
+                let missing = match here.last() {
+                    Some(&FIRST) => SECOND,
+                    Some(&SECOND) => FIRST,
+                    _ => "the text encoders",
+                };
+                format!(
+                    "holds {} without {missing}; give it with --unet, over a whole model",
+                    here.join(" and ")
+                )
+            }
             ["a VAE"] => "is a VAE alone; Fulmen takes the VAE from the model: give a whole checkpoint \
                           with its VAE in it, or a diffusers folder"
                 .into(),

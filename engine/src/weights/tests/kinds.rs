@@ -198,6 +198,14 @@ fn a_unet_without_text_encoders_is_told_where_to_go() {
     assert!(said.contains("holds a UNet without the text encoders; give it with --unet"), "{said}");
     let said = without("first_stage_model.").map(drop).unwrap_err().to_string();
     assert!(said.contains("holds a UNet and a VAE without the text encoders"), "{said}");
+    for (gone, expected) in [
+        ("conditioner.embedders.0.", "a VAE and the second text encoder without the first text encoder;"),
+        ("conditioner.embedders.1.", "a VAE and the first text encoder without the second text encoder;"),
+    ] {
+        let (_keep, model) = changed(|tensor| (!tensor.0.starts_with(gone)).then_some(tensor));
+        let said = model.map(drop).unwrap_err().to_string();
+        assert!(said.contains(expected) && said.contains("give it with --unet"), "{said}");
+    }
 }
 
 #[test]
