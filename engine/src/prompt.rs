@@ -8,16 +8,22 @@ use crate::message::{Message, Setting};
 /// Characters of what was found that are quoted.
 const QUOTED: usize = 40;
 
-/// Bytes of the longest weight with its colon: `: -10.125 `.
-const WEIGHT: usize = 12;
+/// Bytes of the longest weight with its colon: `: -1.30000000000000004 `.
+const WEIGHT: usize = 32;
+
+/// From here on a number is a weight only if it follows its colon closely, as in prose it does not.
+const GREAT: f32 = 10.0;
 
 /// No one means a weight as great as this.
-const GREATEST: f32 = 10.0;
+const GREATEST: f32 = 100.0;
+
+/// Bytes of the longest name of a tag.
+const TAG: usize = 20;
 
 /// A kind of syntax that is not read, in the order in which it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Syntax {
-    /// `(word:1.3)`, `((word))`, `(word)++`, `word++`
+    /// `(word:1.3)`, `((word))`, `{{word}}`, `(word)++`, `word++`, `"two words"--`
     Weight,
     /// `[word]`, `[from:to:0.5]`
     Bracket,
@@ -37,9 +43,11 @@ enum Syntax {
     Wildcard,
     /// `\(`
     Escape,
+    /// `<segment:face>`
+    Tag,
 }
 
-const ALL: [Syntax; 10] = [
+const ALL: [Syntax; 11] = [
     Syntax::Weight,
     Syntax::Bracket,
     Syntax::Lora,
@@ -50,6 +58,7 @@ const ALL: [Syntax; 10] = [
     Syntax::Choice,
     Syntax::Wildcard,
     Syntax::Escape,
+    Syntax::Tag,
 ];
 
 impl Syntax {
@@ -66,6 +75,7 @@ impl Syntax {
             Self::Choice => "nothing is chosen, this is read as plain words",
             Self::Wildcard => "no wildcard is filled in, this is read as plain words",
             Self::Escape => "nothing needs a backslash, it is read as a character",
+            Self::Tag => "tags are not supported, this is read as plain words",
         }
     }
 }
@@ -93,10 +103,12 @@ pub fn unread(setting: Setting, prompt: &str) -> Vec<Message> {
 /// Tells `see` what is found, and where.
 fn look(prompt: &str, see: &mut dyn FnMut(Syntax, &str, usize)) {
     enclosed(prompt, see);
-    // Someone who shouts means no operators.
-    let shouts = !prompt.chars().any(char::is_lowercase);
+    // Someone who shouts means no operators; but not every script has small letters.
+    let separates = |c: char| c.is_whitespace() || matches!(c, ',' | '，' | '、');
+    let is_loud = |word: &str| !matches!(word, "BREAK" | "AND") && word.chars().any(char::is_uppercase);
+    let shouts = !prompt.chars().any(char::is_lowercase) && prompt.split(separates).any(is_loud);
     let mut at = 0;
-    for word in prompt.split(|c: char| c.is_whitespace() || c == ',') {
+    for word in prompt.split(separates) {
         let bare = word.trim_matches(|c: char| !(c.is_alphanumeric() || matches!(c, '_' | '+' | '-')));
         let start = at + word.find(bare).unwrap_or(0);
         match bare {
@@ -104,6 +116,7 @@ fn look(prompt: &str, see: &mut dyn FnMut(Syntax, &str, usize)) {
             "AND" if !shouts => see(Syntax::And, bare, start),
             _ if is_wildcard(bare) => see(Syntax::Wildcard, bare, start),
             _ if is_raised(bare) => see(Syntax::Weight, bare, start),
+            _ if is_raised_quote(word) => see(Syntax::Weight, word, at),
             _ => {}
         }
         if let Some(place) = word.find("embedding:").filter(|place| word.len() > place + "embedding:".len()) {
@@ -116,7 +129,7 @@ fn look(prompt: &str, see: &mut dyn FnMut(Syntax, &str, usize)) {
 /// What stands between brackets of any form.
 fn enclosed(prompt: &str, see: &mut dyn FnMut(Syntax, &str, usize)) {
     let bytes = prompt.as_bytes();
-    let (mut round, mut square, mut curly, mut angle) = (vec![], None, None, None);
+    let (mut round, mut square, mut curly, mut angle, mut wide) = (vec![], None, None, None, None);
     let mut at = 0;
     while at < bytes.len() {
         let whole = |start: usize| &prompt[start..=at];
@@ -141,12 +154,11 @@ fn enclosed(prompt: &str, see: &mut dyn FnMut(Syntax, &str, usize)) {
                 .for_each(|start| see(Syntax::Bracket, whole(start), start)),
             b'{' => curly = Some(at),
             b'}' => {
-                let is_choice = |start: &usize| prompt[*start..at].contains('|');
-                curly
-                    .take()
-                    .filter(is_choice)
-                    .into_iter()
-                    .for_each(|start| see(Syntax::Choice, whole(start), start));
+                if let Some(start) = curly.take()
+                    && let Some(syntax) = in_curly(prompt, start, at)
+                {
+                    see(syntax, whole(start), start);
+                }
             }
             b'<' => angle = Some(at),
             b'>' => {
@@ -156,36 +168,70 @@ fn enclosed(prompt: &str, see: &mut dyn FnMut(Syntax, &str, usize)) {
                     see(syntax, whole(start), start);
                 }
             }
+            // The first byte of what is as wide as a Chinese character.
+            0xef if prompt[at..].starts_with('（') => wide = Some(at),
+            0xef if prompt[at..].starts_with('）') => {
+                if let Some(start) = wide.take()
+                    && ends_in_weight(prompt, start + '（'.len_utf8(), at)
+                {
+                    see(Syntax::Weight, &prompt[start..at + '）'.len_utf8()], start);
+                }
+            }
             _ => {}
         }
         at += 1;
     }
 }
 
-/// Whether round brackets end in a weight, or are followed by one: `(word:1.3)`, `(word)1.3`, `(word)++`.
-fn is_weighted(prompt: &str, start: usize, end: usize) -> bool {
-    let bytes = prompt.as_bytes();
-    let followed = match (bytes.get(end + 1), bytes.get(end + 2)) {
-        (Some(b'+'), _) | (Some(b'-'), Some(b'-')) => true,
-        (Some(digit), Some(b'.')) => digit.is_ascii_digit(),
-        _ => false,
-    };
-    let last = end.saturating_sub(WEIGHT).max(start + 1);
-    let colon = bytes[last..end].iter().rposition(|byte| *byte == b':').map(|colon| last + colon);
-    let within = colon.is_some_and(|colon| {
-        let number = prompt[colon + 1..end].trim();
-        let word = &bytes[start + 1..colon];
-        // 16:9 is a shape, not a weight, and 10:30 a time.
-        let is_ratio = word.len() < WEIGHT && word.iter().all(u8::is_ascii_digit);
-        !is_ratio && number.parse::<f32>().is_ok_and(|weight| weight.abs() < GREATEST)
-    });
-    followed || within
+/// What curly brackets ask for: a choice, or in pairs a weight.
+fn in_curly(prompt: &str, start: usize, end: usize) -> Option<Syntax> {
+    let is_double = prompt[..start].ends_with('{') && prompt[end + 1..].starts_with('}') && end > start + 1;
+    match prompt[start..end].contains('|') {
+        true => Some(Syntax::Choice),
+        false => is_double.then_some(Syntax::Weight),
+    }
 }
 
-/// A word that is raised or lowered: `fluffy++`. Languages of that name have shorter words before it.
+/// Whether round brackets end in a weight, or are followed by one: `(word:1.3)`, `(word)1.3`, `(word)^1.3`,
+/// `(word)++`.
+fn is_weighted(prompt: &str, start: usize, end: usize) -> bool {
+    let behind = &prompt.as_bytes()[end + 1..];
+    let followed = match behind.strip_prefix(b"^").unwrap_or(behind) {
+        [b'+', ..] | [b'-', b'-', ..] => true,
+        [digit, b'.', ..] => digit.is_ascii_digit(),
+        _ => false,
+    };
+    followed || ends_in_weight(prompt, start + 1, end)
+}
+
+/// Whether what stands between two places ends in a colon, of either width, and a weight.
+fn ends_in_weight(prompt: &str, start: usize, end: usize) -> bool {
+    let last = (end.saturating_sub(WEIGHT).max(start)..end).find(|at| prompt.is_char_boundary(*at));
+    let Some(last) = last else { return false };
+    let Some((before, number)) = prompt[last..end].rsplit_once([':', '：']) else { return false };
+    let is_digit = |byte: &u8| byte.is_ascii_digit();
+    // 16:9 is a shape, not a weight, and 10:30 a time.
+    let is_ratio = last == start && before.bytes().all(|byte| is_digit(&byte));
+    let follows_number = before.bytes().next_back().is_some_and(|byte| is_digit(&byte));
+    let is_close = number.trim_start() == number && !follows_number;
+    let most = if is_close { GREATEST } else { GREAT };
+    !is_ratio && number.trim().parse::<f32>().is_ok_and(|weight| weight.abs() < most)
+}
+
+/// A word that is raised or lowered: `fluffy++`, `fluffy--`. Languages of that name have shorter words before it, and
+/// years may have dashes behind them.
 fn is_raised(word: &str) -> bool {
-    let plain = word.trim_end_matches('+');
-    word.len() >= plain.len() + 2 && plain.len() > 1 && plain.chars().all(char::is_alphanumeric)
+    let (up, down) = (word.trim_end_matches('+'), word.trim_end_matches('-'));
+    let is_word = |plain: &str| {
+        word.len() >= plain.len() + 2 && plain.len() > 1 && plain.chars().all(char::is_alphanumeric)
+    };
+    is_word(up) || is_word(down) && !down.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The last of several words that are raised or lowered: `cat"++`.
+fn is_raised_quote(word: &str) -> bool {
+    let quote = word.trim_end_matches(['+', '-']);
+    word.len() >= quote.len() + 2 && quote.len() > 1 && quote.ends_with(['"', '”'])
 }
 
 /// `__name__`
@@ -196,12 +242,17 @@ fn is_wildcard(word: &str) -> bool {
 
 /// What a tag in angle brackets asks for.
 fn tag(tag: &str) -> Option<Syntax> {
-    let (name, _) = tag.split_once(':')?;
+    let (name, rest) = tag.split_once(':')?;
+    let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     match name.trim().to_ascii_lowercase().as_str() {
-        "lora" | "lyco" | "locon" | "loha" => Some(Syntax::Lora),
-        "hypernet" => Some(Syntax::Hypernet),
+        "lora" | "lyco" | "lycoris" | "locon" | "loha" | "lokr" | "dora" | "oft" => Some(Syntax::Lora),
+        "hypernet" | "hn" => Some(Syntax::Hypernet),
         "embedding" | "ti" => Some(Syntax::Embedding),
-        _ => None,
+        "wildcard" => Some(Syntax::Wildcard),
+        // An address in angle brackets is none.
+        _ if rest.is_empty() || rest.starts_with("//") || name.len() > TAG => None,
+        _ => (name.starts_with(|c: char| c.is_ascii_alphabetic()) && name.chars().all(is_name))
+            .then_some(Syntax::Tag),
     }
 }
 
@@ -233,6 +284,26 @@ mod tests {
             ("a cat AND a dog AND a cow", "`AND`: prompts are not combined"),
             ("a {red|blue} cat", "`{red|blue}`: nothing is chosen"),
             ("a __colour__ cat", "`__colour__`: no wildcard"),
+            ("赤い丸 BREAK 青い空", "`BREAK`: prompts are not broken"),
+            ("赤い丸、BREAK、青い空", "`BREAK`: prompts are not broken"),
+            ("红圆 AND 蓝天", "`AND`: prompts are not combined"),
+            ("a <lokr:x:1> cat", "`<lokr:x:1>`: no LoRA is applied"),
+            ("a <oft:x:1> cat", "`<oft:x:1>`: no LoRA is applied"),
+            ("a <lycoris:x:1> cat", "`<lycoris:x:1>`: no LoRA is applied"),
+            ("a <hn:x> cat", "`<hn:x>`: no hypernetwork"),
+            ("a <wildcard:x> cat", "`<wildcard:x>`: no wildcard"),
+            ("a <random:1,2> cat", "`<random:1,2>`: tags are not supported"),
+            ("a cat <segment:face>", "`<segment:face>`: tags are not supported"),
+            ("a (cat:15)", "`(cat:15)`: weights"),
+            ("a (cat:1.30000000000001)", "`(cat:1.30000000000001)`: weights"),
+            ("红（圆：1.3）", "`（圆：1.3）`: weights"),
+            ("红（圆:1.3）", "`（圆:1.3）`: weights"),
+            ("红(圆：1.3)", "`(圆：1.3)`: weights"),
+            ("a \"fluffy cat\"++ here", "`cat\"++`: weights"),
+            ("a \"fluffy cat\"--", "`cat\"--`: weights"),
+            ("a fluffy-- cat", "`fluffy--`: weights"),
+            ("a {{fluffy}} cat", "`{fluffy}`: weights"),
+            ("a (fluffy cat)^1.2", "`(fluffy cat)`: weights"),
             (r"saber \(fate\)", r"`\(`: nothing needs a backslash"),
         ];
         for (prompt, want) in cases {
@@ -269,6 +340,18 @@ mod tests {
             "BREAKFAST on a table",
             "embedding: a jewel",
             "日本語（赤い丸）",
+            "日本語（16：9）、（笑）",
+            "日本語 CG",
+            "(open at 10:30), (John 3:16)",
+            "a label (price: 15), (15.99 or $5.99)",
+            "(born: 1990)",
+            "a cat -- and a dog--here, 1990--, 1990--1995",
+            "a cat --ar 16:9",
+            "(^_^) (o_o) >:( <3 :> (:3)",
+            "(a + b)^2",
+            "a \"fluffy\" cat, \"a\" - b",
+            "see <https://example.com>, a < b: c > d",
+            "{{}} {one} {}",
             "a \\ b",
         ] {
             assert_eq!(told(prompt), [""; 0], "{prompt}");
@@ -277,7 +360,22 @@ mod tests {
 
     #[test]
     fn long_and_hostile_prompts_are_passed_over_once() {
-        for piece in ["(", ")", "((x:1))", "[", "{|", "<lora:", "\\(", "é:1)", "__", "+", "embedding:é "] {
+        for piece in [
+            "(",
+            ")",
+            "((x:1))",
+            "[",
+            "{|",
+            "<lora:",
+            "\\(",
+            "é:1)",
+            "__",
+            "+",
+            "embedding:é ",
+            "（1：",
+            "：1）",
+            "{{",
+        ] {
             let told = told(&piece.repeat((1 << 20) / piece.len()));
             assert!(told.iter().all(|told| told.chars().count() < 200), "{piece}");
         }
@@ -287,7 +385,7 @@ mod tests {
         #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
 
         #[test]
-        fn any_prompt_is_read(prompt in r"([(){}<>\[\]:|_+\\é 1.A-]|lora|BREAK|embedding:){0,40}") {
+        fn any_prompt_is_read(prompt in r#"([(){}<>（）：\[\]:|_+\\é 1.A^"-]|lora|BREAK|embedding:){0,40}"#) {
             let _ = told(&prompt);
         }
     }

@@ -27,6 +27,19 @@ pub(super) const ADAPTERS: &[PartKind] = &[
         CONTROL_NET,
         &[&["controlnet_cond_embedding."], &["controlnet_down_blocks."], &["control_add_embedding."]],
     ),
+    // ControlNet-XS.
+    kind(CONTROL_NET, &[&["ctrl_model."], &["base_down_subblocks."], &["base_to_ctrl."], &["ctrl_to_base."]]),
+    kind(
+        "is a hypernetwork, which changes a model and is none; Fulmen does not apply it yet: give a full model",
+        &[
+            &["320.0.linear.0."],
+            &["640.0.linear.0."],
+            &["768.0.linear.0."],
+            &["1024.0.linear.0."],
+            &["1280.0.linear.0."],
+            &["2048.0.linear.0."],
+        ],
+    ),
     kind(
         "is an IP-Adapter, which feeds pictures to a model; Fulmen has none of these yet: give an SDXL model",
         &[&["ip_adapter."], &["to_k_ip."], &["id_encoder."], &["pulid_"], &["perceiver_resampler."]],
@@ -58,6 +71,8 @@ pub(super) const ADAPTERS: &[PartKind] = &[
             &["ia3_l"],
             &[".on_input"],
             &[".diff_b"],
+            &["proj_in.diff"],
+            &["to_q.diff"],
             &[".w_norm"],
             &[".a1.weight", ".b1.weight"],
         ],
