@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use fulmen_engine::Error;
 use fulmen_engine::schedule::SchedulerConfig;
 use fulmen_engine::settings::{Asked, Clues, Settings};
 use fulmen_engine::weights::{Checkpoint, Component, inventory};
+use fulmen_engine::{Error, engine};
 use serde::Serialize;
 
 use crate::args::InspectArgs;
@@ -48,6 +48,8 @@ struct Part {
 pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
     let checkpoint = Checkpoint::open(&args.path)?;
     checkpoint.verify()?;
+    // Nothing is said to be drawn in some way that cannot be drawn at all.
+    engine::check(&checkpoint)?;
     let own = checkpoint.has_own_configs();
     let clues = Clues::of(&checkpoint, SchedulerConfig::load(&checkpoint)?);
     let settings = Settings::choose(&clues, Asked::default(), Asked::default())?;

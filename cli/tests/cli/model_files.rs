@@ -101,6 +101,45 @@ fn a_file_with_bytes_after_its_end_is_drawn_with_and_told() {
 }
 
 #[test]
+fn what_cannot_be_drawn_is_inspected_with_the_same_words() {
+    let place = Place::new();
+    demo(&place);
+    for (part, field, value) in [
+        ("unet", "act_fn", "gelu"),
+        ("unet", "addition_embed_type", "image"),
+        ("unet", "cross_attention_dim", "96"),
+        ("vae", "act_fn", "gelu"),
+        ("text_encoder", "hidden_act", "relu"),
+    ] {
+        let file = place.path(&format!("model/{part}/config.json"));
+        let before = fs::read(&file).unwrap();
+        let mut config: serde_json::Value = serde_json::from_slice(&before).unwrap();
+        config[field] = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+        fs::write(&file, config.to_string()).unwrap();
+        let drawn = place.draw(&["a cat", "--model", "model"]).failed(1, &[part]).stderr;
+        let inspected = place.run(&["models", "inspect", "model"]).failed(1, &[part]);
+        assert!(drawn.ends_with(&inspected.stderr), "{drawn}{}", inspected.stderr);
+        assert!(!inspected.stdout.contains("drawn in"), "{}", inspected.stdout);
+        fs::write(&file, before).unwrap();
+    }
+    place.run(&["models", "inspect", "model"]).succeeded();
+}
+
+#[test]
+fn a_scheduler_with_a_mark_before_its_text_is_read() {
+    let place = Place::new();
+    demo(&place);
+    let file = place.path("model/scheduler/scheduler_config.json");
+    let config = fs::read(&file).unwrap();
+    fs::write(&file, [b"\xef\xbb\xbf", &config[..]].concat()).unwrap();
+    place.run(&["models", "inspect", "model"]).succeeded();
+    fs::write(&file, [b"// mine\n", &config[..]].concat()).unwrap();
+    let run =
+        place.run(&["models", "inspect", "model"]).failed(1, &["scheduler_config.json", "not valid JSON"]);
+    assert!(!run.stderr.contains("weights"), "{}", run.stderr);
+}
+
+#[test]
 fn what_is_no_model_is_told_with_what_to_do() {
     let place = Place::new();
     let answer = br#"{"error":"Unauthorized","message":"You must be logged in to download it"}"#;

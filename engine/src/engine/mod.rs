@@ -98,6 +98,16 @@ struct Stages {
     preview: Option<Preview>,
 }
 
+/// Whether [`Engine::open`] could draw with a checkpoint whose numbers were looked through already, as far as that is
+/// known without a device.
+///
+/// # Errors
+/// Those of [`Engine::open`] for the same checkpoint.
+pub fn check(checkpoint: &Checkpoint) -> Result<()> {
+    let models = checkpoint.still(Models::load(checkpoint, Asked::default()))?;
+    Outlook::new(&models, checkpoint).map(drop)
+}
+
 impl Engine {
     /// Opens a device and a checkpoint. Every tensor is checked here, so that drawing cannot fail
     /// for a damaged file.
