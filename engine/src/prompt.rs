@@ -155,9 +155,9 @@ fn enclosed(prompt: &str, see: &mut dyn FnMut(Syntax, &str, usize)) {
             b'{' => curly = Some(at),
             b'}' => {
                 if let Some(start) = curly.take()
-                    && let Some(syntax) = in_curly(prompt, start, at)
+                    && let Some((syntax, more)) = in_curly(prompt, start, at)
                 {
-                    see(syntax, whole(start), start);
+                    see(syntax, &prompt[start - more..=at + more], start - more);
                 }
             }
             b'<' => angle = Some(at),
@@ -183,12 +183,12 @@ fn enclosed(prompt: &str, see: &mut dyn FnMut(Syntax, &str, usize)) {
     }
 }
 
-/// What curly brackets ask for: a choice, or in pairs a weight.
-fn in_curly(prompt: &str, start: usize, end: usize) -> Option<Syntax> {
+/// What curly brackets ask for, and how many more of them stand on each side: a choice, or in pairs a weight.
+fn in_curly(prompt: &str, start: usize, end: usize) -> Option<(Syntax, usize)> {
     let is_double = prompt[..start].ends_with('{') && prompt[end + 1..].starts_with('}') && end > start + 1;
     match prompt[start..end].contains('|') {
-        true => Some(Syntax::Choice),
-        false => is_double.then_some(Syntax::Weight),
+        true => Some((Syntax::Choice, 0)),
+        false => is_double.then_some((Syntax::Weight, 1)),
     }
 }
 
@@ -302,7 +302,7 @@ mod tests {
             ("a \"fluffy cat\"++ here", "`cat\"++`: weights"),
             ("a \"fluffy cat\"--", "`cat\"--`: weights"),
             ("a fluffy-- cat", "`fluffy--`: weights"),
-            ("a {{fluffy}} cat", "`{fluffy}`: weights"),
+            ("a {{fluffy}} cat", "`{{fluffy}}`: weights"),
             ("a (fluffy cat)^1.2", "`(fluffy cat)`: weights"),
             (r"saber \(fate\)", r"`\(`: nothing needs a backslash"),
         ];
