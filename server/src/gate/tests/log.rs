@@ -23,6 +23,8 @@ fn logging(limits: Limits) -> (Bench, Arc<Kept>) {
 
 /// The same of any gate.
 pub(super) fn logged(bench: impl FnOnce() -> Bench) -> (Bench, Arc<Kept>) {
+    // What logs is registered for good where it is first met. Where nobody listened to it then, nobody might any more.
+    tracing::subscriber::set_global_default(tracing_subscriber::registry()).ok();
     let kept = Arc::new(Kept::default());
     let log = tracing_subscriber::fmt().json().with_writer(Arc::clone(&kept)).finish();
     (tracing::subscriber::with_default(log, bench), kept)
