@@ -38,10 +38,10 @@ const SWEEP_EVERY: Duration = Duration::from_secs(30);
 /// What is still needed beside clients once the model is open: the threads that accept, and that look after tiny_http;
 /// its own, twice, because one takes another's place; one for each generation that is waited for. The sockets that are
 /// listened at, and files of the database. The engine has a thread for each core beside.
-const LATER: Others = Others { threads: 24, descriptors: 18 };
+const LATER: Others = Others { threads: 24, descriptors: 14 };
 
 /// The same before anything is open: the database with its journals, the lock, the model's files.
-const FROM_THE_BEGINNING: Others = Others { threads: LATER.threads + 4, descriptors: LATER.descriptors + 10 };
+const FROM_THE_BEGINNING: Others = Others { threads: LATER.threads + 4, descriptors: LATER.descriptors + 6 };
 
 /// Threads for requests that are there before the first comes.
 const RESERVED: usize = 16;

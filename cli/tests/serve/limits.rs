@@ -114,7 +114,7 @@ fn crowds_leave_a_server_that_serves_however_few_its_threads_are() {
 
 #[test]
 fn crowds_leave_a_server_that_serves_however_few_its_descriptors_are() {
-    for limit in [52, 64, 256] {
+    for limit in [48, 64, 256] {
         let data = tempfile::tempdir().unwrap();
         let mut by = Command::new("prlimit");
         let mut command = run_by(by.arg(format!("--nofile={limit}:{limit}")), &command(data.path(), &[]));
