@@ -56,19 +56,31 @@ impl Budget {
 
     /// A share of so many bytes; `None` if they do not become free in time.
     fn wait(self: &Arc<Self>, bytes: usize, time: Duration) -> Option<Share> {
-        let mut share = self.share();
-        let is_short = |used: &mut Used| !self.holds(used.now, bytes.saturating_sub(FREE));
+        let bytes = bytes.saturating_sub(FREE);
+        let is_short = |used: &mut Used| !used.has(bytes, self.most);
         let waited = self.freed.wait_timeout_while(self.used(), time, is_short);
-        drop(waited);
-        share.grow(bytes).then_some(share)
-    }
-
-    fn holds(&self, used: usize, more: usize) -> bool {
-        used.checked_add(more).is_some_and(|used| used <= self.most)
+        // Taken before anybody else can.
+        let (mut used, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        used.take(bytes, self.most).then(|| Share { budget: Arc::clone(self), bytes })
     }
 
     fn used(&self) -> MutexGuard<'_, Used> {
         self.used.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Used {
+    fn has(&self, more: usize, most: usize) -> bool {
+        self.now.checked_add(more).is_some_and(|now| now <= most)
+    }
+
+    fn take(&mut self, more: usize, most: usize) -> bool {
+        let taken = self.has(more, most);
+        if taken {
+            self.now += more;
+            self.peak = self.peak.max(self.now);
+        }
+        taken
     }
 }
 
@@ -78,11 +90,8 @@ impl Share {
     pub(crate) fn grow(&mut self, capacity: usize) -> bool {
         let wanted = capacity.saturating_sub(FREE);
         let Some(more) = wanted.checked_sub(self.bytes) else { return true };
-        let mut used = self.budget.used();
-        let grown = self.budget.holds(used.now, more);
+        let grown = self.budget.used().take(more, self.budget.most);
         if grown {
-            used.now += more;
-            used.peak = used.peak.max(used.now);
             self.bytes = wanted;
         }
         grown
@@ -211,5 +220,19 @@ mod tests {
             assert!(second.join().unwrap().is_some());
         });
         assert!(budget.wait(usize::MAX, Duration::ZERO).is_none());
+    }
+
+    #[test]
+    fn all_of_a_crowd_get_their_turn() {
+        let budget = Budget::new(1_000_000);
+        thread::scope(|scope| {
+            let turn = || {
+                let share = budget.wait(600_000 + FREE, Duration::from_secs(60));
+                thread::sleep(Duration::from_micros(50));
+                share.is_some()
+            };
+            let crowd: Vec<_> = (0..60).map(|_| scope.spawn(turn)).collect();
+            assert!(crowd.into_iter().all(|one| one.join().unwrap()));
+        });
     }
 }

@@ -41,7 +41,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(30);
 const LATER: Others = Others { threads: 24, descriptors: 14 };
 
 /// The same before anything is open: the database with its journals, the lock, the model's files.
-const FROM_THE_BEGINNING: Others = Others { threads: LATER.threads + 4, descriptors: LATER.descriptors + 6 };
+const FROM_THE_BEGINNING: Others = Others { threads: LATER.threads + 4, descriptors: LATER.descriptors + 8 };
 
 /// Threads for requests that are there before the first comes.
 const RESERVED: usize = 16;
