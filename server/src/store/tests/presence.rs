@@ -136,10 +136,13 @@ fn a_database_that_noise_was_written_into_is_told_once_a_change_has_met_it() {
     store.close();
     drop(store);
     let store = Store::open(data.path(), None).unwrap();
+    // What this reads stays in memory.
+    store.database.probe().unwrap();
     let file = data.path().join("fulmen.db");
     let length = fs::metadata(&file).unwrap().len() as usize;
     let noise: Vec<u8> = (0..length).map(|i| (i * 7 + i / 251) as u8).collect();
     std::io::Write::write_all(&mut fs::File::options().write(true).open(&file).unwrap(), &noise).unwrap();
     assert!(store.add(vec![named("ann")]).is_err());
+    assert!(store.database.probe().is_err());
     assert_eq!(store.check().unwrap_err().status, 503);
 }
