@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -135,6 +135,9 @@ fn an_answer_that_is_too_large_is_refused_and_many_large_ones_wait_for_each_othe
     assert_eq!(small(&server).status, 200);
 }
 
+/// Shares of each request that have 64 KiB outside of the budgets: body, values, answer.
+const UNCOUNTED: u64 = 3;
+
 /// What the budgets for bodies, for answers that are made, and for answers on their way let a large machine take, in MiB.
 const BODIES: u64 = 256;
 const ANSWERS: u64 = 128 + 512;
@@ -162,6 +165,15 @@ fn crowd(server: &Server, connections: usize, request: &[u8]) -> (u64, u64) {
     // It learns one by one that they are gone.
     thread::sleep(Duration::from_secs(1));
     (peak, server.memory().unwrap())
+}
+
+/// What the last of a crowd leave is given back half a minute later.
+fn assert_given_back(server: &Server, most: u64, what: &str) {
+    let end = Instant::now() + Duration::from_secs(45);
+    while server.memory().unwrap() > most {
+        assert!(Instant::now() < end, "{what}: {} MiB afterwards, not {most}", server.memory().unwrap());
+        thread::sleep(Duration::from_millis(100));
+    }
 }
 
 #[test]
@@ -204,9 +216,11 @@ fn crowds_take_no_more_than_the_budgets_and_leave_nothing_behind() {
         let begun = server.memory().unwrap();
         let (peak, after) = crowd(&server, connections, &request);
         println!("{what}: from {before} MiB to {peak} at the peak, and {after} afterwards");
-        assert!(peak <= begun + budget, "{what}: from {begun} to {peak} MiB");
-        #[cfg(target_env = "gnu")]
-        assert!(after <= before + 64, "{what}: {before} MiB before, {after} MiB afterwards");
+        let uncounted = (connections as u64 * UNCOUNTED) / 16;
+        assert!(peak <= begun + budget + uncounted, "{what}: from {begun} to {peak} MiB");
+        if cfg!(target_env = "gnu") {
+            assert_given_back(&server, before + 64, what);
+        }
     }
     assert_eq!(small(&server).status, 200);
 }
