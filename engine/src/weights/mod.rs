@@ -10,6 +10,8 @@
 
 mod about;
 mod archive;
+#[cfg_attr(not(test), expect(dead_code, reason = "read by nothing yet"))]
+mod blocks;
 mod checkpoint;
 mod component;
 mod configs;
@@ -18,6 +20,8 @@ mod entry;
 mod file;
 mod finite;
 mod foreign;
+#[cfg_attr(not(test), expect(dead_code, reason = "read by nothing yet"))]
+mod fp8;
 mod guard;
 mod header;
 mod inventory;

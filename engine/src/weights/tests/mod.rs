@@ -1,5 +1,6 @@
 //! Checkpoints as users have them, and as nobody should.
 
+mod blocks;
 mod demo;
 mod dialects;
 mod folders;
