@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fulmen_engine::cpu::CpuBackend;
-use fulmen_engine::weights::synth::{self, SynthLayout};
+use fulmen_engine::synth::{self, SynthLayout};
 use fulmen_engine::weights::{Component, Configs};
 use fulmen_engine::{Engine, Error, Options, Request};
 use serde_json::{Value, json};

@@ -9,9 +9,9 @@ use std::time::Instant;
 use fulmen_engine::backend::{Backend, CancelToken, HostTensor};
 use fulmen_engine::graph::{Element, Shape};
 use fulmen_engine::noise::TorchRng;
+use fulmen_engine::synth::{self, SynthLayout};
 use fulmen_engine::tokens::LENGTH;
 use fulmen_engine::unet::{UNet, UNetConfig, sinusoid};
-use fulmen_engine::weights::synth::{self, SynthLayout};
 use fulmen_engine::weights::{Checkpoint, Component, Configs};
 
 use super::devices::backends;

@@ -2,7 +2,7 @@
 //! batches. Their weights are a function of their tensors' names (tests/fixtures/README.md), so each
 //! is written here as a real checkpoint and opened as a user's would be.
 
-use fulmen_engine::weights::synth::{self, SynthLayout};
+use fulmen_engine::synth::{self, SynthLayout};
 use fulmen_engine::weights::{Checkpoint, Configs};
 
 use super::devices::backends;

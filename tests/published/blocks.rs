@@ -10,8 +10,14 @@ use fulmen_engine::unet::{DownBlock, LevelShape, MidBlock, Told, TransformerShap
 
 use super::torch::{Torch, check};
 
-const TRANSFORMER: TransformerShape =
-    TransformerShape { channels: 32, context_channels: Some(32), heads: 1, layers: 1, groups: 32 };
+const TRANSFORMER: TransformerShape = TransformerShape {
+    channels: 32,
+    context_channels: Some(32),
+    heads: 1,
+    layers: 1,
+    groups: 32,
+    linear: false,
+};
 
 const LEVEL: LevelShape = LevelShape {
     inputs: 32,
@@ -131,7 +137,7 @@ fn unet_mid_block_2d() {
     let shape = ResBlockShape { inputs: 32, outputs: 32, time: Some(128), groups: 32, epsilon: 1e-6 };
     let load = |name: &str| ResBlock::load(&w.at(name), shape).expect("it was just made");
     let norm = GroupNorm::load(&w.at("attention.group_norm"), 32, 32, 1e-6).expect("it was just made");
-    let heads = AttentionShape { channels: 32, context_channels: 32, heads: 32, causal: false };
+    let heads = AttentionShape { channels: 32, context_channels: 32, heads: 32, causal: false, bias: true };
     let attention = Attention::load(&w.at("attention"), heads).expect("it was just made");
     check(
         "mid block",

@@ -99,7 +99,7 @@ impl Torch {
 
     /// All that was built so far.
     pub(crate) fn weights(&mut self) -> Weights {
-        Weights::of(&std::mem::take(&mut self.weights)).expect("weights of memory")
+        Weights::of(&std::mem::take(&mut self.weights))
     }
 
     fn attention(&mut self, name: &str, channels: usize, context: usize) {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use fulmen_engine::networks::inventory;
 use fulmen_engine::schedule::SchedulerConfig;
 use fulmen_engine::settings::{Asked, Clues, Settings};
-use fulmen_engine::weights::{Checkpoint, Component, inventory};
+use fulmen_engine::weights::{Checkpoint, Component};
 use fulmen_engine::{Error, engine};
 use serde::Serialize;
 
@@ -81,10 +82,10 @@ fn part(checkpoint: &Checkpoint, component: Component) -> Result<Part, Error> {
     let weights = checkpoint.weights(component)?;
     let (mut tensors, mut parameters, mut formats) = (0, 0, BTreeSet::new());
     for spec in inventory(checkpoint.configs(), component)? {
-        if !weights.has(&spec.name) && spec.optional {
-            continue;
-        }
-        let tensor = weights.tensor(&spec.name, &spec.shape)?;
+        let tensor = match weights.tensor(&spec.name, &spec.shape) {
+            Err(Error::MissingTensor { .. }) if spec.optional => continue,
+            tensor => tensor?,
+        };
         tensors += 1;
         parameters += tensor.len();
         formats.insert(format!("{:?}", tensor.format()).to_uppercase());

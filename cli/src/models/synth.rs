@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use fulmen_engine::synth::{self, SynthLayout, SynthProgress, SynthSize};
 use fulmen_engine::weights::Configs;
-use fulmen_engine::weights::synth::{self, SynthLayout, SynthProgress, SynthSize};
 use fulmen_engine::{Error, threads};
 use indicatif::{ProgressBar, ProgressStyle};
 

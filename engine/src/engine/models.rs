@@ -28,12 +28,12 @@ pub(super) struct Models {
 
 impl Models {
     pub(super) fn load(checkpoint: &Checkpoint, asked: Asked) -> Result<Self> {
-        let unet: UNetConfig = checkpoint.config(Component::Unet)?;
-        let vae: VaeConfig = checkpoint.config(Component::Vae)?;
-        refuse(checkpoint, Component::Unet, unet.unsupported())?;
-        refuse(checkpoint, Component::Vae, vae.unsupported())?;
+        let unet = UNetConfig::read(checkpoint.configs())?;
+        let vae = VaeConfig::read(checkpoint.configs())?;
         let text = TextEncoders::load(checkpoint)?;
-        refuse(checkpoint, Component::Unet, misfit(&unet, &vae, &text))?;
+        if let Some(what) = misfit(&unet, &vae, &text) {
+            return Err(Error::File { file: checkpoint.configs().file(Component::Unet), what });
+        }
         Ok(Self {
             tokenizers: Arc::new(Tokenizer::load(checkpoint)?),
             text,
@@ -61,13 +61,6 @@ impl Models {
     /// Picture pixels of a side that the model was trained at.
     pub(super) fn own_size(&self) -> usize {
         self.unet.config().sample_size.unwrap_or(USUAL_SAMPLE_SIZE) * self.vae.config().scale()
-    }
-}
-
-fn refuse(checkpoint: &Checkpoint, component: Component, what: Option<String>) -> Result<()> {
-    match what {
-        None => Ok(()),
-        Some(what) => Err(Error::File { file: checkpoint.configs().file(component), what }),
     }
 }
 

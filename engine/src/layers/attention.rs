@@ -16,6 +16,8 @@ pub struct AttentionShape {
     pub heads: usize,
     /// Whether a token sees only those before it.
     pub causal: bool,
+    /// Whether queries, keys and values are made with a bias; what comes out always is.
+    pub bias: bool,
 }
 
 /// Names of the projections in a checkpoint: q, k, v, output.
@@ -49,12 +51,13 @@ impl Attention {
     /// # Errors
     /// A missing or misshapen tensor, by name.
     pub(crate) fn load_named(w: &Weights, shape: AttentionShape, names: ProjectionNames) -> Result<Self> {
-        let AttentionShape { channels, context_channels, heads, causal } = shape;
+        let AttentionShape { channels, context_channels, heads, causal, bias } = shape;
         let [query, key, value, out] = names;
+        let linear = if bias { Linear::load } else { Linear::without_bias };
         Ok(Self {
-            query: Linear::load(&w.at(query), channels, channels)?,
-            key: Linear::load(&w.at(key), context_channels, channels)?,
-            value: Linear::load(&w.at(value), context_channels, channels)?,
+            query: linear(&w.at(query), channels, channels)?,
+            key: linear(&w.at(key), context_channels, channels)?,
+            value: linear(&w.at(value), context_channels, channels)?,
             out: Linear::load(&w.at(out), channels, channels)?,
             heads,
             causal,

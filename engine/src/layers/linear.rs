@@ -15,14 +15,30 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// `weight [out, in]` (or `[out, in, 1, 1]`) and, where the checkpoint has it, `bias [out]`.
+    /// `weight [out, in]` and `bias [out]`.
     ///
     /// # Errors
     /// A missing or misshapen tensor, by name.
     pub fn load(w: &Weights, inputs: usize, outputs: usize) -> Result<Self> {
         let weight = w.tensor("weight", &[outputs, inputs])?;
-        let bias = if w.has("bias") { Some(w.vector("bias", outputs)?) } else { None };
-        Ok(Self { weight, bias })
+        Ok(Self { weight, bias: Some(w.vector("bias", outputs)?) })
+    }
+
+    /// `weight [out, in]` alone.
+    ///
+    /// # Errors
+    /// A missing or misshapen tensor, by name.
+    pub fn without_bias(w: &Weights, inputs: usize, outputs: usize) -> Result<Self> {
+        Ok(Self { weight: w.tensor("weight", &[outputs, inputs])?, bias: None })
+    }
+
+    /// A 1×1 convolution: `weight [out, in, 1, 1]` and `bias [out]`.
+    ///
+    /// # Errors
+    /// A missing or misshapen tensor, by name.
+    pub fn pointwise(w: &Weights, inputs: usize, outputs: usize) -> Result<Self> {
+        let weight = w.tensor("weight", &[outputs, inputs, 1, 1])?;
+        Ok(Self { weight, bias: Some(w.vector("bias", outputs)?) })
     }
 
     /// `[.., in] → [.., out]`.

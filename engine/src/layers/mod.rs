@@ -1,6 +1,7 @@
 //! Layers that more than one model is made of: weights and a `forward` that records them.
 
 mod attention;
+pub(crate) mod limits;
 mod linear;
 mod norm;
 mod res_block;

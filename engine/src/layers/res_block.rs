@@ -42,18 +42,14 @@ impl ResBlock {
     /// A missing or misshapen tensor, by name.
     pub fn load(w: &Weights, shape: ResBlockShape) -> Result<Self> {
         let ResBlockShape { inputs, outputs, time, groups, epsilon } = shape;
-        let project = inputs != outputs || w.has("conv_shortcut.weight");
+        let shortcut = || Linear::pointwise(&w.at("conv_shortcut"), inputs, outputs);
         Ok(Self {
             norm1: GroupNorm::load(&w.at("norm1"), inputs, groups, epsilon)?,
             conv1: Conv3x3::load(&w.at("conv1"), inputs, outputs)?,
             time: time.map(|time| Linear::load(&w.at("time_emb_proj"), time, outputs)).transpose()?,
             norm2: GroupNorm::load(&w.at("norm2"), outputs, groups, epsilon)?,
             conv2: Conv3x3::load(&w.at("conv2"), outputs, outputs)?,
-            shortcut: if project {
-                Some(Linear::load(&w.at("conv_shortcut"), inputs, outputs)?)
-            } else {
-                None
-            },
+            shortcut: (inputs != outputs).then(shortcut).transpose()?,
         })
     }
 

@@ -46,7 +46,7 @@ impl ClipEncoder {
             layers: layers.collect::<Result<_>>()?,
             final_norm: LayerNorm::load(&model.at("final_layer_norm"), width, config.layer_norm_eps)?,
             projection: pooled
-                .then(|| Linear::load(&w.at("text_projection"), width, config.projection_dim))
+                .then(|| Linear::without_bias(&w.at("text_projection"), width, config.projection_dim))
                 .transpose()?,
         })
     }
@@ -82,7 +82,8 @@ impl Layer {
     fn load(w: &Weights, config: &ClipConfig) -> Result<Self> {
         let (width, inner) = (config.hidden_size, config.intermediate_size);
         let heads = config.num_attention_heads;
-        let shape = AttentionShape { channels: width, context_channels: width, heads, causal: true };
+        let shape =
+            AttentionShape { channels: width, context_channels: width, heads, causal: true, bias: true };
         let names = ["q_proj", "k_proj", "v_proj", "out_proj"];
         Ok(Self {
             norm1: LayerNorm::load(&w.at("layer_norm1"), width, config.layer_norm_eps)?,

@@ -2,8 +2,11 @@
 
 use serde::Deserialize;
 
+use crate::Result;
 use crate::graph::Activation;
+use crate::layers::limits::{self, Fits};
 use crate::tokens::LENGTH;
+use crate::weights::{Component, Configs};
 
 /// `text_encoder/config.json`, as far as it matters here.
 #[derive(Debug, Clone, Deserialize)]
@@ -34,18 +37,29 @@ fn default_epsilon() -> f32 {
 }
 
 impl ClipConfig {
-    /// What in this configuration is not SDXL's kind of encoder, as a sentence; `None` if nothing is.
-    #[must_use]
-    pub fn unsupported(&self) -> Option<String> {
-        let (width, heads) = (self.hidden_size, self.num_attention_heads);
+    /// That of one of a model's text encoders.
+    ///
+    /// # Errors
+    /// There is none, or it is not of SDXL's kind.
+    pub fn read(configs: &Configs, encoder: Component) -> Result<Self> {
+        configs.checked(encoder, Self::check)
+    }
+
+    /// An error, as a sentence, unless this is SDXL's kind of encoder.
+    fn check(&self) -> Fits {
+        limits::extents("vocab_size", &[self.vocab_size])?;
+        limits::extents("max_position_embeddings", &[self.max_position_embeddings])?;
+        limits::extents("hidden_size", &[self.hidden_size])?;
+        limits::extents("intermediate_size", &[self.intermediate_size])?;
+        limits::extents("projection_dim", &[self.projection_dim])?;
+        limits::layers("num_hidden_layers", &[self.num_hidden_layers])?;
+        let heads = self.num_attention_heads;
         let checks = [
             ("max_position_embeddings", self.max_position_embeddings == LENGTH),
-            ("num_attention_heads", heads > 0 && width > 0 && width.is_multiple_of(heads)),
-            ("num_hidden_layers", self.num_hidden_layers > 0),
+            ("num_attention_heads", heads > 0 && self.hidden_size.is_multiple_of(heads)),
             ("layer_norm_eps", self.layer_norm_eps.is_finite() && self.layer_norm_eps >= 0.0),
         ];
-        let field = checks.iter().find(|(_, fits)| !fits)?.0;
-        Some(format!("`{field}` has a value that SDXL's text encoders do not use"))
+        limits::all(&checks, "has a value that SDXL's text encoders do not use")
     }
 }
 

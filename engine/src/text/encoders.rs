@@ -1,10 +1,10 @@
 //! Both encoders as one graph: token ids in, conditioning out.
 
 use super::{ClipConfig, ClipEncoder};
+use crate::Result;
 use crate::graph::{Element, Graph, Recorder, Shape, Tensor};
 use crate::tokens::LENGTH;
 use crate::weights::{Checkpoint, Component};
-use crate::{Error, Result};
 
 /// What a prompt means to the UNet.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,11 +38,7 @@ impl TextEncoders {
     /// A configuration that is not CLIP's, a missing or misshapen tensor, by name.
     pub fn load(checkpoint: &Checkpoint) -> Result<Self> {
         let load = |component, pooled| {
-            let config: ClipConfig = checkpoint.config(component)?;
-            let file = checkpoint.configs().file(component);
-            if let Some(what) = config.unsupported() {
-                return Err(Error::File { file, what });
-            }
+            let config = ClipConfig::read(checkpoint.configs(), component)?;
             let encoder = ClipEncoder::load(&checkpoint.weights(component)?, &config, pooled)?;
             Ok((encoder, config))
         };

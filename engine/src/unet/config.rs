@@ -2,6 +2,11 @@
 
 use serde::Deserialize;
 
+use crate::Result;
+use crate::layers::limits::{self, Fits, require};
+use crate::quote;
+use crate::weights::{Component, Configs, Level};
+
 /// A number for all levels, or one for each.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(untagged, expecting = "expected a whole number, or a list of them, one a level")]
@@ -22,11 +27,12 @@ impl PerLevel {
         }
     }
 
-    fn fits(&self, levels: usize) -> bool {
-        match self {
-            Self::Same(value) => *value > 0,
-            Self::Each(values) => values.len() == levels && values.iter().all(|&v| v > 0),
+    /// Its numbers; an error unless there is one for each level.
+    fn over(&self, field: &str, levels: usize) -> Result<Vec<usize>, String> {
+        if let Self::Each(values) = self {
+            limits::one_a_level(field, values.len(), levels)?;
         }
+        Ok((0..levels).map(|level| self.at(level)).collect())
     }
 }
 
@@ -47,7 +53,7 @@ pub struct UNetConfig {
     /// `UpBlock2D` or `CrossAttnUpBlock2D`, innermost first.
     pub up_block_types: Vec<String>,
     /// Residual blocks of a level on the way down; one more on the way up.
-    pub layers_per_block: usize,
+    pub layers_per_block: PerLevel,
     /// Transformer layers after each residual block.
     #[serde(default = "one")]
     pub transformer_layers_per_block: PerLevel,
@@ -58,6 +64,9 @@ pub struct UNetConfig {
     pub num_attention_heads: Option<PerLevel>,
     /// Channels of the text.
     pub cross_attention_dim: usize,
+    /// Whether transformers begin and end with linear layers; with 1×1 convolutions otherwise.
+    #[serde(default)]
+    pub use_linear_projection: bool,
     /// Groups of every group norm.
     #[serde(default = "thirty_two")]
     pub norm_num_groups: usize,
@@ -115,6 +124,8 @@ fn yes() -> bool {
     true
 }
 
+/// What the types of blocks with attention begin with.
+const CROSS_ATTENTION: &str = "CrossAttn";
 /// Latent pixels of a side that a model may call its own: 32,768 pixels of a picture.
 const MAX_SAMPLE_SIZE: usize = 4096;
 /// Channels of a sinusoid; SDXL's has 256.
@@ -146,59 +157,86 @@ impl UNetConfig {
             .saturating_sub(self.addition_time_embed_dim.saturating_mul(6))
     }
 
-    /// What in this configuration is not SDXL's kind of UNet, as a sentence; `None` if nothing is.
+    /// Whether the level has attention on the way down.
     #[must_use]
-    pub fn unsupported(&self) -> Option<String> {
-        self.out_of_range().or_else(|| self.inconsistent()).or_else(|| self.others.unsupported())
+    pub fn attends_down(&self, level: usize) -> bool {
+        self.down_block_types[level].starts_with(CROSS_ATTENTION)
     }
 
-    /// Numbers that decide sizes and are in no tensor's shape. Those that are were held against the limits
-    /// of `weights` before.
-    fn out_of_range(&self) -> Option<String> {
+    /// Whether the level has attention on the way up.
+    #[must_use]
+    pub fn attends_up(&self, level: usize) -> bool {
+        self.up_block_types[self.levels() - 1 - level].starts_with(CROSS_ATTENTION)
+    }
+
+    /// How blocks are counted, outermost level first.
+    #[must_use]
+    pub(crate) fn numbering(&self) -> Vec<Level> {
+        let level = |i| Level { blocks: self.layers_per_block.at(i), attention_up: self.attends_up(i) };
+        (0..self.levels()).map(level).collect()
+    }
+
+    /// That of a model.
+    ///
+    /// # Errors
+    /// There is none, or it is not of SDXL's kind.
+    pub fn read(configs: &Configs) -> Result<Self> {
+        configs.checked(Component::Unet, Self::check)
+    }
+
+    /// An error, as a sentence, unless this is SDXL's kind of UNet.
+    fn check(&self) -> Fits {
+        limits::extents("block_out_channels", &self.block_out_channels)?;
+        limits::extents("in_channels", &[self.in_channels])?;
+        limits::extents("out_channels", &[self.out_channels])?;
+        limits::extents("cross_attention_dim", &[self.cross_attention_dim])?;
+        let added = "projection_class_embeddings_input_dim";
+        limits::extents(added, &[self.projection_class_embeddings_input_dim])?;
+        let levels = self.levels();
+        limits::blocks("layers_per_block", &self.layers_per_block.over("layers_per_block", levels)?)?;
+        let layers = "transformer_layers_per_block";
+        limits::layers(layers, &self.transformer_layers_per_block.over(layers, levels)?)?;
+        blocks(["down_block_types", "DownBlock2D"], &self.down_block_types, levels)?;
+        blocks(["up_block_types", "UpBlock2D"], &self.up_block_types, levels)?;
+        self.divides()?;
+        require(self.pooled_channels() > 0, || format!("`{added}` leaves no room for the pooled text"))?;
+        self.others.check()
+    }
+
+    /// Numbers that are in no tensor's shape, and those that must divide channels.
+    fn divides(&self) -> Fits {
         let checks = [
             ("sample_size", self.sample_size.is_none_or(|size| (1..=MAX_SAMPLE_SIZE).contains(&size))),
             ("addition_time_embed_dim", (1..=MAX_EMBEDDING).contains(&self.addition_time_embed_dim)),
             ("norm_eps", self.norm_eps.is_finite() && self.norm_eps >= 0.0),
         ];
-        let field = checks.iter().find(|(_, fits)| !fits)?.0;
-        Some(format!("`{field}` has a value that no SDXL model has"))
-    }
-
-    fn inconsistent(&self) -> Option<String> {
-        let levels = self.levels();
-        let heads = self.num_attention_heads.as_ref().unwrap_or(&self.attention_head_dim);
-        let bad = |field: &str, why: &str| Some(format!("`{field}` {why}"));
-        if levels == 0 || self.layers_per_block == 0 || self.block_out_channels.contains(&0) {
-            return bad("block_out_channels", "and `layers_per_block` must not be empty or 0");
-        }
-        if self.down_block_types.len() != levels || self.up_block_types.len() != levels {
-            return bad("down_block_types", "and `up_block_types` must have one entry a level");
-        }
-        if !heads.fits(levels) || !self.transformer_layers_per_block.fits(levels) {
-            return bad("attention_head_dim", "and `transformer_layers_per_block` must fit the levels");
-        }
-        if (0..levels).any(|level| !self.block_out_channels[level].is_multiple_of(heads.at(level))) {
-            return bad("attention_head_dim", "(the number of heads) must divide the channels");
-        }
-        let groups = self.norm_num_groups;
-        if groups == 0 || self.block_out_channels.iter().any(|c| !c.is_multiple_of(groups)) {
-            return bad("norm_num_groups", "must divide the channels");
-        }
-        let known = |name: &String| {
-            ["DownBlock2D", "CrossAttnDownBlock2D", "UpBlock2D", "CrossAttnUpBlock2D"]
-                .contains(&name.as_str())
+        limits::all(&checks, "has a value that no SDXL model has")?;
+        let divide = |divisors: &[usize]| {
+            let mut pairs = self.block_out_channels.iter().zip(divisors);
+            pairs.all(|(channels, divisor)| *divisor > 0 && channels.is_multiple_of(*divisor))
         };
-        let blocks = self.down_block_types.iter().chain(&self.up_block_types);
-        if let Some(block) = blocks.into_iter().find(|name| !known(name)) {
-            return Some(format!("block type `{block}` is not one of SDXL's"));
-        }
-        (self.pooled_channels() == 0)
-            .then(|| "`projection_class_embeddings_input_dim` leaves no room for the pooled text".into())
+        let heads = self.num_attention_heads.as_ref().unwrap_or(&self.attention_head_dim);
+        let heads = heads.over("attention_head_dim", self.levels())?;
+        let groups = vec![self.norm_num_groups; self.levels()];
+        require(divide(&heads), || {
+            "`attention_head_dim` (the number of heads) must divide the channels".into()
+        })?;
+        require(divide(&groups), || "`norm_num_groups` must divide the channels".into())
     }
 }
 
+/// Whether the types of blocks, one a level, are the plain ones or those with attention.
+fn blocks([field, plain]: [&str; 2], types: &[String], levels: usize) -> Fits {
+    limits::one_a_level(field, types.len(), levels)?;
+    let is_known = |name: &&String| name.strip_prefix(CROSS_ATTENTION).unwrap_or(name) == plain;
+    let unknown = types.iter().find(|name| !is_known(name));
+    unknown.map_or(Ok(()), |name| {
+        Err(format!("`{field}` has a block `{}`, which is not one of SDXL's", quote::quoted(name)))
+    })
+}
+
 impl Others {
-    fn unsupported(&self) -> Option<String> {
+    fn check(&self) -> Fits {
         let is = |value: &Option<String>, usual: &str| value.as_deref().is_none_or(|v| v == usual);
         let cross_only = match &self.only_cross_attention {
             serde_json::Value::Bool(value) => *value,
@@ -224,7 +262,6 @@ impl Others {
             ("conv_in_kernel", self.conv_in_kernel.is_none_or(|k| k == 3)),
             ("conv_out_kernel", self.conv_out_kernel.is_none_or(|k| k == 3)),
         ];
-        let field = checks.iter().find(|(_, fits)| !fits)?.0;
-        Some(format!("`{field}` has a value that SDXL does not use"))
+        limits::all(&checks, "has a value that SDXL does not use")
     }
 }

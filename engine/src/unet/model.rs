@@ -90,9 +90,8 @@ impl UNet {
 fn down_blocks(w: &Weights, config: &UNetConfig) -> Result<Vec<DownBlock>> {
     let load = |i: usize| {
         let inputs = config.block_out_channels[i.saturating_sub(1)];
-        let attends = config.down_block_types[i].starts_with("CrossAttn");
         let shape = LevelShape {
-            attention: attends.then(|| transformer(config, i)),
+            attention: config.attends_down(i).then(|| transformer(config, i)),
             resample: i + 1 < config.levels(),
             ..level(config, i, inputs)
         };
@@ -107,11 +106,10 @@ fn up_blocks(w: &Weights, config: &UNetConfig) -> Result<Vec<UpBlock>> {
     let innermost = config.levels() - 1;
     let load = |i: usize| {
         let here = innermost - i;
-        let layers = config.layers_per_block + 1;
-        let attends = config.up_block_types[i].starts_with("CrossAttn");
+        let layers = config.layers_per_block.at(here) + 1;
         let shape = LevelShape {
             layers,
-            attention: attends.then(|| transformer(config, here)),
+            attention: config.attends_up(here).then(|| transformer(config, here)),
             resample: here > 0,
             ..level(config, here, channels[(here + 1).min(innermost)])
         };
@@ -127,7 +125,7 @@ fn level(config: &UNetConfig, level: usize, inputs: usize) -> LevelShape {
     LevelShape {
         inputs,
         channels: config.block_out_channels[level],
-        layers: config.layers_per_block,
+        layers: config.layers_per_block.at(level),
         time: config.time_channels(),
         groups: config.norm_num_groups,
         epsilon: config.norm_eps,
@@ -143,5 +141,6 @@ fn transformer(config: &UNetConfig, level: usize) -> TransformerShape {
         heads: config.heads(level),
         layers: config.transformer_layers_per_block.at(level),
         groups: config.norm_num_groups,
+        linear: config.use_linear_projection,
     }
 }

@@ -20,6 +20,8 @@ pub struct TransformerShape {
     pub layers: usize,
     /// Groups of the norm at the door.
     pub groups: usize,
+    /// Whether the projections are linear layers; 1×1 convolutions otherwise.
+    pub linear: bool,
 }
 
 /// diffusers' `Transformer2DModel`: norm, projection, layers, projection, and the way around.
@@ -41,12 +43,13 @@ impl Transformer {
     /// A missing or misshapen tensor, by name.
     pub fn load(w: &Weights, shape: TransformerShape) -> Result<Self> {
         let channels = shape.channels;
+        let project = if shape.linear { Linear::load } else { Linear::pointwise };
         let layers = (0..shape.layers).map(|i| Layer::load(&w.at(&format!("transformer_blocks.{i}")), shape));
         Ok(Self {
             norm: GroupNorm::load(&w.at("norm"), channels, shape.groups, 1e-6)?,
-            proj_in: Linear::load(&w.at("proj_in"), channels, channels)?,
+            proj_in: project(&w.at("proj_in"), channels, channels)?,
             layers: layers.collect::<Result<_>>()?,
-            proj_out: Linear::load(&w.at("proj_out"), channels, channels)?,
+            proj_out: project(&w.at("proj_out"), channels, channels)?,
         })
     }
 
@@ -76,7 +79,8 @@ struct Layer {
 impl Layer {
     fn load(w: &Weights, shape: TransformerShape) -> Result<Self> {
         let TransformerShape { channels, context_channels, heads, .. } = shape;
-        let to_itself = AttentionShape { channels, context_channels: channels, heads, causal: false };
+        let to_itself =
+            AttentionShape { channels, context_channels: channels, heads, causal: false, bias: false };
         let norm = |name: &str| LayerNorm::load(&w.at(name), channels, 1e-5);
         let to_text = |context_channels| {
             let shape = AttentionShape { context_channels, ..to_itself };

@@ -2,12 +2,18 @@
 
 use serde::Deserialize;
 
-/// `vae/config.json` of a diffusers `AutoencoderKL`, as far as its decoder needs it.
+use crate::Result;
+use crate::layers::limits::{self, Fits};
+use crate::weights::{Component, Configs, Level};
+
+/// `vae/config.json` of a diffusers `AutoencoderKL`, as far as SDXL uses it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct VaeConfig {
     /// Channels of the latents.
     pub latent_channels: usize,
-    /// Channels of the picture, 3.
+    /// Channels of the picture that is encoded, 3.
+    pub in_channels: usize,
+    /// Channels of the picture that comes out, 3.
     pub out_channels: usize,
     /// Channels of every level, outermost first; each but the first halves the resolution.
     pub block_out_channels: Vec<usize>,
@@ -20,6 +26,9 @@ pub struct VaeConfig {
     /// Whether values exceed what f16 can hold, as those of SDXL's own VAE do.
     #[serde(default = "yes")]
     pub force_upcast: bool,
+    /// Whether a 1×1 convolution stands after the encoder.
+    #[serde(default = "yes")]
+    pub use_quant_conv: bool,
     /// Whether a 1×1 convolution stands before the decoder.
     #[serde(default = "yes")]
     pub use_post_quant_conv: bool,
@@ -48,17 +57,32 @@ impl VaeConfig {
         1 << (self.block_out_channels.len().saturating_sub(1))
     }
 
-    /// What in this configuration is not SDXL's kind of VAE, as a sentence; `None` if nothing is.
+    /// How blocks are counted, outermost level first.
     #[must_use]
-    pub fn unsupported(&self) -> Option<String> {
-        let (channels, groups) = (&self.block_out_channels, self.norm_num_groups);
-        let levels_fit = !channels.is_empty() && channels.len() <= 8 && self.layers_per_block > 0;
-        let groups_fit = groups > 0 && channels.iter().all(|c| *c > 0 && c.is_multiple_of(groups));
+    pub(crate) fn numbering(&self) -> Vec<Level> {
+        vec![Level { blocks: self.layers_per_block, attention_up: false }; self.block_out_channels.len()]
+    }
+
+    /// That of a model.
+    ///
+    /// # Errors
+    /// There is none, or it is not of SDXL's kind.
+    pub fn read(configs: &Configs) -> Result<Self> {
+        configs.checked(Component::Vae, Self::check)
+    }
+
+    /// An error, as a sentence, unless this is SDXL's kind of VAE.
+    fn check(&self) -> Fits {
+        limits::extents("block_out_channels", &self.block_out_channels)?;
+        limits::extents("in_channels", &[self.in_channels])?;
+        limits::extents("out_channels", &[self.out_channels])?;
+        limits::extents("latent_channels", &[self.latent_channels])?;
+        limits::blocks("layers_per_block", &[self.layers_per_block])?;
+        let groups = self.norm_num_groups;
+        let groups_fit = groups > 0 && self.block_out_channels.iter().all(|c| c.is_multiple_of(groups));
         let checks = [
-            ("block_out_channels", levels_fit),
             ("norm_num_groups", groups_fit),
             ("out_channels", self.out_channels == 3),
-            ("latent_channels", self.latent_channels > 0),
             ("scaling_factor", self.scaling_factor.is_finite() && self.scaling_factor > 0.0),
             ("act_fn", self.act_fn.as_deref().is_none_or(|name| name == "silu")),
             ("up_block_types", self.up_block_types.iter().all(|name| name == "UpDecoderBlock2D")),
@@ -66,7 +90,6 @@ impl VaeConfig {
             ("latents_std", self.latents_std.is_null()),
             ("shift_factor", self.shift_factor.is_none_or(|shift| shift == 0.0)),
         ];
-        let field = checks.iter().find(|(_, fits)| !fits)?.0;
-        Some(format!("`{field}` has a value that SDXL's VAE does not use"))
+        limits::all(&checks, "has a value that SDXL's VAE does not use")
     }
 }

@@ -8,7 +8,7 @@ use crate::layers::{
 };
 use crate::weights::Weights;
 
-const EPSILON: f32 = 1e-6;
+pub(super) const EPSILON: f32 = 1e-6;
 
 /// The decoder: `[n, h, w, latent channels] → [n, 8h, 8w, 3]`.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl VaeDecoder {
             let last = i + 1 == channels.len();
             UpBlock::load(&decoder.at(&format!("up_blocks.{i}")), shape, config.layers_per_block + 1, last)
         });
-        let post_quant = || Linear::load(&w.at("post_quant_conv"), latent, latent);
+        let post_quant = || Linear::pointwise(&w.at("post_quant_conv"), latent, latent);
         let mid = res_block(&config, inner, inner);
         Ok(Self {
             post_quant_conv: config.use_post_quant_conv.then(post_quant).transpose()?,
@@ -86,7 +86,7 @@ impl VaeDecoder {
     }
 }
 
-fn res_block(config: &VaeConfig, inputs: usize, outputs: usize) -> ResBlockShape {
+pub(super) fn res_block(config: &VaeConfig, inputs: usize, outputs: usize) -> ResBlockShape {
     ResBlockShape { inputs, outputs, time: None, groups: config.norm_num_groups, epsilon: EPSILON }
 }
 
@@ -108,7 +108,8 @@ impl MidBlock {
         let attention = |heads| {
             let w = w.at("attentions.0");
             let norm = GroupNorm::load(&w.at("group_norm"), channels, shape.groups, shape.epsilon)?;
-            let shape = AttentionShape { channels, context_channels: channels, heads, causal: false };
+            let shape =
+                AttentionShape { channels, context_channels: channels, heads, causal: false, bias: true };
             Ok((norm, Attention::load(&w, shape)?))
         };
         Ok(Self {

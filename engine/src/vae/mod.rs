@@ -1,7 +1,9 @@
-//! The VAE's decoder: latents in, a picture eight times as large out.
+//! The VAE: latents in, a picture eight times as large out, and back.
 
 mod config;
 mod decoder;
+mod encoder;
 
 pub use config::VaeConfig;
 pub use decoder::{MidBlock, VaeDecoder};
+pub(crate) use encoder::VaeEncoder;

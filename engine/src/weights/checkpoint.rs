@@ -14,6 +14,7 @@ use super::embedded;
 use super::file::bad_file;
 use super::kind::{self, is_known_extra};
 use super::laid::Laid;
+use super::listing::Describe;
 use super::names::{Dialect, Layout};
 use super::place::{self, Place};
 use super::source::Source;
@@ -30,6 +31,8 @@ pub struct Checkpoint {
     path: PathBuf,
     source: Option<Source>,
     configs: Configs,
+    /// What networks are made of.
+    describe: Describe,
     /// In the order of [`Component::WITH_WEIGHTS`].
     components: [Slot; 4],
     unused: Vec<String>,
@@ -50,30 +53,25 @@ enum Slot {
 }
 
 impl Checkpoint {
-    /// Opens a diffusers folder, or a single SDXL file with the original names.
-    ///
-    /// # Errors
-    /// The file or folder cannot be read, is damaged, or is something else.
-    pub fn open(path: &Path) -> Result<Self> {
+    /// Opens what a path leads to: a diffusers folder, or a single file.
+    pub(crate) fn find(path: &Path, describe: Describe) -> Result<Self> {
         let checkpoint = match place::find(path)? {
-            Place::Folder(folder) => Self::folder(Source::Folder(folder))?,
-            Place::File(file) => Self::single_file(&file, &Configs::sdxl_base()?)?,
+            Place::Folder(folder) => Self::folder(Source::Folder(folder), describe)?,
+            Place::File(file) => Self::file(&file, &Configs::sdxl_base()?, describe)?,
         };
         // What the user named: a snapshot in the hub's cache has a name that says nothing.
         Ok(Self { path: place::named(path).to_path_buf(), ..checkpoint })
     }
 
-    /// Opens a single file whose network is not of SDXL base's shape.
-    ///
-    /// # Errors
-    /// As [`Checkpoint::open`].
-    pub fn single_file(path: &Path, configs: &Configs) -> Result<Self> {
+    /// Opens a single file.
+    pub(crate) fn file(path: &Path, configs: &Configs, describe: Describe) -> Result<Self> {
         let archive = Archive::open(path)?;
-        archive.expect_checkpoint(configs)?;
+        archive.expect_checkpoint(configs, describe)?;
         let mut used = HashSet::new();
         let mut slot = |component| match archive.layout(component) {
             Some(layout) => {
-                let tensors = Tensors::find(&archive, configs, (component, layout), &mut used)?;
+                let network = describe(configs, component)?;
+                let tensors = Tensors::find(&archive, &network, (component, layout), &mut used);
                 Ok::<_, Error>(Slot::Here(Arc::new(tensors)))
             }
             // A VAE may lie elsewhere; whatever else is missing was refused above.
@@ -89,6 +87,7 @@ impl Checkpoint {
             path: path.to_path_buf(),
             source: None,
             configs: configs.clone(),
+            describe,
             components,
             unused,
             is_laid: false,
@@ -98,14 +97,11 @@ impl Checkpoint {
     }
 
     /// The small model that is part of this binary.
-    ///
-    /// # Errors
-    /// None that a user could meet.
-    pub fn embedded_demo() -> Result<Self> {
-        Self::folder(embedded::demo())
+    pub(crate) fn demo(describe: Describe) -> Result<Self> {
+        Self::folder(embedded::demo(), describe)
     }
 
-    fn folder(source: Source) -> Result<Self> {
+    fn folder(source: Source, describe: Describe) -> Result<Self> {
         let configs = Configs::read(source.clone())?;
         if let Some(what) = kind::other_pipeline(&configs) {
             return Err(bad_file(source.root(), what));
@@ -114,13 +110,14 @@ impl Checkpoint {
             return Err(bad_file(source.root(), place::why_no_model(source.root())?));
         }
         let mut found = Found::default();
-        let mut slot = |component| Slot::read(&source, &configs, component, &mut found);
+        let mut slot = |component| Slot::read(&source, (&configs, describe), component, &mut found);
         let [unet, vae, text, text_2] = Component::WITH_WEIGHTS;
         let components = [slot(unet)?, slot(vae)?, slot(text)?, slot(text_2)?];
         Ok(Self {
             path: source.root().to_path_buf(),
             source: Some(source),
             configs,
+            describe,
             components,
             unused: found.unused,
             is_laid: false,
@@ -140,7 +137,7 @@ impl Checkpoint {
         if let Some((source, name)) = config {
             self.configs.take(Component::Unet, &source, &name)?;
         }
-        let layout = archive.expect_unet(&[&self.configs, &sdxl])?;
+        let layout = archive.expect_unet(&[&self.configs, &sdxl], self.describe)?;
         if let Some(what) = self.unlike(archive.text_channels(&layout)) {
             return Err(bad_file(path, what));
         }
@@ -148,7 +145,8 @@ impl Checkpoint {
         let whole = layout.dialect == Dialect::Original;
         let prefix = layout.prefix.clone();
         let mut used = HashSet::new();
-        let tensors = Tensors::find(&archive, &self.configs, (Component::Unet, layout), &mut used)?;
+        let network = (self.describe)(&self.configs, Component::Unet)?;
+        let tensors = Tensors::find(&archive, &network, (Component::Unet, layout), &mut used);
         self.components[Component::Unet as usize] = Slot::Here(Arc::new(tensors));
         let mut extra = unused(&archive, &used);
         // The other components of a whole file were not asked for.
@@ -204,13 +202,10 @@ impl Checkpoint {
     /// A component's tensors.
     ///
     /// # Errors
-    /// The component is not there, or lacks a tensor.
+    /// The component is not there.
     pub fn weights(&self, component: Component) -> Result<Weights> {
         match self.components.get(component as usize) {
-            Some(Slot::Here(tensors)) => {
-                tensors.complete()?;
-                Ok(Weights::new(tensors.clone()))
-            }
+            Some(Slot::Here(tensors)) => Ok(Weights::new(tensors.clone())),
             Some(Slot::Absent(file, why)) => Err(bad_file(file, why)),
             None => Err(bad_file(&self.path, format!("a {component} has no weights"))),
         }
@@ -331,7 +326,12 @@ struct Found {
 }
 
 impl Slot {
-    fn read(source: &Source, configs: &Configs, component: Component, found: &mut Found) -> Result<Self> {
+    fn read(
+        source: &Source,
+        (configs, describe): (&Configs, Describe),
+        component: Component,
+        found: &mut Found,
+    ) -> Result<Self> {
         let folder = source.path(component.name());
         if !configs.has(component) {
             return Ok(Self::Absent(source.root().to_path_buf(), configs::lacks(component)));
@@ -342,7 +342,8 @@ impl Slot {
         let mut used = HashSet::new();
         // In whichever dialect: a VAE in the original names is often put into a folder.
         let layout = archive.own_layout(component).unwrap_or(Layout::FOLDER);
-        let tensors = Tensors::find(&archive, configs, (component, layout), &mut used)?;
+        let network = describe(configs, component)?;
+        let tensors = Tensors::find(&archive, &network, (component, layout), &mut used);
         let unused = unused(&archive, &used);
         found.warnings.extend(archive.warnings);
         if component == Component::Unet {

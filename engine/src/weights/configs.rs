@@ -102,6 +102,17 @@ impl Configs {
         T::deserialize(value).map_err(|e| bad_file(&self.file(component), misfit::<T>(value, &e.to_string())))
     }
 
+    /// The same, where it says nothing that `check` does not allow.
+    pub(crate) fn checked<T: DeserializeOwned>(
+        &self,
+        component: Component,
+        check: impl FnOnce(&T) -> Result<(), String>,
+    ) -> Result<T> {
+        let config = self.get(component)?;
+        check(&config).map_err(|what| bad_file(&self.file(component), what))?;
+        Ok(config)
+    }
+
     /// Takes one component's configuration from another set.
     pub(crate) fn or_from(&mut self, component: Component, other: &Self) {
         let mine = &mut self.values[component as usize];

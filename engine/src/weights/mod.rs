@@ -2,8 +2,8 @@
 //!
 //! Three kinds of checkpoint come in: a diffusers folder, a single file with the original names,
 //! and a UNet alone that is laid over one of them. One kind comes out: [`Weights`], tensors under
-//! diffusers' names. What a model must have is derived from its configuration (`inventory`), what a
-//! tensor is called in a file from the tables in `names`.
+//! diffusers' names. What a model must have is what its networks' `load` asks for (`listing`), what a
+//! tensor is called in a file stands in the tables in `names`.
 //!
 //! Every file is hostile until it has been checked: nothing here panics, or allocates more than a
 //! few times a file's header, whatever the bytes are.
@@ -24,14 +24,13 @@ mod foreign;
 mod fp8;
 mod guard;
 mod header;
-mod inventory;
 mod kind;
 mod laid;
 mod layout;
+mod listing;
 mod names;
 mod place;
 mod source;
-pub mod synth;
 mod tensors;
 mod tokenizer;
 mod weight;
@@ -42,8 +41,10 @@ pub use component::Component;
 pub use configs::Configs;
 pub(crate) use configs::python_json;
 pub(crate) use foreign::{instead_of, instead_of_lines};
-pub use inventory::{TensorSpec, inventory};
 pub(crate) use kind::other_channels;
+pub use listing::TensorSpec;
+pub(crate) use listing::{Level, Network, listed};
+pub(crate) use names::{Layout, NameTable, Part};
 pub use tensors::Weights;
 pub use tokenizer::TokenizerFiles;
 pub use weight::{Format, Weight};

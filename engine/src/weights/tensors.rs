@@ -1,17 +1,17 @@
 //! A component's tensors under canonical names, and the view of them that models load from.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::fmt::Debug;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::archive::Archive;
 use super::component::Component;
-use super::configs::Configs;
 use super::entry::Entry;
 use super::file::{self, Mapped};
-use super::inventory::{TensorSpec, inventory};
+use super::listing::Network;
 use super::names::{Layout, NameTable};
 use super::weight::Weight;
 use crate::error::{Error, Result};
@@ -30,36 +30,29 @@ pub(crate) struct Tensors {
     names: NameTable,
     /// Ordered, so that all tensors of a layer stand together.
     entries: BTreeMap<String, Entry>,
-    /// The first tensor that the network needs and the file lacks.
-    missing: Option<String>,
 }
 
 impl Tensors {
-    /// Finds the tensors that the component's configuration asks for. `used` collects the names, as
+    /// Finds the tensors of a component's network, as far as they are there. `used` collects the names, as
     /// they are in the file, of those that were found.
     pub(crate) fn find(
         archive: &Archive,
-        configs: &Configs,
+        network: &Network,
         (component, layout): (Component, Layout),
         used: &mut HashSet<String>,
-    ) -> Result<Self> {
-        let names = NameTable::new(configs, component, layout)?;
+    ) -> Self {
+        let names = NameTable::new(component, layout, &network.levels);
         let mut entries = BTreeMap::new();
-        let mut missing = None;
-        for TensorSpec { name, optional, .. } in inventory(configs, component)? {
-            let found = names.places(&name).into_iter().find_map(|place| {
+        for spec in &network.tensors {
+            let found = names.places(&spec.name).into_iter().find_map(|place| {
                 let stored = archive.tensors.get(&place.key)?.clone();
                 used.insert(place.key);
                 Some(Entry::new(stored, place.part))
             });
-            match found {
-                Some(entry) => _ = entries.insert(name, entry),
-                None if optional => {}
-                None => _ = missing.get_or_insert(name),
-            }
+            entries.extend(found.map(|entry| (spec.name.clone(), entry)));
         }
         let (origin, files) = (archive.origin.clone(), archive.files.clone());
-        Ok(Self { component, origin, files, names, entries, missing })
+        Self { component, origin, files, names, entries }
     }
 
     /// Looks through all numbers, on all threads, and keeps none of them in memory.
@@ -82,15 +75,34 @@ impl Tensors {
     pub(crate) fn release(&self) {
         self.files.iter().for_each(|(_, mapped)| mapped.release());
     }
+}
 
-    /// An error unless every tensor that the network needs is there. Checked before a model is built,
-    /// because layers take a missing bias for one that was never meant to be.
-    pub(crate) fn complete(&self) -> Result<()> {
-        self.missing.as_ref().map_or(Ok(()), |name| Err(self.lacks(name)))
+/// Where layers get their tensors from.
+pub(crate) trait TensorSource: Debug + Send + Sync {
+    /// A tensor of a known shape, under diffusers' name. Asking twice gives the same one.
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Arc<Weight>>;
+}
+
+impl TensorSource for Tensors {
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Arc<Weight>> {
+        match self.entries.get(name) {
+            Some(entry) => entry.weight(&format!("{}.{name}", self.component), shape),
+            None => {
+                let name = self.names.usual_place(name).key;
+                Err(Error::MissingTensor { file: self.origin.clone(), name })
+            }
+        }
     }
+}
 
-    fn lacks(&self, name: &str) -> Error {
-        Error::MissingTensor { file: self.origin.clone(), name: self.names.usual_place(name).key }
+/// Tensors that were made here, not read.
+#[derive(Debug)]
+struct Made(BTreeMap<String, Entry>);
+
+impl TensorSource for Made {
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Arc<Weight>> {
+        let missing = || Error::MissingTensor { file: "memory".into(), name: name.to_owned() };
+        self.0.get(name).ok_or_else(missing)?.weight(name, shape)
     }
 }
 
@@ -99,46 +111,27 @@ impl Tensors {
 /// Names are diffusers' names, whatever the file calls them.
 #[derive(Debug, Clone)]
 pub struct Weights {
-    tensors: Arc<Tensors>,
+    source: Arc<dyn TensorSource>,
     /// Empty, or with a dot at its end.
     prefix: String,
 }
 
 impl Weights {
-    pub(crate) fn new(tensors: Arc<Tensors>) -> Self {
-        Self { tensors, prefix: String::new() }
+    pub(crate) fn new(source: Arc<dyn TensorSource>) -> Self {
+        Self { source, prefix: String::new() }
     }
 
     /// A view of tensors that were made here, not read: for layers outside of a checkpoint.
-    ///
-    /// # Errors
-    /// None that a user could meet.
-    pub fn of(weights: &[Weight]) -> Result<Self> {
-        let origin = PathBuf::from("memory");
-        let entries = weights.iter().map(|w| (w.name().to_owned(), Entry::of(w, &origin))).collect();
-        let names = NameTable::new(&Configs::sdxl_base()?, Component::Unet, Layout::FOLDER)?;
-        let component = Component::Unet;
-        Ok(Self::new(Arc::new(Tensors { component, origin, files: vec![], names, entries, missing: None })))
+    #[must_use]
+    pub fn of(weights: &[Weight]) -> Self {
+        let entry = |w: &Weight| (w.name().to_owned(), Entry::of(w, Path::new("memory")));
+        Self::new(Arc::new(Made(weights.iter().map(entry).collect())))
     }
 
     /// The tensors under a name: `w.at("norm1").tensor("weight", …)` is `norm1.weight`.
     #[must_use]
     pub fn at(&self, name: &str) -> Self {
-        Self { tensors: self.tensors.clone(), prefix: format!("{}{name}.", self.prefix) }
-    }
-
-    /// The tensors under a name, if there are any.
-    #[must_use]
-    pub fn find(&self, name: &str) -> Option<Self> {
-        let part = self.at(name);
-        let exists = part.under().next().is_some();
-        exists.then_some(part)
-    }
-
-    /// Whether there is a tensor of this name.
-    #[must_use]
-    pub fn has(&self, name: &str) -> bool {
-        self.tensors.entries.contains_key(&format!("{}{name}", self.prefix))
+        Self { source: self.source.clone(), prefix: format!("{}{name}.", self.prefix) }
     }
 
     /// A tensor of a known shape. Asking twice gives the same one.
@@ -147,9 +140,7 @@ impl Weights {
     /// It is missing, has another shape, is not stored as F16, BF16 or F32, or holds NaN or infinity:
     /// each with the file's name and the tensor's name in it.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Arc<Weight>> {
-        let name = format!("{}{name}", self.prefix);
-        let entry = self.tensors.entries.get(&name).ok_or_else(|| self.tensors.lacks(&name))?;
-        entry.weight(&format!("{}.{name}", self.tensors.component), shape)
+        self.source.tensor(&format!("{}{name}", self.prefix), shape)
     }
 
     /// A tensor of one dimension.
@@ -158,16 +149,5 @@ impl Weights {
     /// As [`Weights::tensor`].
     pub fn vector(&self, name: &str, len: usize) -> Result<Arc<Weight>> {
         self.tensor(name, &[len])
-    }
-
-    /// The canonical names of the tensors here, with the component, in byte order.
-    #[must_use]
-    pub fn names(&self) -> Vec<String> {
-        self.under().map(|name| format!("{}.{name}", self.tensors.component)).collect()
-    }
-
-    fn under(&self) -> impl Iterator<Item = &String> {
-        let names = self.tensors.entries.range(self.prefix.clone()..).map(|(name, _)| name);
-        names.take_while(|name| name.starts_with(&self.prefix))
     }
 }

@@ -56,6 +56,11 @@ impl Weight {
         Self { id: NEXT.fetch_add(1, Ordering::Relaxed), name, shape, format, bytes }
     }
 
+    /// A tensor of which only the name and the shape are asked: there is nothing to read.
+    pub(crate) fn without_numbers(name: impl Into<String>, shape: Vec<usize>) -> Self {
+        Self { shape, ..Self::new(name, vec![0], Format::F32, Bytes::new()) }
+    }
+
     /// A tensor of f32 values that were computed here: tests and generated weights.
     #[must_use]
     pub fn from_f32(name: impl Into<String>, shape: Vec<usize>, values: &[f32]) -> Self {

@@ -15,6 +15,7 @@ use super::archive::Archive;
 use super::component::Component;
 use super::configs::Configs;
 use super::file::bad_file;
+use super::listing::Describe;
 use super::names::Layout;
 use crate::error::{Error, Result};
 use crate::quote;
@@ -27,20 +28,20 @@ const EMBEDDINGS: [usize; 3] = [768, 1024, 1280];
 
 impl Archive {
     /// An error unless this is a whole SDXL checkpoint; a VAE may be missing.
-    pub(crate) fn expect_checkpoint(&self, configs: &Configs) -> Result<()> {
+    pub(crate) fn expect_checkpoint(&self, configs: &Configs, describe: Describe) -> Result<()> {
         let has = |component| self.layout(component).is_some();
         let texts = has(Component::TextEncoder) && has(Component::TextEncoder2);
         if let Some(layout) = self.layout(Component::Unet).filter(|_| texts) {
-            let other = self.other_unet(&layout, &[configs]);
+            let other = self.other_unet(&layout, &[configs], describe);
             return other.map_or(Ok(()), |what| Err(self.not_sdxl(&what)));
         }
-        let what = self.other_kind(configs).unwrap_or_else(|| self.in_parts());
+        let what = self.other_kind(configs, describe).unwrap_or_else(|| self.in_parts());
         Err(self.not_sdxl(&what))
     }
 
     /// Where the UNet stands in it; an error if there is none, or it fits neither these configurations
     /// nor SDXL.
-    pub(crate) fn expect_unet(&self, configs: &[&Configs]) -> Result<Layout> {
+    pub(crate) fn expect_unet(&self, configs: &[&Configs], describe: Describe) -> Result<Layout> {
         let whole = self.layout(Component::TextEncoder2).is_some() && self.layout(Component::Unet).is_some();
         if !whole && let Some(what) = self.other_name() {
             return Err(self.not_sdxl(&what));
@@ -48,13 +49,13 @@ impl Archive {
         let Some(layout) = self.layout(Component::Unet) else {
             return Err(self.not_sdxl(&self.in_parts()));
         };
-        let other = self.other_unet(&layout, configs);
+        let other = self.other_unet(&layout, configs, describe);
         other.map_or(Ok(layout), |what| Err(self.not_sdxl(&what)))
     }
 
     /// Files that are often taken for an SDXL checkpoint, as the rest of a sentence.
-    fn other_kind(&self, configs: &Configs) -> Option<String> {
-        let unet = || self.other_unet(&self.layout(Component::Unet)?, &[configs]);
+    fn other_kind(&self, configs: &Configs, describe: Describe) -> Option<String> {
+        let unet = || self.other_unet(&self.layout(Component::Unet)?, &[configs], describe);
         self.other_name().or_else(unet)
     }
 

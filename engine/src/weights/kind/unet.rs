@@ -3,7 +3,7 @@
 use crate::weights::archive::Archive;
 use crate::weights::component::Component;
 use crate::weights::configs::Configs;
-use crate::weights::inventory::{UnetShape, inventory};
+use crate::weights::listing::{Describe, Network};
 use crate::weights::names::{Dialect, Layout, NameTable};
 
 use super::of_family;
@@ -26,18 +26,26 @@ struct Measures {
 impl Archive {
     /// What the UNet behind this layout is, as the rest of a sentence; `None` if it fits one of the
     /// configurations.
-    pub(super) fn other_unet(&self, layout: &Layout, configs: &[&Configs]) -> Option<String> {
+    pub(super) fn other_unet(
+        &self,
+        layout: &Layout,
+        configs: &[&Configs],
+        describe: Describe,
+    ) -> Option<String> {
         let found = self.measures(layout);
-        let fits = |configs: &&&Configs| {
-            UnetShape::read(configs).is_ok_and(|shape| found.context.is_none_or(|c| c == shape.context))
+        let says = |configs: &Configs, field: &str| configs.value(Component::Unet).ok()?[field].as_u64();
+        let reads = |configs: &Configs| {
+            found.context.is_none_or(|c| says(configs, "cross_attention_dim") == Some(c as u64))
         };
-        let Some(configs) = configs.iter().find(fits) else { return found.family() };
         // What is wrong with a configuration is said where it is used.
-        let wanted = UnetShape::read(configs).ok()?;
+        let described = |configs| Some((configs, describe(configs, Component::Unet).ok()?));
+        let mut fitting = configs.iter().copied().filter(|configs| reads(configs)).filter_map(described);
+        let Some((configs, network)) = fitting.next() else { return found.family() };
         if found.context == Some(2048) && found.added == Some(5632) {
             return Some(of_family("Kolors"));
         }
-        if let Some(what) = found.in_channels.and_then(|found| other_channels(found, wanted.in_channels)) {
+        let wanted = says(configs, "in_channels").unwrap_or_default() as usize;
+        if let Some(what) = found.in_channels.and_then(|found| other_channels(found, wanted)) {
             return Some(what);
         }
         if self.under(layout, "cond_proj.weight").is_some() {
@@ -47,7 +55,7 @@ impl Archive {
                     .into(),
             );
         }
-        self.smaller_unet(layout, configs)
+        self.smaller_unet(layout, &network)
     }
 
     /// Channels of the text that the UNet behind this layout reads.
@@ -79,9 +87,9 @@ impl Archive {
     }
 
     /// A UNet of SDXL's kind with blocks left out.
-    fn smaller_unet(&self, layout: &Layout, configs: &Configs) -> Option<String> {
-        let names = NameTable::new(configs, Component::Unet, layout.clone()).ok()?;
-        let list = inventory(configs, Component::Unet).ok()?;
+    fn smaller_unet(&self, layout: &Layout, network: &Network) -> Option<String> {
+        let names = NameTable::new(Component::Unet, layout.clone(), &network.levels);
+        let list = &network.tensors;
         let is_here =
             |name: &str| names.places(name).iter().any(|place| self.tensors.contains_key(&place.key));
         let missing: Vec<_> = list.iter().filter(|spec| !is_here(&spec.name)).collect();

@@ -1,17 +1,14 @@
 //! What a tensor is called in each dialect of checkpoint.
 //!
 //! The table is asked in one direction only: from the canonical name, which the model uses, to the
-//! names that a file may have for it, likeliest first. Blocks are numbered by the network's
-//! configuration, so the table holds for any number of levels, blocks and layers.
+//! names that a file may have for it, likeliest first. Blocks are numbered as the network's levels say, so the table holds for any number of levels, blocks and layers.
 
 mod clip;
 mod unet;
 mod vae;
 
 use super::component::Component;
-use super::configs::Configs;
-use super::inventory::{UnetShape, VaeShape};
-use crate::error::Result;
+use super::listing::Level;
 
 /// Which part of a stored tensor a canonical one is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,29 +78,30 @@ pub(crate) struct NameTable {
 #[derive(Debug, Clone)]
 enum Rule {
     Diffusers(Component),
-    Unet(UnetShape),
-    Vae(VaeShape),
+    Unet(Vec<Level>),
+    Vae(Vec<Level>),
     OpenClip,
 }
 
 impl NameTable {
-    pub(crate) fn new(configs: &Configs, component: Component, layout: Layout) -> Result<Self> {
+    /// `levels`: of the component's network, outermost first.
+    pub(crate) fn new(component: Component, layout: Layout, levels: &[Level]) -> Self {
         let Layout { dialect, prefix } = layout;
         let rule = match (dialect, component) {
-            (Dialect::Original, Component::Unet) => Rule::Unet(UnetShape::read(configs)?),
-            (Dialect::Original, Component::Vae) => Rule::Vae(VaeShape::read(configs)?),
+            (Dialect::Original, Component::Unet) => Rule::Unet(levels.to_vec()),
+            (Dialect::Original, Component::Vae) => Rule::Vae(levels.to_vec()),
             (Dialect::Original, Component::TextEncoder2) => Rule::OpenClip,
             _ => Rule::Diffusers(component),
         };
-        Ok(Self { rule, prefix })
+        Self { rule, prefix }
     }
 
     /// The names that a file may have for a canonical name, likeliest first.
     pub(crate) fn places(&self, name: &str) -> Vec<Place> {
         let mut places = match &self.rule {
             Rule::Diffusers(component) => diffusers(*component, name),
-            Rule::Unet(shape) => vec![Place::whole(unet::original(shape, name))],
-            Rule::Vae(shape) => vae::originals(shape.levels(), name).map(Place::whole).collect(),
+            Rule::Unet(levels) => vec![Place::whole(unet::original(levels, name))],
+            Rule::Vae(levels) => vae::originals(levels.len(), name).map(Place::whole).collect(),
             Rule::OpenClip => clip::originals(name),
         };
         places.iter_mut().for_each(|place| place.key.insert_str(0, &self.prefix));

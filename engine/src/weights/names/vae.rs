@@ -50,7 +50,7 @@ pub(super) fn before_attention_was_renamed(name: &str) -> Option<String> {
 }
 
 fn mirrored(levels: usize, level: &str) -> usize {
-    // Names come from the inventory, where this part is a number below `levels`.
+    // Names come from the network, where this part is a number below `levels`.
     levels.saturating_sub(1 + level.parse::<usize>().unwrap_or(0))
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::make::{Tensor, assert_same_component, safetensors, synthetic, tensors_of, tiny};
-use crate::weights::synth::SynthLayout;
+use crate::synth::SynthLayout;
 use crate::weights::{Checkpoint, Component};
 
 const VAE: &str = "vae/diffusion_pytorch_model.safetensors";

@@ -7,8 +7,9 @@ use serde_json::json;
 
 use super::make::{Tensor, safetensors, synthetic, tensors_of, tiny};
 use crate::error::Error;
-use crate::weights::synth::SynthLayout;
-use crate::weights::{Checkpoint, Component, Configs, header, inventory};
+use crate::networks::inventory;
+use crate::synth::SynthLayout;
+use crate::weights::{Checkpoint, Component, Configs, header};
 
 /// A file with this header and so many bytes of data.
 fn with_header(header: &str, data: usize) -> Bytes {

@@ -5,7 +5,8 @@ use safetensors::Dtype;
 use tempfile::TempDir;
 
 use super::make::{Tensor, safetensors, synthetic, tensors_of, tiny};
-use crate::weights::synth::SynthLayout;
+use crate::synth::SynthLayout;
+use crate::unet::{UNet, UNetConfig};
 use crate::weights::{Checkpoint, Component};
 
 const UNET: &str = "model.diffusion_model.";
@@ -238,14 +239,18 @@ fn a_smaller_network_is_no_damaged_one() {
     assert_true(&said);
     // One that is gone is a fault of the file.
     let (_keep, model) = changed(|tensor| (tensor.0 != "model.diffusion_model.out.0.bias").then_some(tensor));
-    let said = model.unwrap().weights(Component::Unet).map(drop).unwrap_err().to_string();
+    let model = model.unwrap();
+    let weights = model.weights(Component::Unet).unwrap();
+    let said =
+        UNet::load(&weights, UNetConfig::read(model.configs()).unwrap()).map(drop).unwrap_err().to_string();
     assert!(said.contains("has no tensor `model.diffusion_model.out.0.bias`: it is not whole"), "{said}");
 }
 
 /// The UNet of SDXL base by its header: the numbers are a hole in the file, and are not read.
 #[cfg(unix)]
 fn sdxl_unet(path: &Path) {
-    use crate::weights::{Configs, inventory};
+    use crate::networks::inventory;
+    use crate::weights::Configs;
     let mut header = serde_json::Map::new();
     let mut end = 0;
     for spec in inventory(&Configs::sdxl_base().unwrap(), Component::Unet).unwrap() {

@@ -8,9 +8,10 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use tempfile::TempDir;
 
+use crate::networks::inventory;
+use crate::synth::{self, SynthLayout};
 use crate::weights::header;
-use crate::weights::synth::{self, SynthLayout};
-use crate::weights::{Checkpoint, Component, Configs, inventory};
+use crate::weights::{Checkpoint, Component, Configs};
 
 /// A tensor of a file: name, type, shape, bytes.
 pub(super) type Tensor = (String, Dtype, Vec<usize>, Vec<u8>);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::make::{assert_same, assert_same_component, synthetic, tiny};
-use crate::weights::synth::SynthLayout;
+use crate::synth::SynthLayout;
 use crate::weights::{Checkpoint, Component};
 
 const UNET: &str = "unet/diffusion_pytorch_model.safetensors";

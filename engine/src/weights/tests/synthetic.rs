@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::make::{assert_same, canonical, synthetic, tiny};
 use crate::error::Error;
-use crate::weights::synth::{self, SynthLayout};
+use crate::synth::{self, SynthLayout};
 use crate::weights::{Checkpoint, Component, Configs};
 
 const CASES: [&str; 4] = ["sdxl_like", "odd_sizes", "x0_one_step", "epsilon_linspace_cfg"];

@@ -12,7 +12,7 @@ use super::plan::{Content, FilePlan, Piece, Planned};
 use super::values::{self, Values};
 use super::{OnProgress, SynthProgress};
 use crate::error::{Error, Result};
-use crate::weights::names::Part;
+use crate::weights::Part;
 
 /// Values between two writes: what a thread holds in memory.
 const BLOCK: usize = 1 << 20;

@@ -6,10 +6,8 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
 use crate::error::{Error, Result};
-use crate::weights::component::Component;
-use crate::weights::configs::Configs;
-use crate::weights::inventory::inventory;
-use crate::weights::names::{Layout, NameTable, Part};
+use crate::networks;
+use crate::weights::{Component, Configs, Layout, NameTable, Part};
 
 /// A tensor by its canonical name, and where it goes in a stored one.
 #[derive(Debug)]
@@ -134,8 +132,9 @@ fn add(
     component: Component,
     layout: Layout,
 ) -> Result<()> {
-    let names = NameTable::new(configs, component, layout)?;
-    for spec in inventory(configs, component)? {
+    let network = networks::describe(configs, component)?;
+    let names = NameTable::new(component, layout, &network.levels);
+    for spec in network.tensors {
         let place = names.usual_place(&spec.name);
         let shape = names.shape_in_file(&spec.name, place.part.whole_shape(&spec.shape));
         let piece = Piece { name: format!("{component}.{}", spec.name), shape: spec.shape, part: place.part };

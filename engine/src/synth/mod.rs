@@ -12,10 +12,8 @@ mod writer;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::component::Component;
-use super::configs::Configs;
-use super::tokenizer::TokenizerFiles;
 use crate::error::{Error, Result};
+use crate::weights::{Component, Configs, TokenizerFiles};
 use aside::Aside;
 pub use aside::partial;
 use plan::FilePlan;

@@ -1,0 +1,67 @@
+//! `AutoencoderKL`'s encoder.
+
+use super::VaeConfig;
+use super::decoder::{EPSILON, MidBlock, res_block};
+use crate::Result;
+use crate::layers::{Conv3x3, Downsample, GroupNorm, Linear, ResBlock};
+use crate::weights::Weights;
+
+/// The encoder: `[n, h, w, 3] → [n, h / 8, w / 8, 2 · latent channels]`, the mean of the latents and the
+/// logarithm of their variance.
+#[derive(Debug)]
+#[expect(dead_code, reason = "its `load` says what a file holds; nothing is encoded yet")]
+pub(crate) struct VaeEncoder {
+    conv_in: Conv3x3,
+    down_blocks: Vec<DownBlock>,
+    mid_block: MidBlock,
+    norm_out: GroupNorm,
+    conv_out: Conv3x3,
+    quant_conv: Option<Linear>,
+}
+
+/// `DownEncoderBlock2D`: residual blocks, then half the resolution.
+#[derive(Debug)]
+#[expect(dead_code, reason = "as its encoder")]
+struct DownBlock {
+    resnets: Vec<ResBlock>,
+    downsample: Option<Downsample>,
+}
+
+impl VaeEncoder {
+    /// Under diffusers' names: `encoder.…`, `quant_conv`.
+    pub(crate) fn load(w: &Weights, config: &VaeConfig) -> Result<Self> {
+        let (encoder, moments) = (w.at("encoder"), 2 * config.latent_channels);
+        let channels = &config.block_out_channels;
+        let (outer, inner) = (channels[0], channels[channels.len() - 1]);
+        let down_blocks = (0..channels.len()).map(|i| DownBlock::load(&encoder, config, i));
+        let mid = res_block(config, inner, inner);
+        let heads = config.mid_block_add_attention.then_some(1);
+        let quant_conv = || Linear::pointwise(&w.at("quant_conv"), moments, moments);
+        Ok(Self {
+            conv_in: Conv3x3::load(&encoder.at("conv_in"), config.in_channels, outer)?,
+            down_blocks: down_blocks.collect::<Result<_>>()?,
+            mid_block: MidBlock::load(&encoder.at("mid_block"), mid, heads)?,
+            norm_out: GroupNorm::load(&encoder.at("conv_norm_out"), inner, config.norm_num_groups, EPSILON)?,
+            conv_out: Conv3x3::load(&encoder.at("conv_out"), inner, moments)?,
+            quant_conv: config.use_quant_conv.then(quant_conv).transpose()?,
+        })
+    }
+}
+
+impl DownBlock {
+    fn load(encoder: &Weights, config: &VaeConfig, level: usize) -> Result<Self> {
+        let w = encoder.at(&format!("down_blocks.{level}"));
+        let channels = &config.block_out_channels;
+        let (outer, here) = (channels[level.saturating_sub(1)], channels[level]);
+        let resnets = (0..config.layers_per_block).map(|i| {
+            let inputs = if i == 0 { outer } else { here };
+            ResBlock::load(&w.at(&format!("resnets.{i}")), res_block(config, inputs, here))
+        });
+        let downsample = || Downsample::load(&w.at("downsamplers.0"), here);
+        let last = level + 1 == channels.len();
+        Ok(Self {
+            resnets: resnets.collect::<Result<_>>()?,
+            downsample: (!last).then(downsample).transpose()?,
+        })
+    }
+}
