@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use fulmen_engine::backend::{Backend, CancelToken, HostTensor};
 use fulmen_engine::graph::{Element, Graph, Shape};
-use fulmen_engine::sampler;
+use fulmen_engine::noise::{Noise, Rng};
+use fulmen_engine::sampler::{self, Call};
 use fulmen_engine::schedule::{Prediction, Schedule, SchedulerConfig};
 use fulmen_engine::text::TextEncoders;
 use fulmen_engine::tokens::Tokenizer;
@@ -16,7 +17,7 @@ use fulmen_engine::weights::{Checkpoint, Component};
 
 use super::golden::Golden;
 
-/// In f32, relative to a tensor's range: latents, embeddings and answers alike.
+/// In f32, relative to a tensor's range: latents, embeddings and predictions alike.
 const TOLERANCE: f32 = 1e-4;
 
 /// One reference run: what was asked, and what diffusers made of it.
@@ -53,7 +54,7 @@ pub(crate) fn climb(checkpoint: &Checkpoint, case: &Case, backend: &Arc<dyn Back
     let rung = Rung { checkpoint, case, backend };
     rung.tokens();
     rung.embeddings();
-    rung.answers();
+    rung.predictions();
     rung.latents();
     rung.picture();
 }
@@ -102,11 +103,11 @@ impl Rung<'_> {
         }
     }
 
-    /// Every answer of the UNet, each asked from the reference's latents before that step.
-    fn answers(&self) {
+    /// Every prediction of the UNet, each asked from the reference's latents before that step.
+    fn predictions(&self) {
         let config: UNetConfig = self.checkpoint.config(Component::Unet).expect("a configuration");
         let unet = UNet::load(&self.checkpoint.weights(Component::Unet).expect("a UNet"), config.clone());
-        let (schedule, prediction) = self.schedule();
+        let (schedule, _) = self.schedule();
         let noise = self.nhwc("noise");
         let images = noise.shape.images;
         let copies = if self.case.guided() { 2 } else { 1 };
@@ -123,37 +124,40 @@ impl Rung<'_> {
         );
         let graph = unet.expect("a UNet").graph(shape, tokens, Element::F32).expect("shapes fit");
         let mut program = self.backend.compile(graph.into()).expect("it compiles");
-        for step in sampler::steps(&schedule, prediction) {
-            let before = match step.index {
+        for (done, &timestep) in schedule.timesteps.iter().enumerate() {
+            let before = match done {
                 0 => sampler::first_latents(noise.as_f32(), &schedule),
                 done => self.nhwc(&format!("latents_{done}")).as_f32().to_vec(),
             };
-            let scaled = step.model_input(&before);
+            let scaled = sampler::model_input(&before, schedule.sigmas[done]);
             let latents = HostTensor::f32(shape, scaled.repeat(copies));
             let channels = config.block_out_channels[0];
-            let time = sinusoid(&vec![step.timestep; shape.images], channels);
+            let time = sinusoid(&vec![timestep; shape.images], channels);
             let time = HostTensor::f32(Shape::vector(shape.images, channels), time);
             let inputs = [("latents", &latents), ("time", &time), ("context", &context), ("added", &added)];
             let outputs = program.run(&inputs, &CancelToken::default()).expect("it runs");
-            self.check(&format!("eps_{}", step.index + 1), &to_nchw(&outputs[0]));
+            self.check(&format!("eps_{}", done + 1), &to_nchw(&outputs[0]));
         }
     }
 
-    /// The sampler alone: the reference's answers to the reference's latents.
+    /// The sampler alone: the reference's predictions to the reference's latents.
     fn latents(&self) {
         let golden = &self.case.golden;
         let (schedule, prediction) = self.schedule();
         let mut latents = sampler::first_latents(golden.values("noise"), &schedule);
-        for step in sampler::steps(&schedule, prediction) {
-            let answer = golden.values(&format!("eps_{}", step.index + 1));
-            let answer = if self.case.guided() {
-                let (without, with) = answer.split_at(answer.len() / 2);
+        let mut sampler = sampler::sampler(&schedule);
+        while let Some(Call { sigma, .. }) = sampler.next() {
+            let step = sampler.done() + 1;
+            let predicted = golden.values(&format!("eps_{step}"));
+            let predicted = if self.case.guided() {
+                let (without, with) = predicted.split_at(predicted.len() / 2);
                 sampler::guide(without, with, self.case.guidance)
             } else {
-                answer.to_vec()
+                predicted.to_vec()
             };
-            step.advance(&mut latents, &answer);
-            self.check(&format!("latents_{}", step.index + 1), &latents);
+            let x0 = sampler::denoised(&latents, &predicted, prediction, sigma);
+            sampler.take(&mut latents, &x0, &mut Noise::new(Rng::Torch, 0));
+            self.check(&format!("latents_{step}"), &latents);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The noise against PyTorch's: the CPU generator as torch 2.15 drew it, the CUDA generator as others published it.
 
-use fulmen_engine::noise::{Philox, Rng, TorchRng, latents_noise};
+use fulmen_engine::noise::{Noise, Philox, Rng, TorchRng};
 use serde_json::Value;
 
 fn fixture() -> Value {
@@ -76,8 +76,8 @@ fn cudas_generator_gives_what_others_published() {
 
 #[test]
 fn latents_are_drawn_by_the_generator_that_was_asked_for() {
-    let torch = latents_noise(Rng::Torch, 42, [4, 16, 16]);
-    let philox = latents_noise(Rng::Philox, 0, [4, 16, 16]);
+    let torch = Noise::new(Rng::Torch, 42).normals(1024);
+    let philox = Noise::new(Rng::Philox, 0).normals(1024);
     assert_eq!((torch.len(), philox.len()), (1024, 1024));
     assert_eq!(torch, TorchRng::seed(42).normals(1024));
     assert!((philox[0] + 0.924_662_6).abs() < 1e-6, "{} is not CUDA's first value of seed 0", philox[0]);

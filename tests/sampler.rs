@@ -1,8 +1,9 @@
-//! The sampler against every step of every golden: from the UNet's answers as diffusers got them to its latents.
+//! Euler against every step of every golden: from the UNet's predictions as diffusers got them to its latents.
 
 use std::path::{Path, PathBuf};
 
-use fulmen_engine::sampler::{self, Step};
+use fulmen_engine::noise::{Noise, Rng};
+use fulmen_engine::sampler;
 use fulmen_engine::schedule::{Schedule, SchedulerConfig};
 use safetensors::SafeTensors;
 
@@ -25,9 +26,9 @@ fn floats(tensors: &SafeTensors<'_>, name: &str) -> Vec<f32> {
     bytemuck::pod_collect_to_vec(tensors.tensor(name).unwrap().data())
 }
 
-/// With guidance the UNet's answers are first all those without the prompt, then all those with it.
-fn answer(tensors: &SafeTensors<'_>, step: &Step, guidance: f32) -> Vec<f32> {
-    let raw = floats(tensors, &format!("eps_{}", step.index + 1));
+/// With guidance the UNet's predictions are first all those without the prompt, then all those with it.
+fn predicted(tensors: &SafeTensors<'_>, step: usize, guidance: f32) -> Vec<f32> {
+    let raw = floats(tensors, &format!("eps_{step}"));
     if guidance <= 1.0 {
         return raw;
     }
@@ -36,20 +37,24 @@ fn answer(tensors: &SafeTensors<'_>, step: &Step, guidance: f32) -> Vec<f32> {
 }
 
 #[test]
-fn every_goldens_latents_follow_from_its_answers() {
+fn every_goldens_latents_follow_from_its_predictions() {
     for (config, golden, guidance) in goldens() {
         let config = SchedulerConfig::from_json(&std::fs::read(&config).unwrap(), &config).unwrap();
         let bytes = std::fs::read(&golden).unwrap();
         let tensors = SafeTensors::deserialize(&bytes).unwrap();
         let schedule = Schedule::new(&config, floats(&tensors, "timesteps").len()).unwrap();
         let mut latents = sampler::first_latents(&floats(&tensors, "noise"), &schedule);
-        for step in sampler::steps(&schedule, config.prediction) {
-            step.advance(&mut latents, &answer(&tensors, &step, guidance));
-            let want = floats(&tensors, &format!("latents_{}", step.index + 1));
+        let mut sampler = sampler::sampler(&schedule);
+        while let Some(call) = sampler.next() {
+            let step = sampler.done() + 1;
+            let predicted = predicted(&tensors, step, guidance);
+            let x0 = sampler::denoised(&latents, &predicted, config.prediction, call.sigma);
+            sampler.take(&mut latents, &x0, &mut Noise::new(Rng::Torch, 0));
+            let want = floats(&tensors, &format!("latents_{step}"));
             for (got, want) in latents.iter().zip(want) {
                 // Relative to the noise that the step began with, in which rounding is made.
-                let off = (got - want).abs() / (1.0 + step.sigma);
-                assert!(off < 2e-6, "{got} is not {want} after step {} of {}", step.index, golden.display());
+                let off = (got - want).abs() / (1.0 + call.sigma);
+                assert!(off < 2e-6, "{got} is not {want} after step {step} of {}", golden.display());
             }
         }
     }

@@ -1,193 +1,185 @@
 //! The story of a picture: prompt → conditioning; noise → latents → steps → picture.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::layout::{channels_innermost, channels_outermost, vae_input};
-use super::watch::{Drawn, Event, Seconds, Stage as DrawStage, Watch};
-use super::{DrawPlan, Engine, preview, stages};
+use super::canvas::Canvas;
+use super::decode::is_due;
+use super::layout::{channels_innermost, channels_outermost};
+use super::programs::{Compiled, Part, ProgramKey};
+use super::watch::{Drawn, Event, Seconds, Stage, Watch};
+use super::{DrawPlan, Engine};
 use crate::backend::HostTensor;
 use crate::graph::Shape;
-use crate::noise::latents_noise;
-use crate::picture::Picture;
 use crate::request::Request;
-use crate::sampler::{self, Step};
-use crate::text::Conditioning;
+use crate::sampler::{self, Call};
 use crate::tokens::LENGTH;
 use crate::unet::sinusoid;
 use crate::{Error, Result};
 
-/// What the UNet is told at every step alike, made once for all pictures of a request.
-struct Told {
-    /// `[1 or 2, 1, tokens, context]`: without the prompt first, then with it.
-    context: HostTensor,
-    /// `[1 or 2, 1, 1, pooled + 6 sinusoids]`.
-    added: HostTensor,
-}
-
 impl Engine {
-    /// Draws `request.images` pictures, one after the other, and gives each to the watcher when it is done.
+    /// Draws `request.images` pictures, and gives each to the watcher when it is done.
     ///
     /// # Errors
     /// [`Error::Request`] before anything is computed; then [`Error::Memory`], [`Error::Device`],
     /// [`Error::PictureNotFinite`] or [`Error::Cancelled`].
     pub fn generate(&mut self, request: &Request, watch: &mut Watch<'_>) -> Result<()> {
         let drawn = self.drawn(request, watch);
-        self.checkpoint.still(drawn)
+        self.model.checkpoint.still(drawn)
     }
 
     fn drawn(&mut self, request: &Request, watch: &mut Watch<'_>) -> Result<()> {
         let plan = self.plan(request)?;
         plan.warnings.iter().cloned().map(Event::Warning).for_each(&mut *watch.event);
-        (watch.event)(Event::Stage(DrawStage::Load));
+        (watch.event)(Event::Stage(Stage::Load));
         let need = self.prepare(&plan)?;
         (watch.event)(Event::Memory(need));
         watch.cancel.check()?;
         self.check_memory(need)?;
 
-        (watch.event)(Event::Stage(DrawStage::Text));
+        (watch.event)(Event::Stage(Stage::Text));
         let start = Instant::now();
-        let told = self.tell(request, &plan, watch)?;
+        let conditioning = Arc::new(self.encode(request, &plan, watch)?);
         // What the text encoders read is a fifth of the file, and is not read again.
-        self.checkpoint.release();
-        let mut seconds = Seconds {
+        self.model.checkpoint.release();
+        let mut before = Seconds {
             load: std::mem::take(&mut self.loading),
             text: start.elapsed().as_secs_f64(),
             ..Seconds::default()
         };
 
-        for image in 0..plan.images {
-            let seed = plan.seed.wrapping_add(image as u64);
-            (watch.event)(Event::Stage(DrawStage::Denoise(image)));
-            let latents = self.denoise(&plan, &told, (image, seed), &mut seconds, watch)?;
-            self.checkpoint.release();
-            (watch.event)(Event::Stage(DrawStage::Decode(image)));
-            let start = Instant::now();
-            let picture = self.decode(&latents, watch)?;
-            // A file that was written to meanwhile has made another picture than the model's.
-            self.checkpoint.unchanged()?;
-            seconds.vae = start.elapsed().as_secs_f64();
-            let parameters = plan.parameters(request, seed);
-            let one = Drawn { picture, parameters, seed, seconds: std::mem::take(&mut seconds) };
-            (watch.event)(Event::Picture(Box::new(one)));
+        let shape = plan.latents(self.model.vae.config());
+        let batch = self.batch(&plan);
+        for first in (0..plan.images).step_by(batch) {
+            let images = first..plan.images.min(first + batch);
+            let canvas = |image| Canvas::new(&plan, image, shape, conditioning.clone());
+            let mut canvases: Vec<Canvas> = images.map(canvas).collect();
+            canvases[0].seconds = std::mem::take(&mut before);
+            self.denoise(&mut canvases, shape, &plan, watch)?;
+            self.model.checkpoint.release();
+            for canvas in canvases {
+                let drawn = self.finish(canvas, shape, (request, &plan), watch)?;
+                (watch.event)(Event::Picture(Box::new(drawn)));
+            }
         }
         Ok(())
     }
 
-    /// Both prompts through the text encoders; size and crop as sinusoids.
-    fn tell(&mut self, request: &Request, plan: &DrawPlan, watch: &mut Watch<'_>) -> Result<Told> {
-        let with = self.encode(&request.prompt, watch)?;
-        let mut all = vec![];
-        if plan.settings.guided() {
-            all.push(match &request.negative_prompt {
-                None if self.models.force_zeros => with.zeros_like(),
-                negative => self.encode(negative.as_deref().unwrap_or_default(), watch)?,
-            });
-        }
-        all.push(with);
-
-        let config = self.models.unet.config();
-        let [height, width] = [plan.height as f32, plan.width as f32];
-        let size = sinusoid(&[height, width, 0.0, 0.0, height, width], config.addition_time_embed_dim);
-        let context = all.iter().flat_map(|c| c.context.iter().copied()).collect();
-        let added: Vec<f32> = all.iter().flat_map(|c| c.pooled.iter().chain(&size).copied()).collect();
-        let tokens = Shape::tokens(all.len(), LENGTH, config.cross_attention_dim);
-        let vector = Shape::vector(all.len(), config.projection_class_embeddings_input_dim);
-        Ok(Told { context: HostTensor::f32(tokens, context), added: HostTensor::f32(vector, added) })
-    }
-
-    fn encode(&mut self, prompt: &str, watch: &mut Watch<'_>) -> Result<Conditioning> {
-        let [first, second] = &*self.models.tokenizers;
-        let (first, second) = (first.encode(prompt), second.encode(prompt));
-        self.models.check_ids([&first.ids, &second.ids])?;
-        let ids = |ids: &[u32]| HostTensor::u32(Shape::tokens(1, ids.len(), 1), ids.to_vec());
-        let end = HostTensor::u32(Shape::vector(1, 1), vec![second.end as u32]);
-        let inputs = [("ids_1", &ids(&first.ids)), ("ids_2", &ids(&second.ids)), ("end", &end)];
-        let outputs = stages(&mut self.stages)?.text.run("text", &inputs, watch)?;
-        Ok(Conditioning { context: outputs[0].as_f32().to_vec(), pooled: outputs[1].as_f32().to_vec() })
-    }
-
-    /// Noise to latents, `[channels, height, width]` as torch draws and diffusers keeps them.
+    /// Noise to finished latents, all canvases side by side.
     fn denoise(
         &mut self,
+        canvases: &mut [Canvas],
+        shape: Shape,
         plan: &DrawPlan,
-        told: &Told,
-        (image, seed): (usize, u64),
-        seconds: &mut Seconds,
         watch: &mut Watch<'_>,
-    ) -> Result<Vec<f32>> {
-        let shape = plan.latents(self.models.vae.config());
-        let noise = latents_noise(plan.rng, seed, [shape.channels, shape.height, shape.width]);
-        let mut latents = sampler::first_latents(&noise, &plan.schedule);
-        let steps = sampler::steps(&plan.schedule, plan.settings.scheduler.prediction);
-        let count = steps.len();
-        for step in steps {
-            let start = Instant::now();
-            let answer = guided(&self.ask_unet(&step, &latents, told, watch)?, plan);
-            self.checkpoint.unchanged()?;
-            let done = step.index + 1;
-            let finished =
-                preview::is_due(watch.previews, done, count).then(|| step.finished(&latents, &answer));
-            step.advance(&mut latents, &answer);
-            seconds.unet_steps.push(start.elapsed().as_secs_f64());
-            let seconds = start.elapsed().as_secs_f64();
-            (watch.event)(Event::Step { image, step: done, steps: count, seconds });
-            if let Some(finished) = finished {
-                let picture = Box::new(self.preview(&finished, watch)?);
-                (watch.event)(Event::Preview { image, step: done, picture });
+    ) -> Result<()> {
+        for canvas in canvases.iter() {
+            (watch.event)(Event::Stage(Stage::Denoise(canvas.image)));
+        }
+        let steps = plan.schedule.steps();
+        let mut since = Instant::now();
+        while let Some(calls) = canvases.iter().map(Canvas::next).collect::<Option<Vec<Call>>>() {
+            let predictions = self.ask_unet(canvases, &calls, shape, watch)?;
+            self.model.checkpoint.unchanged()?;
+            let seconds = since.elapsed().as_secs_f64() / canvases.len() as f64;
+            let mut is_step = false;
+            for ((canvas, call), predicted) in canvases.iter_mut().zip(&calls).zip(predictions) {
+                let (image, before) = (canvas.image, canvas.done());
+                let x0 = canvas.take(&predicted, call.sigma);
+                let step = canvas.done();
+                if step == before {
+                    continue;
+                }
+                is_step = true;
+                canvas.seconds.unet_steps.push(seconds);
+                (watch.event)(Event::Step { image, step, steps, seconds });
+                if is_due(watch.previews, step, steps) {
+                    let picture = Box::new(self.preview(&x0, shape, watch)?);
+                    (watch.event)(Event::Preview { image, step, picture });
+                }
+            }
+            if is_step {
+                since = Instant::now();
             }
         }
-        Ok(latents)
+        Ok(())
     }
 
-    /// One call of the UNet: latents `[channels, height, width]` to an answer of the same extents for
-    /// each half of the batch.
+    /// One call of the UNet for all canvases: of each its predictions, `[channels, height, width]`, one for each copy
+    /// of its conditioning.
     fn ask_unet(
         &mut self,
-        step: &Step,
-        latents: &[f32],
-        told: &Told,
+        canvases: &[Canvas],
+        calls: &[Call],
+        shape: Shape,
         watch: &mut Watch<'_>,
-    ) -> Result<Vec<Vec<f32>>> {
-        let stages = stages(&mut self.stages)?;
-        let shape = stages.latents;
-        let scaled = channels_innermost(&step.model_input(latents), shape);
-        let latents = HostTensor::f32(shape, scaled.repeat(shape.images));
-        let channels = self.models.unet.config().block_out_channels[0];
-        let time = sinusoid(&vec![step.timestep; shape.images], channels);
-        let time = HostTensor::f32(Shape::vector(shape.images, channels), time);
-        let inputs =
-            [("latents", &latents), ("time", &time), ("context", &told.context), ("added", &told.added)];
-        let name = format!("unet step {}", step.index + 1);
-        let outputs = stages.unet.run(&name, &inputs, watch)?;
-        let answer = outputs[0].as_f32();
-        if answer.iter().any(|v| !v.is_finite()) {
-            return Err(Error::PictureNotFinite { layer: stages.unet.first_not_finite(&inputs)? });
+    ) -> Result<Vec<Vec<Vec<f32>>>> {
+        let inputs = self.unet_inputs(canvases, calls, shape);
+        let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, input)| (*name, input)).collect();
+        let images = inputs[0].1.shape.images;
+        let name = format!("unet step {}", canvases[0].done() + 1);
+        let unet = self.unet(images, shape)?;
+        let outputs = unet.run(&name, &inputs, watch)?;
+        let predicted = outputs[0].as_f32();
+        if predicted.iter().any(|v| !v.is_finite()) {
+            return Err(Error::PictureNotFinite { layer: unet.first_not_finite(&inputs)? });
         }
-        let halves = answer.chunks(answer.len() / shape.images);
-        Ok(halves.map(|half| channels_outermost(half, shape)).collect())
+        let mut each = predicted.chunks(predicted.len() / images).map(|one| channels_outermost(one, shape));
+        Ok(canvases.iter().map(|canvas| each.by_ref().take(canvas.conditioning.copies).collect()).collect())
     }
 
-    /// Latents `[channels, height, width]` to pixels.
-    fn decode(&mut self, latents: &[f32], watch: &mut Watch<'_>) -> Result<Picture> {
-        let stages = stages(&mut self.stages)?;
-        let shape = Shape { images: 1, ..stages.latents };
-        let latents = vae_input(latents, shape, self.models.vae.config());
-        let inputs = [("latents", &latents)];
-        let outputs = stages.vae.run("vae", &inputs, watch)?;
-        let picture = &outputs[0];
-        match Picture::from_rgba(picture.shape.width, picture.shape.height, picture.as_u32()) {
-            Err(Error::PictureNotFinite { .. }) => {
-                Err(Error::PictureNotFinite { layer: stages.vae.first_not_finite(&inputs)? })
-            }
-            picture => picture,
+    /// The UNet's inputs: every canvas as often as its conditioning has copies, one canvas after the other.
+    fn unet_inputs(
+        &self,
+        canvases: &[Canvas],
+        calls: &[Call],
+        shape: Shape,
+    ) -> [(&'static str, HostTensor); 4] {
+        let config = self.model.unet.config();
+        let channels = config.block_out_channels[0];
+        let (mut latents, mut time, mut context, mut added) = (vec![], vec![], vec![], vec![]);
+        for (canvas, call) in canvases.iter().zip(calls) {
+            let copies = canvas.conditioning.copies;
+            let scaled = sampler::model_input(&canvas.latents, call.sigma);
+            latents.extend(channels_innermost(&scaled, shape).repeat(copies));
+            time.extend(sinusoid(&vec![call.timestep; copies], channels));
+            context.extend_from_slice(&canvas.conditioning.context);
+            added.extend_from_slice(&canvas.conditioning.added);
         }
+        let images = time.len() / channels;
+        let tokens = Shape::tokens(images, LENGTH, config.cross_attention_dim);
+        let vector = Shape::vector(images, config.projection_class_embeddings_input_dim);
+        [
+            ("latents", HostTensor::f32(Shape { images, ..shape }, latents)),
+            ("time", HostTensor::f32(Shape::vector(images, channels), time)),
+            ("context", HostTensor::f32(tokens, context)),
+            ("added", HostTensor::f32(vector, added)),
+        ]
     }
-}
 
-/// One answer, or the two halves of the batch brought together by guidance.
-fn guided(answers: &[Vec<f32>], plan: &DrawPlan) -> Vec<f32> {
-    match answers {
-        [without, with] => sampler::guide(without, with, plan.settings.guidance),
-        _ => answers.concat(),
+    /// The UNet for a batch of `images` latents of this shape.
+    pub(super) fn unet(&mut self, images: usize, shape: Shape) -> Result<&mut Compiled> {
+        let Shape { height, width, .. } = shape;
+        let key = ProgramKey { part: Part::Unet, images, height, width, tokens: LENGTH };
+        let (unet, element) = (&self.model.unet, self.element);
+        self.programs.get(key, || unet.graph(Shape { images, ..shape }, LENGTH, element))
+    }
+
+    /// The picture of finished latents.
+    fn finish(
+        &mut self,
+        canvas: Canvas,
+        shape: Shape,
+        (request, plan): (&Request, &DrawPlan),
+        watch: &mut Watch<'_>,
+    ) -> Result<Drawn> {
+        let Canvas { image, seed, latents, mut seconds, .. } = canvas;
+        (watch.event)(Event::Stage(Stage::Decode(image)));
+        let start = Instant::now();
+        let picture = self.decode(&latents, shape, watch)?;
+        // A file that was written to meanwhile has made another picture than the model's.
+        self.model.checkpoint.unchanged()?;
+        seconds.vae = start.elapsed().as_secs_f64();
+        Ok(Drawn { picture, parameters: plan.parameters(request, seed), seed, seconds })
     }
 }

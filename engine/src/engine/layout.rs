@@ -1,14 +1,6 @@
-//! Between the order of torch, channel by channel, and that of graphs, pixel by pixel.
+//! Latents in memory: the order of torch, channel by channel, and that of graphs, pixel by pixel.
 
-use crate::backend::HostTensor;
 use crate::graph::Shape;
-use crate::vae::VaeConfig;
-
-/// Latents `[channels, height, width]` as the decoder wants them.
-pub(super) fn vae_input(latents: &[f32], shape: Shape, config: &VaeConfig) -> HostTensor {
-    let latents: Vec<f32> = latents.iter().map(|v| v / config.scaling_factor).collect();
-    HostTensor::f32(shape, channels_innermost(&latents, shape))
-}
 
 /// `[channels, height, width]`, as torch draws noise, to `[height, width, channels]`, as graphs want it.
 pub(super) fn channels_innermost(values: &[f32], shape: Shape) -> Vec<f32> {
@@ -22,4 +14,41 @@ pub(super) fn channels_outermost(values: &[f32], shape: Shape) -> Vec<f32> {
     let pixels = shape.pixels();
     let places = (0..shape.channels).flat_map(|c| (0..pixels).map(move |pixel| (pixel, c)));
     places.map(|(pixel, c)| values[pixel * shape.channels + c]).collect()
+}
+
+/// Means of squares of latents `[channels, height, width]`, as few as make the longer side at most `longest`.
+pub(super) fn averaged(latents: &[f32], shape: Shape, longest: usize) -> (Vec<f32>, Shape) {
+    let Shape { height, width, channels, .. } = shape;
+    let square = height.max(width).div_ceil(longest);
+    let small = Shape { height: height.div_ceil(square), width: width.div_ceil(square), ..shape };
+    let mut means = Vec::with_capacity(small.pixels() * channels);
+    for channel in latents.chunks_exact(height * width) {
+        for top in (0..height).step_by(square) {
+            for left in (0..width).step_by(square) {
+                let rows = top..(top + square).min(height);
+                let columns = left..(left + square).min(width);
+                let count = (rows.len() * columns.len()) as f32;
+                let sum: f32 =
+                    rows.flat_map(|y| &channel[y * width + columns.start..y * width + columns.end]).sum();
+                means.push(sum / count);
+            }
+        }
+    }
+    (means, small)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn latents_are_averaged_only_where_they_are_many() {
+        let shape = Shape::image(1, 3, 65, 1);
+        let latents: Vec<f32> = (0..3 * 65).map(|i| (i % 65) as f32).collect();
+        let (means, small) = averaged(&latents, shape, 32);
+        assert_eq!((small.height, small.width), (1, 22));
+        assert_eq!((means[0], means[1], means[21]), (1.0, 4.0, 63.5));
+        let (same, small) = averaged(&latents[..32], Shape::image(1, 1, 32, 1), 32);
+        assert_eq!((same.as_slice(), small.width), (&latents[..32], 32));
+    }
 }

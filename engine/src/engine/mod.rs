@@ -3,14 +3,16 @@
 //! [`Engine::open`] reads a checkpoint and opens a device; [`Engine::generate`] draws. Graphs are
 //! compiled once for a picture size and replayed for every step and every picture.
 
+mod canvas;
+mod decode;
 mod device;
 mod draw;
+mod encode;
 mod layout;
-mod models;
+mod model;
 mod outlook;
 mod plan;
-mod preview;
-mod stage;
+mod programs;
 mod watch;
 
 use std::path::PathBuf;
@@ -19,13 +21,13 @@ use std::time::Instant;
 
 pub use device::Device;
 use device::Opened;
+pub use model::Model;
 pub use outlook::{Outlook, READ as TOKENS_READ};
 pub use plan::DrawPlan;
 pub use watch::{Drawn, Event, OnTrace, Seconds, Stage as DrawStage, TraceRow, Watch};
 
-use self::models::Models;
-use self::preview::Preview;
-use self::stage::Stage;
+use self::encode::TEXT;
+use self::programs::Programs;
 use crate::backend::{Backend, CancelToken, MemoryNeed};
 use crate::graph::{Element, Shape};
 use crate::memory::Memory;
@@ -33,9 +35,8 @@ use crate::message::Message;
 use crate::picture::{self, Picture};
 use crate::request::Request;
 use crate::settings::Asked;
-use crate::tokens::LENGTH;
 use crate::weights::Checkpoint;
-use crate::{Error, Result, threads};
+use crate::{Error, Result};
 
 /// Copies of the latents at the most: noise, latents, what the model is given and what it answers, each in torch's
 /// order and in that of graphs.
@@ -76,26 +77,14 @@ pub struct Options {
 
 /// A model on a device.
 pub struct Engine {
+    model: Arc<Model>,
     backend: Arc<dyn Backend>,
     element: Element,
-    checkpoint: Checkpoint,
-    models: Models,
-    outlook: Outlook,
-    stages: Option<Stages>,
+    programs: Programs,
     /// Seconds of opening and compiling that no picture has accounted for yet.
     loading: f64,
     /// What the user should know of the device.
     warning: Option<Message>,
-}
-
-/// The compiled graphs, and for which latents they were compiled.
-struct Stages {
-    latents: Shape,
-    text: Stage,
-    unet: Stage,
-    vae: Stage,
-    /// The decoder of smaller pictures, once a preview was asked for.
-    preview: Option<Preview>,
 }
 
 /// Whether [`Engine::open`] could draw with a checkpoint whose numbers were looked through already, as far as that is
@@ -104,13 +93,11 @@ struct Stages {
 /// # Errors
 /// Those of [`Engine::open`] for the same checkpoint.
 pub fn check(checkpoint: &Checkpoint) -> Result<()> {
-    let models = checkpoint.still(Models::load(checkpoint, Asked::default()))?;
-    Outlook::new(&models, checkpoint).map(drop)
+    Model::load(checkpoint.clone(), Asked::default()).map(drop)
 }
 
 impl Engine {
-    /// Opens a device and a checkpoint. Every tensor is checked here, so that drawing cannot fail
-    /// for a damaged file.
+    /// Opens a device and a model.
     ///
     /// # Errors
     /// Whatever is wrong with the device or the files, by name.
@@ -130,21 +117,16 @@ impl Engine {
     /// Whatever is wrong with the files, by name.
     pub fn open_on(backend: Arc<dyn Backend>, options: &Options) -> Result<Self> {
         let start = Instant::now();
-        options.asked.validate()?;
-        threads::start();
-        let mut checkpoint = match &options.model {
-            None => Checkpoint::embedded_demo()?,
-            Some(path) => Checkpoint::open(path)?,
-        };
-        if let Some(unet) = &options.unet {
-            checkpoint = checkpoint.with_unet(unet)?;
-        }
-        checkpoint.verify()?;
-        let element = options.precision.unwrap_or(Precision::F32).into();
-        let models = checkpoint.still(Models::load(&checkpoint, options.asked))?;
-        let outlook = Outlook::new(&models, &checkpoint)?;
-        let loading = start.elapsed().as_secs_f64();
-        Ok(Self { backend, element, checkpoint, models, outlook, stages: None, loading, warning: None })
+        let model = Arc::new(Model::open(options)?);
+        let precision = options.precision.unwrap_or(Precision::F32);
+        Ok(Self { loading: start.elapsed().as_secs_f64(), ..Self::new(model, backend, precision) })
+    }
+
+    /// Draws with a model that is open already, and may draw on other devices meanwhile.
+    #[must_use]
+    pub fn new(model: Arc<Model>, backend: Arc<dyn Backend>, precision: Precision) -> Self {
+        let programs = Programs::new(backend.clone());
+        Self { model, backend, element: precision.into(), programs, loading: 0.0, warning: None }
     }
 
     /// The device's name.
@@ -162,13 +144,13 @@ impl Engine {
     /// Picture pixels of a side that the model was trained at, and draws where none are asked for.
     #[must_use]
     pub fn own_size(&self) -> usize {
-        self.outlook.own_size
+        self.model.outlook.own_size
     }
 
     /// What can be said of requests while this engine draws.
     #[must_use]
     pub fn outlook(&self) -> Outlook {
-        self.outlook.clone()
+        self.model.outlook.clone()
     }
 
     /// Everything that a request leaves open, decided; nothing is computed.
@@ -176,9 +158,9 @@ impl Engine {
     /// # Errors
     /// [`crate::Error::Request`].
     pub fn plan(&self, request: &Request) -> Result<DrawPlan> {
-        let mut plan = self.outlook.plan(request)?;
+        let mut plan = self.model.outlook.plan(request)?;
         plan.warnings.extend(self.warning.clone());
-        plan.warnings.extend(self.outlook.notes().iter().cloned());
+        plan.warnings.extend(self.model.outlook.notes().iter().cloned());
         Ok(plan)
     }
 
@@ -188,21 +170,25 @@ impl Engine {
     /// [`crate::Error::Memory`] where the device has not as much, [`crate::Error::Device`].
     pub fn prepare(&mut self, plan: &DrawPlan) -> Result<MemoryNeed> {
         let start = Instant::now();
-        let latents = plan.latents(self.models.vae.config());
-        if self.stages.as_ref().is_none_or(|stages| stages.latents != latents) {
-            // The UNet and the VAE are dropped first: two sizes at once may not fit. A prompt has one size only.
-            let text = self.stages.take().map(|stages| stages.text);
-            self.stages = Some(self.compile(latents, text)?);
-            self.loading += start.elapsed().as_secs_f64();
-        }
-        let need = self.stages.as_ref().map(Stages::memory).unwrap_or_default();
-        Ok(MemoryNeed { picture: picture_need(latents, plan), ..need })
+        let latents = plan.latents(self.model.vae.config());
+        let (text, element) = (&self.model.text, self.element);
+        let text = self.programs.get(TEXT, || text.graph(element))?.memory();
+        let unet = self.unet(self.batch(plan) * plan.copies(), latents)?.memory();
+        let vae = self.decoder(latents)?.memory();
+        self.loading += start.elapsed().as_secs_f64();
+        Ok(MemoryNeed { picture: picture_need(latents, plan), ..one_after_the_other([text, unet, vae]) })
     }
 
     /// Whether the device keeps values in this machine's own memory.
     #[must_use]
     pub fn is_on_host(&self) -> bool {
         self.backend.is_host()
+    }
+
+    /// Pictures of a request that are drawn side by side.
+    fn batch(&self, plan: &DrawPlan) -> usize {
+        let _ = plan;
+        1
     }
 
     /// Whether this machine has as much memory. What a device has besides is known only when it is asked for it.
@@ -231,28 +217,6 @@ impl Engine {
         self.generate(&Request { images: 1, ..request.clone() }, &mut watch)?;
         picture.ok_or_else(|| Error::Graph { node: "engine".into(), what: "nothing was drawn".into() })
     }
-
-    fn compile(&self, latents: Shape, compiled: Option<Stage>) -> Result<Stages> {
-        let Models { text, unet, vae, .. } = &self.models;
-        let backend = self.backend.as_ref();
-        let text = match compiled {
-            Some(compiled) => compiled,
-            None => Stage::compile(backend, text.graph(self.element)?)?,
-        };
-        let one = Shape { images: 1, ..latents };
-        Ok(Stages {
-            latents,
-            text,
-            unet: Stage::compile(backend, unet.graph(latents, LENGTH, self.element)?)?,
-            vae: Stage::compile(backend, vae.graph(one, self.element, false)?)?,
-            preview: None,
-        })
-    }
-}
-
-/// The compiled graphs; `prepare` has made them.
-fn stages(stages: &mut Option<Stages>) -> Result<&mut Stages> {
-    stages.as_mut().ok_or_else(|| Error::Graph { node: "engine".into(), what: "nothing is compiled".into() })
 }
 
 /// Bytes on the host while one picture is made, beside the values of the graphs.
@@ -262,12 +226,9 @@ fn picture_need(latents: Shape, plan: &DrawPlan) -> u64 {
     (latents * LATENTS + decoded) as u64 + picture::encoding(plan.width, plan.height)
 }
 
-impl Stages {
-    /// Stages follow each other: activations and scratch are those of the largest; weights stay.
-    fn memory(&self) -> MemoryNeed {
-        let needs = [self.text.memory(), self.unet.memory(), self.vae.memory()];
-        let peak = needs.iter().max_by_key(|need| need.activations + need.scratch);
-        let weights = needs.iter().map(|need| need.weights).sum();
-        MemoryNeed { weights, ..peak.copied().unwrap_or_default() }
-    }
+/// Programs follow each other: activations and scratch are those of the largest; weights stay.
+fn one_after_the_other(needs: [MemoryNeed; 3]) -> MemoryNeed {
+    let peak = needs.iter().max_by_key(|need| need.activations + need.scratch);
+    let weights = needs.iter().map(|need| need.weights).sum();
+    MemoryNeed { weights, ..peak.copied().unwrap_or_default() }
 }

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::DrawPlan;
-use super::models::Models;
 use crate::Result;
 use crate::message::{Message, Setting};
 use crate::prompt;
 use crate::request::Request;
+use crate::schedule::SchedulerConfig;
 use crate::settings::{Asked, Clues, Settings};
 use crate::tokens::{LENGTH, Tokenizer};
 use crate::weights::Checkpoint;
@@ -33,19 +33,27 @@ pub struct Outlook {
 }
 
 impl Outlook {
+    /// `asked` is what is drawn with where a request leaves it open; `side` what the model was trained at, in pixels,
+    /// and `grain` the pixels that one latent covers.
+    ///
     /// # Errors
     /// The model cannot be drawn, or not as its operator wants it.
-    pub(super) fn new(models: &Models, checkpoint: &Checkpoint) -> Result<Self> {
-        let clues = Clues::of(checkpoint, models.scheduler.clone());
-        let settings = Settings::choose(&clues, models.asked, Asked::default())?;
-        let own_size = settings.side.unwrap_or(models.own_size());
+    pub(super) fn new(
+        checkpoint: &Checkpoint,
+        asked: Asked,
+        tokenizers: Arc<[Tokenizer; 2]>,
+        side: usize,
+        grain: usize,
+    ) -> Result<Self> {
+        let clues = Clues::of(checkpoint, SchedulerConfig::load(checkpoint)?);
+        let settings = Settings::choose(&clues, asked, Asked::default())?;
         Ok(Self {
-            own_size,
-            grain: models.vae.config().scale(),
+            own_size: settings.side.unwrap_or(side),
+            grain,
             notes: checkpoint.warnings().iter().cloned().map(Message::from).collect(),
             clues,
-            asked: models.asked,
-            tokenizers: models.tokenizers.clone(),
+            asked,
+            tokenizers,
         })
     }
 
@@ -105,11 +113,12 @@ impl Outlook {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Model;
     use crate::request::Guidance;
 
     fn demo() -> Outlook {
         let checkpoint = Checkpoint::embedded_demo().unwrap();
-        Outlook::new(&Models::load(&checkpoint, Asked::default()).unwrap(), &checkpoint).unwrap()
+        Model::load(checkpoint, Asked::default()).unwrap().outlook
     }
 
     fn told(request: &Request) -> Vec<String> {

@@ -79,11 +79,15 @@ impl DrawPlan {
         }
     }
 
-    /// `[1, or 2 with guidance, height / 8, width / 8, latent channels]`.
+    /// Of one picture: `[1, height / 8, width / 8, latent channels]`.
     pub(super) fn latents(&self, vae: &VaeConfig) -> Shape {
         let scale = vae.scale();
-        let images = if self.settings.guided() { 2 } else { 1 };
-        Shape::image(images, self.height / scale, self.width / scale, vae.latent_channels)
+        Shape::image(1, self.height / scale, self.width / scale, vae.latent_channels)
+    }
+
+    /// How often the UNet is asked in a step: with guidance also without the prompt.
+    pub(super) fn copies(&self) -> usize {
+        if self.settings.guided() { 2 } else { 1 }
     }
 }
 

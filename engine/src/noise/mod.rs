@@ -10,7 +10,7 @@ pub mod torch;
 pub use philox::Philox;
 pub use torch::TorchRng;
 
-/// Which generator the first latents come from.
+/// Which generator a picture's noise comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rng {
@@ -21,12 +21,32 @@ pub enum Rng {
     Philox,
 }
 
-/// Values of N(0, 1) for the latents of one picture, `[channels, height, width]` in that order, as
-/// `torch.randn(1, channels, height, width)` of a fresh generator. They are not yet scaled by σ.
-pub fn latents_noise(rng: Rng, seed: u64, shape: [usize; 3]) -> Vec<f32> {
-    let count = shape.iter().product();
-    match rng {
-        Rng::Torch => TorchRng::seed(seed).normals(count),
-        Rng::Philox => Philox::seed(seed).normals(count),
+/// The noise of one picture, as a stream: its first draw makes the first latents, and samplers that add noise
+/// within their steps draw on, as diffusers' pipelines do from one generator.
+#[derive(Debug, Clone)]
+pub enum Noise {
+    /// torch's CPU generator.
+    Torch(Box<TorchRng>),
+    /// That of NVIDIA cards.
+    Philox(Philox),
+}
+
+impl Noise {
+    /// A fresh generator.
+    #[must_use]
+    pub fn new(rng: Rng, seed: u64) -> Self {
+        match rng {
+            Rng::Torch => Self::Torch(Box::new(TorchRng::seed(seed))),
+            Rng::Philox => Self::Philox(Philox::seed(seed)),
+        }
+    }
+
+    /// The next `count` values of N(0, 1), as `torch.randn(1, channels, height, width)` of that many in all: latents
+    /// `[channels, height, width]`, not yet scaled by σ.
+    pub fn normals(&mut self, count: usize) -> Vec<f32> {
+        match self {
+            Self::Torch(generator) => generator.normals(count),
+            Self::Philox(generator) => generator.normals(count),
+        }
     }
 }

@@ -1,49 +1,76 @@
-//! The three models of a checkpoint with their tokenizers, checked and ready to record.
+//! A model: the three networks of a checkpoint with their tokenizers, checked and ready to record.
 
 use std::sync::Arc;
 
-use crate::schedule::SchedulerConfig;
+use super::{Options, Outlook};
 use crate::settings::Asked;
 use crate::text::TextEncoders;
 use crate::tokens::Tokenizer;
 use crate::unet::{UNet, UNetConfig};
 use crate::vae::{VaeConfig, VaeDecoder};
 use crate::weights::{Checkpoint, Component, other_channels};
-use crate::{Error, Result};
+use crate::{Error, Result, threads};
 
 /// Latent pixels of a side where a configuration does not say.
 const USUAL_SAMPLE_SIZE: usize = 128;
 
-pub(super) struct Models {
+/// A model that was opened and looked through once. Any number of engines draw with it, on any devices.
+pub struct Model {
+    pub(super) checkpoint: Checkpoint,
+    pub(super) outlook: Outlook,
     pub(super) tokenizers: Arc<[Tokenizer; 2]>,
     pub(super) text: TextEncoders,
     pub(super) unet: UNet,
     pub(super) vae: VaeDecoder,
-    pub(super) scheduler: SchedulerConfig,
-    /// What a request that leaves it open is drawn with, instead of what the model asks for.
-    pub(super) asked: Asked,
     /// Whether no negative prompt means zeros, not the empty prompt.
     pub(super) force_zeros: bool,
 }
 
-impl Models {
-    pub(super) fn load(checkpoint: &Checkpoint, asked: Asked) -> Result<Self> {
+impl Model {
+    /// Opens what `options` name. Every tensor is looked through here, so that drawing cannot fail for a damaged file.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the files, by name.
+    pub fn open(options: &Options) -> Result<Self> {
+        options.asked.validate()?;
+        threads::start();
+        let mut checkpoint = match &options.model {
+            None => Checkpoint::embedded_demo()?,
+            Some(path) => Checkpoint::open(path)?,
+        };
+        if let Some(unet) = &options.unet {
+            checkpoint = checkpoint.with_unet(unet)?;
+        }
+        checkpoint.verify()?;
+        Self::load(checkpoint, options.asked)
+    }
+
+    /// A model of a checkpoint that was looked through. `asked` is what a request that leaves it open is drawn with,
+    /// instead of what the model asks for.
+    pub(super) fn load(checkpoint: Checkpoint, asked: Asked) -> Result<Self> {
+        let model = Self::read(checkpoint.clone(), asked);
+        checkpoint.still(model)
+    }
+
+    fn read(checkpoint: Checkpoint, asked: Asked) -> Result<Self> {
         let unet = UNetConfig::read(checkpoint.configs())?;
         let vae = VaeConfig::read(checkpoint.configs())?;
-        let text = TextEncoders::load(checkpoint)?;
+        let text = TextEncoders::load(&checkpoint)?;
         if let Some(what) = misfit(&unet, &vae, &text) {
             return Err(Error::File { file: checkpoint.configs().file(Component::Unet), what });
         }
+        let grain = vae.scale();
+        let side = unet.sample_size.unwrap_or(USUAL_SAMPLE_SIZE) * grain;
+        let tokenizers = Arc::new(Tokenizer::load(&checkpoint)?);
+        let index = checkpoint.config::<serde_json::Value>(Component::ModelIndex);
         Ok(Self {
-            tokenizers: Arc::new(Tokenizer::load(checkpoint)?),
             text,
             unet: UNet::load(&checkpoint.weights(Component::Unet)?, unet)?,
             vae: VaeDecoder::load(&checkpoint.weights(Component::Vae)?, vae)?,
-            scheduler: SchedulerConfig::load(checkpoint)?,
-            asked,
-            force_zeros: checkpoint
-                .config::<serde_json::Value>(Component::ModelIndex)
-                .is_ok_and(|index| index["force_zeros_for_empty_prompt"] == true),
+            outlook: Outlook::new(&checkpoint, asked, tokenizers.clone(), side, grain)?,
+            tokenizers,
+            force_zeros: index.is_ok_and(|index| index["force_zeros_for_empty_prompt"] == true),
+            checkpoint,
         })
     }
 
@@ -56,11 +83,6 @@ impl Models {
             }
         }
         Ok(())
-    }
-
-    /// Picture pixels of a side that the model was trained at.
-    pub(super) fn own_size(&self) -> usize {
-        self.unet.config().sample_size.unwrap_or(USUAL_SAMPLE_SIZE) * self.vae.config().scale()
     }
 }
 

@@ -1,0 +1,66 @@
+//! Prompt → conditioning: both prompts through the text encoders, size and crop as sinusoids.
+
+use super::programs::{Part, ProgramKey};
+use super::{DrawPlan, Engine, Watch};
+use crate::Result;
+use crate::backend::HostTensor;
+use crate::graph::Shape;
+use crate::request::Request;
+use crate::text::Conditioning;
+use crate::tokens::LENGTH;
+use crate::unet::sinusoid;
+
+/// What the UNet is given at every step alike, for one picture, made once for all pictures of a request.
+pub(super) struct UNetConditioning {
+    /// The times that the UNet is asked: without the prompt and with it, or with it alone.
+    pub(super) copies: usize,
+    /// `[copies, tokens, context channels]`
+    pub(super) context: Vec<f32>,
+    /// `[copies, pooled + 6 sinusoids]`
+    pub(super) added: Vec<f32>,
+}
+
+impl Engine {
+    /// Both prompts, as guidance needs them.
+    pub(super) fn encode(
+        &mut self,
+        request: &Request,
+        plan: &DrawPlan,
+        watch: &mut Watch<'_>,
+    ) -> Result<UNetConditioning> {
+        let with = self.encode_prompt(&request.prompt, watch)?;
+        let mut all = vec![];
+        if plan.settings.guided() {
+            all.push(match &request.negative_prompt {
+                None if self.model.force_zeros => with.zeros_like(),
+                negative => self.encode_prompt(negative.as_deref().unwrap_or_default(), watch)?,
+            });
+        }
+        all.push(with);
+        let config = self.model.unet.config();
+        let [height, width] = [plan.height as f32, plan.width as f32];
+        let size = sinusoid(&[height, width, 0.0, 0.0, height, width], config.addition_time_embed_dim);
+        Ok(UNetConditioning {
+            copies: all.len(),
+            context: all.iter().flat_map(|c| c.context.iter().copied()).collect(),
+            added: all.iter().flat_map(|c| c.pooled.iter().chain(&size).copied()).collect(),
+        })
+    }
+
+    fn encode_prompt(&mut self, prompt: &str, watch: &mut Watch<'_>) -> Result<Conditioning> {
+        let [first, second] = &*self.model.tokenizers;
+        let (first, second) = (first.encode(prompt), second.encode(prompt));
+        self.model.check_ids([&first.ids, &second.ids])?;
+        let ids = |ids: &[u32]| HostTensor::u32(Shape::tokens(1, ids.len(), 1), ids.to_vec());
+        let end = HostTensor::u32(Shape::vector(1, 1), vec![second.end as u32]);
+        let inputs = [("ids_1", &ids(&first.ids)), ("ids_2", &ids(&second.ids)), ("end", &end)];
+        let (text, element) = (&self.model.text, self.element);
+        let program = self.programs.get(TEXT, || text.graph(element))?;
+        let outputs = program.run("text", &inputs, watch)?;
+        Ok(Conditioning { context: outputs[0].as_f32().to_vec(), pooled: outputs[1].as_f32().to_vec() })
+    }
+}
+
+/// A prompt has one size only.
+pub(super) const TEXT: ProgramKey =
+    ProgramKey { part: Part::Text, images: 1, height: 1, width: 1, tokens: LENGTH };

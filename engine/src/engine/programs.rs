@@ -1,0 +1,146 @@
+//! The compiled graphs of a model on its device, one for each size that was drawn lately.
+
+use std::sync::Arc;
+
+use super::watch::{TraceRow, Watch};
+use crate::backend::{Backend, HostTensor, MemoryNeed, Program, Values};
+use crate::graph::Graph;
+use crate::{Error, Result};
+
+/// Programs that are kept: those of a few picture sizes, with the decoders of their previews.
+const KEPT: usize = 16;
+
+/// A network of the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Text,
+    Unet,
+    Vae,
+}
+
+/// What a program was compiled for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ProgramKey {
+    pub(super) part: Part,
+    /// In the batch.
+    pub(super) images: usize,
+    /// Latents; 1 for text.
+    pub(super) height: usize,
+    /// The same.
+    pub(super) width: usize,
+    /// Of the prompt; none of the VAE.
+    pub(super) tokens: usize,
+}
+
+/// Programs by what they were compiled for, the one that was used last at the end.
+pub(super) struct Programs {
+    backend: Arc<dyn Backend>,
+    compiled: Vec<(ProgramKey, Compiled)>,
+}
+
+impl Programs {
+    pub(super) fn new(backend: Arc<dyn Backend>) -> Self {
+        Self { backend, compiled: vec![] }
+    }
+
+    /// The program for `key`, compiled from what `record` records where there is none yet.
+    ///
+    /// Programs of one network share its weights on the device, so an older one goes only after the new one stands.
+    /// Where the device cannot hold both, all others go first.
+    pub(super) fn get(
+        &mut self,
+        key: ProgramKey,
+        record: impl Fn() -> Result<Graph>,
+    ) -> Result<&mut Compiled> {
+        let known = self.compiled.iter().position(|(known, _)| *known == key);
+        let used = match known {
+            Some(place) => self.compiled.remove(place),
+            None => (key, self.compile(record)?),
+        };
+        self.compiled.push(used);
+        let extra = self.compiled.len().saturating_sub(KEPT);
+        self.compiled.drain(..extra);
+        let (_, program) = self.compiled.last_mut().ok_or_else(|| never("no program was kept"))?;
+        Ok(program)
+    }
+
+    fn compile(&mut self, record: impl Fn() -> Result<Graph>) -> Result<Compiled> {
+        match Compiled::new(self.backend.as_ref(), record()?) {
+            Err(Error::Memory { .. }) if !self.compiled.is_empty() => {
+                self.compiled.clear();
+                Compiled::new(self.backend.as_ref(), record()?)
+            }
+            compiled => compiled,
+        }
+    }
+}
+
+/// An error that would be a mistake of this crate.
+pub(super) fn never(what: &str) -> Error {
+    Error::Graph { node: "engine".into(), what: what.into() }
+}
+
+/// A graph with the program that a backend made of it, run plainly or under the microscope.
+pub(super) struct Compiled {
+    graph: Arc<Graph>,
+    program: Box<dyn Program>,
+}
+
+impl Compiled {
+    fn new(backend: &dyn Backend, graph: Graph) -> Result<Self> {
+        let graph = Arc::new(graph);
+        Ok(Self { program: backend.compile(graph.clone())?, graph })
+    }
+
+    pub(super) fn memory(&self) -> MemoryNeed {
+        self.program.memory()
+    }
+
+    /// Runs the graph. With a trace every value passes by on its way, and the outputs are caught
+    /// among them.
+    pub(super) fn run(
+        &mut self,
+        name: &str,
+        inputs: &[(&str, &HostTensor)],
+        watch: &mut Watch<'_>,
+    ) -> Result<Vec<HostTensor>> {
+        let Some(trace) = watch.trace.as_mut() else {
+            return self.program.run(inputs, &watch.cancel);
+        };
+        let cancel = &watch.cancel;
+        let graph = &self.graph;
+        let mut outputs = vec![None; graph.outputs().len()];
+        let mut id = 0;
+        self.program.trace(inputs, &mut |node, value| {
+            cancel.check()?;
+            if let Values::F32(values) = &value.values {
+                trace(&TraceRow::new(name, (&node.label, node.op.name()), value.shape, values))?;
+            }
+            if let Some(place) = graph.outputs().iter().position(|&output| output == id) {
+                outputs[place] = Some(value.clone());
+            }
+            id += 1;
+            Ok(())
+        })?;
+        outputs
+            .into_iter()
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| never("a trace did not pass by all outputs"))
+    }
+
+    /// The label of the first node whose value is not finite, for an error that says where.
+    pub(super) fn first_not_finite(&mut self, inputs: &[(&str, &HostTensor)]) -> Result<String> {
+        let mut found = None;
+        let result = self.program.trace(inputs, &mut |node, value| match &value.values {
+            Values::F32(values) if values.iter().any(|v| !v.is_finite()) => {
+                found = Some(node.label.clone());
+                Err(Error::Cancelled)
+            }
+            _ => Ok(()),
+        });
+        match (found, result) {
+            (Some(layer), _) => Ok(layer),
+            (None, result) => result.map(|()| "a layer that a second run could not find".into()),
+        }
+    }
+}
