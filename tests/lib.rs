@@ -5,6 +5,7 @@ mod colours;
 mod configs;
 mod demo;
 mod devices;
+mod drawing;
 mod full_size;
 mod golden;
 mod house;

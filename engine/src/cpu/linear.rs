@@ -16,14 +16,15 @@ use crate::weights::Weight;
 
 /// Numbers of a block of depth at most: a panel of them is 128 KiB.
 const DEPTH: usize = 512;
-/// With fewer rows than this, turning a panel costs more than multiplying by it.
+/// With fewer rows of an image than this, turning a panel costs more than multiplying by it. Which way is taken must not
+/// depend on the batch: the two add in different orders.
 const FEW_ROWS: usize = 8;
 /// Weights of one output that are converted at a time where rows are few.
 const STRETCH: usize = 1024;
 
 pub(super) fn linear(weight: &Weight, epilogue: &Epilogue, turn: &Turn<'_>, out: &mut [f32]) {
     let finish = Finish::new(epilogue, turn);
-    if turn.shape.rows() <= FEW_ROWS {
+    if turn.shape.pixels() <= FEW_ROWS {
         few_rows(weight, &finish, turn, out);
     } else {
         product::run(&Linear { weight, x: turn.inputs[0].numbers }, &finish, turn, out);

@@ -185,10 +185,11 @@ impl Engine {
         self.backend.is_host()
     }
 
-    /// Pictures of a request that are drawn side by side.
+    /// Pictures of a request that are drawn side by side: as many as have together no more latents than one picture of
+    /// the model's own size. Larger batches gain nothing, for there the device is at work all the time.
     fn batch(&self, plan: &DrawPlan) -> usize {
-        let _ = plan;
-        1
+        let own = self.own_size() * self.own_size();
+        (own / (plan.width * plan.height)).clamp(1, plan.images)
     }
 
     /// Whether this machine has as much memory. What a device has besides is known only when it is asked for it.

@@ -83,6 +83,12 @@ impl GpuBackend {
         &self.description
     }
 
+    /// Weights that were packed and copied to the device so far: a model's once, whatever sizes are drawn.
+    #[must_use]
+    pub fn weights_made(&self) -> usize {
+        self.shared.weights.made()
+    }
+
     /// The core that products run on.
     #[must_use]
     pub fn core(&self) -> Core {

@@ -1,6 +1,7 @@
 //! Weights on the device: packed and copied once, shared by all programs that read them.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use super::device::Device;
@@ -18,9 +19,15 @@ pub(super) struct StoredWeight {
 #[derive(Default)]
 pub(super) struct WeightStore {
     stored: Mutex<HashMap<(u64, Packing), Weak<StoredWeight>>>,
+    made: AtomicUsize,
 }
 
 impl WeightStore {
+    /// Weights that were packed and copied so far.
+    pub(super) fn made(&self) -> usize {
+        self.made.load(Ordering::Relaxed)
+    }
+
     /// The weights on the device, in the same order, copied where they are not there yet.
     pub(super) fn get(
         &self,
@@ -46,6 +53,7 @@ impl WeightStore {
                 device.flush()?;
                 staged = 0;
             }
+            self.made.fetch_add(1, Ordering::Relaxed);
             let new = Arc::new(StoredWeight { buffer });
             stored.insert(key, Arc::downgrade(&new));
             weights.push(new);
