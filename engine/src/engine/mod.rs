@@ -93,7 +93,7 @@ pub struct Engine {
 /// # Errors
 /// Those of [`Engine::open`] for the same checkpoint.
 pub fn check(checkpoint: &Checkpoint) -> Result<()> {
-    Model::load(checkpoint.clone(), Asked::default()).map(drop)
+    Model::load(checkpoint, Asked::default()).map(drop)
 }
 
 impl Engine {

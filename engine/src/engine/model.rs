@@ -42,12 +42,12 @@ impl Model {
             checkpoint = checkpoint.with_unet(unet)?;
         }
         checkpoint.verify()?;
-        Self::load(checkpoint, options.asked)
+        Self::load(&checkpoint, options.asked)
     }
 
     /// A model of a checkpoint that was looked through. `asked` is what a request that leaves it open is drawn with,
     /// instead of what the model asks for.
-    pub(super) fn load(checkpoint: Checkpoint, asked: Asked) -> Result<Self> {
+    pub(super) fn load(checkpoint: &Checkpoint, asked: Asked) -> Result<Self> {
         let model = Self::read(checkpoint.clone(), asked);
         checkpoint.still(model)
     }

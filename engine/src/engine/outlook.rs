@@ -118,7 +118,7 @@ mod tests {
 
     fn demo() -> Outlook {
         let checkpoint = Checkpoint::embedded_demo().unwrap();
-        Model::load(checkpoint, Asked::default()).unwrap().outlook
+        Model::load(&checkpoint, Asked::default()).unwrap().outlook
     }
 
     fn told(request: &Request) -> Vec<String> {
