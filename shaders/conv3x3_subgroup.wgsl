@@ -1,5 +1,5 @@
-// 3×3 convolution with one pixel of zeros around the picture, then the epilogue: the same as
-// conv3x3_tiled.wgsl, for devices whose subgroups have a fixed size.
+// 3×3 convolution, with zeros beyond the picture, then the epilogue: the same as conv3x3_tiled.wgsl,
+// for devices whose subgroups have a fixed size.
 //
 //   x       [images, in_height, in_width, depth]   halves or f32; depth is a multiple of 8
 //   weight  [9 taps · depth, columns]              packed as shared/weight.wgsl says
@@ -33,6 +33,9 @@ struct Params {
     in_width: u32,
     in_height: u32,
     stride: u32,
+    /// Rows and columns of zeros before the picture.
+    top: u32,
+    left: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -40,7 +43,7 @@ struct Params {
 
 /// Where an output pixel looks.
 struct Place {
-    /// Row and column of the input pixel under the first tap, from -1 on.
+    /// Row and column of the input pixel under the first tap, from -1 or 0 on.
     corner: vec2i,
     /// The first pixel of the image, as bound.
     image: u32,
@@ -55,7 +58,7 @@ fn place_of(row: u32) -> Place {
     let within = pixel % params.pixels;
     let corner = vec2u(within / params.width, within % params.width) * params.stride;
     let image = pixel / params.pixels * params.in_height * params.in_width - params.x_first;
-    return Place(vec2i(corner) - 1, image);
+    return Place(vec2i(corner) - vec2i(vec2u(params.top, params.left)), image);
 }
 
 /// The pixel under a tap, as bound.

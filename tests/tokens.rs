@@ -11,7 +11,7 @@ use serde_json::Value;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A folder of the demo model, opened with or without its settings files.
+/// A folder of the demo model, opened with or without its settings file.
 fn with_files<T>(
     name: &str,
     padding: Padding,
@@ -20,18 +20,17 @@ fn with_files<T>(
 ) -> T {
     let folder = Path::new(ROOT).join("../models/demo").join(name);
     let read = |file: &str| std::fs::read(folder.join(file)).unwrap();
-    let (config, special_tokens) = (read("tokenizer_config.json"), read("special_tokens_map.json"));
+    let config = read("tokenizer_config.json");
     open(&TokenizerFiles {
         folder: &folder,
         vocab: &read("vocab.json"),
         merges: &read("merges.txt"),
         config: settings.then_some(config.as_slice()),
-        special_tokens: settings.then_some(special_tokens.as_slice()),
         padding,
     })
 }
 
-// The padding given here is wrong on purpose: the settings files decide.
+// The padding given here is wrong on purpose: the settings file decides.
 static BOTH: LazyLock<[Tokenizer; 2]> = LazyLock::new(|| {
     with_files("tokenizer", Padding::Exclamation, true, |first| {
         with_files("tokenizer_2", Padding::End, true, |second| Tokenizer::pair(first, second))
@@ -147,7 +146,7 @@ fn files_that_are_not_a_tokenizer_are_named() {
     for (vocab, merges, want) in cases {
         let padding = Padding::End;
         let folder = Path::new("clip");
-        let files = TokenizerFiles { folder, vocab, merges, config: None, special_tokens: None, padding };
+        let files = TokenizerFiles { folder, vocab, merges, config: None, padding };
         let error = Tokenizer::new(&files).err().map(|e| e.to_string()).unwrap_or_default();
         assert!(error.replace('\\', "/").starts_with(want), "{error:?} does not start with {want:?}");
     }
@@ -162,8 +161,7 @@ fn files_of_a_tokenizer_that_are_cut_off_are_refused() {
     let lines: Vec<&str> = merges.lines().collect();
     let open = |vocab: &str, merges: &str| {
         let (vocab, merges, padding) = (vocab.as_bytes(), merges.as_bytes(), Padding::End);
-        let files =
-            TokenizerFiles { folder: &folder, vocab, merges, config: None, special_tokens: None, padding };
+        let files = TokenizerFiles { folder: &folder, vocab, merges, config: None, padding };
         Tokenizer::new(&files)
             .map(|tokenizer| tokenizer.encode("a photo of a cat").ids)
             .map_err(|e| e.to_string())

@@ -2,7 +2,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use fulmen_benches::{Bench, Case, Work, settings};
-use fulmen_engine::graph::{Recorder, Shape};
+use fulmen_engine::graph::{Affine, Recorder, Shape};
 
 /// Channels, side, and how often in one run: it is bound by memory, as making its input is.
 const SHAPES: [(usize, usize, usize); 3] = [(320, 128, 16), (640, 64, 16), (256, 512, 4)];
@@ -15,9 +15,10 @@ fn group_norm(criterion: &mut Criterion) {
         let case = Case { shape: format!("{channels} at {side}x{side}"), work, copies };
         bench.node(&case, |sketch| {
             let x = sketch.activations(Shape::image(1, side, side, channels));
-            let (scale, shift) = (sketch.vector(channels), sketch.vector(channels));
+            let affine =
+                Affine { scale: sketch.vector(channels), shift: sketch.vector(channels), epsilon: 1e-5 };
             move |graph: &mut Recorder| {
-                let y = graph.group_norm(x, (&scale, &shift), 32, 1e-5);
+                let y = graph.group_norm(x, 32, &affine);
                 graph.silu(y)
             }
         });

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fulmen_engine::backend::HostTensor;
-use fulmen_engine::graph::{Element, Shape};
+use fulmen_engine::graph::{Affine, Element, Shape};
 use fulmen_engine::weights::Weight;
 use half::f16;
 
@@ -71,6 +71,11 @@ pub(super) struct Weights {
 impl Weights {
     pub(super) fn new(case: &Case, element: Element) -> Self {
         Self { numbers: Numbers::new(1000), exact: case.exact, halves: element == Element::F16 }
+    }
+
+    /// What follows a normalisation.
+    pub(super) fn affine(&mut self, channels: usize) -> Affine {
+        Affine { scale: self.make(&[channels]), shift: self.make(&[channels]), epsilon: 1e-5 }
     }
 
     /// A weight of this shape.

@@ -41,9 +41,8 @@ fn check_in(element: Element, configurations: &[Configuration], case: &Case, rec
     }
 }
 
-/// The case as a graph. In halves the inputs are first copied to halves and the output from halves:
-/// what a graph is given and gives back is f32. Resampling to the same size is a copy that no
-/// product takes into its epilogue.
+/// The case as a graph. In halves the inputs are first converted to halves and the output from
+/// halves: what a graph is given and gives back is f32.
 fn prepare(case: &Case, element: Element, record: Record) -> (Arc<Graph>, Vec<(String, HostTensor)>) {
     let mut recorder = Recorder::new(element);
     let mut weights = Weights::new(case, element);
@@ -54,7 +53,7 @@ fn prepare(case: &Case, element: Element, record: Record) -> (Arc<Graph>, Vec<(S
             Given::Numbers(_) | Given::Values(..) => {
                 let x = recorder.input(&name, shape);
                 let halves = element == Element::F16;
-                if halves { recorder.upsample(x, shape.height, shape.width) } else { x }
+                if halves { recorder.convert(x) } else { x }
             }
             Given::Ids(..) => recorder.ids(&name, shape),
         });
@@ -62,7 +61,7 @@ fn prepare(case: &Case, element: Element, record: Record) -> (Arc<Graph>, Vec<(S
     }
     let mut y = record(&mut recorder, &tensors, &mut weights);
     if element == Element::F16 && !case.words {
-        y = recorder.upsample(y, y.shape().height, y.shape().width);
+        y = recorder.convert(y);
     }
     let graph = recorder.finish(&[y]).unwrap_or_else(|error| panic!("{}: {error}", case.name));
     (Arc::new(graph), inputs)

@@ -9,17 +9,13 @@ use super::{check, check_in};
 fn group_norm(case: &Case, groups: usize, silu: bool) {
     let channels = case.given[0].shape().channels;
     check(case, &|g, x, w| {
-        let (scale, shift) = (w.make(&[channels]), w.make(&[channels]));
-        let y = g.group_norm(x[0], (&scale, &shift), groups, 1e-5);
+        let y = g.group_norm(x[0], groups, &w.affine(channels));
         if silu { g.silu(y) } else { y }
     });
 }
 
 fn layer_norm(channels: usize) -> impl Fn(&mut Recorder, &[Tensor], &mut Weights) -> Tensor {
-    move |g, x, w| {
-        let (scale, shift) = (w.make(&[channels]), w.make(&[channels]));
-        g.layer_norm(x[0], (&scale, &shift), 1e-5)
-    }
+    move |g, x, w| g.layer_norm(x[0], &w.affine(channels))
 }
 
 #[test]

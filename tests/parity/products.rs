@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fulmen_engine::graph::{Activation, Recorder, Shape, Tensor};
+use fulmen_engine::graph::{Activation, Padding, Recorder, Shape, Steps, Tensor};
 use fulmen_engine::weights::Weight;
 
 use super::case::{Case, Given};
@@ -111,7 +111,7 @@ fn weights_in_halves_agree_under_activations_in_f32() {
             Arc::new(Weight::from_f16("weight", shape.to_vec(), &numbers.collect::<Vec<_>>()))
         };
         let (wide, narrow) = (halves(&[16, 24, 3, 3]), halves(&[9, 16]));
-        let h = g.conv3x3(x[0], &wide, None, 1);
+        let h = g.conv3x3(x[0], &wide, None, Steps::SAME);
         g.linear(h, &narrow, None)
     });
 }
@@ -135,8 +135,23 @@ fn convolutions_agree() {
             let channels = x.channels;
             check(&case(name, follow, follow.given(x, y)), &|g, x, w| {
                 let (weight, bias) = (w.make(&[outputs, channels, 3, 3]), w.make(&[outputs]));
-                let product = g.conv3x3(x[0], &weight, Some(&bias), stride);
+                let product = g.conv3x3(x[0], &weight, Some(&bias), Steps { stride, ..Steps::SAME });
                 follow.record(g, x, product)
+            });
+        }
+    }
+}
+
+/// Windows begin anywhere in such pictures too: what they see is counted from another row.
+#[test]
+fn convolutions_with_other_padding_agree() {
+    let (none, around, after) = (Padding::NONE, Padding::AROUND, Padding::AFTER);
+    for (stride, padding) in [(1, [none; 2]), (2, [after; 2]), (1, [none, around]), (2, [around, none])] {
+        for x in [Shape::image(2, 3, 3, 5), Shape::image(3, 13, 11, 16), Shape::image(1, 37, 33, 24)] {
+            let case = Case::exact(format!("conv3x3 {x} by {stride}, {padding:?}"), vec![Given::Numbers(x)]);
+            check(&case, &|g, y, w| {
+                let weight = w.make(&[12, x.channels, 3, 3]);
+                g.conv3x3(y[0], &weight, None, Steps { stride, padding })
             });
         }
     }

@@ -1,4 +1,4 @@
-//! upsample and downsample.
+//! upsample, pad and rows.
 
 use fulmen_engine::graph::Shape;
 
@@ -21,14 +21,23 @@ fn upsampling_agrees() {
 }
 
 #[test]
-fn downsampling_agrees() {
-    for shape in [
-        Shape::image(1, 2, 2, 1),
-        Shape::image(2, 7, 5, 11),
-        Shape::image(3, 33, 30, 24),
-        Shape::image(1, 64, 62, 16),
+fn padding_agrees() {
+    for shape in [Shape::image(1, 1, 1, 1), Shape::image(2, 7, 5, 11), Shape::image(3, 33, 30, 24)] {
+        for (by, wrap) in [([1, 1], [true, true]), ([0, 3], [false, true]), ([2, 1], [false, false])] {
+            let case = Case::exact(format!("pad {shape} by {by:?}"), vec![Given::Numbers(shape)]);
+            check(&case, &|g, x, _| g.pad(x[0], wrap, by));
+        }
+    }
+}
+
+#[test]
+fn rows_agree() {
+    for (shape, rows) in [
+        (Shape::image(1, 2, 1, 1), 1..2),
+        (Shape::image(2, 7, 5, 11), 0..3),
+        (Shape::image(3, 33, 30, 24), 4..33),
     ] {
-        let case = Case::exact(format!("downsample {shape}"), vec![Given::Numbers(shape)]);
-        check(&case, &|g, x, _| g.downsample(x[0]));
+        let case = Case::exact(format!("rows {rows:?} of {shape}"), vec![Given::Numbers(shape)]);
+        check(&case, &|g, x, _| g.rows(x[0], rows.clone()));
     }
 }

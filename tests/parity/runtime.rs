@@ -77,9 +77,9 @@ fn a_line_that_no_window_holds_is_refused() {
     let shape = Shape::image(1, 4, 64, 8);
     let mut g = Recorder::new(Element::F32);
     let x = g.input("x", shape);
-    let y = g.downsample(x);
+    let y = g.pad(x, [false; 2], [1, 1]);
     let graph = Arc::new(g.finish(&[y]).unwrap());
-    let Err(error) = backend.compile(graph) else { panic!("two lines of 2 KiB in 1 KiB") };
+    let Err(error) = backend.compile(graph) else { panic!("a line of 2 KiB in 1 KiB") };
     assert!(matches!(&error, Error::Device(what) if what.contains("1024 bytes")), "{error}");
 }
 

@@ -10,14 +10,8 @@ use fulmen_engine::unet::{DownBlock, LevelShape, MidBlock, Told, TransformerShap
 
 use super::torch::{Torch, check};
 
-const TRANSFORMER: TransformerShape = TransformerShape {
-    channels: 32,
-    context_channels: Some(32),
-    heads: 1,
-    layers: 1,
-    groups: 32,
-    linear: false,
-};
+const TRANSFORMER: TransformerShape =
+    TransformerShape { channels: 32, context_channels: 32, heads: 1, layers: 1, groups: 32, linear: false };
 
 const LEVEL: LevelShape = LevelShape {
     inputs: 32,
@@ -40,7 +34,7 @@ fn down_block(attention: Option<TransformerShape>, published: [f32; 9]) {
     let (mut torch, x, time) = start();
     torch.res_block("resnets.0.", 32, 32, Some(128));
     if attention.is_some() {
-        torch.transformer("attentions.0.", 32, Some(32));
+        torch.transformer("attentions.0.", 32, 32);
     }
     torch.conv("downsamplers.0.conv", 32, 32, 3);
     let shape = LevelShape { attention, ..LEVEL };
@@ -73,7 +67,7 @@ fn cross_attn_down_block_2d() {
 fn unet_mid_block_2d_cross_attn() {
     let (mut torch, x, time) = start();
     torch.res_block("resnets.0.", 32, 32, Some(128));
-    torch.transformer("attentions.0.", 32, Some(32));
+    torch.transformer("attentions.0.", 32, 32);
     torch.res_block("resnets.1.", 32, 32, Some(128));
     let block = MidBlock::load(&torch.weights(), LEVEL, TRANSFORMER).expect("it was just made");
     check(
@@ -94,7 +88,7 @@ fn up_block(attention: Option<TransformerShape>, published: [f32; 9]) {
     torch.res_block("resnets.0.", 64, 32, Some(128));
     torch.conv("resnets.0.conv_shortcut", 64, 32, 1);
     if attention.is_some() {
-        torch.transformer("attentions.0.", 32, Some(32));
+        torch.transformer("attentions.0.", 32, 32);
     }
     torch.conv("upsamplers.0.conv", 32, 32, 3);
     let shape = LevelShape { attention, ..LEVEL };

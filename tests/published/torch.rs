@@ -81,16 +81,14 @@ impl Torch {
     }
 
     /// `Transformer2DModel` of one layer with 1×1 convolutions at both doors.
-    pub(crate) fn transformer(&mut self, name: &str, channels: usize, context: Option<usize>) {
+    pub(crate) fn transformer(&mut self, name: &str, channels: usize, context: usize) {
         let layer = format!("{name}transformer_blocks.0");
         self.norm(&format!("{name}norm"), channels);
         self.conv(&format!("{name}proj_in"), channels, channels, 1);
         self.norm(&format!("{layer}.norm1"), channels);
         self.attention(&format!("{layer}.attn1"), channels, channels);
-        if let Some(context) = context {
-            self.norm(&format!("{layer}.norm2"), channels);
-            self.attention(&format!("{layer}.attn2"), channels, context);
-        }
+        self.norm(&format!("{layer}.norm2"), channels);
+        self.attention(&format!("{layer}.attn2"), channels, context);
         self.norm(&format!("{layer}.norm3"), channels);
         self.linear(&format!("{layer}.ff.net.0.proj"), channels, 8 * channels);
         self.linear(&format!("{layer}.ff.net.2"), 4 * channels, channels);

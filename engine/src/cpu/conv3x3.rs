@@ -18,19 +18,21 @@ use crate::weights::Weight;
 const CHANNELS: usize = 32;
 const TAPS: usize = 9;
 
-pub(super) fn conv3x3(
-    (weight, stride): (&Weight, usize),
-    epilogue: &Epilogue,
-    turn: &Turn<'_>,
-    out: &mut [f32],
-) {
-    let factors = Conv3x3 { weight, stride, x: turn.inputs[0], to: turn.shape };
+/// What is seen at each place, and by how much it counts.
+pub(super) struct Taps<'a> {
+    pub(super) weight: &'a Weight,
+    pub(super) stride: usize,
+    /// Rows and columns of zeros before the picture.
+    pub(super) origin: [usize; 2],
+}
+
+pub(super) fn conv3x3(taps: Taps<'_>, epilogue: &Epilogue, turn: &Turn<'_>, out: &mut [f32]) {
+    let factors = Conv3x3 { taps, x: turn.inputs[0], to: turn.shape };
     product::run(&factors, &Finish::new(epilogue, turn), turn, out);
 }
 
 struct Conv3x3<'a> {
-    weight: &'a Weight,
-    stride: usize,
+    taps: Taps<'a>,
     x: Value<'a>,
     to: Shape,
 }
@@ -45,14 +47,15 @@ impl Conv3x3<'_> {
     #[inline(always)]
     fn gather(&self, tap: usize, (image, y, x): (usize, usize, usize), block: usize, lines: &mut [f32]) {
         let (from, count) = (self.x.shape, self.channels_of(block));
-        // The picture starts one pixel of zeros later: source coordinates are one less than these.
-        let (y, left) = (y * self.stride + tap / 3, x * self.stride + tap % 3);
-        let inside = y > 0 && y <= from.height;
-        let source = if inside { (image * from.height + y - 1) * from.width } else { 0 };
+        let Taps { stride, origin: [top, left], .. } = self.taps;
+        // With the zeros before the picture; beyond an end the difference is no place of a pixel.
+        let (y, x) = ((y * stride + tap / 3).wrapping_sub(top), x * stride + tap % 3);
+        let inside = y < from.height;
+        let source = if inside { (image * from.height + y) * from.width } else { 0 };
         for (i, line) in lines.chunks_exact_mut(TAPS * count).enumerate() {
-            let (x, to) = (left + i * self.stride, &mut line[tap * count..][..count]);
-            if inside && x > 0 && x <= from.width {
-                let pixel = (source + x - 1) * from.channels + block * CHANNELS;
+            let (x, to) = ((x + i * stride).wrapping_sub(left), &mut line[tap * count..][..count]);
+            if inside && x < from.width {
+                let pixel = (source + x) * from.channels + block * CHANNELS;
                 copy(&self.x.numbers[pixel..][..count], to);
             } else {
                 to.fill(0.0);
@@ -103,7 +106,7 @@ impl Factors for Conv3x3<'_> {
         let channels = self.channels_of(block);
         let place = |k: usize| k % TAPS * channels + k / TAPS;
         let depth = Depth { start: block * CHANNELS * TAPS, count: TAPS * channels, place };
-        panel::fill(self.weight, outputs, depth, space, panel);
+        panel::fill(self.taps.weight, outputs, depth, space, panel);
     }
 }
 

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use super::functions::{silu, vectorised};
 use super::value::Turn;
-use crate::weights::Weight;
+use crate::graph::Affine;
 
 /// Numbers of a chunk: 128 KiB, and the fewest rows over which an f32 sum could lose digits.
 const CHUNK: usize = 32 * 1024;
@@ -39,35 +39,48 @@ impl Moments {
     }
 }
 
-/// How the numbers are normed.
-pub(super) struct Norm<'a> {
-    pub(super) scale: &'a Weight,
-    pub(super) shift: &'a Weight,
-    pub(super) groups: usize,
-    pub(super) epsilon: f32,
-    pub(super) silu: bool,
+/// Numbers of a task: whole pixels.
+fn chunk(channels: usize) -> usize {
+    (CHUNK / channels).max(1) * channels
 }
 
-pub(super) fn group_norm(norm: &Norm<'_>, turn: &Turn<'_>, out: &mut [f32]) {
-    let channels = turn.shape.channels;
-    let image_len = turn.shape.pixels() * channels;
-    let chunk = (CHUNK / channels).max(1) * channels;
-    let x = turn.inputs[0].numbers;
-    for (x, out) in x.chunks_exact(image_len).zip(out.chunks_exact_mut(image_len)) {
+/// For each group of each image its mean and its variance, each as a number and what it lost in
+/// rounding.
+pub(super) fn moments(turn: &Turn<'_>, out: &mut [f32]) {
+    let (x, groups) = (turn.inputs[0], turn.shape.width);
+    let channels = x.shape.channels;
+    let images = x.numbers.chunks_exact(x.shape.pixels() * channels);
+    for (x, out) in images.zip(out.chunks_exact_mut(groups * 4)) {
         let chunks: Vec<Vec<Moments>> = x
-            .par_chunks(chunk)
+            .par_chunks(chunk(channels))
             .map(|rows| {
                 vectorised(
                     #[inline(always)]
-                    || moments(rows, channels, norm.groups),
+                    || moments_of(rows, channels, groups),
                 )
             })
             .collect();
-        let lines = lines(norm, &chunks, channels);
-        x.par_chunks(chunk).zip(out.par_chunks_mut(chunk)).for_each(|(x, out)| {
+        for (group, out) in out.chunks_exact_mut(4).enumerate() {
+            let all = chunks.iter().map(|chunk| chunk[group]).fold(Moments::default(), Moments::merge);
+            let numbers = [all.mean, all.squares / all.count];
+            let rounded = numbers.map(|number| number as f32);
+            (out[0], out[2]) = rounded.into();
+            (out[1], out[3]) = [0, 1].map(|i| (numbers[i] - f64::from(rounded[i])) as f32).into();
+        }
+    }
+}
+
+pub(super) fn normalise(affine: &Affine, silu: bool, turn: &Turn<'_>, out: &mut [f32]) {
+    let (channels, moments) = (turn.shape.channels, turn.inputs[1]);
+    let image_len = turn.shape.pixels() * channels;
+    let images = turn.inputs[0].numbers.chunks_exact(image_len).zip(out.chunks_exact_mut(image_len));
+    let moments = moments.numbers.chunks_exact(moments.shape.width * 4);
+    for ((x, out), moments) in images.zip(moments) {
+        let lines = lines(affine, moments);
+        x.par_chunks(chunk(channels)).zip(out.par_chunks_mut(chunk(channels))).for_each(|(x, out)| {
             vectorised(
                 #[inline(always)]
-                || apply(&lines, norm.silu, x, out),
+                || apply(&lines, silu, x, out),
             );
         });
     }
@@ -75,7 +88,7 @@ pub(super) fn group_norm(norm: &Norm<'_>, turn: &Turn<'_>, out: &mut [f32]) {
 
 /// The moments of each group in some rows.
 #[inline(always)]
-fn moments(rows: &[f32], channels: usize, groups: usize) -> Vec<Moments> {
+fn moments_of(rows: &[f32], channels: usize, groups: usize) -> Vec<Moments> {
     let count = (rows.len() / channels) as f32;
     let [mut means, mut off, mut squares] = [(); 3].map(|()| vec![0.0f32; channels]);
     for row in rows.chunks_exact(channels) {
@@ -110,19 +123,19 @@ struct Lines {
     shift: Vec<f32>,
 }
 
-fn lines(norm: &Norm<'_>, chunks: &[Vec<Moments>], channels: usize) -> Lines {
+/// `moments`: those of one image.
+fn lines(affine: &Affine, moments: &[f32]) -> Lines {
+    let channels = affine.scale.len();
     let [mut mean, mut factor, mut shift] = [(); 3].map(|()| Vec::with_capacity(channels));
-    let weights = norm.scale.to_f32().into_iter().zip(norm.shift.to_f32());
+    let weights = affine.scale.to_f32().into_iter().zip(affine.shift.to_f32());
     for (c, (scale, summand)) in weights.enumerate() {
-        let group = c / (channels / norm.groups);
-        let all = chunks.iter().map(|chunk| chunk[group]).fold(Moments::default(), Moments::merge);
-        let inverse = 1.0 / (all.squares / all.count + f64::from(norm.epsilon)).sqrt();
-        let slope = f64::from(scale) * inverse;
-        // What the mean loses as f32 goes into the shift: it matters where the mean is large.
-        let near = all.mean as f32;
-        mean.push(near);
+        let group = &moments[c / (4 * channels / moments.len()) * 4..][..4];
+        let variance = f64::from(group[2]) + f64::from(group[3]);
+        let slope = f64::from(scale) * (1.0 / (variance + f64::from(affine.epsilon)).sqrt());
+        mean.push(group[0]);
         factor.push(slope as f32);
-        shift.push((f64::from(summand) - (all.mean - f64::from(near)) * slope) as f32);
+        // What the mean lost in rounding goes into the shift: it matters where the mean is large.
+        shift.push((f64::from(summand) - f64::from(group[1]) * slope) as f32);
     }
     Lines { mean, factor, shift }
 }

@@ -6,23 +6,23 @@ use rayon::prelude::*;
 
 use super::functions::vectorised;
 use super::value::Turn;
-use crate::weights::Weight;
+use crate::graph::Affine;
 
 /// Rows of a task.
 const ROWS: usize = 32;
 /// Partial sums, so that additions need not wait for each other.
 const LANES: usize = 32;
 
-pub(super) fn layer_norm((scale, shift): (&Weight, &Weight), epsilon: f32, turn: &Turn<'_>, out: &mut [f32]) {
+pub(super) fn layer_norm(affine: &Affine, turn: &Turn<'_>, out: &mut [f32]) {
     let channels = turn.shape.channels;
-    let (scale, shift) = (scale.to_f32(), shift.to_f32());
+    let (scale, shift) = (affine.scale.to_f32(), affine.shift.to_f32());
     let x = turn.inputs[0].numbers.par_chunks(ROWS * channels);
     x.zip(out.par_chunks_mut(ROWS * channels)).for_each(|(x, out)| {
         vectorised(
             #[inline(always)]
             || {
                 for (x, out) in x.chunks_exact(channels).zip(out.chunks_exact_mut(channels)) {
-                    norm(x, epsilon, out);
+                    norm(x, affine.epsilon, out);
                     let lines = scale.iter().zip(&shift);
                     out.iter_mut().zip(lines).for_each(|(x, (scale, shift))| *x = *x * scale + shift);
                 }

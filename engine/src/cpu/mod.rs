@@ -13,6 +13,7 @@ mod functions;
 mod group_norm;
 mod layer_norm;
 mod linear;
+mod pad;
 mod panel;
 mod picture;
 mod pointwise;

@@ -2,21 +2,22 @@
 
 use std::sync::Arc;
 
-use super::group_norm::Norm;
+use super::conv3x3::Taps;
+use super::pad::Frame;
 use super::value::{Turn, Value};
 use super::{
-    attention, conv3x3, embed, group_norm, layer_norm, linear, picture, pointwise, product, resample,
+    attention, conv3x3, embed, group_norm, layer_norm, linear, pad, picture, pointwise, product, resample,
 };
 use crate::backend::{CancelToken, HostTensor, MemoryNeed, Program, Values};
-use crate::graph::plan::{Plan, plan};
-use crate::graph::{Element, Graph, Node, NodeId, Op};
+use crate::graph::plan::{Slots, plan};
+use crate::graph::{Activation, Element, Graph, Node, NodeId, Op};
 use crate::{Error, Result};
 
 /// A graph with its memory plan. Slots live only during a run, so that text encoder, UNet and VAE do
 /// not add up.
 pub(super) struct CpuProgram {
     graph: Arc<Graph>,
-    plan: Plan,
+    plan: Slots,
 }
 
 impl CpuProgram {
@@ -34,7 +35,7 @@ impl CpuProgram {
     ) -> Result<()> {
         // Zeroed memory is mapped, not written: pages come to life as they are first used.
         let mut slots: Vec<Vec<f32>> =
-            self.plan.slots.iter().map(|bytes| vec![0.0; *bytes as usize / size_of::<f32>()]).collect();
+            self.plan.bytes.iter().map(|bytes| vec![0.0; *bytes as usize / size_of::<f32>()]).collect();
         let given = self.graph.nodes().iter().map(|node| given(node, inputs)).collect::<Result<Vec<_>>>()?;
         for (id, node) in self.graph.nodes().iter().enumerate() {
             cancel.check()?;
@@ -130,21 +131,28 @@ fn compute(node: &Node, turn: &Turn<'_>, out: &mut [f32]) {
     match &node.op {
         Op::Input { .. } => unreachable!("inputs are read where the caller has them"),
         Op::Linear { weight, epilogue } => linear::linear(weight, epilogue, turn, out),
-        Op::Conv3x3 { weight, stride, epilogue } => conv3x3::conv3x3((weight, *stride), epilogue, turn, out),
+        Op::Conv3x3 { weight, stride, origin, epilogue } => {
+            let taps = Taps { weight, stride: *stride, origin: *origin };
+            conv3x3::conv3x3(taps, epilogue, turn, out);
+        }
         Op::Attention { heads, causal } => attention::attention(*heads, *causal, turn, out),
-        Op::GroupNorm { scale, shift, groups, epsilon, silu } => {
-            let norm = Norm { scale, shift, groups: *groups, epsilon: *epsilon, silu: *silu };
-            group_norm::group_norm(&norm, turn, out);
-        }
-        Op::LayerNorm { scale, shift, epsilon } => {
-            layer_norm::layer_norm((scale, shift), *epsilon, turn, out);
-        }
+        Op::Moments => group_norm::moments(turn, out),
+        Op::Normalise { affine, silu } => group_norm::normalise(affine, *silu, turn, out),
+        Op::LayerNorm(affine) => layer_norm::layer_norm(affine, turn, out),
         Op::Add => pointwise::add(turn, out),
         Op::AddPerImage => pointwise::add_per_image(turn, out),
         Op::Activate(activation) => pointwise::activate(*activation, turn, out),
         Op::Concat => pointwise::concat(turn, out),
         Op::Upsample => resample::upsample(turn, out),
-        Op::Downsample => resample::downsample(turn, out),
+        Op::Pad { wrap, by } => {
+            let first = by.map(|by| -(by as isize));
+            pad::pad(&Frame { first, wrap: *wrap }, turn, out);
+        }
+        Op::Rows(rows) => {
+            let first = [rows.start as isize, 0];
+            pad::pad(&Frame { first, wrap: [false; 2] }, turn, out);
+        }
+        Op::Convert => pointwise::activate(Activation::None, turn, out),
         Op::Embed { table, positions } => embed::embed((table, positions), turn, out),
         Op::TakeToken => embed::take_token(turn, out),
         Op::Picture => picture::picture(turn, out),

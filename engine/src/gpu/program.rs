@@ -78,7 +78,7 @@ impl GpuProgram {
             scratch: lowering.scratch.iter().sum(),
             picture: 0,
         };
-        let places = Places::new(&plan.slots, &plan.slot_of, &lowering.scratch);
+        let places = Places::new(&plan.bytes, &plan.slot_of, &lowering.scratch);
         refuse_too_large(device, &places.sizes)?;
         let Lowering { dispatches, weights, .. } = lowering;
         // Values first: where they do not fit, no time was spent on weights.

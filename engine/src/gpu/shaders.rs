@@ -42,15 +42,15 @@ shaders! {
     CONV3X3_SUBGROUP = "conv3x3_subgroup"
         with ["grid", "half", "band", "weight", "weight_band", "activation", "epilogue"];
     CONV3X3_TILED = "conv3x3_tiled" with ["grid", "tile", "weight", "weight_tile", "activation", "epilogue"];
-    DOWNSAMPLE = "downsample" with ["grid", "half"];
     EMBED = "embed" with ["grid", "half"];
-    GROUP_NORM_APPLY = "group_norm_apply" with ["grid", "half", "activation"];
-    GROUP_NORM_MERGE = "group_norm_merge" with [];
-    GROUP_NORM_STATS = "group_norm_stats" with ["grid", "half"];
     LAYER_NORM = "layer_norm" with ["grid", "half"];
     LINEAR_SUBGROUP = "linear_subgroup"
         with ["grid", "half", "band", "weight", "weight_band", "activation", "epilogue"];
     LINEAR_TILED = "linear_tiled" with ["grid", "tile", "weight", "weight_tile", "activation", "epilogue"];
+    MOMENTS_MERGE = "moments_merge" with [];
+    MOMENTS_STATS = "moments_stats" with ["grid", "half"];
+    NORMALISE = "normalise" with ["grid", "half", "activation"];
+    PAD = "pad" with ["grid", "half"];
     PICTURE = "picture" with ["grid", "half"];
     TAKE_TOKEN = "take_token" with ["grid", "half"];
     UPSAMPLE = "upsample" with ["grid", "half"];

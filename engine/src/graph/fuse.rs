@@ -34,7 +34,7 @@ fn fuse_into_input(graph: &mut Graph, id: NodeId) {
 type Absorbed = Option<Option<NodeId>>;
 
 fn activate(op: &mut Op, activation: Activation) -> Absorbed {
-    if let Op::GroupNorm { silu: silu @ false, .. } = op {
+    if let Op::Normalise { silu: silu @ false, .. } = op {
         *silu = activation == Activation::Silu;
         return silu.then_some(None);
     }

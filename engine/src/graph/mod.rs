@@ -12,9 +12,9 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
-pub use op::{Activation, Epilogue, Op};
+pub use op::{Activation, Affine, Epilogue, Op};
 pub use record::{Recorder, Tensor};
-pub use shape::{Element, Shape};
+pub use shape::{Element, Padding, Shape, Steps};
 
 /// A node's place in its graph; also the name of the one value that it makes.
 pub type NodeId = usize;

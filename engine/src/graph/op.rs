@@ -1,5 +1,6 @@
 //! The operations of a graph: what SDXL is made of.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::weights::Weight;
@@ -35,6 +36,17 @@ pub struct Epilogue {
     pub residual: bool,
 }
 
+/// What follows a normalisation, for each channel: `x · scale + shift`.
+#[derive(Debug, Clone)]
+pub struct Affine {
+    /// A factor for each channel.
+    pub scale: Arc<Weight>,
+    /// A summand for each channel.
+    pub shift: Arc<Weight>,
+    /// Added to the variance before its root is taken.
+    pub epsilon: f32,
+}
+
 /// One operation. Its inputs, listed by the node, are named in brackets.
 #[derive(Debug, Clone)]
 pub enum Op {
@@ -51,13 +63,15 @@ pub enum Op {
         /// What follows the sums.
         epilogue: Epilogue,
     },
-    /// 3×3 convolution, one pixel of zeros around the picture, then the epilogue.
-    /// `height' = (height − 1) / stride + 1`. `[x, per_image?, residual?]`
+    /// 3×3 convolution, then the epilogue. The node's own height and width say how many steps the
+    /// window takes; what it sees beyond the picture is zero. `[x, per_image?, residual?]`
     Conv3x3 {
         /// `[out, in, 3, 3]`.
         weight: Arc<Weight>,
         /// 1 or 2.
         stride: usize,
+        /// Pixels of zeros before the first row and before the first column: 0 or 1.
+        origin: [usize; 2],
         /// What follows the sums.
         epilogue: Epilogue,
     },
@@ -68,29 +82,20 @@ pub enum Op {
         /// Whether a query sees only keys at its own place and before: the text encoders.
         causal: bool,
     },
-    /// Each group of channels of each image to mean 0 and deviation 1, then scaled and shifted,
-    /// then SiLU if asked for. `[x]`
-    GroupNorm {
-        /// A factor for each channel.
-        scale: Arc<Weight>,
-        /// A summand for each channel.
-        shift: Arc<Weight>,
-        /// Groups; they divide the channels.
-        groups: usize,
-        /// Added to the variance.
-        epsilon: f32,
-        /// Whether SiLU follows.
+    /// Mean and variance of each group of channels of each image, always in F32:
+    /// `[images, 1, groups, 4]` with mean, what the mean lost in rounding, and the variance
+    /// likewise. The groups divide the channels. `[x]`
+    Moments,
+    /// Each group of channels of each image by its moments to mean 0 and deviation 1, then scaled
+    /// and shifted, then SiLU if asked for: with [`Op::Moments`] a group norm. `[x, moments]`
+    Normalise {
+        /// What follows.
+        affine: Affine,
+        /// Whether SiLU follows that.
         silu: bool,
     },
     /// Each pixel's channels to mean 0 and deviation 1, then scaled and shifted. `[x]`
-    LayerNorm {
-        /// A factor for each channel.
-        scale: Arc<Weight>,
-        /// A summand for each channel.
-        shift: Arc<Weight>,
-        /// Added to the variance.
-        epsilon: f32,
-    },
+    LayerNorm(Affine),
     /// `a + b`, of one shape. `[a, b]`
     Add,
     /// `x + vector`, a vector `[images, 1, 1, channels]` for each image. `[x, vector]`
@@ -101,8 +106,18 @@ pub enum Op {
     Concat,
     /// Nearest neighbour, to the node's own height and width: `source = place · from / to`. `[x]`
     Upsample,
-    /// Mean of 2×2 pixels. `[x]`
-    Downsample,
+    /// A border of `by` rows above and below and columns left and right: zeros, or, where `wrap`
+    /// says so, the pixels of the opposite side. `[x]`
+    Pad {
+        /// Whether height and width continue on their opposite sides.
+        wrap: [bool; 2],
+        /// Rows above and below, columns left and right.
+        by: [usize; 2],
+    },
+    /// Some rows of pixels of each image. `[x]`
+    Rows(Range<usize>),
+    /// The same numbers, stored as the node's element type. `[x]`
+    Convert,
     /// Row `ids[i]` of the table plus row `i` of the positions. `[ids]`, `[images, 1, tokens, 1]` of U32
     Embed {
         /// `[vocabulary, channels]`.
@@ -126,14 +141,17 @@ impl Op {
             Self::Linear { .. } => "linear",
             Self::Conv3x3 { .. } => "conv3x3",
             Self::Attention { .. } => "attention",
-            Self::GroupNorm { .. } => "group_norm",
-            Self::LayerNorm { .. } => "layer_norm",
+            Self::Moments => "moments",
+            Self::Normalise { .. } => "normalise",
+            Self::LayerNorm(_) => "layer_norm",
             Self::Add => "add",
             Self::AddPerImage => "add_per_image",
             Self::Activate(_) => "activate",
             Self::Concat => "concat",
             Self::Upsample => "upsample",
-            Self::Downsample => "downsample",
+            Self::Pad { .. } => "pad",
+            Self::Rows(_) => "rows",
+            Self::Convert => "convert",
             Self::Embed { .. } => "embed",
             Self::TakeToken => "take_token",
             Self::Picture => "picture",
@@ -161,7 +179,7 @@ impl Op {
     pub(crate) fn weight_name(&self) -> Option<&str> {
         match self {
             Self::Linear { weight, .. } | Self::Conv3x3 { weight, .. } => Some(weight.name()),
-            Self::GroupNorm { scale, .. } | Self::LayerNorm { scale, .. } => Some(scale.name()),
+            Self::Normalise { affine, .. } | Self::LayerNorm(affine) => Some(affine.scale.name()),
             Self::Embed { table, .. } => Some(table.name()),
             _ => None,
         }

@@ -4,20 +4,20 @@ use super::{Graph, NodeId};
 
 /// Buffers ("slots") and the value that each node writes to which of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Plan {
+pub struct Slots {
     /// Bytes of every slot.
-    pub slots: Vec<u64>,
+    pub bytes: Vec<u64>,
     /// The slot of each node's value.
     pub slot_of: Vec<usize>,
     /// The last node that reads each value; for outputs the end of the graph.
     pub last_use: Vec<NodeId>,
 }
 
-impl Plan {
+impl Slots {
     /// All slots together: the peak, since slots are allocated once and reused.
     #[must_use]
     pub fn peak(&self) -> u64 {
-        self.slots.iter().sum()
+        self.bytes.iter().sum()
     }
 }
 
@@ -27,7 +27,7 @@ impl Plan {
 /// `bytes` tells a value's size on the device. With `keep_all` nothing is reused, so that a trace
 /// can look at every value.
 #[must_use]
-pub fn plan(graph: &Graph, bytes: impl Fn(NodeId) -> u64, keep_all: bool) -> Plan {
+pub fn plan(graph: &Graph, bytes: impl Fn(NodeId) -> u64, keep_all: bool) -> Slots {
     let last_use = last_uses(graph, keep_all);
     let mut slots: Vec<u64> = Vec::new();
     let mut free: Vec<usize> = Vec::new();
@@ -49,14 +49,19 @@ pub fn plan(graph: &Graph, bytes: impl Fn(NodeId) -> u64, keep_all: bool) -> Pla
         dying.dedup();
         free.extend(dying.into_iter().map(|input| slot_of[input]));
     }
-    Plan { slots, slot_of, last_use }
+    Slots { bytes: slots, slot_of, last_use }
 }
+
+/// A slot more than this many times as large as a value is kept for larger values: the moments of a
+/// norm would hold it just where the norm's own value needs it.
+const TOO_LARGE: u64 = 64;
 
 /// The place in `free` of the smallest slot that is large enough, else of the largest.
 fn choose(slots: &[u64], free: &[usize], need: u64) -> Option<usize> {
-    let fits = (0..free.len()).filter(|&place| slots[free[place]] >= need);
+    let candidates = || (0..free.len()).filter(|&place| slots[free[place]] <= TOO_LARGE * need);
+    let fits = candidates().filter(|&place| slots[free[place]] >= need);
     fits.min_by_key(|&place| slots[free[place]])
-        .or_else(|| (0..free.len()).max_by_key(|&place| slots[free[place]]))
+        .or_else(|| candidates().max_by_key(|&place| slots[free[place]]))
 }
 
 fn last_uses(graph: &Graph, keep_all: bool) -> Vec<NodeId> {

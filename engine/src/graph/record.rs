@@ -1,8 +1,9 @@
 //! Recording: every function adds one node, checks the shapes, and answers the value's handle.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Activation, Element, Epilogue, Graph, Node, NodeId, Op, Shape, fuse};
+use super::{Activation, Affine, Element, Epilogue, Graph, Node, NodeId, Op, Shape, Steps, fuse};
 use crate::weights::Weight;
 use crate::{Error, Result};
 
@@ -69,20 +70,22 @@ impl Recorder {
         self.push(Op::Linear { weight: weight.clone(), epilogue }, &[x], shape)
     }
 
-    /// 3×3 convolution with one pixel of zeros around: weight `[out, in, 3, 3]`.
+    /// 3×3 convolution: weight `[out, in, 3, 3]`.
     pub fn conv3x3(
         &mut self,
         x: Tensor,
         weight: &Arc<Weight>,
         bias: Option<&Arc<Weight>>,
-        stride: usize,
+        Steps { stride, padding: [rows, columns] }: Steps,
     ) -> Tensor {
-        let fits = weight.fan_in() == 9 * x.shape.channels;
+        let (height, width) = (rows.steps(x.shape.height, stride), columns.steps(x.shape.width, stride));
+        let fits = weight.fan_in() == 9 * x.shape.channels && height.is_some() && width.is_some();
         self.check(fits, weight.name(), || format!("{} for a weight {:?}", x.shape, weight.shape()));
         let epilogue = Epilogue { bias: bias.cloned(), ..Epilogue::default() };
-        let (height, width) = ((x.shape.height - 1) / stride + 1, (x.shape.width - 1) / stride + 1);
+        let (height, width) = (height.unwrap_or(1), width.unwrap_or(1));
         let shape = Shape::image(x.shape.images, height, width, weight.outputs());
-        self.push(Op::Conv3x3 { weight: weight.clone(), stride, epilogue }, &[x], shape)
+        let origin = [rows.before, columns.before];
+        self.push(Op::Conv3x3 { weight: weight.clone(), stride, origin, epilogue }, &[x], shape)
     }
 
     /// Attention over all heads: `q [n, .., heads · head_dim]`, `k` and `v` of one shape.
@@ -96,32 +99,36 @@ impl Recorder {
         self.push(Op::Attention { heads, causal }, &[q, k, v], q.shape)
     }
 
-    /// Group norm; see [`Op::GroupNorm`].
-    pub fn group_norm(
-        &mut self,
-        x: Tensor,
-        (scale, shift): (&Arc<Weight>, &Arc<Weight>),
-        groups: usize,
-        epsilon: f32,
-    ) -> Tensor {
-        let channels = x.shape.channels;
-        let fits = scale.len() == channels && shift.len() == channels && channels.is_multiple_of(groups);
-        self.check(fits, scale.name(), || format!("{} in {groups} groups", x.shape));
-        let (scale, shift) = (scale.clone(), shift.clone());
-        self.push(Op::GroupNorm { scale, shift, groups, epsilon, silu: false }, &[x], x.shape)
+    /// Group norm: each group of channels of each image to mean 0 and deviation 1, then `affine`.
+    pub fn group_norm(&mut self, x: Tensor, groups: usize, affine: &Affine) -> Tensor {
+        let moments = self.moments(x, groups);
+        self.normalise(x, moments, affine)
+    }
+
+    /// Mean and variance of each group of channels of each image; see [`Op::Moments`].
+    pub fn moments(&mut self, x: Tensor, groups: usize) -> Tensor {
+        let fits = x.shape.channels.is_multiple_of(groups);
+        self.check(fits, "moments", || format!("{} in {groups} groups", x.shape));
+        let moments = self.push(Op::Moments, &[x], Shape::tokens(x.shape.images, groups, 4));
+        self.nodes[moments.id].element = Element::F32;
+        moments
+    }
+
+    /// `x` by the moments of its groups; see [`Op::Normalise`].
+    pub fn normalise(&mut self, x: Tensor, moments: Tensor, affine: &Affine) -> Tensor {
+        let fits = moments.shape == Shape::tokens(x.shape.images, moments.shape.width, 4)
+            && x.shape.channels.is_multiple_of(moments.shape.width)
+            && affine.scale.len() == x.shape.channels
+            && affine.shift.len() == x.shape.channels;
+        self.check(fits, affine.scale.name(), || format!("{} with moments {}", x.shape, moments.shape));
+        self.push(Op::Normalise { affine: affine.clone(), silu: false }, &[x, moments], x.shape)
     }
 
     /// Layer norm over the channels.
-    pub fn layer_norm(
-        &mut self,
-        x: Tensor,
-        (scale, shift): (&Arc<Weight>, &Arc<Weight>),
-        epsilon: f32,
-    ) -> Tensor {
-        let fits = scale.len() == x.shape.channels && shift.len() == x.shape.channels;
-        self.check(fits, scale.name(), || format!("{} with {} scales", x.shape, scale.len()));
-        let (scale, shift) = (scale.clone(), shift.clone());
-        self.push(Op::LayerNorm { scale, shift, epsilon }, &[x], x.shape)
+    pub fn layer_norm(&mut self, x: Tensor, affine: &Affine) -> Tensor {
+        let fits = affine.scale.len() == x.shape.channels && affine.shift.len() == x.shape.channels;
+        self.check(fits, affine.scale.name(), || format!("{} with {} scales", x.shape, affine.scale.len()));
+        self.push(Op::LayerNorm(affine.clone()), &[x], x.shape)
     }
 
     /// `a + b`, of one shape.
@@ -163,10 +170,23 @@ impl Recorder {
         self.push(Op::Upsample, &[x], shape)
     }
 
-    /// Mean of 2×2 pixels; a last odd row or column is dropped.
-    pub fn downsample(&mut self, x: Tensor) -> Tensor {
-        let shape = Shape { height: x.shape.height / 2, width: x.shape.width / 2, ..x.shape };
-        self.push(Op::Downsample, &[x], shape)
+    /// A border of `by` rows above and below and columns left and right; see [`Op::Pad`].
+    pub fn pad(&mut self, x: Tensor, wrap: [bool; 2], by: [usize; 2]) -> Tensor {
+        let (height, width) = (x.shape.height + 2 * by[0], x.shape.width + 2 * by[1]);
+        self.push(Op::Pad { wrap, by }, &[x], Shape { height, width, ..x.shape })
+    }
+
+    /// Some rows of pixels of each image.
+    pub fn rows(&mut self, x: Tensor, rows: Range<usize>) -> Tensor {
+        let fits = rows.start < rows.end && rows.end <= x.shape.height;
+        self.check(fits, "rows", || format!("{} has no rows {rows:?}", x.shape));
+        let shape = Shape { height: rows.len(), ..x.shape };
+        self.push(Op::Rows(rows), &[x], shape)
+    }
+
+    /// The same numbers in the graph's element type: no product takes it into its epilogue.
+    pub fn convert(&mut self, x: Tensor) -> Tensor {
+        self.push(Op::Convert, &[x], x.shape)
     }
 
     /// Token embedding plus position embedding: `ids [n, 1, tokens, 1] → [n, 1, tokens, channels]`.

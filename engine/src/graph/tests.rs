@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Activation, Element, Graph, Op, Recorder, Shape, plan::plan};
+use super::{Activation, Affine, Element, Graph, Op, Padding, Recorder, Shape, Steps, plan::plan};
 use crate::weights::Weight;
 
 fn weight(name: &str, shape: &[usize]) -> Arc<Weight> {
@@ -15,14 +15,15 @@ fn res_block() -> Graph {
     let mut g = Recorder::new(Element::F32);
     let x = g.input("x", Shape::image(1, 8, 8, 32));
     let time = g.input("time", Shape::vector(1, 32));
-    let (scale, shift) = (weight("norm.weight", &[32]), weight("norm.bias", &[32]));
-    let h = g.group_norm(x, (&scale, &shift), 8, 1e-5);
+    let affine =
+        Affine { scale: weight("norm.weight", &[32]), shift: weight("norm.bias", &[32]), epsilon: 1e-5 };
+    let h = g.group_norm(x, 8, &affine);
     let h = g.silu(h);
-    let h = g.conv3x3(h, &weight("conv1.weight", &[32, 32, 3, 3]), None, 1);
+    let h = g.conv3x3(h, &weight("conv1.weight", &[32, 32, 3, 3]), None, Steps::SAME);
     let h = g.add_per_image(h, time);
-    let h = g.group_norm(h, (&scale, &shift), 8, 1e-5);
+    let h = g.group_norm(h, 8, &affine);
     let h = g.silu(h);
-    let h = g.conv3x3(h, &weight("conv2.weight", &[32, 32, 3, 3]), None, 1);
+    let h = g.conv3x3(h, &weight("conv2.weight", &[32, 32, 3, 3]), None, Steps::SAME);
     let y = g.add(x, h);
     g.finish(&[y]).expect("shapes fit")
 }
@@ -31,11 +32,12 @@ fn res_block() -> Graph {
 fn a_residual_block_fuses_to_two_norms_and_two_convolutions() {
     let graph = res_block();
     let names: Vec<_> = graph.nodes().iter().map(|n| n.op.name()).collect();
-    assert_eq!(names, ["input", "input", "group_norm", "conv3x3", "group_norm", "conv3x3"]);
-    let first = graph.nodes()[3].op.epilogue().expect("a convolution");
-    let second = graph.nodes()[5].op.epilogue().expect("a convolution");
+    let half = ["moments", "normalise", "conv3x3"];
+    assert_eq!(names, [["input", "input"].as_slice(), &half, &half].concat());
+    let first = graph.nodes()[4].op.epilogue().expect("a convolution");
+    let second = graph.nodes()[7].op.epilogue().expect("a convolution");
     assert!(first.per_image && !first.residual && !second.per_image && second.residual);
-    assert_eq!(graph.nodes()[3].inputs, [2, 1], "the time embedding is the second input");
+    assert_eq!(graph.nodes()[4].inputs, [3, 1], "the time embedding is the second input");
 }
 
 #[test]
@@ -81,6 +83,17 @@ fn values_that_live_together_have_slots_of_their_own() {
             assert!(!together || plan.slot_of[a] != plan.slot_of[b], "values {a} and {b}");
         }
     }
-    // x, the time vector, and two values in flight.
-    assert!(plan.slots.len() <= 4, "{:?}", plan.slots);
+    // x, two values in flight, and the time vector, whose slot the second norm's moments take over.
+    let (value, vector) = (8 * 8 * 32 * 4, 32 * 4);
+    assert_eq!(plan.peak(), 3 * value + vector, "{:?}", plan.bytes);
+}
+
+#[test]
+fn a_window_steps_along_the_picture_and_its_zeros() {
+    let steps = |padding: Padding, stride| [3, 4, 5, 8].map(|extent| padding.steps(extent, stride));
+    assert_eq!(steps(Padding::AROUND, 1), [3, 4, 5, 8].map(Some));
+    assert_eq!(steps(Padding::AROUND, 2), [2, 2, 3, 4].map(Some));
+    assert_eq!(steps(Padding::NONE, 1), [1, 2, 3, 6].map(Some));
+    assert_eq!(steps(Padding::AFTER, 2), [1, 2, 2, 4].map(Some));
+    assert_eq!(Padding::NONE.steps(2, 1), None);
 }

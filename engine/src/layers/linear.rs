@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::Result;
-use crate::graph::{Recorder, Tensor};
+use crate::graph::{Recorder, Steps, Tensor};
 use crate::weights::{Weight, Weights};
 
 /// `x · weightᵀ + bias`: `[.., in] → [.., out]`. A 1×1 convolution is the same thing.
@@ -47,34 +47,34 @@ impl Linear {
     }
 }
 
-/// A 3×3 convolution with one pixel of zeros around: `[n, h, w, in] → [n, h', w', out]`.
+/// A 3×3 convolution: `[n, h, w, in] → [n, h', w', out]`.
 #[derive(Debug)]
 pub struct Conv3x3 {
     weight: Arc<Weight>,
     bias: Arc<Weight>,
-    stride: usize,
+    steps: Steps,
 }
 
 impl Conv3x3 {
-    /// `weight [out, in, 3, 3]` and `bias [out]`, every pixel.
+    /// `weight [out, in, 3, 3]` and `bias [out]`; every pixel, with one pixel of zeros around.
     ///
     /// # Errors
     /// A missing or misshapen tensor, by name.
     pub fn load(w: &Weights, inputs: usize, outputs: usize) -> Result<Self> {
-        Self::load_strided(w, inputs, outputs, 1)
+        Self::load_with(w, inputs, outputs, Steps::SAME)
     }
 
-    /// The same, every `stride`-th pixel of every `stride`-th row.
+    /// The same, with other steps.
     ///
     /// # Errors
     /// A missing or misshapen tensor, by name.
-    pub fn load_strided(w: &Weights, inputs: usize, outputs: usize, stride: usize) -> Result<Self> {
+    pub fn load_with(w: &Weights, inputs: usize, outputs: usize, steps: Steps) -> Result<Self> {
         let weight = w.tensor("weight", &[outputs, inputs, 3, 3])?;
-        Ok(Self { weight, bias: w.vector("bias", outputs)?, stride })
+        Ok(Self { weight, bias: w.vector("bias", outputs)?, steps })
     }
 
     /// `[n, h, w, in] → [n, h', w', out]`.
     pub fn forward(&self, g: &mut Recorder, x: Tensor) -> Tensor {
-        g.conv3x3(x, &self.weight, Some(&self.bias), self.stride)
+        g.conv3x3(x, &self.weight, Some(&self.bias), self.steps)
     }
 }

@@ -1,18 +1,14 @@
 //! Normalisations.
 
-use std::sync::Arc;
-
 use crate::Result;
-use crate::graph::{Recorder, Tensor};
-use crate::weights::{Weight, Weights};
+use crate::graph::{Affine, Recorder, Tensor};
+use crate::weights::Weights;
 
 /// Group norm over the pixels and channels of each group.
 #[derive(Debug)]
 pub struct GroupNorm {
-    scale: Arc<Weight>,
-    shift: Arc<Weight>,
     groups: usize,
-    epsilon: f32,
+    affine: Affine,
 }
 
 impl GroupNorm {
@@ -21,13 +17,12 @@ impl GroupNorm {
     /// # Errors
     /// A missing or misshapen tensor, by name.
     pub fn load(w: &Weights, channels: usize, groups: usize, epsilon: f32) -> Result<Self> {
-        let (scale, shift) = (w.vector("weight", channels)?, w.vector("bias", channels)?);
-        Ok(Self { scale, shift, groups, epsilon })
+        Ok(Self { groups, affine: affine(w, channels, epsilon)? })
     }
 
     /// The shape stays.
     pub fn forward(&self, g: &mut Recorder, x: Tensor) -> Tensor {
-        g.group_norm(x, (&self.scale, &self.shift), self.groups, self.epsilon)
+        g.group_norm(x, self.groups, &self.affine)
     }
 
     /// The norm, then SiLU.
@@ -40,9 +35,7 @@ impl GroupNorm {
 /// Layer norm over the channels of each token.
 #[derive(Debug)]
 pub struct LayerNorm {
-    scale: Arc<Weight>,
-    shift: Arc<Weight>,
-    epsilon: f32,
+    affine: Affine,
 }
 
 impl LayerNorm {
@@ -51,12 +44,15 @@ impl LayerNorm {
     /// # Errors
     /// A missing or misshapen tensor, by name.
     pub fn load(w: &Weights, channels: usize, epsilon: f32) -> Result<Self> {
-        let (scale, shift) = (w.vector("weight", channels)?, w.vector("bias", channels)?);
-        Ok(Self { scale, shift, epsilon })
+        Ok(Self { affine: affine(w, channels, epsilon)? })
     }
 
     /// The shape stays.
     pub fn forward(&self, g: &mut Recorder, x: Tensor) -> Tensor {
-        g.layer_norm(x, (&self.scale, &self.shift), self.epsilon)
+        g.layer_norm(x, &self.affine)
     }
+}
+
+fn affine(w: &Weights, channels: usize, epsilon: f32) -> Result<Affine> {
+    Ok(Affine { scale: w.vector("weight", channels)?, shift: w.vector("bias", channels)?, epsilon })
 }

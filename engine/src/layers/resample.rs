@@ -2,7 +2,7 @@
 
 use super::Conv3x3;
 use crate::Result;
-use crate::graph::{Recorder, Tensor};
+use crate::graph::{Recorder, Steps, Tensor};
 use crate::weights::Weights;
 
 /// Half the resolution: a convolution at every second pixel.
@@ -17,7 +17,8 @@ impl Downsample {
     /// # Errors
     /// A missing or misshapen tensor, by name.
     pub fn load(w: &Weights, channels: usize) -> Result<Self> {
-        Ok(Self { conv: Conv3x3::load_strided(&w.at("conv"), channels, channels, 2)? })
+        let every_second = Steps { stride: 2, ..Steps::SAME };
+        Ok(Self { conv: Conv3x3::load_with(&w.at("conv"), channels, channels, every_second)? })
     }
 
     /// `[n, h, w, c] → [n, ⌈h/2⌉, ⌈w/2⌉, c]`.

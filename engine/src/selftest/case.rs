@@ -7,7 +7,7 @@ use half::{bf16, f16};
 use crate::Result;
 use crate::backend::{Backend, CancelToken, HostTensor, Values};
 use crate::cpu::reference;
-use crate::graph::{Element, Graph, Recorder, Shape, Tensor};
+use crate::graph::{Affine, Element, Graph, Recorder, Shape, Tensor};
 use crate::noise::TorchRng;
 use crate::weights::{Format, Weight};
 
@@ -18,7 +18,7 @@ pub struct Case {
     pub kernel: &'static str,
     /// Sizes and options: `f16 1×5×7×20→33 stride 2, silu`.
     pub variant: String,
-    /// The operation, between copies where values are stored in 16 bits.
+    /// The operation, between conversions where values are stored in 16 bits.
     pub graph: Arc<Graph>,
     /// By name.
     pub inputs: Vec<(String, HostTensor)>,
@@ -141,8 +141,8 @@ impl Forge {
         let x = self.graph.input(&name, shape);
         self.inputs.push((name, HostTensor::f32(shape, values)));
         match self.element {
-            // A copy of the same size: inputs come as f32, and the kernel must read halves.
-            Element::F16 => self.graph.upsample(x, shape.height, shape.width),
+            // Inputs come as f32, and the kernel must read halves.
+            Element::F16 => self.graph.convert(x),
             _ => x,
         }
     }
@@ -161,9 +161,9 @@ impl Forge {
         self.draw(shape, |v| v * scale)
     }
 
-    /// A factor for each channel.
-    pub(super) fn scale(&mut self, channels: usize) -> Arc<Weight> {
-        self.draw(&[channels], |v| 1.0 + 0.1 * v)
+    /// What follows a normalisation.
+    pub(super) fn affine(&mut self, channels: usize, epsilon: f32) -> Affine {
+        Affine { scale: self.draw(&[channels], |v| 1.0 + 0.1 * v), shift: self.shift(channels), epsilon }
     }
 
     /// A summand for each channel.
@@ -173,9 +173,9 @@ impl Forge {
 
     pub(super) fn finish(mut self, kernel: &'static str, variant: &str, y: Tensor) -> Case {
         let halves = self.element == Element::F16;
-        // Outputs are f32: another copy, so that the kernel must write halves. Pixels are no activations.
+        // Outputs are f32: converted, so that the kernel must write halves. Pixels are no activations.
         let copied = halves && kernel != "picture";
-        let y = if copied { self.graph.upsample(y, y.shape().height, y.shape().width) } else { y };
+        let y = if copied { self.graph.convert(y) } else { y };
         let (precision, tolerance) =
             if halves { ("f16", super::TOLERANCE_F16) } else { ("f32", super::TOLERANCE_F32) };
         let graph = self.graph.finish(&[y]).expect("the cases' shapes fit");

@@ -34,6 +34,7 @@ pub fn cases() -> Vec<Case> {
     pointwise::pointwise(&mut table);
     pointwise::activate(&mut table);
     resample::resample(&mut table);
+    resample::pad(&mut table);
     resample::tokens(&mut table);
     resample::picture(&mut table);
     table.cases

@@ -21,8 +21,8 @@ pub(super) fn group_norm(table: &mut Table) {
             let variant = format!("{images}×{height}×{width}×{channels}, {groups} groups{after}");
             table.add("group_norm", &variant, |f| {
                 let x = f.x(Shape::image(images, height, width, channels));
-                let (scale, shift) = (f.scale(channels), f.shift(channels));
-                let y = f.graph.group_norm(x, (&scale, &shift), groups, 1e-5);
+                let affine = f.affine(channels, 1e-5);
+                let y = f.graph.group_norm(x, groups, &affine);
                 if silu { f.graph.silu(y) } else { y }
             });
         }
@@ -30,8 +30,8 @@ pub(super) fn group_norm(table: &mut Table) {
     // Where a mean is far from zero, a variance as a difference of squares loses its digits.
     table.add("group_norm", "1×16×16×32, 8 groups, mean 30", |f| {
         let x = f.x_around(Shape::image(1, 16, 16, 32), 30.0);
-        let (scale, shift) = (f.scale(32), f.shift(32));
-        f.graph.group_norm(x, (&scale, &shift), 8, 1e-6)
+        let affine = f.affine(32, 1e-6);
+        f.graph.group_norm(x, 8, &affine)
     });
 }
 
@@ -39,13 +39,13 @@ pub(super) fn layer_norm(table: &mut Table) {
     for [rows, channels] in [[1, 2], [3, 5], [77, 64], [65, 96], [2, 1280], [9, 770]] {
         table.add("layer_norm", &format!("{rows}×{channels}"), |f| {
             let x = f.x(Shape::tokens(1, rows, channels));
-            let (scale, shift) = (f.scale(channels), f.shift(channels));
-            f.graph.layer_norm(x, (&scale, &shift), 1e-5)
+            let affine = f.affine(channels, 1e-5);
+            f.graph.layer_norm(x, &affine)
         });
     }
     table.add("layer_norm", "2×5×7×64, mean 30", |f| {
         let x = f.x_around(Shape::image(2, 5, 7, 64), 30.0);
-        let (scale, shift) = (f.scale(64), f.shift(64));
-        f.graph.layer_norm(x, (&scale, &shift), 1e-5)
+        let affine = f.affine(64, 1e-5);
+        f.graph.layer_norm(x, &affine)
     });
 }

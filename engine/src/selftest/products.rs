@@ -1,7 +1,7 @@
 //! Linear layers and 3×3 convolutions, with everything that an epilogue can do.
 
 use super::Table;
-use crate::graph::{Activation, Shape};
+use crate::graph::{Activation, Padding, Shape, Steps};
 
 /// Rows, inputs, outputs: one of each, less than a word, a tile and a bit, the text encoder's 77.
 const LINEAR: [[usize; 3]; 7] =
@@ -62,22 +62,38 @@ fn linear_epilogues(table: &mut Table) {
     });
 }
 
+fn conv(table: &mut Table, variant: &str, x: Shape, outputs: usize, steps: Steps) {
+    table.add("conv3x3", variant, |f| {
+        let (weight, bias) = (f.weight(&[outputs, x.channels, 3, 3]), f.shift(outputs));
+        let x = f.x(x);
+        f.graph.conv3x3(x, &weight, Some(&bias), steps)
+    });
+}
+
 pub(super) fn conv3x3(table: &mut Table) {
     for stride in [1, 2] {
         for [height, width, inputs, outputs] in CONV {
             let variant = format!("{height}×{width}×{inputs}→{outputs}, stride {stride}");
-            table.add("conv3x3", &variant, |f| {
-                let x = f.x(Shape::image(1, height, width, inputs));
-                let (weight, bias) = (f.weight(&[outputs, inputs, 3, 3]), f.shift(outputs));
-                f.graph.conv3x3(x, &weight, Some(&bias), stride)
-            });
+            let steps = Steps { stride, ..Steps::SAME };
+            conv(table, &variant, Shape::image(1, height, width, inputs), outputs, steps);
+        }
+    }
+    let (none, around, after) = (Padding::NONE, Padding::AROUND, Padding::AFTER);
+    for (name, stride, padding) in [
+        ("no padding", 1, [none; 2]),
+        ("no padding, stride 2", 2, [none; 2]),
+        ("zeros above and below", 1, [around, none]),
+        ("zeros below and right, stride 2", 2, [after; 2]),
+    ] {
+        for x in [Shape::image(1, 3, 3, 5), Shape::image(2, 6, 9, 16)] {
+            conv(table, &format!("{x}→12, {name}"), x, 12, Steps { stride, padding });
         }
     }
     table.add("conv3x3", "2×6×5×16→24, no bias, per image, silu, residual", |f| {
         let x = f.x(Shape::image(2, 6, 5, 16));
         let (vector, other) = (f.x(Shape::vector(2, 24)), f.x(Shape::image(2, 6, 5, 24)));
         let weight = f.weight(&[24, 16, 3, 3]);
-        let y = f.graph.conv3x3(x, &weight, None, 1);
+        let y = f.graph.conv3x3(x, &weight, None, Steps::SAME);
         let y = f.graph.add_per_image(y, vector);
         let y = f.graph.silu(y);
         f.graph.add(other, y)

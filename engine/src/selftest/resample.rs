@@ -14,15 +14,27 @@ pub(super) fn resample(table: &mut Table) {
             f.graph.upsample(x, to_height, to_width)
         });
     }
-    for shape in [
-        Shape::image(1, 2, 2, 3),
-        Shape::image(1, 8, 8, 16),
-        Shape::image(1, 5, 7, 33),
-        Shape::image(2, 6, 9, 8),
-    ] {
-        table.add("downsample", &shape.to_string(), |f| {
+}
+
+pub(super) fn pad(table: &mut Table) {
+    let shapes =
+        [Shape::vector(1, 3), Shape::image(1, 8, 8, 16), Shape::image(1, 5, 7, 33), Shape::image(2, 6, 9, 8)];
+    for shape in shapes {
+        for (by, wrap) in [([1, 1], [false, false]), ([1, 2], [true, true]), ([3, 0], [false, true])] {
+            table.add("pad", &format!("{shape} by {by:?}, wrapping {wrap:?}"), |f| {
+                let x = f.x(shape);
+                f.graph.pad(x, wrap, by)
+            });
+        }
+        for rows in [0..1, shape.height / 2..shape.height] {
+            table.add("rows", &format!("{rows:?} of {shape}"), |f| {
+                let x = f.x(shape);
+                f.graph.rows(x, rows.clone())
+            });
+        }
+        table.add("convert", &shape.to_string(), |f| {
             let x = f.x(shape);
-            f.graph.downsample(x)
+            f.graph.convert(x)
         });
     }
 }

@@ -18,5 +18,5 @@ impl Tokenizer {
 
 fn borrow(files: &CheckpointFiles, padding: Padding) -> TokenizerFiles<'_> {
     let CheckpointFiles { folder, vocab, merges, config } = files;
-    TokenizerFiles { folder, vocab, merges, config: Some(config), special_tokens: None, padding }
+    TokenizerFiles { folder, vocab, merges, config: Some(config), padding }
 }

@@ -52,9 +52,7 @@ pub struct TokenizerFiles<'a> {
     pub merges: &'a [u8],
     /// `tokenizer_config.json`, if there is one.
     pub config: Option<&'a [u8]>,
-    /// `special_tokens_map.json`, if there is one.
-    pub special_tokens: Option<&'a [u8]>,
-    /// The padding where neither of the two names it.
+    /// The padding where that names none.
     pub padding: Padding,
 }
 
@@ -223,13 +221,10 @@ fn parse<T: serde::de::DeserializeOwned>(files: &TokenizerFiles<'_>, name: &str,
         .map_err(|e| fail(files, name, &instead_of(json, "not a tokenizer's JSON", &e)))
 }
 
-/// `pad_token` of either settings file, which hold it as a word or as an object with `content`.
+/// `pad_token` of the settings file, which holds it as a word or as an object with `content`.
 fn padding_token(files: &TokenizerFiles<'_>) -> Result<String> {
-    let settings =
-        [("tokenizer_config.json", files.config), ("special_tokens_map.json", files.special_tokens)];
-    for (name, bytes) in settings {
-        let Some(bytes) = bytes else { continue };
-        let json: Value = parse(files, name, bytes)?;
+    if let Some(bytes) = files.config {
+        let json: Value = parse(files, "tokenizer_config.json", bytes)?;
         let token = &json["pad_token"];
         if let Some(word) = token.as_str().or(token["content"].as_str()) {
             return Ok(word.to_owned());

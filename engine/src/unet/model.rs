@@ -137,7 +137,7 @@ fn level(config: &UNetConfig, level: usize, inputs: usize) -> LevelShape {
 fn transformer(config: &UNetConfig, level: usize) -> TransformerShape {
     TransformerShape {
         channels: config.block_out_channels[level],
-        context_channels: Some(config.cross_attention_dim),
+        context_channels: config.cross_attention_dim,
         heads: config.heads(level),
         layers: config.transformer_layers_per_block.at(level),
         groups: config.norm_num_groups,

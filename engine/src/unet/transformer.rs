@@ -12,8 +12,8 @@ use crate::weights::{Weight, Weights};
 pub struct TransformerShape {
     /// Channels of a pixel.
     pub channels: usize,
-    /// Channels of the text; `None` where the layers look at the pixels alone.
-    pub context_channels: Option<usize>,
+    /// Channels of the text.
+    pub context_channels: usize,
     /// Heads of attention.
     pub heads: usize,
     /// Layers.
@@ -53,8 +53,8 @@ impl Transformer {
         })
     }
 
-    /// `context [n, 1, tokens, context channels]`; without one, a layer that could look at it looks
-    /// at the pixels again, as diffusers does.
+    /// `context [n, 1, tokens, context channels]`; without one the layers look at the pixels again,
+    /// as diffusers' do.
     pub fn forward(&self, g: &mut Recorder, x: Tensor, context: Option<Tensor>) -> Tensor {
         let h = self.norm.forward(g, x);
         let mut h = self.proj_in.forward(g, h);
@@ -71,7 +71,8 @@ impl Transformer {
 struct Layer {
     norm1: LayerNorm,
     self_attention: Attention,
-    cross_attention: Option<(LayerNorm, Attention)>,
+    norm2: LayerNorm,
+    cross_attention: Attention,
     norm3: LayerNorm,
     feed_forward: FeedForward,
 }
@@ -82,14 +83,12 @@ impl Layer {
         let to_itself =
             AttentionShape { channels, context_channels: channels, heads, causal: false, bias: false };
         let norm = |name: &str| LayerNorm::load(&w.at(name), channels, 1e-5);
-        let to_text = |context_channels| {
-            let shape = AttentionShape { context_channels, ..to_itself };
-            Ok((norm("norm2")?, Attention::load(&w.at("attn2"), shape)?))
-        };
+        let to_text = AttentionShape { context_channels, ..to_itself };
         Ok(Self {
             norm1: norm("norm1")?,
             self_attention: Attention::load(&w.at("attn1"), to_itself)?,
-            cross_attention: context_channels.map(to_text).transpose()?,
+            norm2: norm("norm2")?,
+            cross_attention: Attention::load(&w.at("attn2"), to_text)?,
             norm3: norm("norm3")?,
             feed_forward: FeedForward::load(&w.at("ff.net"), channels)?,
         })
@@ -98,12 +97,10 @@ impl Layer {
     fn forward(&self, g: &mut Recorder, x: Tensor, context: Option<Tensor>) -> Tensor {
         let h = self.norm1.forward(g, x);
         let h = self.self_attention.forward(g, h, h);
-        let mut x = g.add(x, h);
-        if let Some((norm, attention)) = &self.cross_attention {
-            let h = norm.forward(g, x);
-            let h = attention.forward(g, h, context.unwrap_or(h));
-            x = g.add(x, h);
-        }
+        let x = g.add(x, h);
+        let h = self.norm2.forward(g, x);
+        let h = self.cross_attention.forward(g, h, context.unwrap_or(h));
+        let x = g.add(x, h);
         let h = self.norm3.forward(g, x);
         let h = self.feed_forward.forward(g, h);
         g.add(x, h)

@@ -6,13 +6,14 @@
 mod attention;
 mod embed;
 mod norm;
+mod pad;
 mod picture;
 mod pointwise;
 mod product;
 mod resample;
 
 use crate::backend::HostTensor;
-use crate::graph::{Node, Op};
+use crate::graph::{Activation, Node, Op};
 
 /// The value of one node, computed alone from the values of its inputs.
 ///
@@ -24,21 +25,22 @@ pub fn evaluate(node: &Node, inputs: &[&HostTensor]) -> HostTensor {
     match &node.op {
         Op::Input { .. } => inputs[0].clone(),
         Op::Linear { weight, epilogue } => product::linear(node, inputs, weight, epilogue),
-        Op::Conv3x3 { weight, stride, epilogue } => {
-            product::conv3x3(node, inputs, (weight, *stride), epilogue)
-        }
+        Op::Conv3x3 { .. } => product::conv3x3(node, inputs),
         Op::Attention { heads, causal } => attention::attention(inputs, *heads, *causal),
-        Op::GroupNorm { scale, shift, groups, epsilon, silu } => {
-            let normed = norm::group_norm(inputs[0], (scale, shift), *groups, *epsilon);
-            if *silu { pointwise::activate(&normed, crate::graph::Activation::Silu) } else { normed }
+        Op::Moments => norm::moments(inputs[0], node.shape),
+        Op::Normalise { affine, silu } => {
+            let normed = norm::normalise(inputs[0], inputs[1], affine);
+            if *silu { pointwise::activate(&normed, Activation::Silu) } else { normed }
         }
-        Op::LayerNorm { scale, shift, epsilon } => norm::layer_norm(inputs[0], (scale, shift), *epsilon),
+        Op::LayerNorm(affine) => norm::layer_norm(inputs[0], affine),
         Op::Add => pointwise::add(inputs[0], inputs[1]),
         Op::AddPerImage => pointwise::add_per_image(inputs[0], inputs[1]),
         Op::Activate(activation) => pointwise::activate(inputs[0], *activation),
         Op::Concat => pointwise::concat(inputs[0], inputs[1]),
         Op::Upsample => resample::upsample(inputs[0], node.shape),
-        Op::Downsample => resample::downsample(inputs[0], node.shape),
+        Op::Pad { wrap, by } => pad::pad(inputs[0], *wrap, *by),
+        Op::Rows(rows) => pad::rows(inputs[0], rows),
+        Op::Convert => inputs[0].clone(),
         Op::Embed { table, positions } => embed::embed(inputs[0], table, positions),
         Op::TakeToken => embed::take_token(inputs[0], inputs[1]),
         Op::Picture => picture::picture(inputs[0]),

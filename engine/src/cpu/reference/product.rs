@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::pointwise;
 use crate::backend::HostTensor;
-use crate::graph::{Activation, Epilogue, Node};
+use crate::graph::{Activation, Epilogue, Node, Op};
 use crate::weights::Weight;
 
 /// `activation(x · weightᵀ + bias + per_image) + residual`.
@@ -23,13 +23,14 @@ pub(super) fn linear(
     finish(node, inputs, epilogue, (weight.outputs(), &sum))
 }
 
-/// 3×3 convolution with one pixel of zeros around, then the epilogue.
-pub(super) fn conv3x3(
-    node: &Node,
-    inputs: &[&HostTensor],
-    (weight, stride): (&Weight, usize),
-    epilogue: &Epilogue,
-) -> HostTensor {
+/// 3×3 convolution, with zeros beyond the picture, then the epilogue.
+///
+/// # Panics
+/// If the node is no convolution.
+pub(super) fn conv3x3(node: &Node, inputs: &[&HostTensor]) -> HostTensor {
+    let Op::Conv3x3 { weight, stride, origin: [top, left], epilogue } = &node.op else {
+        panic!("{} is no convolution", node.label)
+    };
     let from = inputs[0].shape;
     let (x, w) = (inputs[0].as_f32(), weight.to_f32());
     let sum = |row: usize, output: usize| -> f64 {
@@ -37,12 +38,12 @@ pub(super) fn conv3x3(
         let (y0, x0) = (place / node.shape.width * stride, place % node.shape.width * stride);
         let mut sum = 0.0;
         for (dy, dx) in (0..3).flat_map(|dy| (0..3).map(move |dx| (dy, dx))) {
-            // One pixel of zeros around: source coordinates are one less than these.
+            // Counted with the zeros before the picture.
             let (sy, sx) = (y0 + dy, x0 + dx);
-            if sy == 0 || sx == 0 || sy > from.height || sx > from.width {
+            if sy < *top || sx < *left || sy >= top + from.height || sx >= left + from.width {
                 continue;
             }
-            let pixel = (image * from.height + sy - 1) * from.width + sx - 1;
+            let pixel = (image * from.height + sy - top) * from.width + sx - left;
             for c in 0..from.channels {
                 let w = w[(output * from.channels + c) * 9 + dy * 3 + dx];
                 sum += f64::from(x[pixel * from.channels + c]) * f64::from(w);

@@ -27,13 +27,15 @@ struct ConvParams {
     in_width: u32,
     in_height: u32,
     stride: u32,
+    top: u32,
+    left: u32,
 }
 
 /// A product whose left side is gathered: a workgroup for 64 pixels × 64 channels.
 ///
 /// A window is some rows of output pixels; it binds the rows of x that they see.
 pub(super) fn lower_conv3x3(lowering: &mut Lowering, id: NodeId) -> Result<()> {
-    let Op::Conv3x3 { weight, stride, epilogue } = &lowering.node(id).op else {
+    let Op::Conv3x3 { weight, stride, origin, epilogue } = &lowering.node(id).op else {
         unreachable!("a convolution's node")
     };
     let product = Product::new(lowering, id, weight, epilogue)?;
@@ -42,13 +44,14 @@ pub(super) fn lower_conv3x3(lowering: &mut Lowering, id: NodeId) -> Result<()> {
         Core::Subgroup => banded(lowering, product.kernel(&shaders::CONV3X3_SUBGROUP)),
     };
     let (x, y) = (*product.x(), *product.y());
+    let seen = |rows: &Range<usize>| seen_by(rows, &x, &y, (*stride, origin[0]));
     let bound = |rows: Range<usize>| {
         let mut bound = product.rows(&rows);
-        bound.push((x, seen_by(&rows, &x, &y, *stride)));
+        bound.push((x, seen(&rows)));
         bound
     };
     for rows in lowering.windows(y.rows(), y.shape.width, bound)? {
-        let left = lowering.read(&x, seen_by(&rows, &x, &y, *stride));
+        let left = lowering.read(&x, seen(&rows));
         let right = product.bind(lowering, &rows)?;
         let params = ConvParams {
             rows: rows.len() as u32,
@@ -63,6 +66,8 @@ pub(super) fn lower_conv3x3(lowering: &mut Lowering, id: NodeId) -> Result<()> {
             in_width: x.shape.width as u32,
             in_height: x.shape.height as u32,
             stride: *stride as u32,
+            top: origin[0] as u32,
+            left: origin[1] as u32,
         };
         let bindings = [vec![left.binding], right.bindings].concat();
         lowering.emit(kernel.clone(), bindings, &params, product.grid(lowering, rows.len()));
@@ -70,16 +75,16 @@ pub(super) fn lower_conv3x3(lowering: &mut Lowering, id: NodeId) -> Result<()> {
     Ok(())
 }
 
-/// The pixels of x that some output pixels see: whole rows of pixels, with one above and one below
-/// where the picture has them.
-fn seen_by(rows: &Range<usize>, x: &Value, y: &Value, stride: usize) -> Range<usize> {
+/// The pixels of x that some output pixels see: three whole rows of pixels for each row of theirs,
+/// as far as the picture has them. `top` rows of zeros stand before it.
+fn seen_by(rows: &Range<usize>, x: &Value, y: &Value, (stride, top): (usize, usize)) -> Range<usize> {
     let row_of = |pixel: usize| {
         let row = pixel / y.shape.width;
         (row / y.shape.height * x.shape.height, row % y.shape.height * stride)
     };
     let (first_image, first) = row_of(rows.start);
     let (last_image, last) = row_of(rows.end - 1);
-    let start = first_image + first.saturating_sub(1);
-    let end = last_image + (last + 2).min(x.shape.height);
+    let start = first_image + first.saturating_sub(top);
+    let end = last_image + (last + 3 - top).min(x.shape.height);
     start * x.shape.width..end * x.shape.width
 }

@@ -7,6 +7,7 @@ mod conv3x3;
 mod epilogue;
 mod linear;
 mod norm;
+mod pad;
 mod pointwise;
 mod resample;
 mod token;
@@ -15,7 +16,8 @@ use std::ops::Range;
 
 use super::lowering::{Lowering, Rows, Value};
 use crate::Result;
-use crate::graph::{NodeId, Op};
+use crate::graph::{Activation, NodeId, Op};
+use pad::Frame;
 
 /// Lowers one node.
 pub(super) fn lower(lowering: &mut Lowering, id: NodeId) -> Result<()> {
@@ -24,14 +26,23 @@ pub(super) fn lower(lowering: &mut Lowering, id: NodeId) -> Result<()> {
         Op::Linear { .. } => linear::lower_linear(lowering, id),
         Op::Conv3x3 { .. } => conv3x3::lower_conv3x3(lowering, id),
         Op::Attention { .. } => attention::lower_attention(lowering, id),
-        Op::GroupNorm { .. } => norm::lower_group_norm(lowering, id),
-        Op::LayerNorm { .. } => norm::lower_layer_norm(lowering, id),
+        Op::Moments => norm::lower_moments(lowering, id),
+        Op::Normalise { affine, silu } => norm::lower_normalise(lowering, id, affine, *silu),
+        Op::LayerNorm(affine) => norm::lower_layer_norm(lowering, id, affine),
         Op::Add => pointwise::lower_add(lowering, id),
         Op::AddPerImage => pointwise::lower_add_per_image(lowering, id),
         Op::Activate(activation) => pointwise::lower_activate(lowering, id, *activation),
         Op::Concat => pointwise::lower_concat(lowering, id),
         Op::Upsample => resample::lower_upsample(lowering, id),
-        Op::Downsample => resample::lower_downsample(lowering, id),
+        Op::Pad { wrap, by } => {
+            let first = by.map(|by| -(by as isize));
+            pad::lower_pad(lowering, id, &Frame { first, wrap: *wrap })
+        }
+        Op::Rows(rows) => {
+            let first = [rows.start as isize, 0];
+            pad::lower_pad(lowering, id, &Frame { first, wrap: [false; 2] })
+        }
+        Op::Convert => pointwise::lower_activate(lowering, id, Activation::None),
         Op::Embed { table, positions } => token::lower_embed(lowering, id, (table, positions)),
         Op::TakeToken => token::lower_take_token(lowering, id),
         Op::Picture => pointwise::lower_picture(lowering, id),

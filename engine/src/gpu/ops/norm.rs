@@ -5,11 +5,11 @@ use std::ops::Range;
 use bytemuck::{Pod, Zeroable};
 
 use super::{LANES, windows_of};
+use crate::Result;
 use crate::gpu::lowering::{Binding, Kernel, Lowering, Value};
 use crate::gpu::packing::Columns;
 use crate::gpu::shaders;
-use crate::graph::{NodeId, Op};
-use crate::{Error, Result};
+use crate::graph::{Affine, NodeId};
 
 /// How an image's pixels are cut for statistics: enough chunks to fill a GPU, none so long that its
 /// sums lose digits.
@@ -44,21 +44,19 @@ impl Chunks {
     }
 }
 
-/// Three kernels: statistics of chunks, merged to a factor and an offset for each channel, applied.
-pub(super) fn lower_group_norm(lowering: &mut Lowering, id: NodeId) -> Result<()> {
+/// Two kernels: statistics of chunks, merged to those of groups.
+pub(super) fn lower_moments(lowering: &mut Lowering, id: NodeId) -> Result<()> {
     let x = lowering.input(0);
     let chunks = Chunks::of(&x);
     let numbers = 2 * x.pitch * size_of::<f32>();
     let partials = lowering.scratch((x.shape.images * chunks.per_image * numbers) as u64)?;
-    let folded = lowering.scratch((x.shape.images * numbers) as u64)?;
-    group_norm_stats(lowering, (&x, chunks), &partials)?;
-    group_norm_merge(lowering, id, chunks, (&partials, &folded))?;
-    group_norm_apply(lowering, id, &folded.read())
+    moments_stats(lowering, &x, chunks, &partials)?;
+    moments_merge(lowering, id, chunks, &partials.read())
 }
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-struct GroupNormStatsParams {
+struct MomentsStatsParams {
     count: u32,
     eighths: u32,
     pixels: u32,
@@ -68,16 +66,12 @@ struct GroupNormStatsParams {
     x_first: u32,
 }
 
-fn group_norm_stats(
-    lowering: &mut Lowering,
-    (x, chunks): (&Value, Chunks),
-    partials: &Binding,
-) -> Result<()> {
+fn moments_stats(lowering: &mut Lowering, x: &Value, chunks: Chunks, partials: &Binding) -> Result<()> {
     let all = x.shape.images * chunks.per_image;
     for window in lowering.windows(all, 1, |window| vec![(*x, chunks.rows_of(&window))])? {
         let rows = lowering.read(x, chunks.rows_of(&window));
         let count = window.len() * x.eighths();
-        let params = GroupNormStatsParams {
+        let params = MomentsStatsParams {
             count: count as u32,
             eighths: x.eighths() as u32,
             pixels: chunks.pixels as u32,
@@ -86,7 +80,7 @@ fn group_norm_stats(
             chunk: window.start as u32,
             x_first: rows.first,
         };
-        let kernel = Kernel::new(&shaders::GROUP_NORM_STATS).flag("X_HALF", x.half());
+        let kernel = Kernel::new(&shaders::MOMENTS_STATS).flag("X_HALF", x.half());
         let grid = lowering.fold(count.div_ceil(LANES));
         lowering.emit(kernel, vec![rows.binding, partials.clone()], &params, grid);
     }
@@ -95,75 +89,80 @@ fn group_norm_stats(
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-struct GroupNormMergeParams {
+struct MomentsMergeParams {
     groups: u32,
     group_channels: u32,
     pitch: u32,
     pixels: u32,
     chunk_rows: u32,
     chunks: u32,
-    epsilon: f32,
 }
 
-/// `through`: the partials and what they are folded to.
-fn group_norm_merge(
-    lowering: &mut Lowering,
-    id: NodeId,
-    chunks: Chunks,
-    through: (&Binding, &Binding),
-) -> Result<()> {
-    let x = lowering.input(0);
-    let Op::GroupNorm { scale, shift, groups, epsilon, .. } = &lowering.node(id).op else {
-        return Err(not_a_norm(lowering, id));
-    };
-    let params = GroupNormMergeParams {
-        groups: *groups as u32,
+/// A workgroup for a group of an image.
+fn moments_merge(lowering: &mut Lowering, id: NodeId, chunks: Chunks, partials: &Binding) -> Result<()> {
+    let (x, y) = (lowering.input(0), lowering.value(id));
+    let groups = y.shape.width;
+    let params = MomentsMergeParams {
+        groups: groups as u32,
         group_channels: (x.shape.channels / groups) as u32,
         pitch: x.pitch as u32,
         pixels: chunks.pixels as u32,
         chunk_rows: chunks.rows as u32,
         chunks: chunks.per_image as u32,
-        epsilon: *epsilon,
     };
-    let (partials, folded) = through;
-    let scale = lowering.vector(scale, Columns::Plain)?;
-    let shift = lowering.vector(shift, Columns::Plain)?;
-    let bindings = vec![partials.read(), scale, shift, folded.clone()];
-    let grid = [*groups as u32, x.shape.images as u32, 1];
-    lowering.emit(Kernel::new(&shaders::GROUP_NORM_MERGE), bindings, &params, grid);
+    let moments = lowering.write(&y, 0..y.rows()).binding;
+    let grid = [groups as u32, x.shape.images as u32, 1];
+    lowering.emit(Kernel::new(&shaders::MOMENTS_MERGE), vec![partials.clone(), moments], &params, grid);
     Ok(())
 }
 
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-struct GroupNormApplyParams {
+struct NormaliseParams {
     count: u32,
     eighths: u32,
     pixels: u32,
     row: u32,
     x_skip: u32,
     y_skip: u32,
+    groups: u32,
+    group_channels: u32,
+    epsilon: f32,
 }
 
-fn group_norm_apply(lowering: &mut Lowering, id: NodeId, folded: &Binding) -> Result<()> {
-    let (x, y) = (lowering.input(0), lowering.value(id));
-    let silu = matches!(lowering.node(id).op, Op::GroupNorm { silu: true, .. });
-    let eighths = y.eighths() as u32;
+/// A thread for eight numbers.
+pub(super) fn lower_normalise(
+    lowering: &mut Lowering,
+    id: NodeId,
+    affine: &Affine,
+    silu: bool,
+) -> Result<()> {
+    let (x, moments, y) = (lowering.input(0), lowering.input(1), lowering.value(id));
+    let (eighths, groups) = (y.eighths() as u32, moments.shape.width);
+    let beside = [
+        lowering.whole(&moments)?,
+        lowering.vector(&affine.scale, Columns::Plain)?,
+        lowering.vector(&affine.shift, Columns::Plain)?,
+    ];
     for window in windows_of(lowering, &[x], &y)? {
-        let kernel = Kernel::new(&shaders::GROUP_NORM_APPLY)
+        let kernel = Kernel::new(&shaders::NORMALISE)
             .flag("X_HALF", x.half())
             .flag("Y_HALF", y.half())
             .flag("APPLY_SILU", silu);
         let count = window.count(&y);
-        let params = GroupNormApplyParams {
+        let params = NormaliseParams {
             count: count as u32,
             eighths,
             pixels: x.shape.pixels() as u32,
             row: window.rows.start as u32,
             x_skip: window.inputs[0].skip * eighths,
             y_skip: window.y.skip * eighths,
+            groups: groups as u32,
+            group_channels: (x.shape.channels / groups) as u32,
+            epsilon: affine.epsilon,
         };
-        let bindings = vec![window.inputs[0].binding.clone(), folded.clone(), window.y.binding];
+        let x = window.inputs[0].binding.clone();
+        let bindings = [[x].as_slice(), &beside, &[window.y.binding]].concat();
         let grid = lowering.fold(count.div_ceil(LANES));
         lowering.emit(kernel, bindings, &params, grid);
     }
@@ -182,20 +181,17 @@ struct LayerNormParams {
 }
 
 /// A workgroup for a row.
-pub(super) fn lower_layer_norm(lowering: &mut Lowering, id: NodeId) -> Result<()> {
+pub(super) fn lower_layer_norm(lowering: &mut Lowering, id: NodeId, affine: &Affine) -> Result<()> {
     let (x, y) = (lowering.input(0), lowering.value(id));
-    let Op::LayerNorm { scale, shift, epsilon } = &lowering.node(id).op else {
-        return Err(not_a_norm(lowering, id));
-    };
-    let scale = lowering.vector(scale, Columns::Plain)?;
-    let shift = lowering.vector(shift, Columns::Plain)?;
+    let scale = lowering.vector(&affine.scale, Columns::Plain)?;
+    let shift = lowering.vector(&affine.shift, Columns::Plain)?;
     for window in windows_of(lowering, &[x], &y)? {
         let kernel = Kernel::new(&shaders::LAYER_NORM).flag("X_HALF", x.half()).flag("Y_HALF", y.half());
         let params = LayerNormParams {
             rows: window.rows.len() as u32,
             channels: x.shape.channels as u32,
             eighths: x.eighths() as u32,
-            epsilon: *epsilon,
+            epsilon: affine.epsilon,
             x_skip: window.inputs[0].skip,
             y_skip: window.y.skip,
         };
@@ -204,8 +200,4 @@ pub(super) fn lower_layer_norm(lowering: &mut Lowering, id: NodeId) -> Result<()
         lowering.emit(kernel, vec![x, scale.clone(), shift.clone(), window.y.binding], &params, grid);
     }
     Ok(())
-}
-
-fn not_a_norm(lowering: &Lowering, id: NodeId) -> Error {
-    Error::Graph { node: lowering.node(id).label.clone(), what: "not a norm".into() }
 }

@@ -1,4 +1,4 @@
-//! Upsampling and downsampling.
+//! Upsampling.
 
 use std::ops::Range;
 
@@ -6,14 +6,13 @@ use bytemuck::{Pod, Zeroable};
 
 use super::LANES;
 use crate::gpu::lowering::{Kernel, Lowering};
-use crate::gpu::shaders::{self, Shader};
+use crate::gpu::shaders;
 use crate::graph::NodeId;
 use crate::{Error, Result};
 
-/// Of both kernels.
 #[repr(C)]
 #[derive(Clone, Copy, Pod, Zeroable)]
-struct ResampleParams {
+struct UpsampleParams {
     count: u32,
     eighths: u32,
     x_height: u32,
@@ -36,7 +35,7 @@ pub(super) fn lower_upsample(lowering: &mut Lowering, id: NodeId) -> Result<()> 
         let (image, line) = (row / y.pixels(), row % y.pixels() / y.width);
         image * x.height + line * x.height / y.height
     };
-    lower_resample(lowering, id, &shaders::UPSAMPLE, |rows| {
+    let sources = |rows: &Range<usize>| {
         let (first, last) = (line_of(rows.start), line_of(rows.end - 1));
         if first != last {
             return first * x.width..(last + 1) * x.width;
@@ -46,33 +45,21 @@ pub(super) fn lower_upsample(lowering: &mut Lowering, id: NodeId) -> Result<()> 
         let one_line = rows.start / y.width == (rows.end - 1) / y.width;
         let columns = if one_line { column_of(rows.start)..column_of(rows.end - 1) + 1 } else { 0..x.width };
         first * x.width + columns.start..first * x.width + columns.end
-    })
-}
-
-/// Mean of 2×2.
-pub(super) fn lower_downsample(lowering: &mut Lowering, id: NodeId) -> Result<()> {
-    let (x, y) = (lowering.input(0).shape, lowering.value(id).shape);
-    let line_of = |row: usize| {
-        let (image, line) = (row / y.pixels(), row % y.pixels() / y.width);
-        image * x.height + 2 * line
     };
-    lower_resample(lowering, id, &shaders::DOWNSAMPLE, |rows| {
-        line_of(rows.start) * x.width..(line_of(rows.end - 1) + 2) * x.width
-    })
+    emit_upsample(lowering, id, sources)
 }
 
 /// `sources(rows)`: the rows of x that some rows of y need, over the whole batch.
-fn lower_resample(
+fn emit_upsample(
     lowering: &mut Lowering,
     id: NodeId,
-    shader: &'static Shader,
     sources: impl Fn(&Range<usize>) -> Range<usize>,
 ) -> Result<()> {
     let (x, y) = (lowering.input(0), lowering.value(id));
     for rows in lowering.windows(y.rows(), 1, |r| vec![(x, sources(&r)), (y, r)])? {
         let (from, to) = (lowering.read(&x, sources(&rows)), lowering.write(&y, rows.clone()));
         let count = rows.len() * y.eighths();
-        let params = ResampleParams {
+        let params = UpsampleParams {
             count: count as u32,
             eighths: y.eighths() as u32,
             x_height: x.shape.height as u32,
@@ -83,7 +70,7 @@ fn lower_resample(
             x_first: from.first,
             y_skip: to.skip,
         };
-        let kernel = Kernel::new(shader).flag("X_HALF", x.half()).flag("Y_HALF", y.half());
+        let kernel = Kernel::new(&shaders::UPSAMPLE).flag("X_HALF", x.half()).flag("Y_HALF", y.half());
         let grid = lowering.fold(count.div_ceil(LANES));
         lowering.emit(kernel, vec![from.binding, to.binding], &params, grid);
     }

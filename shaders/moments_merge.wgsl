@@ -1,13 +1,13 @@
-// Partial statistics of channels to a factor and an offset for each channel of each image.
+// Partial statistics of channels to the mean and variance of each group of channels of each image.
 //
-//   partials      [images · chunks, pitch]   (mean, Σ(x − mean)²) of group_norm_stats.wgsl
-//   scale, shift  [pitch]
-//   folded        [images, 2, pitch]         factors, then offsets: y = x · factor + offset
+//   partials  [images · chunks, pitch]   (mean, Σ(x − mean)²) of moments_stats.wgsl
+//   moments   [images · groups, 8]       mean, 0, variance, 0, and zeros as padding
 //
-// One workgroup for each group of each image. Partials are merged pairwise as Chan, Golub and
-// LeVeque do: nothing large is ever subtracted from something large. Padding gets zeros.
+// The zeros beside mean and variance stand where a backend with wider numbers keeps what those lost
+// in rounding. One workgroup for each group of each image. Partials are merged pairwise as Chan,
+// Golub and LeVeque do: nothing large is ever subtracted from something large.
 //
-// CPU twin: cpu::group_norm.
+// CPU twin: cpu::moments.
 
 struct Params {
     groups: u32,
@@ -17,14 +17,11 @@ struct Params {
     pixels: u32,
     chunk_rows: u32,
     chunks: u32,
-    epsilon: f32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> partials: array<vec2f>;
-@group(0) @binding(2) var<storage, read> scale: array<f32>;
-@group(0) @binding(3) var<storage, read> shift: array<f32>;
-@group(0) @binding(4) var<storage, read_write> folded: array<f32>;
+@group(0) @binding(2) var<storage, read_write> moments: array<vec4f>;
 
 const LANES: u32 = 256u;
 
@@ -68,20 +65,9 @@ fn main(@builtin(workgroup_id) workgroup: vec3u, @builtin(local_invocation_index
             lanes[lane] = merge(lanes[lane], lanes[lane + width]);
         }
     }
-    workgroupBarrier();
-    let mean = lanes[0].mean;
-    let inverse = inverseSqrt(lanes[0].squares / lanes[0].count + params.epsilon);
-
-    let factors = 2u * image * params.pitch;
-    let offsets = factors + params.pitch;
-    for (var channel = first + lane; channel < first + params.group_channels; channel += LANES) {
-        let factor = scale[channel] * inverse;
-        folded[factors + channel] = factor;
-        folded[offsets + channel] = shift[channel] - mean * factor;
-    }
-    let channels = params.groups * params.group_channels;
-    if group == 0u && lane < params.pitch - channels {
-        folded[factors + channels + lane] = 0.0;
-        folded[offsets + channels + lane] = 0.0;
+    if lane == 0u {
+        let place = 2u * (image * params.groups + group);
+        moments[place] = vec4f(lanes[0].mean, 0.0, lanes[0].squares / lanes[0].count, 0.0);
+        moments[place + 1u] = vec4f();
     }
 }

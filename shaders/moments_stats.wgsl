@@ -10,7 +10,7 @@
 // paints a picture black. Here deviations are from the chunk's own first pixel: that pixel is part
 // of the sum, so what is subtracted is at most n times what remains, with n at most 256.
 //
-// See group_norm_merge.wgsl for what follows.  CPU twin: cpu::group_norm.
+// See moments_merge.wgsl for what follows.  CPU twin: cpu::moments.
 
 override X_HALF: bool = false;
 

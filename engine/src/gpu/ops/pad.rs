@@ -1,0 +1,86 @@
+//! Borders around pictures, and rows out of them.
+
+use std::ops::Range;
+
+use bytemuck::{Pod, Zeroable};
+
+use super::LANES;
+use crate::Result;
+use crate::gpu::lowering::{Kernel, Lowering, Value};
+use crate::gpu::shaders;
+use crate::graph::NodeId;
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct PadParams {
+    count: u32,
+    eighths: u32,
+    x_height: u32,
+    x_width: u32,
+    y_height: u32,
+    y_width: u32,
+    row: u32,
+    x_first: u32,
+    y_skip: u32,
+    first_row: i32,
+    first_column: i32,
+}
+
+/// A part of the plane on which a picture lies.
+pub(super) struct Frame {
+    /// Row and column of the picture at the frame's first pixel; below 0 in a border.
+    pub first: [isize; 2],
+    /// Whether height and width continue on their opposite sides; beyond others there are zeros.
+    pub wrap: [bool; 2],
+}
+
+impl Frame {
+    /// The rows of x that some rows of y show: whole lines, from the first to the last of them.
+    fn seen(&self, rows: &Range<usize>, x: &Value, y: &Value) -> Range<usize> {
+        let height = x.shape.height as isize;
+        let lines = rows.start / y.shape.width..(rows.end - 1) / y.shape.width + 1;
+        let source = |line: usize| {
+            let at = (line % y.shape.height) as isize + self.first[0];
+            let at = if self.wrap[0] { at.rem_euclid(height) } else { at };
+            let inside = (0..height).contains(&at);
+            inside.then(|| line / y.shape.height * x.shape.height + at as usize)
+        };
+        let sources = || lines.clone().filter_map(source);
+        match (sources().min(), sources().max()) {
+            (Some(first), Some(last)) => first * x.shape.width..(last + 1) * x.shape.width,
+            // Nothing but border; something must be bound.
+            _ => 0..1,
+        }
+    }
+}
+
+/// A thread for eight numbers of y.
+pub(super) fn lower_pad(lowering: &mut Lowering, id: NodeId, frame: &Frame) -> Result<()> {
+    let (x, y) = (lowering.input(0), lowering.value(id));
+    for rows in lowering.windows(y.rows(), 1, |r| vec![(x, frame.seen(&r, &x, &y)), (y, r)])? {
+        let from = lowering.read(&x, frame.seen(&rows, &x, &y));
+        let to = lowering.write(&y, rows.clone());
+        let count = rows.len() * y.eighths();
+        let params = PadParams {
+            count: count as u32,
+            eighths: y.eighths() as u32,
+            x_height: x.shape.height as u32,
+            x_width: x.shape.width as u32,
+            y_height: y.shape.height as u32,
+            y_width: y.shape.width as u32,
+            row: rows.start as u32,
+            x_first: from.first,
+            y_skip: to.skip,
+            first_row: frame.first[0] as i32,
+            first_column: frame.first[1] as i32,
+        };
+        let kernel = Kernel::new(&shaders::PAD)
+            .flag("X_HALF", x.half())
+            .flag("Y_HALF", y.half())
+            .flag("WRAP_ROWS", frame.wrap[0])
+            .flag("WRAP_COLUMNS", frame.wrap[1]);
+        let grid = lowering.fold(count.div_ceil(LANES));
+        lowering.emit(kernel, vec![from.binding, to.binding], &params, grid);
+    }
+    Ok(())
+}
