@@ -10,8 +10,9 @@
 //
 // CPU twin: cpu::embed.  Agreement: exact in f32, NMSE < 1e-6 in halves.
 
-override TABLE_HALF: bool = false;
-override POSITIONS_HALF: bool = false;
+/// How numbers are stored, as `Stored` in gpu/packing.rs has it: f32, or pairs of halves.
+override TABLE_STORED: u32 = 0u;
+override POSITIONS_STORED: u32 = 0u;
 override Y_HALF: bool = false;
 
 struct Params {
@@ -40,14 +41,14 @@ struct Params {
 @group(0) @binding(4) var<storage, read_write> y: array<vec4u>;
 
 fn load_table(place: u32) -> Eight {
-    if TABLE_HALF {
+    if TABLE_STORED == 1u {
         return unpack_eight(table[place]);
     }
     return eight_from_bits(table[2u * place], table[2u * place + 1u]);
 }
 
 fn load_positions(place: u32) -> Eight {
-    if POSITIONS_HALF {
+    if POSITIONS_STORED == 1u {
         return unpack_eight(positions[place]);
     }
     return eight_from_bits(positions[2u * place], positions[2u * place + 1u]);

@@ -4,7 +4,8 @@
 //
 // The kernel's `Params` has columns.
 
-override W_HALF: bool = false;
+/// How its numbers are stored, as `Stored` in gpu/packing.rs has it: f32, or pairs of halves.
+override W_STORED: u32 = 0u;
 
 @group(0) @binding(2) var<storage, read> weight: array<vec4u>;
 
@@ -16,7 +17,7 @@ struct WeightPair {
 
 fn load_weight(k: u32, column: u32) -> WeightPair {
     let quads = params.columns / 4u;
-    if W_HALF {
+    if W_STORED == 1u {
         let words = weight[k / 2u * quads + column / 4u];
         let x = unpack2x16float(words.x);
         let y = unpack2x16float(words.y);

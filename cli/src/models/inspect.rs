@@ -88,7 +88,7 @@ fn part(checkpoint: &Checkpoint, component: Component) -> Result<Part, Error> {
         };
         tensors += 1;
         parameters += tensor.len();
-        formats.insert(format!("{:?}", tensor.format()).to_uppercase());
+        formats.insert(tensor.format());
     }
     Ok(Part { name: component.name(), tensors, parameters, formats: formats.into_iter().collect() })
 }

@@ -98,7 +98,7 @@ fn dot_rows(
     let fan_in = weight.fan_in();
     for start in (0..fan_in).step_by(STRETCH) {
         let weights = &mut space[..STRETCH.min(fan_in - start)];
-        panel::read(weight, output * fan_in + start, weights);
+        weight.read(output * fan_in + start, weights);
         vectorised(
             #[inline(always)]
             || {

@@ -1,7 +1,7 @@
 //! Weights as the products want them: a block of 64 outputs, `[depth][64]`, out of `[outputs][depth]`.
 
 use super::functions::vectorised;
-use crate::weights::{Format, Weight};
+use crate::weights::Weight;
 
 /// Outputs of one panel: four vectors of AVX-512, the height of `gemm`'s tile there, so that a panel
 /// is multiplied where it lies; and SDXL's channels are multiples of it.
@@ -81,7 +81,7 @@ where
         for done in (0..count).step_by(ROWS) {
             let here = ROWS.min(count - done);
             for (row, numbers) in rows.chunks_exact_mut(depth.count).take(here).enumerate() {
-                read(weight, (first + done + row) * fan_in + depth.start, numbers);
+                weight.read((first + done + row) * fan_in + depth.start, numbers);
             }
             rows[here * depth.count..ROWS * depth.count].fill(0.0);
             vectorised(
@@ -90,34 +90,6 @@ where
             );
         }
     }
-}
-
-/// [`Weight::read`], as loops that are compiled for this processor.
-pub(super) fn read(weight: &Weight, start: usize, out: &mut [f32]) {
-    let size = weight.format().size();
-    let bytes = &weight.bytes()[start * size..(start + out.len()) * size];
-    vectorised(
-        #[inline(always)]
-        || match weight.format() {
-            Format::F32 => each(bytes, out, f32::from_le_bytes),
-            Format::F16 => each(bytes, out, |b| from_half(u16::from_le_bytes(b))),
-            Format::Bf16 => each(bytes, out, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)),
-        },
-    );
-}
-
-#[inline(always)]
-fn each<const N: usize>(bytes: &[u8], out: &mut [f32], decode: impl Fn([u8; N]) -> f32) {
-    out.iter_mut().zip(bytes.as_chunks::<N>().0).for_each(|(value, bytes)| *value = decode(*bytes));
-}
-
-/// A half as f32, without a branch: its bits are those of a number 2¹¹² times smaller.
-#[inline(always)]
-fn from_half(half: u16) -> f32 {
-    let magnitude = u32::from(half & 0x7fff) << 13;
-    let value = f32::from_bits(magnitude) * f32::from_bits((127 + 112) << 23);
-    let bits = if magnitude >= 0x7c00 << 13 { magnitude | 0xff << 23 } else { value.to_bits() };
-    f32::from_bits(bits | u32::from(half & 0x8000) << 16)
 }
 
 /// `rows [16][count]` to sixteen neighbouring columns of a panel, in blocks of 8×8.
@@ -149,21 +121,4 @@ fn shuffle(rows: [[f32; SIDE]; SIDE]) -> [[f32; SIDE]; SIDE] {
         let from = to % 2 * 4;
         [a[from], b[from], a[from + 1], b[from + 1], a[from + 2], b[from + 2], a[from + 3], b[from + 3]]
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_half_is_the_same_number_as_f32() {
-        for bits in 0..=u16::MAX {
-            let (found, right) = (from_half(bits), half::f16::from_bits(bits).to_f32());
-            assert!(
-                found == right && found.is_sign_negative() == right.is_sign_negative()
-                    || right.is_nan() && found.is_nan(),
-                "{bits:#x}"
-            );
-        }
-    }
 }

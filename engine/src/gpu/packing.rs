@@ -4,7 +4,39 @@
 use half::f16;
 use rayon::prelude::*;
 
-use crate::weights::{Format, Weight};
+use crate::weights::Weight;
+
+/// How a weight's numbers are stored on the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Stored {
+    /// One in a word.
+    F32,
+    /// Pairs of halves.
+    F16,
+}
+
+impl Stored {
+    /// Bytes of `count` numbers.
+    pub(super) fn bytes(self, count: usize) -> usize {
+        match self {
+            Self::F32 => 4 * count,
+            Self::F16 => 2 * count,
+        }
+    }
+
+    /// Words of `count` numbers, an even number where they are halves.
+    fn words(self, count: usize) -> usize {
+        self.bytes(count) / 4
+    }
+
+    /// What kernels are told of it.
+    pub(super) fn code(self) -> u32 {
+        match self {
+            Self::F32 => 0,
+            Self::F16 => 1,
+        }
+    }
+}
 
 /// How a matrix's columns (its outputs) are ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -44,8 +76,8 @@ pub(super) enum Packing {
     /// `[K'][N']` of f32. `K' = tap · pitch + channel`, the pitch being the input channels rounded
     /// up to a multiple of 8.
     Matrix {
-        /// Pairs of halves instead of f32.
-        half: bool,
+        /// Its numbers.
+        stored: Stored,
         /// The order of the outputs.
         columns: Columns,
     },
@@ -56,8 +88,8 @@ pub(super) enum Packing {
     },
     /// An embedding table: rows as they are, each padded to its pitch.
     Table {
-        /// Pairs of halves along the row instead of f32.
-        half: bool,
+        /// Its numbers; pairs of halves stand along the row.
+        stored: Stored,
     },
 }
 
@@ -68,14 +100,14 @@ pub(super) struct Extents {
     pub rows: usize,
     /// N' of a matrix, the pitch of a table or vector.
     pub columns: usize,
-    /// Whether numbers are halves.
-    pub half: bool,
+    /// Its numbers.
+    pub stored: Stored,
 }
 
 impl Extents {
     /// Bytes on the device.
     pub(super) fn bytes(&self) -> u64 {
-        (self.rows * self.columns * if self.half { 2 } else { 4 }) as u64
+        self.stored.bytes(self.rows * self.columns) as u64
     }
 }
 
@@ -88,16 +120,16 @@ fn channels_and_taps(weight: &Weight) -> (usize, usize) {
 /// The size that `weight` has once it is packed.
 pub(super) fn packed_extents(weight: &Weight, packing: Packing) -> Extents {
     match packing {
-        Packing::Matrix { half, columns } => {
+        Packing::Matrix { stored, columns } => {
             let (channels, taps) = channels_and_taps(weight);
             let rows = taps * channels.next_multiple_of(8);
-            Extents { rows, columns: columns.padded(weight.outputs()), half }
+            Extents { rows, columns: columns.padded(weight.outputs()), stored }
         }
         Packing::Vector { columns } => {
-            Extents { rows: 1, columns: columns.padded(weight.len()), half: false }
+            Extents { rows: 1, columns: columns.padded(weight.len()), stored: Stored::F32 }
         }
-        Packing::Table { half } => {
-            Extents { rows: weight.outputs(), columns: weight.fan_in().next_multiple_of(8), half }
+        Packing::Table { stored } => {
+            Extents { rows: weight.outputs(), columns: weight.fan_in().next_multiple_of(8), stored }
         }
     }
 }
@@ -125,7 +157,7 @@ const BLOCK: usize = 64;
 /// writes rows of its own, for a convolution in each of the nine taps.
 fn pack_matrix(weight: &Weight, columns: Columns, extents: Extents, words: &mut [u32]) {
     let (channels, taps) = channels_and_taps(weight);
-    let words_of = |rows: usize| rows * extents.columns / if extents.half { 2 } else { 1 };
+    let words_of = |rows: usize| extents.stored.words(rows * extents.columns);
     let mut blocks: Vec<Vec<&mut [u32]>> = Vec::new();
     for tap in words.chunks_mut(words_of(extents.rows / taps)) {
         for (place, block) in tap.chunks_mut(words_of(BLOCK)).enumerate() {
@@ -140,7 +172,7 @@ fn pack_matrix(weight: &Weight, columns: Columns, extents: Extents, words: &mut 
         let count = BLOCK.min(channels - first);
         let mut bits = vec![0u32; count * taps];
         for n in 0..weight.outputs() {
-            read_bits(weight, (n * channels + first) * taps, extents.half, &mut bits);
+            read_bits(weight, (n * channels + first) * taps, extents.stored, &mut bits);
             let column = columns.place(n, weight.outputs());
             for (tap, rows) in block.iter_mut().enumerate() {
                 for channel in 0..count {
@@ -154,41 +186,36 @@ fn pack_matrix(weight: &Weight, columns: Columns, extents: Extents, words: &mut 
 
 /// Puts the bits of one number into a row-major block of rows.
 fn put(rows: &mut [u32], (row, column): (usize, usize), extents: Extents, bits: u32) {
-    if extents.half {
-        rows[row / 2 * extents.columns + column] |= bits << (16 * (row % 2));
-    } else {
-        rows[row * extents.columns + column] = bits;
+    match extents.stored {
+        Stored::F16 => rows[row / 2 * extents.columns + column] |= bits << (16 * (row % 2)),
+        Stored::F32 => rows[row * extents.columns + column] = bits,
     }
 }
 
 fn pack_table(weight: &Weight, extents: Extents, words: &mut [u32]) {
     let channels = weight.fan_in();
-    let row_words = extents.columns / if extents.half { 2 } else { 1 };
+    let row_words = extents.stored.words(extents.columns);
     words.par_chunks_mut(row_words).enumerate().for_each(|(row, words)| {
         let mut bits = vec![0u32; channels];
-        read_bits(weight, row * channels, extents.half, &mut bits);
+        read_bits(weight, row * channels, extents.stored, &mut bits);
         for (channel, bits) in bits.into_iter().enumerate() {
-            match extents.half {
-                true => words[channel / 2] |= bits << (16 * (channel % 2)),
-                false => words[channel] = bits,
+            match extents.stored {
+                Stored::F16 => words[channel / 2] |= bits << (16 * (channel % 2)),
+                Stored::F32 => words[channel] = bits,
             }
         }
     });
 }
 
-/// The bits of some numbers, as halves (in the low 16 bits) or as f32.
-fn read_bits(weight: &Weight, start: usize, half: bool, out: &mut [u32]) {
-    if half && weight.format() == Format::F16 {
-        let bytes = &weight.bytes()[2 * start..2 * (start + out.len())];
-        for (out, pair) in out.iter_mut().zip(bytes.as_chunks::<2>().0) {
-            *out = u32::from(u16::from_le_bytes(*pair));
+/// The bits of some numbers; of halves the low 16 are theirs.
+fn read_bits(weight: &Weight, start: usize, stored: Stored, out: &mut [u32]) {
+    match stored {
+        Stored::F32 => weight.read(start, bytemuck::cast_slice_mut(out)),
+        Stored::F16 => {
+            let mut halves = vec![f16::ZERO; out.len()];
+            weight.read_halves(start, &mut halves);
+            out.iter_mut().zip(halves).for_each(|(out, half)| *out = u32::from(half.to_bits()));
         }
-        return;
-    }
-    let mut values = vec![0.0; out.len()];
-    weight.read(start, &mut values);
-    for (out, value) in out.iter_mut().zip(values) {
-        *out = if half { u32::from(f16::from_f32(value).to_bits()) } else { value.to_bits() };
     }
 }
 
@@ -210,7 +237,7 @@ mod tests {
     #[test]
     fn a_convolution_is_packed_by_tap_then_channel() {
         let weight = counted(&[3, 5, 3, 3]);
-        let packing = Packing::Matrix { half: true, columns: Columns::Plain };
+        let packing = Packing::Matrix { stored: Stored::F16, columns: Columns::Plain };
         let (words, extents) = (pack(&weight, packing), packed_extents(&weight, packing));
         assert_eq!((extents.rows, extents.columns), (72, 8));
         let (n, channel, tap) = (2, 4, 7);
@@ -223,7 +250,7 @@ mod tests {
     #[test]
     fn a_product_wider_than_a_block_is_transposed_in_f32() {
         let weight = counted(&[9, 70]);
-        let packing = Packing::Matrix { half: false, columns: Columns::Plain };
+        let packing = Packing::Matrix { stored: Stored::F32, columns: Columns::Plain };
         let (words, extents) = (pack(&weight, packing), packed_extents(&weight, packing));
         assert_eq!((extents.rows, extents.columns), (72, 16));
         assert_eq!(f32::from_bits(words[69 * 16 + 8]), (8 * 70 + 69) as f32);
@@ -240,7 +267,7 @@ mod tests {
     #[test]
     fn a_table_keeps_its_rows() {
         let weight = counted(&[3, 3]);
-        let words = pack(&weight, Packing::Table { half: true });
+        let words = pack(&weight, Packing::Table { stored: Stored::F16 });
         let half = |v: f32| u32::from(f16::from_f32(v).to_bits());
         assert_eq!(words[4..6], [half(3.0) | half(4.0) << 16, half(5.0)]);
     }

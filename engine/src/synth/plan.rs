@@ -7,14 +7,14 @@ use safetensors::tensor::{Metadata, TensorInfo};
 
 use crate::error::{Error, Result};
 use crate::networks;
-use crate::weights::{Component, Configs, Layout, NameTable, Part};
+use crate::weights::{Component, Configs, Layout, NameTable, View};
 
 /// A tensor by its canonical name, and where it goes in a stored one.
 #[derive(Debug)]
 pub(super) struct Piece {
     pub(super) name: String,
     pub(super) shape: Vec<usize>,
-    pub(super) part: Part,
+    pub(super) view: View,
 }
 
 /// What a stored tensor is made of.
@@ -136,8 +136,8 @@ fn add(
     let names = NameTable::new(component, layout, &network.levels);
     for spec in network.tensors {
         let place = names.usual_place(&spec.name);
-        let shape = names.shape_in_file(&spec.name, place.part.whole_shape(&spec.shape));
-        let piece = Piece { name: format!("{component}.{}", spec.name), shape: spec.shape, part: place.part };
+        let shape = names.shape_in_file(&spec.name, place.view.whole_shape(&spec.shape));
+        let piece = Piece { name: format!("{component}.{}", spec.name), shape: spec.shape, view: place.view };
         let planned = tensors.entry(place.key).or_insert_with(|| Planned {
             dtype: Dtype::F16,
             shape,

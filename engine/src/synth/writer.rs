@@ -12,7 +12,7 @@ use super::plan::{Content, FilePlan, Piece, Planned};
 use super::values::{self, Values};
 use super::{OnProgress, SynthProgress};
 use crate::error::{Error, Result};
-use crate::weights::Part;
+use crate::weights::View;
 
 /// Values between two writes: what a thread holds in memory.
 const BLOCK: usize = 1 << 20;
@@ -56,7 +56,7 @@ impl<'a> Writer<'a> {
     }
 
     fn piece(&self, piece: &Piece, put: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        if let (Part::Transposed, [rows, columns]) = (piece.part, &piece.shape[..]) {
+        if let (View::Transposed, [rows, columns]) = (piece.view, &piece.shape[..]) {
             let values = values::values(&piece.name, &piece.shape);
             let at = |i: usize| values[i % rows * columns + i / rows];
             let turned: Vec<f16> = (0..values.len()).map(at).collect();

@@ -1,23 +1,19 @@
 //! One canonical tensor: where it is stored, and the weights that were made of it.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-
-use bytes::Bytes;
-use safetensors::Dtype;
 
 use super::file::bad_file;
 use super::finite;
 use super::header::Stored;
-use super::names::Part;
-use super::weight::{Format, Weight};
+use super::numbers::Numbers;
+use super::weight::{View, Weight};
 use crate::error::{Error, Result};
 
 /// A canonical tensor.
 #[derive(Debug)]
 pub(crate) struct Entry {
     stored: Stored,
-    part: Part,
+    view: View,
     made: Mutex<Made>,
 }
 
@@ -31,31 +27,21 @@ struct Made {
 }
 
 impl Entry {
-    pub(crate) fn new(stored: Stored, part: Part) -> Self {
-        Self { stored, part, made: Mutex::default() }
-    }
-
-    /// A tensor that was made here.
-    pub(crate) fn of(weight: &Weight, origin: &Path) -> Self {
-        let dtype = match weight.format() {
-            Format::F32 => Dtype::F32,
-            Format::F16 => Dtype::F16,
-            Format::Bf16 => Dtype::BF16,
-        };
-        let (key, shape, bytes) = (weight.name().to_owned(), weight.shape().to_vec(), weight.bytes().clone());
-        Self::new(Stored { file: origin.into(), key, dtype, shape, bytes }, Part::Whole)
+    pub(crate) fn new(stored: Stored, view: View) -> Self {
+        Self { stored, view, made: Mutex::default() }
     }
 
     /// The tensor under its canonical name, in the wanted shape.
     pub(crate) fn weight(&self, name: &str, wanted: &[usize]) -> Result<Arc<Weight>> {
         // Asked first: what is quantised has other shapes, too.
-        let format = self.format()?;
-        if !self.is_shaped(wanted) {
+        let numbers = self.numbers()?;
+        // A 1×1 convolution `[out, in, 1, 1]` is the matrix `[out, in]`.
+        if matrix(&self.stored.shape) != matrix(&self.view.whole_shape(wanted)) {
             return Err(Error::TensorShape {
                 file: self.stored.file.to_path_buf(),
                 name: self.stored.key.clone(),
                 found: self.stored.shape.clone(),
-                wanted: self.part.whole_shape(wanted),
+                wanted: self.view.whole_shape(wanted),
             });
         }
         // A thread that panicked here left a list that is still whole.
@@ -63,8 +49,9 @@ impl Entry {
         if let Some(weight) = made.weights.iter().find(|weight| weight.shape() == wanted) {
             return Ok(weight.clone());
         }
-        self.look_through(&mut made, format)?;
-        let weight = Arc::new(Weight::new(name, wanted.to_vec(), format, self.bytes(format)));
+        self.look_through(&mut made, numbers)?;
+        let bytes = self.stored.bytes.clone();
+        let weight = Arc::new(Weight::of(name, wanted.to_vec(), (numbers, self.view), bytes));
         made.weights.push(weight.clone());
         Ok(weight)
     }
@@ -72,11 +59,19 @@ impl Entry {
     /// Looks through the numbers, unless that was done before.
     pub(crate) fn verify(&self) -> Result<()> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        self.look_through(&mut made, self.format()?)
+        self.look_through(&mut made, self.numbers()?)
     }
 
-    fn look_through(&self, made: &mut Made, format: Format) -> Result<()> {
-        if !made.finite && !finite::all_finite(format, &self.stored_bytes()) {
+    fn look_through(&self, made: &mut Made, numbers: Numbers) -> Result<()> {
+        let all = &self.stored.bytes;
+        let seen = match self.view {
+            View::Third(third) => {
+                let third = usize::from(third);
+                &all[third * all.len() / 3..(third + 1) * all.len() / 3]
+            }
+            View::Whole | View::Transposed => all,
+        };
+        if !made.finite && !finite::all_finite(numbers, seen) {
             let name = self.stored.key.clone();
             return Err(Error::TensorNotFinite { file: self.stored.file.to_path_buf(), name });
         }
@@ -84,75 +79,21 @@ impl Entry {
         Ok(())
     }
 
-    /// Whether the tensor is of this shape, or of one that differs by trailing ones: a 1×1 convolution
-    /// `[out, in, 1, 1]` is the matrix `[out, in]`.
-    fn is_shaped(&self, wanted: &[usize]) -> bool {
-        matrix(&self.stored.shape) == matrix(&self.part.whole_shape(wanted))
-    }
-
-    fn format(&self) -> Result<Format> {
-        match self.stored.dtype {
-            Dtype::F32 => Ok(Format::F32),
-            Dtype::F16 => Ok(Format::F16),
-            Dtype::BF16 => Ok(Format::Bf16),
-            other => {
-                let what = format!(
-                    "tensor `{}` is stored as {other}; Fulmen reads F16, BF16 and F32: fetch the model in one of these",
-                    self.stored.key
-                );
-                Err(bad_file(&self.stored.file, what))
-            }
-        }
-    }
-
-    /// The bytes of this part as they are stored.
-    fn stored_bytes(&self) -> Bytes {
-        let all = &self.stored.bytes;
-        match self.part {
-            Part::Third(third) => all.slice(third * all.len() / 3..(third + 1) * all.len() / 3),
-            Part::Whole | Part::Transposed => all.clone(),
-        }
-    }
-
-    /// The bytes of this part in the canonical order.
-    fn bytes(&self, format: Format) -> Bytes {
-        match self.part {
-            Part::Transposed => transposed(&self.stored.bytes, &self.stored.shape, format.size()),
-            Part::Whole | Part::Third(_) => self.stored_bytes(),
-        }
-    }
-}
-
-impl Part {
-    /// The shape of the stored tensor of which this part has `shape`.
-    pub(crate) fn whole_shape(self, shape: &[usize]) -> Vec<usize> {
-        let mut whole = shape.to_vec();
-        match self {
-            Self::Whole => {}
-            Self::Third(_) => whole.iter_mut().take(1).for_each(|rows| *rows *= 3),
-            Self::Transposed => whole.reverse(),
-        }
-        whole
+    fn numbers(&self) -> Result<Numbers> {
+        self.stored.numbers.clone().map_err(|other| {
+            let what = format!(
+                "tensor `{}` is stored as {other}; Fulmen reads F16, BF16 and F32: fetch the model in one of these",
+                self.stored.key
+            );
+            bad_file(&self.stored.file, what)
+        })
     }
 }
 
 /// A shape without the trailing ones that follow two dimensions.
-fn matrix(shape: &[usize]) -> &[usize] {
+pub(crate) fn matrix(shape: &[usize]) -> &[usize] {
     match shape {
         [rest @ .., 1] if rest.len() >= 2 => matrix(rest),
         _ => shape,
     }
-}
-
-/// A matrix of numbers of `size` bytes with rows and columns exchanged.
-fn transposed(bytes: &[u8], shape: &[usize], size: usize) -> Bytes {
-    let columns = shape.get(1).copied().unwrap_or(1);
-    let row = columns * size;
-    let mut out = Vec::with_capacity(bytes.len());
-    for column in 0..columns {
-        for line in bytes.chunks_exact(row) {
-            out.extend_from_slice(&line[column * size..(column + 1) * size]);
-        }
-    }
-    Bytes::from(out)
 }

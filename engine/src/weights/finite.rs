@@ -2,13 +2,17 @@
 
 use rayon::prelude::*;
 
-use super::weight::Format;
+use super::numbers::{Format, Numbers};
 
 /// Tensors larger than this are looked through by several threads.
 const BLOCK: usize = 4 << 20;
 
 /// Whether all numbers are finite.
-pub(crate) fn all_finite(format: Format, bytes: &[u8]) -> bool {
+pub(crate) fn all_finite(numbers: Numbers, bytes: &[u8]) -> bool {
+    let format = match numbers {
+        Numbers::Plain(format) => format,
+        Numbers::Blocks(format) => return format.all_finite(bytes),
+    };
     if bytes.len() <= BLOCK {
         return block_is_finite(format, bytes);
     }
@@ -40,13 +44,21 @@ mod tests {
 
     use super::*;
 
+    fn plain_finite(format: Format, bytes: &[u8]) -> bool {
+        all_finite(Numbers::Plain(format), bytes)
+    }
+
     #[test]
     fn every_half_is_judged_as_half_judges_it() {
         for bits in 0..=u16::MAX {
             let bytes = bits.to_le_bytes();
-            assert_eq!(all_finite(Format::F16, &bytes), f16::from_bits(bits).is_finite(), "f16 {bits:#06x}");
             assert_eq!(
-                all_finite(Format::Bf16, &bytes),
+                plain_finite(Format::F16, &bytes),
+                f16::from_bits(bits).is_finite(),
+                "f16 {bits:#06x}"
+            );
+            assert_eq!(
+                plain_finite(Format::Bf16, &bytes),
                 bf16::from_bits(bits).is_finite(),
                 "bf16 {bits:#06x}"
             );
@@ -59,9 +71,9 @@ mod tests {
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
             // 0x7f7f7f7f is 3.4e38, nearly the largest number there is.
             bytes.fill(0x7f);
-            assert!(all_finite(Format::F32, &bytes), "large is not infinite");
+            assert!(plain_finite(Format::F32, &bytes), "large is not infinite");
             bytes[2 * BLOCK..2 * BLOCK + 4].copy_from_slice(&bad.to_le_bytes());
-            assert!(!all_finite(Format::F32, &bytes), "{bad} was missed");
+            assert!(!plain_finite(Format::F32, &bytes), "{bad} was missed");
         }
     }
 }

@@ -20,6 +20,7 @@ use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use super::about::About;
 use super::file::bad_file;
 use super::foreign;
+use super::numbers::Numbers;
 use crate::error::Result;
 
 /// The format's own limit.
@@ -38,7 +39,8 @@ pub(crate) struct Stored {
     pub(crate) file: Arc<Path>,
     /// Its name in that file.
     pub(crate) key: String,
-    pub(crate) dtype: Dtype,
+    /// How its numbers are stored; the name of a way that is not read otherwise.
+    pub(crate) numbers: Result<Numbers, String>,
     pub(crate) shape: Vec<usize>,
     pub(crate) bytes: Bytes,
 }
@@ -85,7 +87,8 @@ fn contents(file: &Path, bytes: &Bytes) -> Result<Contents, String> {
             ));
         }
         let Info { dtype, shape: Extents(shape), .. } = info;
-        let tensor = Stored { file: file.clone(), key: key.clone(), dtype, shape, bytes: data.slice(range) };
+        let (numbers, bytes) = (Numbers::of(dtype), data.slice(range));
+        let tensor = Stored { file: file.clone(), key: key.clone(), numbers, shape, bytes };
         if let Some(twice) = tensors.insert(key, tensor) {
             return Err(format!("has two tensors `{}`; {DAMAGED}", twice.key));
         }

@@ -29,6 +29,7 @@ mod laid;
 mod layout;
 mod listing;
 mod names;
+mod numbers;
 mod place;
 mod source;
 mod tensors;
@@ -44,10 +45,12 @@ pub(crate) use foreign::{instead_of, instead_of_lines};
 pub(crate) use kind::other_channels;
 pub use listing::TensorSpec;
 pub(crate) use listing::{Level, Network, listed};
-pub(crate) use names::{Layout, NameTable, Part};
+pub(crate) use names::{Layout, NameTable};
+pub use numbers::Format;
 pub use tensors::Weights;
 pub use tokenizer::TokenizerFiles;
-pub use weight::{Format, Weight};
+pub(crate) use weight::View;
+pub use weight::Weight;
 
 #[cfg(test)]
 mod tests;

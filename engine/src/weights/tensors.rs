@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Debug;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::archive::Archive;
 use super::component::Component;
-use super::entry::Entry;
+use super::entry::{Entry, matrix};
 use super::file::{self, Mapped};
 use super::listing::Network;
 use super::names::{Layout, NameTable};
@@ -47,7 +47,7 @@ impl Tensors {
             let found = names.places(&spec.name).into_iter().find_map(|place| {
                 let stored = archive.tensors.get(&place.key)?.clone();
                 used.insert(place.key);
-                Some(Entry::new(stored, place.part))
+                Some(Entry::new(stored, place.view))
             });
             entries.extend(found.map(|entry| (spec.name.clone(), entry)));
         }
@@ -95,14 +95,27 @@ impl TensorSource for Tensors {
     }
 }
 
+/// In the place of a file's name.
+const MEMORY: &str = "memory";
+
 /// Tensors that were made here, not read.
 #[derive(Debug)]
-struct Made(BTreeMap<String, Entry>);
+struct Made(BTreeMap<String, Weight>);
 
 impl TensorSource for Made {
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Arc<Weight>> {
-        let missing = || Error::MissingTensor { file: "memory".into(), name: name.to_owned() };
-        self.0.get(name).ok_or_else(missing)?.weight(name, shape)
+        match self.0.get(name) {
+            None => Err(Error::MissingTensor { file: MEMORY.into(), name: name.to_owned() }),
+            Some(weight) if matrix(weight.shape()) == matrix(shape) => {
+                Ok(Arc::new(weight.reshaped(name, shape)))
+            }
+            Some(weight) => Err(Error::TensorShape {
+                file: MEMORY.into(),
+                name: name.to_owned(),
+                found: weight.shape().to_vec(),
+                wanted: shape.to_vec(),
+            }),
+        }
     }
 }
 
@@ -124,8 +137,7 @@ impl Weights {
     /// A view of tensors that were made here, not read: for layers outside of a checkpoint.
     #[must_use]
     pub fn of(weights: &[Weight]) -> Self {
-        let entry = |w: &Weight| (w.name().to_owned(), Entry::of(w, Path::new("memory")));
-        Self::new(Arc::new(Made(weights.iter().map(entry).collect())))
+        Self::new(Arc::new(Made(weights.iter().map(|w| (w.name().to_owned(), w.clone())).collect())))
     }
 
     /// The tensors under a name: `w.at("norm1").tensor("weight", …)` is `norm1.weight`.

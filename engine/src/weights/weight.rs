@@ -1,44 +1,65 @@
-//! One tensor of a checkpoint: a name, a shape, and bytes that stay where they are.
+//! One tensor of a checkpoint: a name, a shape, and bytes that stay where they are until numbers are read.
 
+use std::fmt::Debug;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use half::slice::HalfFloatSliceExt;
-use half::{bf16, f16};
+use half::f16;
 
-/// How a tensor's numbers are stored. All little-endian, as safetensors has them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
-    /// IEEE 754 binary32.
-    F32,
-    /// IEEE 754 binary16.
-    F16,
-    /// The upper half of a binary32.
-    Bf16,
+use super::numbers::{self, Format, Numbers};
+
+/// Which numbers of a stored tensor a weight has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum View {
+    /// All of them.
+    Whole,
+    /// One third of the rows: query, key or value (0, 1, 2) of a fused projection.
+    Third(u8),
+    /// All of them, rows and columns exchanged.
+    Transposed,
 }
 
-impl Format {
-    /// Bytes of one number.
-    #[must_use]
-    pub fn size(self) -> usize {
+impl View {
+    /// The shape of the stored tensor of which this view has `shape`.
+    pub(crate) fn whole_shape(self, shape: &[usize]) -> Vec<usize> {
+        let mut whole = shape.to_vec();
         match self {
-            Self::F32 => 4,
-            Self::F16 | Self::Bf16 => 2,
+            Self::Whole => {}
+            Self::Third(_) => whole.iter_mut().take(1).for_each(|rows| *rows *= 3),
+            Self::Transposed => whole.reverse(),
         }
+        whole
     }
 }
 
-/// One tensor of a checkpoint, in the checkpoint's own layout.
+/// Changes a weight's numbers while they are read.
+pub(crate) trait Patch: Debug + Send + Sync {
+    /// Changes numbers `start..start + out.len()` of the weight, which `out` holds.
+    fn apply(&self, start: usize, out: &mut [f32]);
+}
+
+/// One tensor of a checkpoint, as the network has it.
 ///
 /// A product's weight is `[out, in]`, a convolution's `[out, in, height, width]`, a vector's
-/// `[channels]`. The bytes are those of the mapped file: nothing is copied until a backend asks.
-#[derive(Debug)]
+/// `[channels]`. The bytes are those of the mapped file: nothing is copied, and numbers are decoded when
+/// a backend reads them.
+#[derive(Debug, Clone)]
 pub struct Weight {
     id: u64,
     name: String,
     shape: Vec<usize>,
-    format: Format,
+    numbers: Numbers,
+    view: View,
+    /// Of the whole stored tensor, possibly not aligned to its numbers.
     bytes: Bytes,
+    /// In the order in which they change what is read.
+    patches: Vec<Arc<dyn Patch>>,
+}
+
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Weight {
@@ -49,11 +70,23 @@ impl Weight {
     /// checked that already.
     #[must_use]
     pub fn new(name: impl Into<String>, shape: Vec<usize>, format: Format, bytes: Bytes) -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self::of(name, shape, (Numbers::Plain(format), View::Whole), bytes)
+    }
+
+    /// A tensor that is a view of the one in `bytes`.
+    ///
+    /// # Panics
+    /// As [`Weight::new`].
+    pub(crate) fn of(
+        name: impl Into<String>,
+        shape: Vec<usize>,
+        (numbers, view): (Numbers, View),
+        bytes: Bytes,
+    ) -> Self {
         let name = name.into();
-        let count: usize = shape.iter().product();
-        assert_eq!(bytes.len(), count * format.size(), "bytes of `{name}`");
-        Self { id: NEXT.fetch_add(1, Ordering::Relaxed), name, shape, format, bytes }
+        let stored = view.whole_shape(&shape).iter().product();
+        assert_eq!(bytes.len(), numbers.bytes(stored), "bytes of `{name}`");
+        Self { id: next_id(), name, shape, numbers, view, bytes, patches: Vec::new() }
     }
 
     /// A tensor of which only the name and the shape are asked: there is nothing to read.
@@ -75,6 +108,18 @@ impl Weight {
         Self::new(name, shape, Format::F16, Bytes::from(bytes))
     }
 
+    /// The same tensor, changed by `patch` whenever it is read.
+    #[cfg_attr(not(test), expect(dead_code, reason = "nothing changes a model yet"))]
+    pub(crate) fn patched(&self, patch: Arc<dyn Patch>) -> Self {
+        let patches = self.patches.iter().cloned().chain([patch]).collect();
+        Self { id: next_id(), patches, ..self.clone() }
+    }
+
+    /// The same numbers under another name, in a shape of as many.
+    pub(crate) fn reshaped(&self, name: &str, shape: &[usize]) -> Self {
+        Self { id: next_id(), name: name.to_owned(), shape: shape.to_vec(), ..self.clone() }
+    }
+
     /// Unlike for any other weight of this process: what backends key their own copies by.
     #[must_use]
     pub fn id(&self) -> u64 {
@@ -87,34 +132,33 @@ impl Weight {
         &self.name
     }
 
-    /// The shape as the checkpoint has it, outermost first.
+    /// The shape as the network has it, outermost first.
     #[must_use]
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
-    /// How the numbers are stored.
+    /// How the numbers are stored, as files call it: `F16`.
     #[must_use]
-    pub fn format(&self) -> Format {
-        self.format
+    pub fn format(&self) -> String {
+        self.numbers.to_string()
+    }
+
+    /// Whether the numbers are stored as halves.
+    pub(crate) fn has_halves(&self) -> bool {
+        self.numbers == Numbers::Plain(Format::F16)
     }
 
     /// How many numbers.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.bytes.len() / self.format.size()
+        self.shape.iter().product()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    /// The bytes as they lie in the file, possibly not aligned to their numbers.
-    #[must_use]
-    pub fn bytes(&self) -> &Bytes {
-        &self.bytes
+        self.len() == 0
     }
 
     /// The outermost extent: outputs of a product or convolution, length of a vector.
@@ -134,22 +178,24 @@ impl Weight {
     /// # Panics
     /// If the range does not lie within the tensor.
     pub fn read(&self, start: usize, out: &mut [f32]) {
-        let size = self.format.size();
-        let bytes = &self.bytes[start * size..(start + out.len()) * size];
-        match self.format {
-            Format::F32 => match bytemuck::try_cast_slice::<u8, f32>(bytes) {
-                Ok(values) => out.copy_from_slice(values),
-                Err(_) => each(bytes, out, f32::from_le_bytes),
-            },
-            Format::F16 => match bytemuck::try_cast_slice::<u8, f16>(bytes) {
-                Ok(values) => values.convert_to_f32_slice(out),
-                Err(_) => each(bytes, out, |b| f16::from_le_bytes(b).to_f32()),
-            },
-            Format::Bf16 => match bytemuck::try_cast_slice::<u8, bf16>(bytes) {
-                Ok(values) => values.convert_to_f32_slice(out),
-                Err(_) => each(bytes, out, |b| bf16::from_le_bytes(b).to_f32()),
-            },
+        let place = self.place(start, out.len());
+        match self.view {
+            View::Whole | View::Third(_) => self.numbers.read(&self.bytes, place, out),
+            View::Transposed => self.read_transposed(start, out),
         }
+        self.patches.iter().for_each(|patch| patch.apply(start, out));
+    }
+
+    /// The same, rounded to halves where they are none.
+    ///
+    /// # Panics
+    /// As [`Weight::read`].
+    pub fn read_halves(&self, start: usize, out: &mut [f16]) {
+        let place = self.place(start, out.len());
+        if self.has_halves() && self.patches.is_empty() && self.view != View::Transposed {
+            return numbers::copy_halves(&self.bytes, place, out);
+        }
+        numbers::rounded(out, |first, some| self.read(start + first, some));
     }
 
     /// All numbers as f32: for vectors and tests; matrices are read in blocks with [`Weight::read`].
@@ -159,18 +205,33 @@ impl Weight {
         self.read(0, &mut out);
         out
     }
-}
 
-/// The slow way for bytes that do not start at a multiple of their number's size.
-fn each<const N: usize>(bytes: &[u8], out: &mut [f32], decode: impl Fn([u8; N]) -> f32) {
-    for (value, chunk) in out.iter_mut().zip(bytes.as_chunks::<N>().0) {
-        *value = decode(*chunk);
+    /// Where in the stored tensor the `start`-th number stands, unless it is transposed.
+    fn place(&self, start: usize, count: usize) -> usize {
+        assert!(start + count <= self.len(), "numbers of `{}`", self.name);
+        match self.view {
+            View::Third(third) => usize::from(third) * self.len() + start,
+            View::Whole | View::Transposed => start,
+        }
+    }
+
+    /// Gathers the pieces of rows, which are stored as columns.
+    fn read_transposed(&self, start: usize, out: &mut [f32]) {
+        let (rows, columns) = (self.outputs(), self.fan_in());
+        let mut done = 0;
+        while done < out.len() {
+            let (row, column) = ((start + done) / columns, (start + done) % columns);
+            let count = (columns - column).min(out.len() - done);
+            self.numbers.gather(&self.bytes, column * rows + row, rows, &mut out[done..done + count]);
+            done += count;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::weights::blocks::BlockFormat;
 
     #[test]
     fn unaligned_bytes_read_the_same_numbers() {
@@ -181,5 +242,84 @@ mod tests {
         let weight = Weight::new("x", vec![4], Format::F16, bytes);
         let expected: Vec<f32> = values.iter().map(|v| f16::from_f32(*v).to_f32()).collect();
         assert_eq!(weight.to_f32(), expected);
+    }
+
+    /// Numbers 0, 1, 2 … as they are stored.
+    fn counted(numbers: Numbers, count: usize) -> Bytes {
+        let halves = |v: usize| f16::from_f32(v as f32).to_le_bytes();
+        match numbers {
+            Numbers::Plain(Format::F32) => (0..count).flat_map(|v| (v as f32).to_le_bytes()).collect(),
+            Numbers::Plain(Format::F16) => (0..count).flat_map(halves).collect(),
+            Numbers::Plain(Format::Bf16) => {
+                (0..count).flat_map(|v| half::bf16::from_f32(v as f32).to_le_bytes()).collect()
+            }
+            // A scale of one, then integers.
+            Numbers::Blocks(_) => {
+                let block = |b| halves(1).into_iter().chain((0..32).map(move |i| (32 * b + i) as u8));
+                (0..count / 32).flat_map(block).collect()
+            }
+        }
+    }
+
+    const STORED: [Numbers; 4] = [
+        Numbers::Plain(Format::F32),
+        Numbers::Plain(Format::F16),
+        Numbers::Plain(Format::Bf16),
+        Numbers::Blocks(BlockFormat::Q8_0),
+    ];
+
+    #[test]
+    fn every_view_of_every_format_reads_its_numbers_from_any_place_on() {
+        let number = |view, i: usize| match view {
+            View::Whole => i,
+            View::Third(third) => usize::from(third) * 32 + i,
+            // [8, 12] of [12, 8].
+            View::Transposed => i % 12 * 8 + i / 12,
+        };
+        for numbers in STORED {
+            for (view, shape) in [
+                (View::Whole, vec![8, 12]),
+                (View::Third(0), vec![4, 8]),
+                (View::Third(2), vec![4, 8]),
+                (View::Transposed, vec![8, 12]),
+            ] {
+                let weight = Weight::of("x", shape, (numbers, view), counted(numbers, 96));
+                for start in 0..weight.len() {
+                    let wanted: Vec<f32> = (start..weight.len()).map(|i| number(view, i) as f32).collect();
+                    let mut found = vec![0.0; wanted.len()];
+                    weight.read(start, &mut found);
+                    assert_eq!(found, wanted, "{numbers:?}, {view:?} from {start}");
+                    let mut halves = vec![f16::ZERO; wanted.len()];
+                    weight.read_halves(start, &mut halves);
+                    let halves: Vec<f32> = halves.into_iter().map(f16::to_f32).collect();
+                    assert_eq!(halves, wanted, "{numbers:?}, {view:?} from {start}, as halves");
+                }
+            }
+        }
+    }
+
+    /// Adds the number's place, times a factor.
+    #[derive(Debug)]
+    struct Ramp(f32);
+
+    impl Patch for Ramp {
+        fn apply(&self, start: usize, out: &mut [f32]) {
+            out.iter_mut().enumerate().for_each(|(i, out)| *out += self.0 * (start + i) as f32);
+        }
+    }
+
+    #[test]
+    fn patches_change_what_is_read_one_after_the_other_and_not_the_weight_itself() {
+        let bytes = counted(Numbers::Plain(Format::F16), 96);
+        let plain = Weight::of("x", vec![4, 8], (Numbers::Plain(Format::F16), View::Third(1)), bytes);
+        let patched = plain.patched(Arc::new(Ramp(2.0))).patched(Arc::new(Ramp(0.5)));
+        let wanted: Vec<f32> = (5..32).map(|i| 32.0 + 3.5 * i as f32).collect();
+        let (mut found, mut halves) = (vec![0.0; 27], vec![f16::ZERO; 27]);
+        patched.read(5, &mut found);
+        patched.read_halves(5, &mut halves);
+        assert_eq!(found, wanted);
+        assert_eq!(halves.into_iter().map(f16::to_f32).collect::<Vec<_>>(), wanted);
+        assert_ne!(patched.id(), plain.id());
+        assert_eq!(plain.to_f32()[1], 33.0);
     }
 }

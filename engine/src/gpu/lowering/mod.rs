@@ -20,9 +20,9 @@ pub(super) use dispatch::{Access, Binding, BufferName, Dispatch, Kernel};
 pub(super) use value::{Rows, Value};
 
 use super::device::Facts;
-use super::packing::{Columns, Packing, packed_extents};
+use super::packing::{Columns, Packing, Stored, packed_extents};
 use crate::graph::{Element, Graph, Node, NodeId};
-use crate::weights::{Format, Weight};
+use crate::weights::Weight;
 use crate::{Error, Result};
 
 /// A weight as a kernel finds it.
@@ -30,8 +30,8 @@ use crate::{Error, Result};
 pub(super) struct PackedWeight {
     /// All of it, to be read.
     pub binding: Binding,
-    /// Whether it holds pairs of halves; f32 otherwise.
-    pub half: bool,
+    /// Its numbers.
+    pub stored: Stored,
     /// Rows of the packed matrix: K', a multiple of 8 (a table: its rows).
     pub rows: usize,
     /// Columns of it: N', a multiple of 8.
@@ -100,7 +100,7 @@ impl<'a> Lowering<'a> {
     /// A product's or convolution's matrix, `[K'][N']`, or `[K'/2][N']` pairs (k, k+1) of halves.
     /// `K' = pitch of the input` (a convolution: `tap · pitch + channel`).
     pub(super) fn matrix(&mut self, weight: &Arc<Weight>, columns: Columns) -> Result<PackedWeight> {
-        let packing = Packing::Matrix { half: self.is_half(weight), columns };
+        let packing = Packing::Matrix { stored: self.stored(weight), columns };
         self.packed(weight, packing)
     }
 
@@ -112,7 +112,7 @@ impl<'a> Lowering<'a> {
     /// An embedding table, rows as they are, zeros up to the pitch. It may be larger than a binding:
     /// see [`Lowering::table_rows`].
     pub(super) fn table(&mut self, weight: &Arc<Weight>) -> PackedWeight {
-        let packing = Packing::Table { half: self.is_half(weight) };
+        let packing = Packing::Table { stored: self.stored(weight) };
         self.take_weight(weight, packing)
     }
 
@@ -161,8 +161,8 @@ impl<'a> Lowering<'a> {
     }
 
     /// A weight is stored in halves if its file has halves or the graph computes in them.
-    fn is_half(&self, weight: &Weight) -> bool {
-        self.half_weights || weight.format() == Format::F16
+    fn stored(&self, weight: &Weight) -> Stored {
+        if self.half_weights || weight.has_halves() { Stored::F16 } else { Stored::F32 }
     }
 
     fn packed(&mut self, weight: &Arc<Weight>, packing: Packing) -> Result<PackedWeight> {
@@ -179,7 +179,7 @@ impl<'a> Lowering<'a> {
         });
         let extents = packed_extents(weight, packing);
         let binding = Binding::new(BufferName::Weight(place), 0, extents.bytes(), Access::Read);
-        PackedWeight { binding, half: extents.half, rows: extents.rows, columns: extents.columns }
+        PackedWeight { binding, stored: extents.stored, rows: extents.rows, columns: extents.columns }
     }
 
     /// The binding, if the device can bind as much at once.

@@ -95,7 +95,7 @@ impl Lowering<'_> {
 
     /// Cuts a table into windows of rows that can be bound: `(its rows, their binding)`.
     pub(in crate::gpu) fn table_rows(&self, table: &PackedWeight) -> Vec<(Range<usize>, Binding)> {
-        let row_bytes = (table.columns * if table.half { 2 } else { 4 }) as u64;
+        let row_bytes = table.stored.bytes(table.columns) as u64;
         let every = self.aligned_rows(row_bytes);
         let most = (self.facts.window / row_bytes) as usize;
         let step = (most / every * every).max(every);

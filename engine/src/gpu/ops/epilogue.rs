@@ -80,7 +80,7 @@ impl Product {
         let half = |value: &Option<Value>| value.as_ref().is_some_and(Value::half);
         Kernel::new(shader)
             .flag("X_HALF", self.x.half())
-            .flag("W_HALF", self.matrix.half)
+            .number("W_STORED", self.matrix.stored.code())
             .flag("Y_HALF", self.y.half())
             .flag("HAS_BIAS", self.bias.is_some())
             .flag("HAS_PER_IMAGE", self.per_image.is_some())

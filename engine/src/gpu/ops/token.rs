@@ -58,8 +58,8 @@ pub(super) fn lower_embed(
 
 fn embed_kernel(table: &PackedWeight, positions: &PackedWeight, half: bool) -> Kernel {
     Kernel::new(&shaders::EMBED)
-        .flag("TABLE_HALF", table.half)
-        .flag("POSITIONS_HALF", positions.half)
+        .number("TABLE_STORED", table.stored.code())
+        .number("POSITIONS_STORED", positions.stored.code())
         .flag("Y_HALF", half)
 }
 

@@ -1,6 +1,6 @@
 //! The second text encoder's names in OpenCLIP, from which it comes.
 
-use super::{Part, Place};
+use super::{Place, View};
 
 /// transformers' name of the projection of the pooled state.
 pub(super) const PROJECTION: &str = "text_projection.weight";
@@ -11,7 +11,7 @@ pub(super) fn originals(name: &str) -> Vec<Place> {
     if name == PROJECTION {
         // diffusers' converter to a single file leaves this one as transformers has it: [out, in]. The
         // matrix is square in SDXL, so the name alone tells which way round it is.
-        places.push(Place { key: name.to_owned(), part: Part::Whole });
+        places.push(Place { key: name.to_owned(), view: View::Whole });
     }
     places
 }
@@ -19,33 +19,33 @@ pub(super) fn originals(name: &str) -> Vec<Place> {
 /// The original name of a tensor, without the prefix.
 fn original(name: &str) -> Place {
     let parts: Vec<&str> = name.split('.').collect();
-    let (key, part) = match parts.as_slice() {
+    let (key, view) = match parts.as_slice() {
         ["text_model", "embeddings", "token_embedding", last] => {
-            (format!("token_embedding.{last}"), Part::Whole)
+            (format!("token_embedding.{last}"), View::Whole)
         }
-        ["text_model", "embeddings", "position_embedding", _] => ("positional_embedding".into(), Part::Whole),
-        ["text_model", "final_layer_norm", last] => (format!("ln_final.{last}"), Part::Whole),
+        ["text_model", "embeddings", "position_embedding", _] => ("positional_embedding".into(), View::Whole),
+        ["text_model", "final_layer_norm", last] => (format!("ln_final.{last}"), View::Whole),
         // OpenCLIP multiplies from the other side: [in, out].
-        ["text_projection", "weight"] => ("text_projection".into(), Part::Transposed),
+        ["text_projection", "weight"] => ("text_projection".into(), View::Transposed),
         ["text_model", "encoder", "layers", i, rest @ ..] => {
-            let (layer, part) = layer(rest);
-            (format!("transformer.resblocks.{i}.{layer}"), part)
+            let (layer, view) = layer(rest);
+            (format!("transformer.resblocks.{i}.{layer}"), view)
         }
-        _ => (name.to_owned(), Part::Whole),
+        _ => (name.to_owned(), View::Whole),
     };
-    Place { key, part }
+    Place { key, view }
 }
 
-fn layer(rest: &[&str]) -> (String, Part) {
+fn layer(rest: &[&str]) -> (String, View) {
     match rest {
-        ["layer_norm1", last] => (format!("ln_1.{last}"), Part::Whole),
-        ["layer_norm2", last] => (format!("ln_2.{last}"), Part::Whole),
-        ["mlp", "fc1", last] => (format!("mlp.c_fc.{last}"), Part::Whole),
-        ["mlp", "fc2", last] => (format!("mlp.c_proj.{last}"), Part::Whole),
-        ["self_attn", "q_proj", last] => (format!("attn.in_proj_{last}"), Part::Third(0)),
-        ["self_attn", "k_proj", last] => (format!("attn.in_proj_{last}"), Part::Third(1)),
-        ["self_attn", "v_proj", last] => (format!("attn.in_proj_{last}"), Part::Third(2)),
-        ["self_attn", "out_proj", last] => (format!("attn.out_proj.{last}"), Part::Whole),
-        _ => (rest.join("."), Part::Whole),
+        ["layer_norm1", last] => (format!("ln_1.{last}"), View::Whole),
+        ["layer_norm2", last] => (format!("ln_2.{last}"), View::Whole),
+        ["mlp", "fc1", last] => (format!("mlp.c_fc.{last}"), View::Whole),
+        ["mlp", "fc2", last] => (format!("mlp.c_proj.{last}"), View::Whole),
+        ["self_attn", "q_proj", last] => (format!("attn.in_proj_{last}"), View::Third(0)),
+        ["self_attn", "k_proj", last] => (format!("attn.in_proj_{last}"), View::Third(1)),
+        ["self_attn", "v_proj", last] => (format!("attn.in_proj_{last}"), View::Third(2)),
+        ["self_attn", "out_proj", last] => (format!("attn.out_proj.{last}"), View::Whole),
+        _ => (rest.join("."), View::Whole),
     }
 }

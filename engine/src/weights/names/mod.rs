@@ -9,28 +9,18 @@ mod vae;
 
 use super::component::Component;
 use super::listing::Level;
-
-/// Which part of a stored tensor a canonical one is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Part {
-    /// All of it.
-    Whole,
-    /// One third of its rows: query, key or value (0, 1, 2) of a fused projection.
-    Third(usize),
-    /// All of it, rows and columns exchanged.
-    Transposed,
-}
+use super::weight::View;
 
 /// A name in a file, and what of that tensor is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) key: String,
-    pub(crate) part: Part,
+    pub(crate) view: View,
 }
 
 impl Place {
     fn whole(key: String) -> Self {
-        Self { key, part: Part::Whole }
+        Self { key, view: View::Whole }
     }
 }
 

@@ -3,14 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bytes::Bytes;
-use safetensors::Dtype;
+use half::f16;
 use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 use tempfile::TempDir;
 
 use crate::networks::inventory;
 use crate::synth::{self, SynthLayout};
-use crate::weights::header;
 use crate::weights::{Checkpoint, Component, Configs};
 
 /// A tensor of a file: name, type, shape, bytes.
@@ -27,9 +26,11 @@ pub(super) fn safetensors(tensors: &[Tensor]) -> Vec<u8> {
 
 /// The tensors of a file, by name.
 pub(super) fn tensors_of(path: &Path) -> Vec<Tensor> {
-    let bytes = Bytes::from(fs::read(path).unwrap());
-    let stored = header::parse(path, &bytes).unwrap().tensors;
-    stored.into_values().map(|s| (s.key, s.dtype, s.shape, s.bytes.to_vec())).collect()
+    let bytes = fs::read(path).unwrap();
+    let stored = SafeTensors::deserialize(&bytes).unwrap();
+    let tensor =
+        |(key, s): (&str, TensorView)| (key.to_owned(), s.dtype(), s.shape().to_vec(), s.data().to_vec());
+    stored.iter().map(tensor).collect()
 }
 
 /// Writes a file anew under other names; `None` leaves a tensor out.
@@ -53,13 +54,17 @@ pub(super) fn synthetic(configs: &Configs, layout: SynthLayout) -> (TempDir, Pat
     (folder, out)
 }
 
-/// All tensors of a component as a model sees them: canonical names, in the order of the network.
-pub(super) fn canonical(checkpoint: &Checkpoint, component: Component) -> Vec<(String, Vec<usize>, Bytes)> {
+/// All tensors of a component as a model sees them, in the order of the network: canonical names, shapes,
+/// numbers as halves.
+pub(super) fn canonical(checkpoint: &Checkpoint, component: Component) -> Vec<(String, Vec<usize>, Vec<u8>)> {
     let weights = checkpoint.weights(component).unwrap();
     let list = inventory(checkpoint.configs(), component).unwrap();
     let tensor = |spec: &crate::weights::TensorSpec| {
         let tensor = weights.tensor(&spec.name, &spec.shape).unwrap();
-        (tensor.name().to_owned(), tensor.shape().to_vec(), tensor.bytes().clone())
+        let mut halves = vec![f16::ZERO; tensor.len()];
+        tensor.read_halves(0, &mut halves);
+        let bytes = halves.into_iter().flat_map(f16::to_le_bytes).collect();
+        (tensor.name().to_owned(), tensor.shape().to_vec(), bytes)
     };
     list.iter().map(tensor).collect()
 }

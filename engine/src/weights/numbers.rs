@@ -1,0 +1,154 @@
+//! How numbers are stored, and the loops that read them.
+//!
+//! The loops have no branches and are compiled for the processor that runs them: on the CPU every weight is
+//! decoded anew at every step.
+
+use std::fmt::{self, Display};
+
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+use safetensors::Dtype;
+
+use super::blocks::BlockFormat;
+
+/// How a number is stored that stands for itself. All little-endian, as safetensors has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// IEEE 754 binary32.
+    F32,
+    /// IEEE 754 binary16.
+    F16,
+    /// The upper half of a binary32.
+    Bf16,
+}
+
+impl Format {
+    /// Bytes of one number.
+    #[must_use]
+    pub fn size(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 | Self::Bf16 => 2,
+        }
+    }
+}
+
+/// How a tensor's numbers are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Numbers {
+    /// Each by itself.
+    Plain(Format),
+    /// In blocks that share their scales.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no file is read that has them"))]
+    Blocks(BlockFormat),
+}
+
+impl Numbers {
+    /// Those of a safetensors file; an error with the name of a type that is not read.
+    pub(crate) fn of(dtype: Dtype) -> Result<Self, String> {
+        match dtype {
+            Dtype::F32 => Ok(Self::Plain(Format::F32)),
+            Dtype::F16 => Ok(Self::Plain(Format::F16)),
+            Dtype::BF16 => Ok(Self::Plain(Format::Bf16)),
+            other => Err(other.to_string()),
+        }
+    }
+
+    /// Bytes of `count` numbers, which in blocks are whole blocks.
+    pub(crate) fn bytes(self, count: usize) -> usize {
+        match self {
+            Self::Plain(format) => count * format.size(),
+            Self::Blocks(format) => count / format.numbers() * format.bytes(),
+        }
+    }
+
+    /// Reads `out.len()` numbers from the `start`-th on.
+    pub(crate) fn read(self, bytes: &[u8], start: usize, out: &mut [f32]) {
+        pulp::Arch::new().dispatch(
+            #[inline(always)]
+            || self.decode(bytes, start, out),
+        );
+    }
+
+    /// Reads `out.len()` numbers, each `step` behind the one before.
+    pub(crate) fn gather(self, bytes: &[u8], start: usize, step: usize, out: &mut [f32]) {
+        for (i, out) in out.chunks_exact_mut(1).enumerate() {
+            self.decode(bytes, start + i * step, out);
+        }
+    }
+
+    #[inline(always)]
+    fn decode(self, bytes: &[u8], start: usize, out: &mut [f32]) {
+        match self {
+            Self::Plain(format) => {
+                let size = format.size();
+                let bytes = &bytes[start * size..(start + out.len()) * size];
+                match format {
+                    Format::F32 => each(bytes, out, f32::from_le_bytes),
+                    Format::F16 => each(bytes, out, |b| from_half(u16::from_le_bytes(b))),
+                    Format::Bf16 => {
+                        each(bytes, out, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16));
+                    }
+                }
+            }
+            Self::Blocks(format) => format.read(bytes, start, out),
+        }
+    }
+}
+
+#[inline(always)]
+fn each<const N: usize>(bytes: &[u8], out: &mut [f32], decode: impl Fn([u8; N]) -> f32) {
+    out.iter_mut().zip(bytes.as_chunks::<N>().0).for_each(|(value, bytes)| *value = decode(*bytes));
+}
+
+/// A half as f32, without a branch: its bits are those of a number 2¹¹² times smaller.
+#[inline(always)]
+fn from_half(half: u16) -> f32 {
+    let magnitude = u32::from(half & 0x7fff) << 13;
+    let value = f32::from_bits(magnitude) * f32::from_bits((127 + 112) << 23);
+    let bits = if magnitude >= 0x7c00 << 13 { magnitude | 0xff << 23 } else { value.to_bits() };
+    f32::from_bits(bits | u32::from(half & 0x8000) << 16)
+}
+
+impl Display for Numbers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plain(format) => f.write_str(&format!("{format:?}").to_uppercase()),
+            Self::Blocks(format) => f.write_str(&format!("{format:?}").replace('K', "_K")),
+        }
+    }
+}
+
+/// Halves as they lie in a file.
+pub(crate) fn copy_halves(bytes: &[u8], start: usize, out: &mut [f16]) {
+    let bytes = &bytes[2 * start..2 * (start + out.len())];
+    out.iter_mut().zip(bytes.as_chunks::<2>().0).for_each(|(half, bytes)| *half = f16::from_le_bytes(*bytes));
+}
+
+/// Halves of numbers that `read` gives, some at a time: `read(first, numbers)`.
+pub(crate) fn rounded(out: &mut [f16], read: impl Fn(usize, &mut [f32])) {
+    const SOME: usize = 1024;
+    let mut numbers = [0.0; SOME];
+    for (i, halves) in out.chunks_mut(SOME).enumerate() {
+        let numbers = &mut numbers[..halves.len()];
+        read(i * SOME, numbers);
+        halves.convert_from_f32_slice(numbers);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_half_is_the_same_number_as_f32() {
+        for bits in 0..=u16::MAX {
+            let (found, right) = (from_half(bits), f16::from_bits(bits).to_f32());
+            assert!(
+                found == right && found.is_sign_negative() == right.is_sign_negative()
+                    || right.is_nan() && found.is_nan(),
+                "{bits:#x}"
+            );
+        }
+    }
+}
