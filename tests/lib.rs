@@ -10,6 +10,7 @@ mod full_size;
 mod golden;
 mod house;
 mod ladder;
+mod negative;
 mod noise;
 mod parity;
 mod published;

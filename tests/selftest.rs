@@ -47,6 +47,7 @@ fn the_table_has_cases_of_every_operation() {
         "linear",
         "conv3x3",
         "attention",
+        "guide",
         "moments",
         "normalise",
         "layer_norm",

@@ -64,3 +64,22 @@ fn attention_survives_large_scores() {
         g.attention(x[0], x[1], x[2], 2, false)
     });
 }
+
+/// Rows whose guidance is held back and rows whose is not, an image without any, and one of zeros, whose
+/// norm nothing may be divided by.
+#[test]
+fn guidance_agrees() {
+    for [pixels, channels] in [[1, 1], [37, 24], [130, 320], [5, 1283]] {
+        let shape = Shape::tokens(3, pixels, channels);
+        let mut numbers = Numbers::new(13);
+        let mut values: Vec<f32> = (0..shape.len()).map(|_| numbers.next(false)).collect();
+        values[..channels].fill(0.0);
+        let guidance = vec![5.0, 2.5, 0.25, 2.0, 3.0, 0.5, 4.0, 1.0, 0.0];
+        let given = vec![
+            Given::Values(shape, values),
+            Given::Numbers(shape),
+            Given::Values(Shape::vector(3, 3), guidance),
+        ];
+        check(&Case::random(format!("guide {shape}"), given), &|g, x, _| g.guide(x[0], x[1], x[2]));
+    }
+}

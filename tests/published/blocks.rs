@@ -43,7 +43,7 @@ fn down_block(attention: Option<TransformerShape>, published: [f32; 9]) {
         "down block",
         &[&x, &time],
         |g, x| {
-            let told = Told { time: g.silu(x[1]), context: None };
+            let told = Told { time: g.silu(x[1]), prompt: None };
             block.forward(g, x[0], told, &mut Vec::new())
         },
         published,
@@ -74,7 +74,7 @@ fn unet_mid_block_2d_cross_attn() {
         "mid block",
         &[&x, &time],
         |g, x| {
-            let told = Told { time: g.silu(x[1]), context: None };
+            let told = Told { time: g.silu(x[1]), prompt: None };
             block.forward(g, x[0], told)
         },
         [0.0187, 2.4220, 0.4484, 1.1203, -0.6121, -1.5122, -0.8270, 0.7851, 1.8335],
@@ -97,7 +97,7 @@ fn up_block(attention: Option<TransformerShape>, published: [f32; 9]) {
         "up block",
         &[&x, &time, &skip],
         |g, x| {
-            let told = Told { time: g.silu(x[1]), context: None };
+            let told = Told { time: g.silu(x[1]), prompt: None };
             block.forward(g, x[0], told, &mut vec![x[2]])
         },
         published,

@@ -2,7 +2,7 @@
 
 use fulmen_engine::graph::Steps;
 use fulmen_engine::layers::{Conv3x3, GroupNorm, Linear, ResBlock, ResBlockShape};
-use fulmen_engine::unet::{Transformer, TransformerShape};
+use fulmen_engine::unet::{Prompt, Transformer, TransformerShape};
 
 use super::torch::{Torch, check};
 
@@ -125,5 +125,13 @@ fn test_spatial_transformer_cross_attention_dim() {
     };
     let transformer = Transformer::load(&torch.weights(), shape).expect("it was just made");
     let published = [0.0143, -0.6909, -2.1547, -1.8893, 1.4097, 0.1359, -0.2521, -1.3359, 0.2598];
-    check("transformer", &[&x, &context], |g, x| transformer.forward(g, x[0], Some(x[1])), published);
+    check(
+        "transformer",
+        &[&x, &context],
+        |g, x| {
+            let prompt = Prompt { context: x[1], negative: None };
+            transformer.forward(g, x[0], Some(prompt))
+        },
+        published,
+    );
 }

@@ -11,6 +11,7 @@ mod embed;
 mod epilogue;
 mod functions;
 mod group_norm;
+mod guide;
 mod layer_norm;
 mod linear;
 mod pad;

@@ -6,7 +6,8 @@ use super::conv3x3::Taps;
 use super::pad::Frame;
 use super::value::{Turn, Value};
 use super::{
-    attention, conv3x3, embed, group_norm, layer_norm, linear, pad, picture, pointwise, product, resample,
+    attention, conv3x3, embed, group_norm, guide, layer_norm, linear, pad, picture, pointwise, product,
+    resample,
 };
 use crate::backend::{CancelToken, HostTensor, MemoryNeed, Program, Values};
 use crate::graph::plan::{Slots, plan};
@@ -136,6 +137,7 @@ fn compute(node: &Node, turn: &Turn<'_>, out: &mut [f32]) {
             conv3x3::conv3x3(taps, epilogue, turn, out);
         }
         Op::Attention { heads, causal } => attention::attention(*heads, *causal, turn, out),
+        Op::Guide => guide::guide(turn, out),
         Op::Moments => group_norm::moments(turn, out),
         Op::Normalise { affine, silu } => group_norm::normalise(affine, *silu, turn, out),
         Op::LayerNorm(affine) => layer_norm::layer_norm(affine, turn, out),

@@ -43,6 +43,7 @@ shaders! {
         with ["grid", "half", "band", "weight", "weight_band", "activation", "epilogue"];
     CONV3X3_TILED = "conv3x3_tiled" with ["grid", "tile", "weight", "weight_tile", "activation", "epilogue"];
     EMBED = "embed" with ["grid", "half"];
+    GUIDE = "guide" with ["grid", "half"];
     LAYER_NORM = "layer_norm" with ["grid", "half"];
     LINEAR_SUBGROUP = "linear_subgroup"
         with ["grid", "half", "band", "weight", "weight_band", "activation", "epilogue"];

@@ -82,6 +82,11 @@ pub enum Op {
         /// Whether a query sees only keys at its own place and before: the text encoders.
         causal: bool,
     },
+    /// Normalised attention guidance: what queries found in a prompt, led away from what they found
+    /// in a negative prompt. `g = scale · a − (scale − 1) · b`, scaled back to `tau` times the L1 norm
+    /// of `a` (of each pixel, over the channels) where its own exceeds that; then
+    /// `alpha · g + (1 − alpha) · a`. `[a, b, guidance]`, guidance `[images, 1, 1, 3]` of scale, tau, alpha
+    Guide,
     /// Mean and variance of each group of channels of each image, always in F32:
     /// `[images, 1, groups, 4]` with mean, what the mean lost in rounding, and the variance
     /// likewise. The groups divide the channels. `[x]`
@@ -141,6 +146,7 @@ impl Op {
             Self::Linear { .. } => "linear",
             Self::Conv3x3 { .. } => "conv3x3",
             Self::Attention { .. } => "attention",
+            Self::Guide => "guide",
             Self::Moments => "moments",
             Self::Normalise { .. } => "normalise",
             Self::LayerNorm(_) => "layer_norm",

@@ -99,6 +99,13 @@ impl Recorder {
         self.push(Op::Attention { heads, causal }, &[q, k, v], q.shape)
     }
 
+    /// Normalised attention guidance of each image; see [`Op::Guide`].
+    pub fn guide(&mut self, a: Tensor, b: Tensor, guidance: Tensor) -> Tensor {
+        let fits = a.shape == b.shape && guidance.shape == Shape::vector(a.shape.images, 3);
+        self.check(fits, "guide", || format!("{} and {} by {}", a.shape, b.shape, guidance.shape));
+        self.push(Op::Guide, &[a, b, guidance], a.shape)
+    }
+
     /// Group norm: each group of channels of each image to mean 0 and deviation 1, then `affine`.
     pub fn group_norm(&mut self, x: Tensor, groups: usize, affine: &Affine) -> Tensor {
         let moments = self.moments(x, groups);

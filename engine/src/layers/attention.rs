@@ -20,6 +20,15 @@ pub struct AttentionShape {
     pub bias: bool,
 }
 
+/// A negative prompt, and how strongly to keep away from it (Chen et al. 2025, arXiv 2505.21179).
+#[derive(Debug, Clone, Copy)]
+pub struct Negative {
+    /// `[n, 1, tokens, context_channels]`; as many tokens as it has.
+    pub context: Tensor,
+    /// `[n, 1, 1, 3]`: scale, tau and alpha of each image.
+    pub guidance: Tensor,
+}
+
 /// Names of the projections in a checkpoint: q, k, v, output.
 type ProjectionNames = [&'static str; 4];
 
@@ -67,9 +76,22 @@ impl Attention {
     /// `x [n, .., channels]` looks at `context [n, .., context_channels]`, itself for self-attention.
     pub fn forward(&self, g: &mut Recorder, x: Tensor, context: Tensor) -> Tensor {
         let q = self.query.forward(g, x);
+        let h = self.find(g, q, context);
+        self.out.forward(g, h)
+    }
+
+    /// The same, led away from a negative prompt by normalised attention guidance.
+    pub fn guided(&self, g: &mut Recorder, x: Tensor, context: Tensor, negative: Negative) -> Tensor {
+        let q = self.query.forward(g, x);
+        let (found, unwanted) = (self.find(g, q, context), self.find(g, q, negative.context));
+        let h = g.guide(found, unwanted, negative.guidance);
+        self.out.forward(g, h)
+    }
+
+    /// What queries find in a context.
+    fn find(&self, g: &mut Recorder, q: Tensor, context: Tensor) -> Tensor {
         let k = self.key.forward(g, context);
         let v = self.value.forward(g, context);
-        let h = g.attention(q, k, v, self.heads, self.causal);
-        self.out.forward(g, h)
+        g.attention(q, k, v, self.heads, self.causal)
     }
 }

@@ -7,7 +7,7 @@ mod norm;
 mod res_block;
 mod resample;
 
-pub use attention::{Attention, AttentionShape};
+pub use attention::{Attention, AttentionShape, Negative};
 pub use linear::{Conv3x3, Linear};
 pub use norm::{GroupNorm, LayerNorm};
 pub use res_block::{ResBlock, ResBlockShape};

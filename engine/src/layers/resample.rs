@@ -2,7 +2,7 @@
 
 use super::Conv3x3;
 use crate::Result;
-use crate::graph::{Recorder, Steps, Tensor};
+use crate::graph::{Padding, Recorder, Steps, Tensor};
 use crate::weights::Weights;
 
 /// Half the resolution: a convolution at every second pixel.
@@ -17,11 +17,23 @@ impl Downsample {
     /// # Errors
     /// A missing or misshapen tensor, by name.
     pub fn load(w: &Weights, channels: usize) -> Result<Self> {
-        let every_second = Steps { stride: 2, ..Steps::SAME };
-        Ok(Self { conv: Conv3x3::load_with(&w.at("conv"), channels, channels, every_second)? })
+        Self::load_padded(w, channels, Padding::AROUND)
     }
 
-    /// `[n, h, w, c] → [n, ⌈h/2⌉, ⌈w/2⌉, c]`.
+    /// `conv`, with zeros after the last row and column alone: the VAE's encoder.
+    ///
+    /// # Errors
+    /// A missing or misshapen tensor, by name.
+    pub fn load_one_sided(w: &Weights, channels: usize) -> Result<Self> {
+        Self::load_padded(w, channels, Padding::AFTER)
+    }
+
+    fn load_padded(w: &Weights, channels: usize, padding: Padding) -> Result<Self> {
+        let steps = Steps { stride: 2, padding: [padding; 2] };
+        Ok(Self { conv: Conv3x3::load_with(&w.at("conv"), channels, channels, steps)? })
+    }
+
+    /// To half the height and width; odd ones are rounded up, with one-sided zeros down.
     pub fn forward(&self, g: &mut Recorder, x: Tensor) -> Tensor {
         self.conv.forward(g, x)
     }

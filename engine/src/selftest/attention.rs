@@ -28,6 +28,18 @@ pub(super) fn attention(table: &mut Table) {
     }
 }
 
+/// Pixels of two images, channels; the images differ in scale, tau and alpha.
+pub(super) fn guide(table: &mut Table) {
+    for [pixels, channels] in [[1, 1], [5, 8], [77, 40], [66, 320], [9, 1283]] {
+        table.add("guide", &format!("2×{pixels}×{channels}"), |f| {
+            let shape = Shape::tokens(2, pixels, channels);
+            let (a, b) = (f.x(shape), f.x(shape));
+            let guidance = f.given(Shape::vector(2, 3), vec![5.0, 2.5, 0.25, 3.0, 4.0, 0.5]);
+            f.graph.guide(a, b, guidance)
+        });
+    }
+}
+
 fn add(table: &mut Table, variant: &str, (q, keys): (Shape, usize), (heads, causal): (usize, bool)) {
     let kv = Shape::tokens(q.images, keys, q.channels);
     table.add("attention", variant, |f| {

@@ -147,6 +147,14 @@ impl Forge {
         }
     }
 
+    /// These values, in f32.
+    pub(super) fn given(&mut self, shape: Shape, values: Vec<f32>) -> Tensor {
+        let name = self.name();
+        let tensor = self.graph.input(&name, shape);
+        self.inputs.push((name, HostTensor::f32(shape, values)));
+        tensor
+    }
+
     pub(super) fn ids(&mut self, shape: Shape, ids: Vec<u32>) -> Tensor {
         let name = self.name();
         let tensor = self.graph.ids(&name, shape);

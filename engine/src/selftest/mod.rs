@@ -29,6 +29,7 @@ pub fn cases() -> Vec<Case> {
     products::linear(&mut table);
     products::conv3x3(&mut table);
     attention::attention(&mut table);
+    attention::guide(&mut table);
     norms::group_norm(&mut table);
     norms::layer_norm(&mut table);
     pointwise::pointwise(&mut table);

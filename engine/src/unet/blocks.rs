@@ -1,6 +1,6 @@
 //! The levels of the U: down, middle, up.
 
-use super::transformer::{Transformer, TransformerShape};
+use super::transformer::{Prompt, Transformer, TransformerShape};
 use crate::Result;
 use crate::graph::{Recorder, Tensor};
 use crate::layers::{Downsample, ResBlock, ResBlockShape, Upsample};
@@ -11,8 +11,8 @@ use crate::weights::Weights;
 pub struct Told {
     /// `[n, 1, 1, time channels]`, through SiLU.
     pub time: Tensor,
-    /// `[n, 1, tokens, context channels]`.
-    pub context: Option<Tensor>,
+    /// What the transformers read.
+    pub prompt: Option<Prompt>,
 }
 
 /// Extents that all blocks of one level share.
@@ -81,7 +81,7 @@ impl DownBlock {
         for (i, resnet) in self.resnets.iter().enumerate() {
             x = resnet.forward(g, x, Some(told.time));
             if let Some(attention) = self.attentions.get(i) {
-                x = attention.forward(g, x, told.context);
+                x = attention.forward(g, x, told.prompt);
             }
             skips.push(x);
         }
@@ -118,7 +118,7 @@ impl MidBlock {
     /// The shape stays.
     pub fn forward(&self, g: &mut Recorder, x: Tensor, told: Told) -> Tensor {
         let x = self.resnet_in.forward(g, x, Some(told.time));
-        let x = self.attention.forward(g, x, told.context);
+        let x = self.attention.forward(g, x, told.prompt);
         self.resnet_out.forward(g, x, Some(told.time))
     }
 }
@@ -160,7 +160,7 @@ impl UpBlock {
             }
             x = resnet.forward(g, x, Some(told.time));
             if let Some(attention) = self.attentions.get(i) {
-                x = attention.forward(g, x, told.context);
+                x = attention.forward(g, x, told.prompt);
             }
         }
         if let Some(upsample) = &self.upsample {

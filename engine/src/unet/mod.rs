@@ -10,4 +10,4 @@ pub use blocks::{DownBlock, LevelShape, MidBlock, Told, UpBlock};
 pub use conditioning::{TimeEmbedding, sinusoid};
 pub use config::{PerLevel, UNetConfig};
 pub use model::UNet;
-pub use transformer::{Transformer, TransformerShape};
+pub use transformer::{Prompt, Transformer, TransformerShape};

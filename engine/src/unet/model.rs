@@ -1,11 +1,11 @@
 //! The U itself.
 
 use super::blocks::{DownBlock, LevelShape, MidBlock, Told, UpBlock};
-use super::transformer::TransformerShape;
+use super::transformer::{Prompt, TransformerShape};
 use super::{TimeEmbedding, UNetConfig};
 use crate::Result;
 use crate::graph::{Element, Graph, Recorder, Shape};
-use crate::layers::{Conv3x3, GroupNorm};
+use crate::layers::{Conv3x3, GroupNorm, Negative};
 use crate::weights::Weights;
 
 /// SDXL's UNet (Podell et al. 2023, arXiv 2307.01952): `UNet2DConditionModel` with SDXL's block
@@ -61,16 +61,46 @@ impl UNet {
     /// # Errors
     /// [`crate::Error::Graph`].
     pub fn graph(&self, latents: Shape, tokens: usize, element: Element) -> Result<Graph> {
+        self.record(latents, tokens, None, element)
+    }
+
+    /// [`UNet::graph`] with normalised attention guidance in every cross-attention, and for it two
+    /// inputs more: `negative [n, 1, negative tokens, context]` and `guidance [n, 1, 1, 3]`, scale,
+    /// tau and alpha of each image. With an alpha of 0 an image is drawn as if it had no negative prompt.
+    ///
+    /// # Errors
+    /// [`crate::Error::Graph`].
+    pub fn guided_graph(
+        &self,
+        latents: Shape,
+        tokens: usize,
+        negative_tokens: usize,
+        element: Element,
+    ) -> Result<Graph> {
+        self.record(latents, tokens, Some(negative_tokens), element)
+    }
+
+    fn record(
+        &self,
+        latents: Shape,
+        tokens: usize,
+        negative_tokens: Option<usize>,
+        element: Element,
+    ) -> Result<Graph> {
         let config = &self.config;
         let n = latents.images;
         let mut g = Recorder::new(element);
         let x = g.input("latents", latents);
         let time = g.input("time", Shape::vector(n, config.block_out_channels[0]));
         let context = g.input("context", Shape::tokens(n, tokens, config.cross_attention_dim));
+        let negative = negative_tokens.map(|tokens| Negative {
+            context: g.input("negative", Shape::tokens(n, tokens, config.cross_attention_dim)),
+            guidance: g.input("guidance", Shape::vector(n, 3)),
+        });
         let added = g.input("added", Shape::vector(n, config.projection_class_embeddings_input_dim));
 
         let time = self.time_embedding.forward(&mut g, time, added);
-        let told = Told { time, context: Some(context) };
+        let told = Told { time, prompt: Some(Prompt { context, negative }) };
         let mut x = self.conv_in.forward(&mut g, x);
         let mut skips = vec![x];
         for block in &self.down_blocks {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::Result;
 use crate::graph::{Recorder, Tensor};
-use crate::layers::{Attention, AttentionShape, GroupNorm, LayerNorm, Linear};
+use crate::layers::{Attention, AttentionShape, GroupNorm, LayerNorm, Linear, Negative};
 use crate::weights::{Weight, Weights};
 
 /// Extents of a spatial transformer.
@@ -22,6 +22,15 @@ pub struct TransformerShape {
     pub groups: usize,
     /// Whether the projections are linear layers; 1×1 convolutions otherwise.
     pub linear: bool,
+}
+
+/// What the layers read besides the pixels.
+#[derive(Debug, Clone, Copy)]
+pub struct Prompt {
+    /// `[n, 1, tokens, context channels]`.
+    pub context: Tensor,
+    /// What to keep away from, without a second run of the UNet.
+    pub negative: Option<Negative>,
 }
 
 /// diffusers' `Transformer2DModel`: norm, projection, layers, projection, and the way around.
@@ -53,13 +62,12 @@ impl Transformer {
         })
     }
 
-    /// `context [n, 1, tokens, context channels]`; without one the layers look at the pixels again,
-    /// as diffusers' do.
-    pub fn forward(&self, g: &mut Recorder, x: Tensor, context: Option<Tensor>) -> Tensor {
+    /// Without a prompt the layers look at the pixels again, as diffusers' do.
+    pub fn forward(&self, g: &mut Recorder, x: Tensor, prompt: Option<Prompt>) -> Tensor {
         let h = self.norm.forward(g, x);
         let mut h = self.proj_in.forward(g, h);
         for layer in &self.layers {
-            h = layer.forward(g, h, context);
+            h = layer.forward(g, h, prompt);
         }
         let h = self.proj_out.forward(g, h);
         g.add(x, h)
@@ -94,12 +102,16 @@ impl Layer {
         })
     }
 
-    fn forward(&self, g: &mut Recorder, x: Tensor, context: Option<Tensor>) -> Tensor {
+    fn forward(&self, g: &mut Recorder, x: Tensor, prompt: Option<Prompt>) -> Tensor {
         let h = self.norm1.forward(g, x);
         let h = self.self_attention.forward(g, h, h);
         let x = g.add(x, h);
         let h = self.norm2.forward(g, x);
-        let h = self.cross_attention.forward(g, h, context.unwrap_or(h));
+        let Prompt { context, negative } = prompt.unwrap_or(Prompt { context: h, negative: None });
+        let h = match negative {
+            None => self.cross_attention.forward(g, h, context),
+            Some(negative) => self.cross_attention.guided(g, h, context, negative),
+        };
         let x = g.add(x, h);
         let h = self.norm3.forward(g, x);
         let h = self.feed_forward.forward(g, h);

@@ -57,7 +57,7 @@ impl DownBlock {
             let inputs = if i == 0 { outer } else { here };
             ResBlock::load(&w.at(&format!("resnets.{i}")), res_block(config, inputs, here))
         });
-        let downsample = || Downsample::load(&w.at("downsamplers.0"), here);
+        let downsample = || Downsample::load_one_sided(&w.at("downsamplers.0"), here);
         let last = level + 1 == channels.len();
         Ok(Self {
             resnets: resnets.collect::<Result<_>>()?,

@@ -5,6 +5,7 @@
 
 mod attention;
 mod embed;
+mod guide;
 mod norm;
 mod pad;
 mod picture;
@@ -27,6 +28,7 @@ pub fn evaluate(node: &Node, inputs: &[&HostTensor]) -> HostTensor {
         Op::Linear { weight, epilogue } => product::linear(node, inputs, weight, epilogue),
         Op::Conv3x3 { .. } => product::conv3x3(node, inputs),
         Op::Attention { heads, causal } => attention::attention(inputs, *heads, *causal),
+        Op::Guide => guide::guide(inputs),
         Op::Moments => norm::moments(inputs[0], node.shape),
         Op::Normalise { affine, silu } => {
             let normed = norm::normalise(inputs[0], inputs[1], affine);

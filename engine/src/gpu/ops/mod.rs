@@ -5,6 +5,7 @@
 mod attention;
 mod conv3x3;
 mod epilogue;
+mod guide;
 mod linear;
 mod norm;
 mod pad;
@@ -26,6 +27,7 @@ pub(super) fn lower(lowering: &mut Lowering, id: NodeId) -> Result<()> {
         Op::Linear { .. } => linear::lower_linear(lowering, id),
         Op::Conv3x3 { .. } => conv3x3::lower_conv3x3(lowering, id),
         Op::Attention { .. } => attention::lower_attention(lowering, id),
+        Op::Guide => guide::lower_guide(lowering, id),
         Op::Moments => norm::lower_moments(lowering, id),
         Op::Normalise { affine, silu } => norm::lower_normalise(lowering, id, affine, *silu),
         Op::LayerNorm(affine) => norm::lower_layer_norm(lowering, id, affine),

@@ -1,0 +1,46 @@
+//! Normalised attention guidance.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::windows_of;
+use crate::Result;
+use crate::gpu::lowering::{Kernel, Lowering};
+use crate::gpu::shaders;
+use crate::graph::NodeId;
+
+#[repr(C)]
+#[derive(Clone, Copy, Pod, Zeroable)]
+struct GuideParams {
+    rows: u32,
+    eighths: u32,
+    pixels: u32,
+    row: u32,
+    a_skip: u32,
+    b_skip: u32,
+    y_skip: u32,
+}
+
+/// A workgroup for a row.
+pub(super) fn lower_guide(lowering: &mut Lowering, id: NodeId) -> Result<()> {
+    let (a, b, y) = (lowering.input(0), lowering.input(1), lowering.value(id));
+    let guidance = lowering.whole(&lowering.input(2))?;
+    for window in windows_of(lowering, &[a, b], &y)? {
+        let kernel = Kernel::new(&shaders::GUIDE)
+            .flag("A_HALF", a.half())
+            .flag("B_HALF", b.half())
+            .flag("Y_HALF", y.half());
+        let params = GuideParams {
+            rows: window.rows.len() as u32,
+            eighths: y.eighths() as u32,
+            pixels: y.shape.pixels() as u32,
+            row: window.rows.start as u32,
+            a_skip: window.inputs[0].skip,
+            b_skip: window.inputs[1].skip,
+            y_skip: window.y.skip,
+        };
+        let grid = lowering.fold(window.rows.len());
+        let [a, b] = [0, 1].map(|place| window.inputs[place].binding.clone());
+        lowering.emit(kernel, vec![a, b, guidance.clone(), window.y.binding], &params, grid);
+    }
+    Ok(())
+}
