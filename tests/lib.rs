@@ -19,4 +19,5 @@ mod schedule;
 mod selftest;
 mod shaders;
 mod tiny;
+mod tiny_vae;
 mod tokens;

@@ -6,6 +6,8 @@
 const SILU: u32 = 1u;
 const GELU: u32 = 2u;
 const QUICK_GELU: u32 = 3u;
+const RELU: u32 = 5u;
+const SOFT_CLAMP: u32 = 6u;
 
 /// x · sigmoid(k · x). The bound keeps exp finite; x / e⁸⁰ is 0 next to anything else.
 fn sigmoid_product(x: vec4f, k: f32) -> vec4f {
@@ -35,6 +37,12 @@ fn gelu(x: vec4f) -> vec4f {
     return 0.5 * x * (1.0 + erf(x * 0.70710678));
 }
 
+/// 3 · tanh(x / 3). Drivers may compute tanh by powers that overflow.
+fn soft_clamp(x: vec4f) -> vec4f {
+    let e = exp(-2.0 / 3.0 * abs(x));
+    return sign(x) * 3.0 * (1.0 - e) / (1.0 + e);
+}
+
 /// The function of this number; any other number: x itself. 0 stays 0 under all of them, so padding
 /// needs no mask.
 fn activate(kind: u32, x: vec4f) -> vec4f {
@@ -47,6 +55,12 @@ fn activate(kind: u32, x: vec4f) -> vec4f {
         }
         case QUICK_GELU: {
             return sigmoid_product(x, 1.702);
+        }
+        case RELU: {
+            return max(x, vec4f());
+        }
+        case SOFT_CLAMP: {
+            return soft_clamp(x);
         }
         default: {
             return x;

@@ -7,6 +7,9 @@ use super::device::configurations;
 use super::{check, check_in};
 
 /// One number, less than eight channels, primes, more than a workgroup, more than a tiny window.
+const ACTIVATIONS: [Activation; 5] =
+    [Activation::Silu, Activation::Gelu, Activation::QuickGelu, Activation::Relu, Activation::SoftClamp];
+
 const SHAPES: [Shape; 5] = [
     Shape::image(1, 1, 1, 1),
     Shape::image(2, 3, 5, 7),
@@ -37,7 +40,7 @@ fn add_per_image_agrees() {
 
 #[test]
 fn activations_agree() {
-    for activation in [Activation::Silu, Activation::Gelu, Activation::QuickGelu] {
+    for activation in ACTIVATIONS {
         for shape in SHAPES {
             let case = Case::random(format!("{activation:?} {shape}"), vec![Given::Numbers(shape)]);
             check(&case, &|g, x, _| g.activate(x[0], activation));

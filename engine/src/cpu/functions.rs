@@ -64,6 +64,19 @@ fn quick_gelu(x: f32) -> f32 {
     x / (1.0 + exp(-1.702 * x))
 }
 
+/// `max(x, 0)`; NaN stays NaN.
+#[inline(always)]
+fn relu(x: f32) -> f32 {
+    if x < 0.0 { 0.0 } else { x }
+}
+
+/// `3 · tanh(x / 3)`.
+#[inline(always)]
+fn soft_clamp(x: f32) -> f32 {
+    let e = exp(-2.0 / 3.0 * x.abs());
+    (3.0 * (1.0 - e) / (1.0 + e)).copysign(x)
+}
+
 /// The error function: a quotient of polynomials in x², as Eigen and XLA have it.
 #[inline(always)]
 fn erf(x: f32) -> f32 {
@@ -99,6 +112,8 @@ pub(super) fn activate(line: &mut [f32], activation: Activation) {
         Activation::Silu => line.iter_mut().for_each(|x| *x = silu(*x)),
         Activation::Gelu => line.iter_mut().for_each(|x| *x = gelu(*x)),
         Activation::QuickGelu => line.iter_mut().for_each(|x| *x = quick_gelu(*x)),
+        Activation::Relu => line.iter_mut().for_each(|x| *x = relu(*x)),
+        Activation::SoftClamp => line.iter_mut().for_each(|x| *x = soft_clamp(*x)),
         Activation::Geglu => unreachable!("GEGLU takes two numbers; only a product's epilogue has both"),
     }
 }

@@ -17,6 +17,10 @@ pub enum Activation {
     Gelu,
     /// `x · sigmoid(1.702 x)`, the first text encoder's.
     QuickGelu,
+    /// `max(x, 0)`.
+    Relu,
+    /// `3 · tanh(x / 3)`: nearly x near 0, never beyond ±3.
+    SoftClamp,
     /// `a · gelu(b)`, a and b being the first and second half of the channels, which it halves.
     /// Only as the epilogue of [`Op::Linear`].
     Geglu,

@@ -51,7 +51,7 @@ impl Linear {
 #[derive(Debug)]
 pub struct Conv3x3 {
     weight: Arc<Weight>,
-    bias: Arc<Weight>,
+    bias: Option<Arc<Weight>>,
     steps: Steps,
 }
 
@@ -70,11 +70,30 @@ impl Conv3x3 {
     /// A missing or misshapen tensor, by name.
     pub fn load_with(w: &Weights, inputs: usize, outputs: usize, steps: Steps) -> Result<Self> {
         let weight = w.tensor("weight", &[outputs, inputs, 3, 3])?;
-        Ok(Self { weight, bias: w.vector("bias", outputs)?, steps })
+        Ok(Self { weight, bias: Some(w.vector("bias", outputs)?), steps })
+    }
+
+    /// Every pixel, with one pixel of zeros around, and no bias.
+    ///
+    /// # Errors
+    /// A missing or misshapen tensor, by name.
+    pub fn without_bias(w: &Weights, inputs: usize, outputs: usize) -> Result<Self> {
+        let weight = w.tensor("weight", &[outputs, inputs, 3, 3])?;
+        Ok(Self { weight, bias: None, steps: Steps::SAME })
+    }
+
+    /// The convolution whose values are these times `factor`, plus `summand`.
+    pub(crate) fn stretched(&self, factor: f32, summand: f32) -> Self {
+        let change = |weight: &Weight, summand: f32| {
+            let values: Vec<f32> = weight.to_f32().iter().map(|value| value * factor + summand).collect();
+            Arc::new(Weight::from_f32(weight.name(), weight.shape().to_vec(), &values))
+        };
+        let bias = self.bias.as_ref().map(|bias| change(bias, summand));
+        Self { weight: change(&self.weight, 0.0), bias, steps: self.steps }
     }
 
     /// `[n, h, w, in] → [n, h', w', out]`.
     pub fn forward(&self, g: &mut Recorder, x: Tensor) -> Tensor {
-        g.conv3x3(x, &self.weight, Some(&self.bias), self.steps)
+        g.conv3x3(x, &self.weight, self.bias.as_ref(), self.steps)
     }
 }

@@ -32,9 +32,13 @@ pub(super) fn pointwise(table: &mut Table) {
 }
 
 pub(super) fn activate(table: &mut Table) {
-    for (name, activation) in
-        [("silu", Activation::Silu), ("gelu", Activation::Gelu), ("quick gelu", Activation::QuickGelu)]
-    {
+    for (name, activation) in [
+        ("silu", Activation::Silu),
+        ("gelu", Activation::Gelu),
+        ("quick gelu", Activation::QuickGelu),
+        ("relu", Activation::Relu),
+        ("soft clamp", Activation::SoftClamp),
+    ] {
         for shape in SHAPES {
             table.add("activate", &format!("{shape}, {name}"), |f| {
                 let x = f.x(shape);

@@ -35,9 +35,12 @@ pub(super) fn linear(table: &mut Table) {
 }
 
 fn linear_epilogues(table: &mut Table) {
-    for (name, activation) in
-        [("silu", Activation::Silu), ("gelu", Activation::Gelu), ("quick gelu", Activation::QuickGelu)]
-    {
+    for (name, activation) in [
+        ("silu", Activation::Silu),
+        ("gelu", Activation::Gelu),
+        ("quick gelu", Activation::QuickGelu),
+        ("relu", Activation::Relu),
+    ] {
         table.add("linear", &format!("33×20→17, {name}"), |f| {
             let x = f.x(Shape::tokens(1, 33, 20));
             let (weight, bias) = (f.weight(&[17, 20]), f.shift(17));

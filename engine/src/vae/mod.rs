@@ -3,7 +3,9 @@
 mod config;
 mod decoder;
 mod encoder;
+mod tiny;
 
 pub use config::VaeConfig;
 pub use decoder::{MidBlock, VaeDecoder};
 pub(crate) use encoder::VaeEncoder;
+pub use tiny::{TinyConfig, TinyDecoder, TinyNames};

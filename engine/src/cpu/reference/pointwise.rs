@@ -33,6 +33,8 @@ pub(super) fn function(activation: Activation, x: f64) -> f64 {
         Activation::Silu => x * sigmoid(x),
         Activation::Gelu => gelu(x),
         Activation::QuickGelu => x * sigmoid(1.702 * x),
+        Activation::Relu => x.max(0.0),
+        Activation::SoftClamp => 3.0 * (x / 3.0).tanh(),
         Activation::Geglu => panic!("GEGLU takes two numbers"),
     }
 }

@@ -133,7 +133,14 @@ fn a_linear_layer_agrees_at_awkward_sizes() {
 
 #[test]
 fn every_epilogue_agrees() {
-    let activations = [Activation::None, Activation::Silu, Activation::Gelu, Activation::QuickGelu];
+    let activations = [
+        Activation::None,
+        Activation::Silu,
+        Activation::Gelu,
+        Activation::QuickGelu,
+        Activation::Relu,
+        Activation::SoftClamp,
+    ];
     for (activation, rows) in activations.into_iter().flat_map(|a| [(a, 2), (a, 70)]) {
         let (shape, out) = (Shape::tokens(2, rows, 40), Shape::tokens(2, rows, 59));
         let case = Case::new(&[shape, Shape::vector(2, 59), out], |g, dice, x| {

@@ -125,5 +125,7 @@ pub(super) fn number_of(activation: Activation) -> u32 {
         Activation::Gelu => 2,
         Activation::QuickGelu => 3,
         Activation::Geglu => 4,
+        Activation::Relu => 5,
+        Activation::SoftClamp => 6,
     }
 }
