@@ -78,7 +78,7 @@ fn guidance_agrees() {
         let given = vec![
             Given::Values(shape, values),
             Given::Numbers(shape),
-            Given::Values(Shape::vector(3, 3), guidance),
+            Given::Parameters(Shape::vector(3, 3), guidance),
         ];
         check(&Case::random(format!("guide {shape}"), given), &|g, x, _| g.guide(x[0], x[1], x[2]));
     }

@@ -13,6 +13,8 @@ pub(super) enum Given {
     Numbers(Shape),
     /// These numbers.
     Values(Shape, Vec<f32>),
+    /// These numbers, in f32 whatever the graph computes in.
+    Parameters(Shape, Vec<f32>),
     /// Ids below a bound.
     Ids(Shape, u32),
 }
@@ -20,7 +22,10 @@ pub(super) enum Given {
 impl Given {
     pub(super) fn shape(&self) -> Shape {
         match self {
-            Self::Numbers(shape) | Self::Values(shape, _) | Self::Ids(shape, _) => *shape,
+            Self::Numbers(shape)
+            | Self::Values(shape, _)
+            | Self::Parameters(shape, _)
+            | Self::Ids(shape, _) => *shape,
         }
     }
 }
@@ -53,7 +58,9 @@ impl Case {
             Given::Numbers(shape) => {
                 HostTensor::f32(*shape, (0..shape.len()).map(|_| numbers.next(self.exact)).collect())
             }
-            Given::Values(shape, values) => HostTensor::f32(*shape, values.clone()),
+            Given::Values(shape, values) | Given::Parameters(shape, values) => {
+                HostTensor::f32(*shape, values.clone())
+            }
             Given::Ids(shape, below) => {
                 HostTensor::u32(*shape, (0..shape.len()).map(|_| numbers.below(*below)).collect())
             }

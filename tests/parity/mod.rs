@@ -55,6 +55,7 @@ fn prepare(case: &Case, element: Element, record: Record) -> (Arc<Graph>, Vec<(S
                 let halves = element == Element::F16;
                 if halves { recorder.convert(x) } else { x }
             }
+            Given::Parameters(..) => recorder.input(&name, shape),
             Given::Ids(..) => recorder.ids(&name, shape),
         });
         inputs.push((name, case.tensor(place)));

@@ -99,9 +99,11 @@ impl Recorder {
         self.push(Op::Attention { heads, causal }, &[q, k, v], q.shape)
     }
 
-    /// Normalised attention guidance of each image; see [`Op::Guide`].
+    /// Normalised attention guidance of each image; see [`Op::Guide`]. `guidance` is in f32, as inputs are.
     pub fn guide(&mut self, a: Tensor, b: Tensor, guidance: Tensor) -> Tensor {
-        let fits = a.shape == b.shape && guidance.shape == Shape::vector(a.shape.images, 3);
+        let fits = a.shape == b.shape
+            && guidance.shape == Shape::vector(a.shape.images, 3)
+            && self.nodes[guidance.id].element == Element::F32;
         self.check(fits, "guide", || format!("{} and {} by {}", a.shape, b.shape, guidance.shape));
         self.push(Op::Guide, &[a, b, guidance], a.shape)
     }
@@ -123,7 +125,8 @@ impl Recorder {
 
     /// `x` by the moments of its groups; see [`Op::Normalise`].
     pub fn normalise(&mut self, x: Tensor, moments: Tensor, affine: &Affine) -> Tensor {
-        let fits = moments.shape == Shape::tokens(x.shape.images, moments.shape.width, 4)
+        let fits = self.nodes[moments.id].element == Element::F32
+            && moments.shape == Shape::tokens(x.shape.images, moments.shape.width, 4)
             && x.shape.channels.is_multiple_of(moments.shape.width)
             && affine.scale.len() == x.shape.channels
             && affine.shift.len() == x.shape.channels;
