@@ -23,7 +23,10 @@ impl Golden {
         };
         let tensors = file.tensors().into_iter().map(|(name, view)| {
             let words = view.data().as_chunks::<4>().0;
-            let values = words.iter().map(|word| decode(view.dtype(), *word)).collect();
+            let values = match view.dtype() {
+                Dtype::U8 => view.data().iter().copied().map(f32::from).collect(),
+                dtype => words.iter().map(|word| decode(dtype, *word)).collect(),
+            };
             (name, (view.shape().to_vec(), values))
         });
         Self { name: path.display().to_string(), tensors: tensors.collect() }

@@ -13,6 +13,7 @@ mod ladder;
 mod negative;
 mod noise;
 mod parity;
+mod prompts;
 mod published;
 mod sampler;
 mod schedule;

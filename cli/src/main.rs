@@ -38,7 +38,7 @@ fn run() -> Result<(), Failure> {
     match args::parse()? {
         None => Ok(()),
         Some(Args { command }) => match command {
-            Command::Generate(args) => generate::run(args),
+            Command::Generate(args) => generate::run(*args),
             Command::Serve(args) => serve::run(*args),
             Command::Backup(args) => backup::run(&args),
             Command::Devices(args) => devices::run(&args),

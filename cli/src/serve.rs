@@ -58,6 +58,8 @@ fn config(args: ServeArgs) -> Result<Config, Failure> {
                 guidance: args.guidance.map(Guidance::Exactly),
                 spacing: args.spacing.map(Into::into),
                 prediction: args.prediction.map(Into::into),
+                prompt_syntax: args.prompt_syntax.map(Into::into),
+                long_prompts: args.long_prompts.map(Into::into),
             },
         },
         data,

@@ -22,6 +22,10 @@ pub enum Setting {
     Spacing,
     /// What the UNet answers with.
     Prediction,
+    /// What is read of prompts besides their words.
+    PromptSyntax,
+    /// What becomes of long prompts.
+    LongPrompts,
     /// Where the noise starts.
     Seed,
     /// How many pictures.
@@ -51,6 +55,8 @@ impl Setting {
             Self::Guidance => "--guidance",
             Self::Spacing => "--spacing",
             Self::Prediction => "--prediction",
+            Self::PromptSyntax => "--prompt-syntax",
+            Self::LongPrompts => "--long-prompts",
             Self::Seed => "--seed",
             Self::Images => "--images",
             Self::Rng => "--rng",

@@ -2,7 +2,9 @@
 
 use crate::message::{Message, Setting};
 use crate::noise::Rng;
+use crate::prompt::{LongPrompts, PromptSyntax};
 use crate::schedule::{Prediction, TimestepSpacing};
+use crate::tokens::MOST_CHUNKS;
 use crate::{Error, Result};
 
 /// A latent covers this many pixels each way, so a picture is made of squares of 8×8.
@@ -20,7 +22,7 @@ pub const MOST_STEPS: usize = 1000;
 /// Most pictures of one request.
 pub const MOST_IMAGES: usize = 100;
 
-/// Longest prompt, in bytes. Only 75 tokens are read; a file given by mistake should be told, not drawn.
+/// Longest prompt, in bytes: many times what is read. A file given by mistake should be told, not drawn.
 pub const LONGEST_PROMPT: usize = 1 << 20;
 
 /// Classifier-free guidance as a caller wants it; up to 1 is none.
@@ -62,6 +64,10 @@ pub struct Request {
     pub spacing: Option<TimestepSpacing>,
     /// What the UNet answers with.
     pub prediction: Option<Prediction>,
+    /// What is read of the prompts besides their words; AUTOMATIC1111's syntax if nobody says.
+    pub prompt_syntax: Option<PromptSyntax>,
+    /// What becomes of prompts of more than 75 tokens; chunks if nobody says, unless prompts are plain.
+    pub long_prompts: Option<LongPrompts>,
     /// Where the noise starts; picture i of several has seed + i. `None` is a random one.
     pub seed: Option<u64>,
     /// How many pictures.
@@ -81,6 +87,8 @@ impl Default for Request {
             guidance: None,
             spacing: None,
             prediction: None,
+            prompt_syntax: None,
+            long_prompts: None,
             seed: None,
             images: 1,
             rng: Rng::default(),
@@ -128,7 +136,9 @@ impl Request {
             let length = prompt.map_or(0, String::len);
             if length > LONGEST_PROMPT {
                 let what = format!(
-                    " has {length} bytes; 75 tokens (about 60 words) are read, and {LONGEST_PROMPT} bytes taken"
+                    " has {length} bytes, more than {LONGEST_PROMPT}; at most {} tokens (about {} words) are read",
+                    MOST_CHUNKS * 75,
+                    MOST_CHUNKS * 60
                 );
                 return refuse(setting, what);
             }

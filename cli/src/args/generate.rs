@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use fulmen_engine::engine::Precision;
 use fulmen_engine::noise::Rng;
 use fulmen_engine::picture::Format;
+use fulmen_engine::prompt::{LongPrompts, PromptSyntax};
 use fulmen_engine::schedule::{Prediction, TimestepSpacing};
 
 use super::help;
@@ -50,6 +51,14 @@ pub(crate) struct GenerateArgs {
     /// made for]
     #[arg(long, value_name = "P", help_heading = "Picture")]
     pub(crate) prediction: Option<PredictionArg>,
+
+    /// What is read of prompts: AUTOMATIC1111's weights, BREAK and LoRA tags, or plain words alone [default: a1111]
+    #[arg(long, value_name = "SYNTAX", help_heading = "Picture")]
+    pub(crate) prompt_syntax: Option<PromptSyntaxArg>,
+
+    /// What becomes of prompts of more than 75 tokens [default: chunk; with plain words cut]
+    #[arg(long, value_name = "WHAT", help_heading = "Picture")]
+    pub(crate) long_prompts: Option<LongPromptsArg>,
 
     /// Width in pixels, a multiple of 8 [default: the model's own]
     #[arg(long, value_name = "W", value_parser = count, help_heading = "Picture")]
@@ -144,6 +153,43 @@ impl From<PredictionArg> for Prediction {
             PredictionArg::Epsilon => Self::Epsilon,
             PredictionArg::V => Self::Velocity,
             PredictionArg::Sample => Self::Sample,
+        }
+    }
+}
+
+/// What is read of prompts.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum PromptSyntaxArg {
+    /// (word:1.3), ((word)), [word], \\(, BREAK and <lora:name:weight>
+    #[value(alias = "automatic1111")]
+    A1111,
+    /// Words alone
+    Plain,
+}
+
+impl From<PromptSyntaxArg> for PromptSyntax {
+    fn from(syntax: PromptSyntaxArg) -> Self {
+        match syntax {
+            PromptSyntaxArg::A1111 => Self::A1111,
+            PromptSyntaxArg::Plain => Self::Plain,
+        }
+    }
+}
+
+/// What becomes of long prompts.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum LongPromptsArg {
+    /// All is read, 75 tokens at a time
+    Chunk,
+    /// The first 75 tokens are read
+    Cut,
+}
+
+impl From<LongPromptsArg> for LongPrompts {
+    fn from(long: LongPromptsArg) -> Self {
+        match long {
+            LongPromptsArg::Chunk => Self::Chunk,
+            LongPromptsArg::Cut => Self::Cut,
         }
     }
 }

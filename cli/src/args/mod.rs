@@ -33,7 +33,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Generate(GenerateArgs),
+    Generate(Box<GenerateArgs>),
     Serve(Box<ServeArgs>),
     Backup(BackupArgs),
     Devices(DevicesArgs),

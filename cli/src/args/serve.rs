@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use fulmen_server::{AllowedOrigin, Network, Work};
 
-use super::generate::{PngTextArg, PrecisionArg, PredictionArg, SpacingArg};
+use super::generate::{LongPromptsArg, PngTextArg, PrecisionArg, PredictionArg, PromptSyntaxArg, SpacingArg};
 use super::help;
 use super::listen::{Listen, listen};
 use super::number::count;
@@ -127,6 +127,14 @@ pub(crate) struct ServeArgs {
     /// made for]
     #[arg(long, value_name = "P", help_heading = "Model")]
     pub(crate) prediction: Option<PredictionArg>,
+
+    /// What is read of prompts: AUTOMATIC1111's weights, BREAK and LoRA tags, or plain words alone [default: a1111]
+    #[arg(long, value_name = "SYNTAX", help_heading = "Model")]
+    pub(crate) prompt_syntax: Option<PromptSyntaxArg>,
+
+    /// What becomes of prompts of more than 75 tokens [default: chunk; with plain words cut]
+    #[arg(long, value_name = "WHAT", help_heading = "Model")]
+    pub(crate) long_prompts: Option<LongPromptsArg>,
 
     /// auto, cpu, gpu, gpu:N, or part of a device's name; `fulmen devices` lists them
     #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = "Device")]

@@ -44,6 +44,8 @@ impl Job {
             guidance: args.guidance.map(Guidance::Exactly),
             spacing: args.spacing.map(Into::into),
             prediction: args.prediction.map(Into::into),
+            prompt_syntax: args.prompt_syntax.map(Into::into),
+            long_prompts: args.long_prompts.map(Into::into),
             width: args.width,
             height: args.height,
             seed: args.seed.and_then(|SeedArg(seed)| seed),

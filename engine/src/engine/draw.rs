@@ -13,7 +13,6 @@ use crate::backend::HostTensor;
 use crate::graph::Shape;
 use crate::request::Request;
 use crate::sampler::{self, Call};
-use crate::tokens::LENGTH;
 use crate::unet::sinusoid;
 use crate::{Error, Result};
 
@@ -116,9 +115,9 @@ impl Engine {
     ) -> Result<Vec<Vec<Vec<f32>>>> {
         let inputs = self.unet_inputs(canvases, calls, shape);
         let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, input)| (*name, input)).collect();
-        let images = inputs[0].1.shape.images;
+        let (images, tokens) = (inputs[0].1.shape.images, canvases[0].conditioning.tokens);
         let name = format!("unet step {}", canvases[0].done() + 1);
-        let unet = self.unet(images, shape)?;
+        let unet = self.unet(images, tokens, shape)?;
         let outputs = unet.run(&name, &inputs, watch)?;
         let predicted = outputs[0].as_f32();
         if predicted.iter().any(|v| !v.is_finite()) {
@@ -147,7 +146,7 @@ impl Engine {
             added.extend_from_slice(&canvas.conditioning.added);
         }
         let images = time.len() / channels;
-        let tokens = Shape::tokens(images, LENGTH, config.cross_attention_dim);
+        let tokens = Shape::tokens(images, canvases[0].conditioning.tokens, config.cross_attention_dim);
         let vector = Shape::vector(images, config.projection_class_embeddings_input_dim);
         [
             ("latents", HostTensor::f32(Shape { images, ..shape }, latents)),
@@ -157,12 +156,12 @@ impl Engine {
         ]
     }
 
-    /// The UNet for a batch of `images` latents of this shape.
-    pub(super) fn unet(&mut self, images: usize, shape: Shape) -> Result<&mut Compiled> {
+    /// The UNet for a batch of `images` latents of this shape, and so many tokens of the prompt.
+    pub(super) fn unet(&mut self, images: usize, tokens: usize, shape: Shape) -> Result<&mut Compiled> {
         let Shape { height, width, .. } = shape;
-        let key = ProgramKey { part: Part::Unet, images, height, width, tokens: LENGTH };
+        let key = ProgramKey { part: Part::Unet, images, height, width, tokens };
         let (unet, element) = (&self.model.unet, self.element);
-        self.programs.get(key, || unet.graph(Shape { images, ..shape }, LENGTH, element))
+        self.programs.get(key, || unet.graph(Shape { images, ..shape }, tokens, element))
     }
 
     /// The picture of finished latents.

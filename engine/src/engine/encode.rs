@@ -6,14 +6,16 @@ use crate::Result;
 use crate::backend::HostTensor;
 use crate::graph::Shape;
 use crate::request::Request;
-use crate::text::Conditioning;
-use crate::tokens::LENGTH;
+use crate::text::{Conditioning, encode_prompt};
+use crate::tokens::{Chunks, LENGTH, Tokens};
 use crate::unet::sinusoid;
 
 /// What the UNet is given at every step alike, for one picture, made once for all pictures of a request.
 pub(super) struct UNetConditioning {
     /// The times that the UNet is asked: without the prompt and with it, or with it alone.
     pub(super) copies: usize,
+    /// Of each prompt, in chunks of 77.
+    pub(super) tokens: usize,
     /// `[copies, tokens, context channels]`
     pub(super) context: Vec<f32>,
     /// `[copies, pooled + 6 sinusoids]`
@@ -28,12 +30,12 @@ impl Engine {
         plan: &DrawPlan,
         watch: &mut Watch<'_>,
     ) -> Result<UNetConditioning> {
-        let with = self.encode_prompt(&request.prompt, watch)?;
+        let with = self.encode_prompt(&plan.prompts.prompt, watch)?;
         let mut all = vec![];
-        if plan.settings.guided() {
-            all.push(match &request.negative_prompt {
+        if let Some(negative) = &plan.prompts.negative {
+            all.push(match request.negative_prompt {
                 None if self.model.force_zeros => with.zeros_like(),
-                negative => self.encode_prompt(negative.as_deref().unwrap_or_default(), watch)?,
+                _ => self.encode_prompt(negative, watch)?,
             });
         }
         all.push(with);
@@ -42,14 +44,18 @@ impl Engine {
         let size = sinusoid(&[height, width, 0.0, 0.0, height, width], config.addition_time_embed_dim);
         Ok(UNetConditioning {
             copies: all.len(),
+            tokens: plan.prompts.tokens(),
             context: all.iter().flat_map(|c| c.context.iter().copied()).collect(),
             added: all.iter().flat_map(|c| c.pooled.iter().chain(&size).copied()).collect(),
         })
     }
 
-    fn encode_prompt(&mut self, prompt: &str, watch: &mut Watch<'_>) -> Result<Conditioning> {
-        let [first, second] = &*self.model.tokenizers;
-        let (first, second) = (first.encode(prompt), second.encode(prompt));
+    fn encode_prompt(&mut self, prompt: &Chunks, watch: &mut Watch<'_>) -> Result<Conditioning> {
+        let widths = self.model.text.widths();
+        encode_prompt(&prompt.pairs, widths, |chunk| self.encode_chunk(chunk, watch))
+    }
+
+    fn encode_chunk(&mut self, [first, second]: &[Tokens; 2], watch: &mut Watch<'_>) -> Result<Conditioning> {
         self.model.check_ids([&first.ids, &second.ids])?;
         let ids = |ids: &[u32]| HostTensor::u32(Shape::tokens(1, ids.len(), 1), ids.to_vec());
         let end = HostTensor::u32(Shape::vector(1, 1), vec![second.end as u32]);
@@ -61,6 +67,6 @@ impl Engine {
     }
 }
 
-/// A prompt has one size only.
+/// A chunk of a prompt has one size only.
 pub(super) const TEXT: ProgramKey =
     ProgramKey { part: Part::Text, images: 1, height: 1, width: 1, tokens: LENGTH };

@@ -13,6 +13,7 @@ mod model;
 mod outlook;
 mod plan;
 mod programs;
+mod prompts;
 mod watch;
 
 use std::path::PathBuf;
@@ -22,8 +23,9 @@ use std::time::Instant;
 pub use device::Device;
 use device::Opened;
 pub use model::Model;
-pub use outlook::{Outlook, READ as TOKENS_READ};
+pub use outlook::Outlook;
 pub use plan::DrawPlan;
+pub use prompts::Prompts;
 pub use watch::{Drawn, Event, OnTrace, Seconds, Stage as DrawStage, TraceRow, Watch};
 
 use self::encode::TEXT;
@@ -173,7 +175,7 @@ impl Engine {
         let latents = plan.latents(self.model.vae.config());
         let (text, element) = (&self.model.text, self.element);
         let text = self.programs.get(TEXT, || text.graph(element))?.memory();
-        let unet = self.unet(self.batch(plan) * plan.copies(), latents)?.memory();
+        let unet = self.unet(self.batch(plan) * plan.copies(), plan.prompts.tokens(), latents)?.memory();
         let vae = self.decoder(latents)?.memory();
         self.loading += start.elapsed().as_secs_f64();
         Ok(MemoryNeed { picture: picture_need(latents, plan), ..one_after_the_other([text, unet, vae]) })

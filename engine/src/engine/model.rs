@@ -18,7 +18,6 @@ const USUAL_SAMPLE_SIZE: usize = 128;
 pub struct Model {
     pub(super) checkpoint: Checkpoint,
     pub(super) outlook: Outlook,
-    pub(super) tokenizers: Arc<[Tokenizer; 2]>,
     pub(super) text: TextEncoders,
     pub(super) unet: UNet,
     pub(super) vae: VaeDecoder,
@@ -67,8 +66,7 @@ impl Model {
             text,
             unet: UNet::load(&checkpoint.weights(Component::Unet)?, unet)?,
             vae: VaeDecoder::load(&checkpoint.weights(Component::Vae)?, vae)?,
-            outlook: Outlook::new(&checkpoint, asked, tokenizers.clone(), side, grain)?,
-            tokenizers,
+            outlook: Outlook::new(&checkpoint, asked, tokenizers, side, grain)?,
             force_zeros: index.is_ok_and(|index| index["force_zeros_for_empty_prompt"] == true),
             checkpoint,
         })

@@ -4,17 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::DrawPlan;
+use super::prompts::{Prompts, Reading};
 use crate::Result;
 use crate::message::{Message, Setting};
-use crate::prompt;
 use crate::request::Request;
 use crate::schedule::SchedulerConfig;
 use crate::settings::{Asked, Clues, Settings};
-use crate::tokens::{LENGTH, Tokenizer};
+use crate::tokens::Tokenizer;
 use crate::weights::Checkpoint;
-
-/// Tokens of a prompt that are read.
-pub const READ: usize = LENGTH - 2;
 
 /// What is known of a model without its weights. Clones are cheap.
 #[derive(Clone)]
@@ -75,10 +72,16 @@ impl Outlook {
         DrawPlan::new(request, self)
     }
 
+    /// How many tokens are read of a prompt where its request leaves that open.
+    #[must_use]
+    pub fn tokens_read(&self) -> usize {
+        Reading::new(self.asked.prompt_syntax, self.asked.long_prompts).tokens()
+    }
+
     /// How many tokens a text has; one more than are read of a prompt where it has more.
     #[must_use]
     pub fn tokens(&self, text: &str) -> usize {
-        self.tokenizers[0].count(text)
+        self.tokenizers[0].count(text, self.tokens_read())
     }
 
     pub(super) fn settings(&self, asked: Asked) -> Result<Settings> {
@@ -94,19 +97,19 @@ impl Outlook {
         &self.clues.path
     }
 
-    /// What is to be said of a prompt for what not to draw.
-    pub(super) fn about_negative(&self, negative: &str, settings: &Settings) -> Vec<Message> {
-        if !settings.guided() {
+    /// Both prompts of a request, read, with what is to be said of them.
+    pub(super) fn prompts(&self, request: &Request, settings: &Settings) -> (Prompts, Vec<Message>) {
+        let Asked { prompt_syntax, long_prompts, .. } = self.asked;
+        let reading =
+            Reading::new(request.prompt_syntax.or(prompt_syntax), request.long_prompts.or(long_prompts));
+        let negative = request.negative_prompt.as_deref().unwrap_or_default();
+        let guided = settings.guided().then_some(negative);
+        let (prompts, mut warnings) = Prompts::read(reading, &self.tokenizers, &request.prompt, guided);
+        if guided.is_none() && !negative.trim().is_empty() {
             let what = " has no effect: the picture is drawn without guidance";
-            return vec![Message::of(Setting::Negative).text(what)];
+            warnings.push(Message::of(Setting::Negative).text(what));
         }
-        let unread = prompt::unread(Setting::Negative, negative);
-        self.too_long(Setting::Negative, negative).into_iter().chain(unread).collect()
-    }
-
-    /// That a prompt is too long to be read, and from where on.
-    pub(super) fn too_long(&self, setting: Setting, prompt: &str) -> Option<Message> {
-        self.tokenizers[0].encode(prompt).dropped.map(|what| Message::of(setting).text(what))
+        (prompts, warnings)
     }
 }
 
@@ -114,6 +117,7 @@ impl Outlook {
 mod tests {
     use super::*;
     use crate::engine::Model;
+    use crate::prompt::{LongPrompts, PromptSyntax};
     use crate::request::Guidance;
 
     fn demo() -> Outlook {
@@ -127,40 +131,64 @@ mod tests {
 
     #[test]
     fn prompts_that_are_cut_are_told_before_anything_is_drawn() {
+        let of = |prompt: String, long_prompts| {
+            let negative_prompt = Some(prompt.clone());
+            let guidance = Some(Guidance::Exactly(5.0));
+            let request = Request { guidance, negative_prompt, long_prompts, ..Request::new(prompt) };
+            let told = told(&request);
+            ["`Prompt` is longer than ", "`Negative` is longer than "].map(|start| {
+                let found = told.iter().find_map(|told| told.strip_prefix(start)).unwrap_or_default();
+                found.split(';').next().unwrap_or_default().to_owned()
+            })
+        };
         let long = "a red circle ".repeat(40);
-        let told = told(&Request {
-            guidance: Some(Guidance::Exactly(5.0)),
-            negative_prompt: Some(long.clone()),
-            ..Request::new(long)
-        });
-        let about = |name: &str| told.iter().filter(|told| told.starts_with(name)).count();
-        assert_eq!(
-            (about("`Prompt` is longer than 75 tokens"), about("`Negative` is longer")),
-            (1, 1),
-            "{told:?}"
-        );
+        assert_eq!(of(long.clone(), Some(LongPrompts::Cut)), ["75 tokens", "75 tokens"]);
+        assert_eq!(of(long.clone(), None), ["", ""]);
+        assert_eq!(of(long.repeat(11), None), ["1200 tokens", "1200 tokens"]);
     }
 
     #[test]
-    fn what_is_read_as_plain_words_is_told_of_both_prompts() {
-        let request = |guidance| Request {
-            guidance: Some(Guidance::Exactly(guidance)),
-            negative_prompt: Some("[ugly], <lora:x:1>".into()),
-            ..Request::new("a (red:1.3) circle")
+    fn prompts_of_guidance_have_equally_many_chunks() {
+        let long = "a red circle ".repeat(40);
+        let chunks = |prompt: &str, negative: &str, syntax, guidance| {
+            let request = Request {
+                guidance: Some(Guidance::Exactly(guidance)),
+                negative_prompt: Some(negative.into()),
+                prompt_syntax: Some(syntax),
+                ..Request::new(prompt)
+            };
+            let Prompts { prompt, negative, .. } = demo().plan(&request).unwrap().prompts;
+            (prompt.pairs.len(), negative.map(|negative| negative.pairs.len()))
         };
-        let of = |told: &[String]| -> Vec<String> {
-            told.iter()
-                .filter(|told| told.contains(" has "))
-                .map(|told| told.split(": ").next().unwrap().into())
+        use PromptSyntax::{A1111, Plain};
+        assert_eq!(chunks(&long, "a BREAK b BREAK c", A1111, 5.0), (3, Some(3)));
+        assert_eq!(chunks(&long, "", A1111, 5.0), (2, Some(2)));
+        assert_eq!(chunks(&long, "", A1111, 1.0), (2, None));
+        assert_eq!(chunks(&long, "a BREAK b BREAK c", Plain, 5.0), (1, Some(1)));
+    }
+
+    #[test]
+    fn what_is_odd_about_prompts_is_told_of_those_that_are_read() {
+        let request = |guidance, syntax| Request {
+            guidance: Some(Guidance::Exactly(guidance)),
+            negative_prompt: Some("[ugly|bad], <lora:x:1>".into()),
+            prompt_syntax: Some(syntax),
+            ..Request::new("a (red:9) circle")
+        };
+        let of = |request| -> Vec<String> {
+            let is_about = |told: &&String| told.contains("` has ") || told.contains(" asks for ");
+            told(&request)
+                .iter()
+                .filter(is_about)
+                .map(|told| told.split([':', ',']).next().unwrap().into())
                 .collect()
         };
-        let guided = told(&request(5.0));
         assert_eq!(
-            of(&guided),
-            ["`Prompt` has `(red:1.3)`", "`Negative` has `[ugly]`", "`Negative` has `<lora:x:1>`"]
+            of(request(5.0, PromptSyntax::A1111)),
+            ["`Prompt` has `red`", "`Negative` has `[ugly|bad]`", "`Negative` asks for the LoRA `x`"]
         );
-        let unguided = told(&request(1.0));
-        assert_eq!(of(&unguided), ["`Prompt` has `(red:1.3)`", "`Negative` has no effect"]);
+        assert_eq!(of(request(1.0, PromptSyntax::A1111)), ["`Prompt` has `red`", "`Negative` has no effect"]);
+        assert_eq!(of(request(5.0, PromptSyntax::Plain)), [""; 0]);
     }
 
     #[test]
@@ -178,7 +206,8 @@ mod tests {
         assert_eq!((outlook.tokens(""), outlook.tokens("a red circle,")), (0, 4));
         assert_eq!(
             (outlook.tokens(&"red ".repeat(75)), outlook.tokens(&"red ".repeat(9000))),
-            (75, READ + 1)
+            (75, outlook.tokens_read() + 1)
         );
+        assert_eq!(outlook.tokens_read(), 1200);
     }
 }

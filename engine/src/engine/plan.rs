@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use super::Outlook;
+use super::{Outlook, Prompts};
 use crate::graph::Shape;
 use crate::message::{Message, Setting};
 use crate::noise::Rng;
 use crate::picture::Parameters;
-use crate::prompt;
 use crate::request::{Request, check_pixels};
 use crate::schedule::{Curve, Grid, Schedule, SchedulerConfig, TimestepSpacing};
 use crate::settings::{Asked, Settings};
@@ -29,6 +28,8 @@ pub struct DrawPlan {
     pub seed: u64,
     /// The generator of the first latents.
     pub rng: Rng,
+    /// Both prompts, read.
+    pub prompts: Prompts,
     /// Steps, guidance, schedule.
     pub settings: Settings,
     /// Timesteps and sigmas.
@@ -48,16 +49,12 @@ impl DrawPlan {
         let schedule = Schedule::new(&settings.scheduler, settings.steps)?;
         let mut warnings = settings.warnings.clone();
         warnings.extend(far_from_own_size(width, height, own));
-        warnings.extend(outlook.too_long(Setting::Prompt, &request.prompt));
-        warnings.extend(prompt::unread(Setting::Prompt, &request.prompt));
-        let negative = request.negative_prompt.as_deref().filter(|negative| !negative.trim().is_empty());
-        if let Some(negative) = negative {
-            warnings.extend(outlook.about_negative(negative, &settings));
-        }
+        let (prompts, about) = outlook.prompts(request, &settings);
+        warnings.extend(about);
         let seed = request.seed.unwrap_or_else(fresh_seed);
         let Request { images, rng, .. } = *request;
         let model = name(outlook.file());
-        Ok(Self { width, height, images, model, seed, rng, settings, schedule, warnings })
+        Ok(Self { width, height, images, model, seed, rng, prompts, settings, schedule, warnings })
     }
 
     /// The settings of one picture, as they are written into its file.

@@ -14,6 +14,7 @@ mod texts;
 pub use clues::Clues;
 
 use crate::message::{Message, Setting};
+use crate::prompt::{LongPrompts, PromptSyntax};
 use crate::request::{Guidance, Request};
 use crate::schedule::{Curve, Grid, Prediction, SchedulerConfig, TimestepSpacing};
 use crate::{Error, Result};
@@ -43,14 +44,18 @@ pub struct Asked {
     pub spacing: Option<TimestepSpacing>,
     /// What the UNet answers with.
     pub prediction: Option<Prediction>,
+    /// What is read of prompts besides their words.
+    pub prompt_syntax: Option<PromptSyntax>,
+    /// What becomes of prompts of more than 75 tokens.
+    pub long_prompts: Option<LongPrompts>,
 }
 
 impl Asked {
     /// What a request asks for.
     #[must_use]
     pub fn of(request: &Request) -> Self {
-        let Request { steps, guidance, spacing, prediction, .. } = *request;
-        Self { steps, guidance, spacing, prediction }
+        let Request { steps, guidance, spacing, prediction, prompt_syntax, long_prompts, .. } = *request;
+        Self { steps, guidance, spacing, prediction, prompt_syntax, long_prompts }
     }
 
     /// Whether it can be met at all.
@@ -58,7 +63,7 @@ impl Asked {
     /// # Errors
     /// As [`Request::validate`].
     pub fn validate(self) -> Result<()> {
-        let Self { steps, guidance, spacing, prediction } = self;
+        let Self { steps, guidance, spacing, prediction, .. } = self;
         Request { steps, guidance, spacing, prediction, ..Request::default() }.validate()
     }
 

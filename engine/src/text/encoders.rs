@@ -47,10 +47,16 @@ impl TextEncoders {
         Ok(Self { first, second, configs: [config, config_2] })
     }
 
+    /// Channels of the first encoder's states and of the second's.
+    #[must_use]
+    pub fn widths(&self) -> [usize; 2] {
+        self.configs.each_ref().map(|config| config.hidden_size)
+    }
+
     /// Channels of the context: both encoders' side by side.
     #[must_use]
     pub fn context_channels(&self) -> usize {
-        self.configs.iter().map(|config| config.hidden_size).sum()
+        self.widths().iter().sum()
     }
 
     /// Channels of the pooled projection.

@@ -3,7 +3,9 @@
 mod clip;
 mod config;
 mod encoders;
+mod prompt;
 
 pub use clip::ClipEncoder;
 pub use config::ClipConfig;
 pub use encoders::{Conditioning, TextEncoders};
+pub use prompt::encode_prompt;

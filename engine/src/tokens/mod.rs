@@ -1,13 +1,16 @@
-//! A prompt as numbers: CLIP's byte-pair encoding, 77 ids a prompt.
+//! A prompt as numbers: CLIP's byte-pair encoding, 77 ids a chunk.
 //!
 //! The steps are those of transformers' `CLIPTokenizer`: NFC, lowercase, words by CLIP's own pattern, bytes, and
 //! merges with `</w>` at the end of a word. SDXL has two tokenizers that differ in their padding: the first pads
 //! by `<|endoftext|>`, the second by `!`. A padding token is special, so the second tokenizer also reads every
 //! `!` of a prompt as padding (id 0) rather than as the mark (id 256), and so must we.
 
+mod chunks;
 mod load;
 mod whole;
 mod words;
+
+pub use chunks::{Chunks, MOST_CHUNKS, Part};
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -28,15 +31,16 @@ pub const LENGTH: usize = 77;
 /// Ids of the prompt itself.
 const ROOM: usize = LENGTH - 2;
 
-/// Bytes of a word that are read. No token is longer than 32 bytes, so 75 of them end long before; merges far
+/// Bytes of a word that are read. No token is longer than 32 bytes, so the longest prompt ends before; merges far
 /// behind do not reach back.
-const LONGEST_WORD: usize = 8192;
+const LONGEST_WORD: usize = (MOST_CHUNKS * ROOM + 1) * 32;
 
 /// Characters of the prompt that a warning repeats.
 const QUOTED: usize = 60;
 
 const BEGIN: &str = "<|startoftext|>";
 const END: &str = "<|endoftext|>";
+const COMMA: &str = ",</w>";
 
 /// What CLIP's vocabulary has at the end of a token that ends a word.
 const END_OF_WORD: &str = "</w>";
@@ -65,15 +69,15 @@ pub enum Padding {
     Exclamation,
 }
 
-/// A prompt as a text encoder reads it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a text encoder reads at once.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Tokens {
-    /// Begin, prompt, end, padding.
+    /// Begin, at most 75 tokens, end, padding.
     pub ids: [u32; LENGTH],
+    /// What each of them weighs; 1 is as much as everything else.
+    pub weights: [f32; LENGTH],
     /// Where the first end is: its hidden state is the pooled one.
     pub end: usize,
-    /// What is to be said of a prompt that is too long: from where on it is not read.
-    pub dropped: Option<String>,
 }
 
 /// One of SDXL's two tokenizers.
@@ -83,6 +87,7 @@ pub struct Tokenizer {
     begin: u32,
     end: u32,
     padding: u32,
+    comma: Option<u32>,
 }
 
 impl Tokenizer {
@@ -114,43 +119,37 @@ impl Tokenizer {
             specials.push(special(&pad_token, padding, false));
         }
         let words = Words::new(specials).expect("the pattern is a constant, and tested");
-        Ok(Self { words, vocabulary, begin, end, padding })
+        let comma = vocabulary.ids.get(COMMA).copied();
+        Ok(Self { words, vocabulary, begin, end, padding, comma })
     }
 
-    /// How many tokens a prompt has; where they are more than are read, one more than that.
-    pub fn count(&self, prompt: &str) -> usize {
-        self.read(prompt).0.len().min(ROOM + 1)
+    /// How many tokens a text has; where they are more than `most`, one more than that.
+    pub fn count(&self, text: &str, most: usize) -> usize {
+        self.first(text, most + 1).len()
     }
 
-    /// The ids of a prompt. What does not fit in is dropped, and said so.
+    /// The ids of a prompt's first 75 tokens.
     pub fn encode(&self, prompt: &str) -> Tokens {
-        let (mut found, dropped_at) = self.read(prompt);
-        found.truncate(ROOM);
-        let mut ids = [self.padding; LENGTH];
-        ids[0] = self.begin;
-        for (id, token) in ids[1..].iter_mut().zip(&found) {
-            *id = *token;
-        }
-        ids[found.len() + 1] = self.end;
-        let end = ids.iter().position(|id| *id == self.end).unwrap_or(LENGTH - 1);
-        Tokens { ids, end, dropped: dropped_at.map(|at| warning(&prompt[at..])) }
+        let tokens: Vec<_> = self.first(prompt, ROOM).into_iter().map(|token| (token, 1.0)).collect();
+        self.chunk(&tokens)
     }
 
-    /// Tokens of the prompt until there are too many, and then the byte at which the first stretch begins that
-    /// is not wholly read.
-    ///
-    /// No token crosses white space, so stretches between it can be read one by one, and a prompt of a megabyte
-    /// costs no more than its first 76 tokens.
-    fn read(&self, prompt: &str) -> (Vec<u32>, Option<usize>) {
+    /// The first `count` tokens of a text: one of a megabyte costs no more.
+    fn first(&self, text: &str, count: usize) -> Vec<u32> {
         let mut tokens = Vec::new();
-        for stretch in prompt.split_whitespace() {
-            let read = first_bytes(stretch, LONGEST_WORD);
-            self.words.each(read, |piece| self.push(piece, &mut tokens));
-            if tokens.len() > ROOM {
-                return (tokens, Some(stretch.as_ptr() as usize - prompt.as_ptr() as usize));
+        for (_, stretch) in stretches(text) {
+            if tokens.len() >= count {
+                break;
             }
+            self.read(stretch, &mut tokens);
         }
-        (tokens, None)
+        tokens.truncate(count);
+        tokens
+    }
+
+    /// The tokens of text without white space, which no token crosses.
+    fn read(&self, stretch: &str, tokens: &mut Vec<u32>) {
+        self.words.each(first_bytes(stretch, LONGEST_WORD), |piece| self.push(piece, tokens));
     }
 
     fn push(&self, piece: Piece<'_>, tokens: &mut Vec<u32>) {
@@ -199,17 +198,22 @@ impl Vocabulary {
     }
 }
 
+/// Text between white space, and where it stands.
+fn stretches(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.split_whitespace().map(|stretch| (stretch.as_ptr() as usize - text.as_ptr() as usize, stretch))
+}
+
 /// At most `count` bytes of a text, cut between characters.
 fn first_bytes(text: &str, count: usize) -> &str {
     let count = (0..=count.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
     &text[..count.unwrap_or(0)]
 }
 
-/// The sentence about what was not read; its subject is the prompt.
-fn warning(rest: &str) -> String {
+/// The sentence about what was not read behind the first `read` tokens; its subject is the prompt.
+fn warning(rest: &str, read: usize) -> String {
     let quoted: String = rest.chars().take(QUOTED).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let more = if rest.chars().nth(QUOTED).is_some() { "…" } else { "" };
-    format!(" is longer than {ROOM} tokens; it is cut in or before “{quoted}{more}”")
+    format!(" is longer than {read} tokens; it is cut in or before “{quoted}{more}”")
 }
 
 fn fail(files: &TokenizerFiles<'_>, name: &str, what: &str) -> Error {

@@ -40,6 +40,20 @@ pub(crate) const PNG_TEXT: Field = Field::new(
 /// The engine's words for what a UNet answers with.
 pub(crate) const PREDICTION: Kind = Kind::Word(&["epsilon", "v", "sample"]);
 
+/// What is read of a prompt besides its words, by the engine's words.
+pub(crate) const PROMPT_SYNTAX: Field = Field::new(
+    "prompt_syntax",
+    Kind::Word(&["a1111", "plain"]),
+    "Whether weights such as `(word:1.3)`, `BREAK` and LoRA tags are read in prompts, or plain words alone; as the server was started if absent.",
+);
+
+/// What becomes of long prompts, by the engine's words.
+pub(crate) const LONG_PROMPTS: Field = Field::new(
+    "long_prompts",
+    Kind::Word(&["chunk", "cut"]),
+    "Whether prompts of more than 75 tokens are read in chunks, or cut; as the server was started if absent.",
+);
+
 pub(crate) use check::Values;
 pub(crate) use schema::schema;
 

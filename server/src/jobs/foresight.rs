@@ -23,6 +23,11 @@ impl Foresight {
         Self { outlook, model, of_model }
     }
 
+    /// How many tokens are read of a prompt.
+    pub(crate) fn tokens_read(&self) -> usize {
+        self.outlook.tokens_read()
+    }
+
     /// How many tokens a text has, up to one more than are read of a prompt.
     pub(crate) fn tokens(&self, text: &str) -> usize {
         self.outlook.tokens(text)
@@ -96,6 +101,10 @@ fn member(family: Family, setting: Setting) -> Member {
         (Setting::Prediction, Family::Leonardo) => Words("the server's prediction"),
         (Setting::Spacing, _) => Field("spacing"),
         (Setting::Prediction, _) => Field("prediction"),
+        (Setting::PromptSyntax, Family::Leonardo) => Words("the syntax of the server's prompts"),
+        (Setting::LongPrompts, Family::Leonardo) => Words("what the server does with long prompts"),
+        (Setting::PromptSyntax, _) => Field("prompt_syntax"),
+        (Setting::LongPrompts, _) => Field("long_prompts"),
         (Setting::Rng, _) => Words("the generator of noise"),
         (Setting::Model, _) => Words("the server's model"),
         (Setting::Unet, _) => Words("the server's UNet"),
@@ -111,7 +120,7 @@ mod tests {
     const FAMILIES: [Family; 3] = [Family::Images, Family::OpenAi, Family::Leonardo];
 
     /// Every setting there is.
-    const SETTINGS: [Setting; 15] = [
+    const SETTINGS: [Setting; 17] = [
         Setting::Prompt,
         Setting::Negative,
         Setting::Width,
@@ -120,6 +129,8 @@ mod tests {
         Setting::Guidance,
         Setting::Spacing,
         Setting::Prediction,
+        Setting::PromptSyntax,
+        Setting::LongPrompts,
         Setting::Seed,
         Setting::Images,
         Setting::Rng,

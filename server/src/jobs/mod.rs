@@ -45,6 +45,10 @@ pub(crate) struct Spec {
     pub(crate) spacing: Option<String>,
     /// What the UNet answers with, in the engine's word; `None`: what the model says.
     pub(crate) prediction: Option<String>,
+    /// What is read of the prompts besides their words, in the engine's word; `None`: as the server was started.
+    pub(crate) prompt_syntax: Option<String>,
+    /// What becomes of long prompts, in the engine's word; `None`: as the server was started.
+    pub(crate) long_prompts: Option<String>,
     /// How much more contrast the finished picture gets; `None` and 1 leave it as it is.
     pub(crate) contrast: Option<f32>,
     /// Whether files say how they were drawn; `None`: as the server was started.

@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fulmen_engine::engine::{Outlook, Watch};
+use fulmen_engine::prompt::{LongPrompts, PromptSyntax};
 use fulmen_engine::request::Guidance;
 use fulmen_engine::schedule::{Prediction, TimestepSpacing};
 use fulmen_engine::settings::Settings;
@@ -187,6 +188,8 @@ pub(super) fn request(model: &ModelInfo, spec: &Spec) -> Request {
         guidance: spec.guidance.map(Guidance::Suggested),
         spacing: meant(&TimestepSpacing::WORDS, spec.spacing.as_deref()),
         prediction: meant(&Prediction::WORDS, spec.prediction.as_deref()),
+        prompt_syntax: meant(&PromptSyntax::WORDS, spec.prompt_syntax.as_deref()),
+        long_prompts: meant(&LongPrompts::WORDS, spec.long_prompts.as_deref()),
         seed: Some(spec.seed),
         images: spec.images,
         ..Request::default()

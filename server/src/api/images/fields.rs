@@ -1,8 +1,8 @@
 //! The members of `POST /v1/images/imagine`.
 
 use crate::fields::{
-    ANY_SEED, Field, Kind, LARGEST_SEED, LONGEST_PROMPT, LONGEST_SIDE, PNG_TEXT, PREDICTION, SHORTEST_SIDE,
-    SPACING,
+    ANY_SEED, Field, Kind, LARGEST_SEED, LONG_PROMPTS, LONGEST_PROMPT, LONGEST_SIDE, PNG_TEXT, PREDICTION,
+    PROMPT_SYNTAX, SHORTEST_SIDE, SPACING,
 };
 
 /// A side of an image: the documented API has one size, and draws it where none is asked for.
@@ -41,6 +41,8 @@ pub(super) const IMAGINE: &[Field] = &[
     ),
     Field::new("spacing", SPACING, "Which levels of noise are picked; as the model wants it if absent."),
     Field::new("prediction", PREDICTION, "What the UNet answers with; what the model's files say if absent."),
+    PROMPT_SYNTAX,
+    LONG_PROMPTS,
     PNG_TEXT,
     Field::new(
         "previews",

@@ -66,6 +66,8 @@ fn spec(values: &Values, warnings: &mut Vec<Warning>) -> Spec {
         guidance: values.number("guidance_scale").map(|guidance| guidance as f32),
         spacing: values.text("spacing").map(Into::into),
         prediction: values.text("prediction").map(Into::into),
+        prompt_syntax: values.text("prompt_syntax").map(Into::into),
+        long_prompts: values.text("long_prompts").map(Into::into),
         contrast: None,
         png_text: png_text(values),
     }

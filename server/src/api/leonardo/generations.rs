@@ -4,8 +4,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use fulmen_engine::engine::TOKENS_READ;
-
 use super::account::user_id;
 use super::enhance::Reader;
 use super::fields::GENERATION;
@@ -41,7 +39,8 @@ pub(super) fn create(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     rules::check(&values)?;
     app.unstored.check()?;
     let tokens = |text: &str| app.foresight.tokens(text);
-    let asked = Asked::of(&values, &app.model, &Reader { most: TOKENS_READ, tokens: &tokens });
+    let asked =
+        Asked::of(&values, &app.model, &Reader { most: app.foresight.tokens_read(), tokens: &tokens });
     check(&app.config.work, &asked.spec, MEMBERS)?;
     let mut warnings = asked.warnings;
     warnings.extend(app.foresight.warnings(Family::Leonardo, &asked.spec)?);

@@ -69,6 +69,8 @@ impl Asked {
             guidance: values.number("guidance_scale").map(|guidance| guidance as f32),
             spacing: None,
             prediction: None,
+            prompt_syntax: None,
+            long_prompts: None,
             contrast: contrast(values).map(|factor| factor as f32),
             // The document has no member for it.
             png_text: None,

@@ -3,8 +3,8 @@
 //! The documented ones come first, in the document's order; then those that clients of this family send; then ours.
 
 use crate::fields::{
-    ANY_SEED, Field, Kind, LARGEST_SEED, LONGEST_PROMPT, LONGEST_SIDE, PNG_TEXT, PREDICTION, SHORTEST_SIDE,
-    SPACING,
+    ANY_SEED, Field, Kind, LARGEST_SEED, LONG_PROMPTS, LONGEST_PROMPT, LONGEST_SIDE, PNG_TEXT, PREDICTION,
+    PROMPT_SYNTAX, SHORTEST_SIDE, SPACING,
 };
 
 /// Text that is accepted and has no effect.
@@ -89,6 +89,8 @@ pub(super) const GENERATIONS: &[Field] = &[
     ),
     Field::new("spacing", SPACING, "Which levels of noise are picked; as the model wants it if absent."),
     Field::new("prediction", PREDICTION, "What the UNet answers with; what the model's files say if absent."),
+    PROMPT_SYNTAX,
+    LONG_PROMPTS,
     PNG_TEXT,
 ];
 
@@ -215,6 +217,8 @@ mod tests {
             ("height", json!([64, 2048]), json!([56, 2056, 100, "64"])),
             ("spacing", json!(["trailing", "leading", "linspace"]), json!(["karras", ""])),
             ("prediction", json!(["epsilon", "v", "sample"]), json!(["x0", ""])),
+            ("prompt_syntax", json!(["a1111", "plain"]), json!(["compel", ""])),
+            ("long_prompts", json!(["chunk", "cut"]), json!(["drop", ""])),
             ("style", json!(["vivid", "natural"]), json!(["cubist", "", true])),
             ("model", json!(["dall-e-3", "gpt-image-1", "gemini", ""]), json!([3, ["dall-e-3"]])),
             ("output_format", json!(["png", "jpeg", "webp"]), json!(["gif", "PNG"])),

@@ -56,6 +56,8 @@ impl Generation {
             guidance: values.number("guidance_scale").map(|guidance| guidance as f32),
             spacing: values.text("spacing").map(Into::into),
             prediction: values.text("prediction").map(Into::into),
+            prompt_syntax: values.text("prompt_syntax").map(Into::into),
+            long_prompts: values.text("long_prompts").map(Into::into),
             png_text: png_text(values),
             contrast: None,
         };

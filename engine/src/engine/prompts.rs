@@ -1,0 +1,87 @@
+//! Both prompts of a request as the text encoders read them, and what is to be said of them.
+
+use crate::message::{Message, Setting};
+use crate::prompt::{LongPrompts, LoraTag, Prompt, PromptSyntax};
+use crate::quote;
+use crate::tokens::{Chunks, LENGTH, MOST_CHUNKS, Tokenizer};
+
+/// How prompts are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reading {
+    pub(super) syntax: PromptSyntax,
+    pub(super) long: LongPrompts,
+}
+
+impl Reading {
+    /// What a caller leaves open: whoever asks for plain words means no chunks either.
+    pub(super) fn new(syntax: Option<PromptSyntax>, long: Option<LongPrompts>) -> Self {
+        let syntax = syntax.unwrap_or_default();
+        let long = long.unwrap_or(match syntax {
+            PromptSyntax::A1111 => LongPrompts::Chunk,
+            PromptSyntax::Plain => LongPrompts::Cut,
+        });
+        Self { syntax, long }
+    }
+
+    /// How many tokens are read at the most.
+    pub(super) fn tokens(self) -> usize {
+        self.chunks() * (LENGTH - 2)
+    }
+
+    fn chunks(self) -> usize {
+        match self.long {
+            LongPrompts::Chunk => MOST_CHUNKS,
+            LongPrompts::Cut => 1,
+        }
+    }
+}
+
+/// Both prompts in equally many chunks.
+#[derive(Debug, Clone)]
+pub struct Prompts {
+    /// What to draw.
+    pub(super) prompt: Chunks,
+    /// What not to draw; `None` where that is not read.
+    pub(super) negative: Option<Chunks>,
+    /// The LoRAs that the prompt asks for.
+    pub loras: Vec<LoraTag>,
+}
+
+impl Prompts {
+    /// `negative` is given where the picture is drawn with guidance.
+    pub(super) fn read(
+        reading: Reading,
+        tokenizers: &[Tokenizer; 2],
+        prompt: &str,
+        negative: Option<&str>,
+    ) -> (Self, Vec<Message>) {
+        let mut warnings = vec![];
+        let take = |setting, text: &str, warnings: &mut Vec<Message>| {
+            let read = Prompt::read(text, reading.syntax);
+            let chunks = Chunks::of(tokenizers, || read.parts(), reading.chunks());
+            warnings.extend(chunks.dropped.iter().map(|what| Message::of(setting).text(what.clone())));
+            warnings.extend(read.warnings(setting));
+            warnings.extend(read.loras().first().map(|lora| unused(setting, lora)));
+            (chunks, read.loras().to_vec())
+        };
+        let (mut prompt, loras) = take(Setting::Prompt, prompt, &mut warnings);
+        let mut negative = negative.map(|text| take(Setting::Negative, text, &mut warnings).0);
+        if let Some(negative) = &mut negative {
+            let count = prompt.pairs.len().max(negative.pairs.len());
+            prompt.pad(tokenizers, count);
+            negative.pad(tokenizers, count);
+        }
+        (Self { prompt, negative, loras }, warnings)
+    }
+
+    /// Tokens that the UNet looks at, begin and end of each chunk among them.
+    pub(super) fn tokens(&self) -> usize {
+        self.prompt.pairs.len() * LENGTH
+    }
+}
+
+fn unused(setting: Setting, lora: &LoraTag) -> Message {
+    let name = quote::quoted(&lora.name);
+    Message::of(setting)
+        .text(format!(" asks for the LoRA `{name}`, which is not applied; its tag is left out"))
+}
