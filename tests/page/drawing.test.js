@@ -37,8 +37,8 @@ test('a prompt becomes a picture of what it says', async () => {
 });
 
 test('what of a prompt is not read is told beside the picture', async () => {
-  await draw(page, `${prompt} and more `.repeat(12));
-  assert.match(await page.textContent('#warnings'), /^`prompt` is longer than 75 tokens.*[.”]$/);
+  await draw(page, `${prompt} and more `.repeat(150));
+  assert.match(await page.textContent('#warnings'), /^`prompt` is longer than 1200 tokens.*[.”]$/);
   await draw(page, prompt);
   assert.equal(await page.textContent('#warnings'), '');
 });

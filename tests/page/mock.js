@@ -115,7 +115,7 @@ class Mock {
     const send = (name, data) => this.behaviour.write(response, `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
     const pause = () => sleep(this.behaviour.pace, null, { signal: gone.signal });
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
-    if (asked.prompt.split(/\s+/).length > 75) send('warning', { message: '`prompt` is longer than 75 tokens', member: 'prompt' });
+    if (asked.prompt.split(/\s+/).length > 1200) send('warning', { message: '`prompt` is longer than 1200 tokens', member: 'prompt' });
     for (const position of this.behaviour.queue) {
       send('queued', { position });
       await pause();

@@ -141,15 +141,20 @@ fn inspect_says_how_a_model_is_drawn_and_why() {
 #[test]
 fn words_of_other_programs_in_prompts_are_warned_of() {
     let place = Place::new();
-    let run =
-        place.draw(&["a (red:1.3) circle <lora:x:0.8> BREAK [sky]", "--json", "-o", "x.png"]).succeeded();
-    let warnings: Vec<Value> = run.events().into_iter().filter(|event| event["event"] == "warning").collect();
-    for what in ["`(red:1.3)`: weights", "`<lora:x:0.8>`: no LoRA is applied", "`BREAK`", "`[sky]`"] {
-        let told = warnings.iter().filter(|told| told["message"].as_str().unwrap().contains(what)).count();
-        assert_eq!(told, 1, "{what} in {warnings:?}");
+    let prompt = "a (red:1.3) {circle|square} <lora:x:0.8> BREAK [sky:sea:0.5]";
+    let warnings = |more: &[&str]| -> Vec<Value> {
+        let run = place.draw(&[&[prompt, "--json", "-o", "x.png"], more].concat()).succeeded();
+        let is_told =
+            |event: &Value| event["message"].as_str().is_some_and(|told| told.contains("the prompt"));
+        run.events().into_iter().filter(|event| event["event"] == "warning" && is_told(event)).collect()
+    };
+    let told = warnings(&[]);
+    for what in ["`{circle|square}`", "the LoRA `x`, which is not applied", "`[sky:sea:0.5]`"] {
+        let told = told.iter().filter(|told| told["message"].as_str().unwrap().contains(what)).count();
+        assert_eq!(told, 1, "{what}");
     }
-    let run = place.draw(&["a cat (orange)", "-o", "x.png"]).succeeded();
-    assert!(!run.stderr.contains("the prompt has"), "{}", run.stderr);
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert_eq!(warnings(&["--prompt-syntax", "plain"]).len(), 0);
 }
 
 /// A file of tensors with marks beside them, and with words of its maker.

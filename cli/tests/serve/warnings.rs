@@ -4,14 +4,15 @@ use serde_json::{Value, json};
 
 use super::server::{Answer, Server};
 
-/// More than the 75 tokens that are read, in letters that no header can hold.
+/// More than 75 tokens, in letters that no header can hold.
 fn long_prompt() -> String {
     "a red circle on a blue background, красный круг, ".repeat(12)
 }
 
+/// A server that reads 75 tokens of a prompt.
 fn server() -> (tempfile::TempDir, Server) {
     let data = tempfile::tempdir().unwrap();
-    let server = Server::start(data.path(), &[]);
+    let server = Server::start(data.path(), &["--long-prompts", "cut"]);
     (data, server)
 }
 
@@ -80,6 +81,25 @@ fn a_prompt_that_is_cut_is_told_in_every_family() {
     let log = server.log();
     assert_eq!(log.matches("has a warning").count(), 3, "{log}");
     assert!(!log.contains("circle") && !log.contains("круг"), "the log holds no prompt: {log}");
+}
+
+#[test]
+fn prompts_are_read_as_the_request_says_and_else_as_the_server_was_started() {
+    let (_data, server) = server();
+    let picture = |more: Value| {
+        let prompt = format!("{}, (a blue square:1.6)", long_prompt());
+        let mut asked =
+            json!({"prompt": prompt, "seed": 3, "response_format": "b64_json", "png_text": "none"});
+        asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let answer = generate(&server, &asked).json();
+        (answer["data"][0]["b64_json"].as_str().unwrap().to_owned(), answer.get("warnings").is_some())
+    };
+    let (cut, is_told) = picture(json!({}));
+    assert!(is_told, "as the server was started");
+    let (whole, is_told) = picture(json!({"long_prompts": "chunk"}));
+    assert!(whole != cut && !is_told, "all of it is read");
+    let (plain, _) = picture(json!({"long_prompts": "chunk", "prompt_syntax": "plain"}));
+    assert!(plain != whole, "weights are words");
 }
 
 #[test]

@@ -68,8 +68,8 @@ class OpenAI(unittest.TestCase):
                 client.images.create_variation(image=picture)
 
     def test_warnings_come_with_the_picture(self):
-        answer = self.client.images.with_raw_response.generate(prompt="a red circle " * 60, size="256x256")
-        self.assertIn("longer than 75 tokens", answer.headers["x-fulmen-warning"])
+        answer = self.client.images.with_raw_response.generate(prompt="a red circle " * 500, size="256x256")
+        self.assertIn("longer than 1200 tokens", answer.headers["x-fulmen-warning"])
         self.assertTrue(answer.parse().model_extra["warnings"])
 
     def test_errors_have_their_classes(self):
