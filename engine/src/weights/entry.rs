@@ -6,7 +6,8 @@ use super::file::bad_file;
 use super::finite;
 use super::header::Stored;
 use super::numbers::Numbers;
-use super::weight::{View, Weight};
+use super::scale;
+use super::weight::{Patch, View, Weight};
 use crate::error::{Error, Result};
 
 /// A canonical tensor.
@@ -14,6 +15,10 @@ use crate::error::{Error, Result};
 pub(crate) struct Entry {
     stored: Stored,
     view: View,
+    /// What the numbers are multiplied by, where that stands beside them.
+    scale: Option<Stored>,
+    /// What changes them then, in this order.
+    patches: Vec<Arc<dyn Patch>>,
     made: Mutex<Made>,
 }
 
@@ -28,7 +33,21 @@ struct Made {
 
 impl Entry {
     pub(crate) fn new(stored: Stored, view: View) -> Self {
-        Self { stored, view, made: Mutex::default() }
+        Self { stored, view, scale: None, patches: Vec::new(), made: Mutex::default() }
+    }
+
+    /// The same tensor with a scale.
+    pub(crate) fn scaled(self, scale: Option<Stored>) -> Self {
+        Self { scale, ..self }
+    }
+
+    /// The same tensor with one more change.
+    pub(crate) fn patched(&self, patch: Arc<dyn Patch>) -> Self {
+        let patches = self.patches.iter().cloned().chain([patch]).collect();
+        let (stored, scale) = (self.stored.clone(), self.scale.clone());
+        let finite = self.made.lock().unwrap_or_else(PoisonError::into_inner).finite;
+        let made = Mutex::new(Made { finite, weights: Vec::new() });
+        Self { stored, view: self.view, scale, patches, made }
     }
 
     /// The tensor under its canonical name, in the wanted shape.
@@ -51,7 +70,11 @@ impl Entry {
         }
         self.look_through(&mut made, numbers)?;
         let bytes = self.stored.bytes.clone();
-        let weight = Arc::new(Weight::of(name, wanted.to_vec(), (numbers, self.view), bytes));
+        let weight = Weight::of(name, wanted.to_vec(), (numbers, self.view), bytes);
+        let scale =
+            self.scale.as_ref().map(|scale| scale::of(scale, (&self.stored, self.view))).transpose()?;
+        let patches = scale.into_iter().chain(self.patches.iter().cloned());
+        let weight = Arc::new(patches.fold(weight, |weight, patch| weight.patched(patch)));
         made.weights.push(weight.clone());
         Ok(weight)
     }
@@ -82,7 +105,7 @@ impl Entry {
     fn numbers(&self) -> Result<Numbers> {
         self.stored.numbers.clone().map_err(|other| {
             let what = format!(
-                "tensor `{}` is stored as {other}; Fulmen reads F16, BF16 and F32: fetch the model in one of these",
+                "tensor `{}` is stored as {other}; Fulmen reads F16, BF16, F32, F8_E4M3 and F8_E5M2: fetch the model in one of these",
                 self.stored.key
             );
             bad_file(&self.stored.file, what)

@@ -27,9 +27,12 @@ fn block_is_finite(format: Format, bytes: &[u8]) -> bool {
         let carry = |seen: u16, b: &[u8; 2]| seen | ((u16::from_le_bytes(*b) & 0x7fff) + one);
         bytes.as_chunks::<2>().0.iter().fold(0, carry) & 0x8000 == 0
     };
+    let eighths = |one: u8| bytes.iter().fold(0, |seen, b| seen | ((b & 0x7f) + one)) & 0x80 == 0;
     match format {
         Format::F16 => halves(0x0400),
         Format::Bf16 => halves(0x0080),
+        Format::F8E4m3 => eighths(0x01),
+        Format::F8E5m2 => eighths(0x04),
         Format::F32 => {
             let carry =
                 |seen: u32, b: &[u8; 4]| seen | ((u32::from_le_bytes(*b) & 0x7fff_ffff) + 0x0080_0000);
@@ -43,6 +46,7 @@ mod tests {
     use half::{bf16, f16};
 
     use super::*;
+    use crate::weights::fp8;
 
     fn plain_finite(format: Format, bytes: &[u8]) -> bool {
         all_finite(Numbers::Plain(format), bytes)
@@ -62,6 +66,15 @@ mod tests {
                 bf16::from_bits(bits).is_finite(),
                 "bf16 {bits:#06x}"
             );
+        }
+    }
+
+    #[test]
+    fn every_eighth_is_judged_by_what_it_is_read_as() {
+        for byte in 0..=u8::MAX {
+            let (e4m3, e5m2) = (fp8::from_e4m3(byte), fp8::from_e5m2(byte));
+            assert_eq!(plain_finite(Format::F8E4m3, &[byte]), e4m3.is_finite(), "e4m3 {byte:#04x}");
+            assert_eq!(plain_finite(Format::F8E5m2, &[byte]), e5m2.is_finite(), "e5m2 {byte:#04x}");
         }
     }
 

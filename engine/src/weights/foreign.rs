@@ -10,7 +10,6 @@ const LOOKED_AT: usize = 64 << 10;
 
 /// First bytes of other formats.
 const FORMATS: &[(&[u8], &str)] = &[
-    (b"GGUF", "is a GGUF file; Fulmen reads safetensors, fetch the model in that format"),
     (b"ggjt", "is a GGML file; Fulmen reads safetensors, fetch the model in that format"),
     (b"lmgg", "is a GGML file; Fulmen reads safetensors, fetch the model in that format"),
     (b"\x89HDF", "is an HDF5 file; Fulmen reads safetensors, fetch the model in that format"),

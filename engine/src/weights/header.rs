@@ -20,6 +20,7 @@ use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use super::about::About;
 use super::file::bad_file;
 use super::foreign;
+use super::gguf;
 use super::numbers::Numbers;
 use crate::error::Result;
 
@@ -56,7 +57,7 @@ pub(crate) struct Contents {
     pub(crate) about: About,
 }
 
-/// Reads the header of a safetensors file.
+/// Reads the header of a safetensors or GGUF file.
 ///
 /// # Errors
 /// [`crate::Error::File`], for anything but a whole and consistent file.
@@ -65,6 +66,9 @@ pub(crate) fn parse(file: &Path, bytes: &Bytes) -> Result<Contents> {
 }
 
 fn contents(file: &Path, bytes: &Bytes) -> Result<Contents, String> {
+    if bytes.starts_with(gguf::MAGIC) {
+        return gguf::contents(file, bytes);
+    }
     // Asked first: the length of a header may begin with the bytes of any other format.
     if let Some(what) = foreign::recognise(bytes).filter(|_| !begins_well(bytes)) {
         return Err(what);

@@ -38,7 +38,8 @@ impl Laid {
             return Ok(Self { archive, config: None });
         }
         let names = file::list(&folder)?;
-        let files: Vec<String> = names.into_iter().filter(|name| name.ends_with(".safetensors")).collect();
+        let is_file = |name: &String| name.ends_with(".safetensors") || name.ends_with(".gguf");
+        let files: Vec<String> = names.into_iter().filter(is_file).collect();
         match &files[..] {
             [only] => Ok(Self { archive: Archive::open(&folder.join(only))?, config: None }),
             [] => Err(bad_file(

@@ -19,9 +19,9 @@ struct Anchors {
 }
 
 /// What a prefix has in it before the first text encoder.
-const FIRST: &[&str] = &["embedders.0.", "text_encoder.", "clip_l", "te1."];
+const FIRST: &[&str] = &["embedders.0.", "text_encoder.", "clip_l", "te1.", "cond_stage_model.transformer."];
 /// And before the second.
-const SECOND: &[&str] = &["embedders.1.", "text_encoder_2.", "clip_g", "te2."];
+const SECOND: &[&str] = &["embedders.1.", "text_encoder_2.", "clip_g", "te2.", "cond_stage_model.1."];
 
 const ANCHORS: &[Anchors] = &[
     Anchors {

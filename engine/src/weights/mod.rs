@@ -10,7 +10,6 @@
 
 mod about;
 mod archive;
-#[cfg_attr(not(test), expect(dead_code, reason = "read by nothing yet"))]
 mod blocks;
 mod checkpoint;
 mod component;
@@ -20,8 +19,8 @@ mod entry;
 mod file;
 mod finite;
 mod foreign;
-#[cfg_attr(not(test), expect(dead_code, reason = "read by nothing yet"))]
 mod fp8;
+mod gguf;
 mod guard;
 mod header;
 mod kind;
@@ -31,6 +30,7 @@ mod listing;
 mod names;
 mod numbers;
 mod place;
+mod scale;
 mod source;
 mod tensors;
 mod tokenizer;

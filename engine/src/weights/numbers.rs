@@ -10,6 +10,7 @@ use half::slice::HalfFloatSliceExt;
 use safetensors::Dtype;
 
 use super::blocks::BlockFormat;
+use super::fp8;
 
 /// How a number is stored that stands for itself. All little-endian, as safetensors has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,6 +21,10 @@ pub enum Format {
     F16,
     /// The upper half of a binary32.
     Bf16,
+    /// Four bits of exponent, three of mantissa, no infinities.
+    F8E4m3,
+    /// The upper byte of a binary16.
+    F8E5m2,
 }
 
 impl Format {
@@ -29,6 +34,7 @@ impl Format {
         match self {
             Self::F32 => 4,
             Self::F16 | Self::Bf16 => 2,
+            Self::F8E4m3 | Self::F8E5m2 => 1,
         }
     }
 }
@@ -39,7 +45,6 @@ pub(crate) enum Numbers {
     /// Each by itself.
     Plain(Format),
     /// In blocks that share their scales.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no file is read that has them"))]
     Blocks(BlockFormat),
 }
 
@@ -50,6 +55,8 @@ impl Numbers {
             Dtype::F32 => Ok(Self::Plain(Format::F32)),
             Dtype::F16 => Ok(Self::Plain(Format::F16)),
             Dtype::BF16 => Ok(Self::Plain(Format::Bf16)),
+            Dtype::F8_E4M3 => Ok(Self::Plain(Format::F8E4m3)),
+            Dtype::F8_E5M2 => Ok(Self::Plain(Format::F8E5m2)),
             other => Err(other.to_string()),
         }
     }
@@ -89,6 +96,8 @@ impl Numbers {
                     Format::Bf16 => {
                         each(bytes, out, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16));
                     }
+                    Format::F8E4m3 => each(bytes, out, |[b]| fp8::from_e4m3(b)),
+                    Format::F8E5m2 => each(bytes, out, |[b]| fp8::from_e5m2(b)),
                 }
             }
             Self::Blocks(format) => format.read(bytes, start, out),
@@ -113,6 +122,8 @@ fn from_half(half: u16) -> f32 {
 impl Display for Numbers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Plain(Format::F8E4m3) => f.write_str("F8_E4M3"),
+            Self::Plain(Format::F8E5m2) => f.write_str("F8_E5M2"),
             Self::Plain(format) => f.write_str(&format!("{format:?}").to_uppercase()),
             Self::Blocks(format) => f.write_str(&format!("{format:?}").replace('K', "_K")),
         }

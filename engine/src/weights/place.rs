@@ -162,7 +162,7 @@ pub(crate) fn why_no_model(folder: &Path) -> Result<String> {
     if !folders.is_empty() {
         return Ok(format!("has no model_index.json, but models in it; give one of {}", list(&folders)));
     }
-    let files = with(".safetensors");
+    let files = [with(".safetensors"), with(".gguf")].concat();
     if !files.is_empty() {
         return Ok(format!("has no model_index.json, but files of weights; give one of {}", list(&files)));
     }

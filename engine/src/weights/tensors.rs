@@ -13,7 +13,8 @@ use super::entry::{Entry, matrix};
 use super::file::{self, Mapped};
 use super::listing::Network;
 use super::names::{Layout, NameTable};
-use super::weight::Weight;
+use super::scale;
+use super::weight::{Patch, Weight};
 use crate::error::{Error, Result};
 
 /// Looked through before their pages are given back: some hundred megabytes of SDXL.
@@ -29,7 +30,7 @@ pub(crate) struct Tensors {
     pub(crate) files: Vec<(PathBuf, Mapped)>,
     names: NameTable,
     /// Ordered, so that all tensors of a layer stand together.
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<String, Arc<Entry>>,
 }
 
 impl Tensors {
@@ -46,8 +47,9 @@ impl Tensors {
         for spec in &network.tensors {
             let found = names.places(&spec.name).into_iter().find_map(|place| {
                 let stored = archive.tensors.get(&place.key)?.clone();
-                used.insert(place.key);
-                Some(Entry::new(stored, place.view))
+                used.insert(place.key.clone());
+                let scale = scale::beside(archive, &place.key, used);
+                Some(Arc::new(Entry::new(stored, place.view).scaled(scale)))
             });
             entries.extend(found.map(|entry| (spec.name.clone(), entry)));
         }
@@ -55,9 +57,33 @@ impl Tensors {
         Self { component, origin, files, names, entries }
     }
 
+    /// The same tensors, to be changed by what is in these files, too.
+    pub(crate) fn shared(&self, files: &[(PathBuf, Mapped)]) -> Self {
+        Self {
+            component: self.component,
+            origin: self.origin.clone(),
+            files: [&self.files, files].concat(),
+            names: self.names.clone(),
+            entries: self.entries.clone(),
+        }
+    }
+
+    /// Changes a tensor, if it is there, by what `patch` makes for it as it is now.
+    pub(crate) fn patch(
+        &mut self,
+        name: &str,
+        shape: &[usize],
+        patch: impl FnOnce(&Weight) -> Arc<dyn Patch>,
+    ) -> Result<()> {
+        let Some(entry) = self.entries.get_mut(name) else { return Ok(()) };
+        let base = entry.weight(&format!("{}.{name}", self.component), shape)?;
+        *entry = Arc::new(entry.patched(patch(&base)));
+        Ok(())
+    }
+
     /// Looks through all numbers, on all threads, and keeps none of them in memory.
     pub(crate) fn verify(&self) -> Result<()> {
-        let entries: Vec<&Entry> = self.entries.values().collect();
+        let entries: Vec<&Arc<Entry>> = self.entries.values().collect();
         entries.chunks(TENSORS_AT_ONCE).try_for_each(|some| {
             some.par_iter().try_for_each(|entry| entry.verify())?;
             self.release();

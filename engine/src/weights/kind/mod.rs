@@ -17,6 +17,7 @@ use super::configs::Configs;
 use super::file::bad_file;
 use super::listing::Describe;
 use super::names::Layout;
+use super::scale;
 use crate::error::{Error, Result};
 use crate::quote;
 
@@ -183,5 +184,5 @@ pub(crate) fn is_known_extra(key: &str) -> bool {
     let averages = key.starts_with("model_ema.");
     let training = key.starts_with("first_stage_model.loss.") || key.starts_with("posterior_");
     let buffers = key.ends_with("position_ids") || key.ends_with("logit_scale") || SCHEDULE.contains(&key);
-    averages || training || buffers || about::mark(key).is_some()
+    averages || training || buffers || about::mark(key).is_some() || scale::is_extra(key)
 }

@@ -16,6 +16,17 @@ pub(super) fn originals(name: &str) -> Vec<Place> {
     places
 }
 
+/// Where stable-diffusion.cpp's converter leaves what transformers has otherwise.
+pub(super) fn converted(name: &str) -> Option<Place> {
+    if name == PROJECTION {
+        return Some(Place { key: "text_model.text_projection".into(), view: View::Transposed });
+    }
+    let (before, rest) = name.split_once(".self_attn.")?;
+    let thirds = [("q_proj.", 0), ("k_proj.", 1), ("v_proj.", 2)];
+    let (last, third) = thirds.iter().find_map(|(proj, third)| Some((rest.strip_prefix(proj)?, *third)))?;
+    Some(Place { key: format!("{before}.self_attn.in_proj.{last}"), view: View::Third(third) })
+}
+
 /// The original name of a tensor, without the prefix.
 fn original(name: &str) -> Place {
     let parts: Vec<&str> = name.split('.').collect();

@@ -127,5 +127,8 @@ fn diffusers(component: Component, name: &str) -> Vec<Place> {
     if name == clip::PROJECTION {
         places.extend(clip::originals(name));
     }
+    if component == Component::TextEncoder2 {
+        places.extend(clip::converted(name));
+    }
     places
 }
