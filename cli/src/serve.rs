@@ -51,6 +51,7 @@ fn config(args: ServeArgs) -> Result<Config, Failure> {
         engine: Options {
             model: args.model,
             unet: args.unet,
+            loras: args.loras,
             device: args.device.parse()?,
             precision: args.precision.map(Into::into),
             asked: Asked {

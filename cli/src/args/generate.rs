@@ -9,8 +9,10 @@ use fulmen_engine::noise::Rng;
 use fulmen_engine::picture::Format;
 use fulmen_engine::prompt::{LongPrompts, PromptSyntax};
 use fulmen_engine::schedule::{Prediction, TimestepSpacing};
+use fulmen_engine::weights::LoraFile;
 
 use super::help;
+use super::lora::lora;
 use super::number::{SeedArg, count, seed};
 
 /// Draws pictures of a text
@@ -21,14 +23,18 @@ pub(crate) struct GenerateArgs {
     #[arg(value_name = "PROMPT")]
     pub(crate) prompt: OsString,
 
-    /// A diffusers folder, or a single .safetensors file with the whole model [default: the small demo
-    /// model inside this program]
+    /// A diffusers folder, or a single .safetensors or .gguf file with the whole model [default: the small
+    /// demo model inside this program]
     #[arg(long, value_name = "PATH", help_heading = "Model")]
     pub(crate) model: Option<PathBuf>,
 
-    /// A .safetensors file with a UNet, or a folder with one, laid over the model's own UNet
+    /// A .safetensors or .gguf file with a UNet, or a folder with one, laid over the model's own UNet
     #[arg(long, value_name = "PATH", help_heading = "Model")]
     pub(crate) unet: Option<PathBuf>,
+
+    /// A LoRA, DoRA, LoHa or LoKr file that changes the model, and how strongly [default: 1]; any number of them
+    #[arg(long = "lora", value_name = "FILE[=WEIGHT]", value_parser = lora, help_heading = "Model")]
+    pub(crate) loras: Vec<LoraFile>,
 
     /// What to keep out of the picture; counts only with a guidance above 1
     #[arg(long, value_name = "TEXT", help_heading = "Picture")]

@@ -24,6 +24,7 @@ Examples:
   fulmen generate \"a red circle on a blue background\" --seed 7
   fulmen generate \"a fox in the snow\" --model DIR -o fox.jpg
   fulmen generate \"a fox\" --model DIR --unet sdxl_lightning_4step_unet.safetensors
+  fulmen generate \"a fox\" --model DIR --lora style.safetensors=0.8 --lora character.safetensors
   fulmen generate \"a fox\" -n 4 --seed 10 -o fox.png     fox-10.png … fox-13.png
   fulmen generate - --json < prompt.txt
   fulmen generate \"a fox\" -o - | convert - fox.gif
@@ -39,7 +40,8 @@ Files:
 Events of --json, one object a line on standard output; the last one is `done` or `error`:
   {\"event\":\"warning\",\"message\":…}
   {\"event\":\"plan\",\"width\":…,\"height\":…,\"steps\":…,\"guidance\":…,\"spacing\":…,
-   \"prediction\":…,\"assumed\":…,\"seed\":…,\"device\":…,\"precision\":…}
+   \"prediction\":…,\"assumed\":…,\"seed\":…,\"device\":…,\"precision\":…,
+   \"loras\":[{\"path\",\"weight\",\"used\",\"modules\"}…]}
   {\"event\":\"stage\",\"stage\":\"load\"|\"text\"|\"denoise\"|\"decode\",\"image\":…}
   {\"event\":\"memory\",\"predicted_bytes\":…}
   {\"event\":\"step\",\"image\":…,\"step\":…,\"steps\":…,\"seconds\":…}

@@ -4,6 +4,7 @@ mod backup;
 mod generate;
 mod help;
 mod listen;
+mod lora;
 mod models;
 mod number;
 mod serve;

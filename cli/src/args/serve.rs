@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use fulmen_engine::weights::LoraFile;
 use fulmen_server::{AllowedOrigin, Network, Work};
 
 use super::generate::{LongPromptsArg, PngTextArg, PrecisionArg, PredictionArg, PromptSyntaxArg, SpacingArg};
 use super::help;
 use super::listen::{Listen, listen};
+use super::lora::lora;
 use super::number::count;
 
 /// Serves three documented image APIs and a page over HTTP
@@ -101,14 +103,18 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "TEXT", default_value = "full", help_heading = "Work")]
     pub(crate) png_text: PngTextArg,
 
-    /// A diffusers folder, or a single .safetensors file with the whole model [default: the small demo
-    /// model inside this program]
+    /// A diffusers folder, or a single .safetensors or .gguf file with the whole model [default: the small
+    /// demo model inside this program]
     #[arg(long, value_name = "PATH", help_heading = "Model")]
     pub(crate) model: Option<PathBuf>,
 
-    /// A .safetensors file with a UNet, or a folder with one, laid over the model's own UNet
+    /// A .safetensors or .gguf file with a UNet, or a folder with one, laid over the model's own UNet
     #[arg(long, value_name = "PATH", help_heading = "Model")]
     pub(crate) unet: Option<PathBuf>,
+
+    /// A LoRA, DoRA, LoHa or LoKr file that changes the model, and how strongly [default: 1]; any number of them
+    #[arg(long = "lora", value_name = "FILE[=WEIGHT]", value_parser = lora, help_heading = "Model")]
+    pub(crate) loras: Vec<LoraFile>,
 
     /// Steps of requests that do not say [default: what the model was made for]
     #[arg(long, value_parser = count, value_name = "N", help_heading = "Model")]

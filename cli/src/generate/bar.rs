@@ -37,6 +37,7 @@ impl Report for Bar {
     fn plan(&mut self, plan: &Plan) {
         self.images = plan.images;
         self.line(|| console::err(&format!("{}\ndrawn in {}", plan_line(plan), plan.assumed)));
+        plan.loras.iter().for_each(|lora| self.line(|| console::err(&lora.line())));
         let style = ProgressStyle::with_template("{spinner} {bar:30} {pos}/{len} {elapsed} {msg}");
         self.bar.set_style(style.expect("the template is ours and correct"));
         self.bar.set_length((plan.images * plan.steps) as u64);

@@ -27,6 +27,7 @@ impl Job {
         let options = Options {
             model: args.model,
             unet: args.unet,
+            loras: args.loras,
             device: args.device.parse()?,
             precision: args.precision.map(Into::into),
             ..Options::default()

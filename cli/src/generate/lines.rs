@@ -20,6 +20,7 @@ impl Report for Lines {
         self.images = plan.images;
         console::err(&plan_line(plan));
         console::err(&format!("drawn in {}", plan.assumed));
+        plan.loras.iter().for_each(|lora| console::err(&lora.line()));
     }
 
     fn event(&mut self, event: &Event) {

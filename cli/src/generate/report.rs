@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use fulmen_engine::engine::{DrawPlan, DrawStage, Drawn, Engine, Event, Seconds};
 use fulmen_engine::graph::Element;
+use fulmen_engine::weights::Lora;
 use serde::Serialize;
 
 use super::bar::Bar;
@@ -49,6 +50,30 @@ pub(super) struct Plan {
     pub(super) seed: u64,
     pub(super) device: String,
     pub(super) precision: &'static str,
+    pub(super) loras: Vec<LoraUse>,
+}
+
+/// A LoRA, and how much of it is in the model.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct LoraUse {
+    path: PathBuf,
+    weight: f32,
+    used: usize,
+    modules: usize,
+}
+
+impl LoraUse {
+    fn of(lora: &Lora) -> Self {
+        let adapter = lora.adapter();
+        let path = adapter.path().to_path_buf();
+        Self { path, weight: lora.weight(), used: lora.used(), modules: adapter.modules() }
+    }
+
+    /// `fox.safetensors, 0.8: 124 of 124 modules used`.
+    pub(super) fn line(&self) -> String {
+        let Self { path, weight, used, modules } = self;
+        format!("LoRA {}, weight {weight}: {used} of {modules} modules used", path.display())
+    }
 }
 
 impl Plan {
@@ -65,6 +90,7 @@ impl Plan {
             seed: plan.seed,
             device: engine.device().to_owned(),
             precision: if engine.element() == Element::F16 { "f16" } else { "f32" },
+            loras: engine.loras().iter().map(LoraUse::of).collect(),
         }
     }
 }

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use fulmen_engine::networks::inventory;
 use fulmen_engine::schedule::SchedulerConfig;
 use fulmen_engine::settings::{Asked, Clues, Settings};
-use fulmen_engine::weights::{Checkpoint, Component};
+use fulmen_engine::weights::{Adapter, Checkpoint, Component};
 use fulmen_engine::{Error, engine};
 use serde::Serialize;
 
+use super::adapter;
 use crate::args::InspectArgs;
 use crate::console;
 use crate::failure::Failure;
@@ -47,6 +48,10 @@ struct Part {
 }
 
 pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
+    if let Some(adapter) = Adapter::find(&args.path)? {
+        adapter::say(&adapter, args.json);
+        return Ok(());
+    }
     let checkpoint = Checkpoint::open(&args.path)?;
     checkpoint.verify()?;
     // Nothing is said to be drawn in some way that cannot be drawn at all.

@@ -1,5 +1,6 @@
 //! `fulmen models`: looking into model files, and making some up.
 
+mod adapter;
 mod inspect;
 mod synth;
 

@@ -37,7 +37,7 @@ use crate::message::Message;
 use crate::picture::{self, Picture};
 use crate::request::Request;
 use crate::settings::Asked;
-use crate::weights::Checkpoint;
+use crate::weights::{Checkpoint, Lora, LoraFile};
 use crate::{Error, Result};
 
 /// Copies of the latents at the most: noise, latents, what the model is given and what it answers, each in torch's
@@ -69,6 +69,8 @@ pub struct Options {
     pub model: Option<PathBuf>,
     /// A UNet-only file that replaces the model's own.
     pub unet: Option<PathBuf>,
+    /// LoRAs that change the model, in this order.
+    pub loras: Vec<LoraFile>,
     /// Where to draw.
     pub device: Device,
     /// How to store activations; `None`: f16 on a GPU, f32 on the CPU.
@@ -129,6 +131,12 @@ impl Engine {
     pub fn new(model: Arc<Model>, backend: Arc<dyn Backend>, precision: Precision) -> Self {
         let programs = Programs::new(backend.clone());
         Self { model, backend, element: precision.into(), programs, loading: 0.0, warning: None }
+    }
+
+    /// The LoRAs that change the model.
+    #[must_use]
+    pub fn loras(&self) -> &[Lora] {
+        self.model.checkpoint.loras()
     }
 
     /// The device's name.

@@ -8,7 +8,7 @@ use crate::text::TextEncoders;
 use crate::tokens::Tokenizer;
 use crate::unet::{UNet, UNetConfig};
 use crate::vae::{VaeConfig, VaeDecoder};
-use crate::weights::{Checkpoint, Component, other_channels};
+use crate::weights::{Checkpoint, Component, LoraFile, other_channels};
 use crate::{Error, Result, threads};
 
 /// Latent pixels of a side where a configuration does not say.
@@ -39,6 +39,9 @@ impl Model {
         };
         if let Some(unet) = &options.unet {
             checkpoint = checkpoint.with_unet(unet)?;
+        }
+        for LoraFile { path, weight } in &options.loras {
+            checkpoint = checkpoint.with_lora(path, *weight)?;
         }
         checkpoint.verify()?;
         Self::load(&checkpoint, options.asked)

@@ -15,6 +15,7 @@ use super::file::bad_file;
 use super::kind::{self, is_known_extra};
 use super::laid::Laid;
 use super::listing::Describe;
+use super::lora::Lora;
 use super::names::{Dialect, Layout};
 use super::place::{self, Place};
 use super::source::Source;
@@ -30,23 +31,25 @@ pub struct Checkpoint {
     /// What the user named last: the model, or the UNet laid over it.
     path: PathBuf,
     source: Option<Source>,
-    configs: Configs,
+    pub(super) configs: Configs,
     /// What networks are made of.
-    describe: Describe,
+    pub(super) describe: Describe,
     /// In the order of [`Component::WITH_WEIGHTS`].
-    components: [Slot; 4],
+    pub(super) components: [Slot; 4],
+    /// What the tensors are changed by.
+    pub(super) loras: Vec<Lora>,
     unused: Vec<String>,
     /// Whether a UNet lies over the model's own.
     is_laid: bool,
     /// What the file says of itself that the UNet comes from.
     about: About,
     /// What the user should know of the files.
-    warnings: Vec<String>,
+    pub(super) warnings: Vec<String>,
 }
 
 /// A component's tensors.
 #[derive(Debug, Clone)]
-enum Slot {
+pub(super) enum Slot {
     Here(Arc<Tensors>),
     /// Not there: which file or folder, and why.
     Absent(PathBuf, String),
@@ -89,6 +92,7 @@ impl Checkpoint {
             configs: configs.clone(),
             describe,
             components,
+            loras: Vec::new(),
             unused,
             is_laid: false,
             about: archive.about,
@@ -119,6 +123,7 @@ impl Checkpoint {
             configs,
             describe,
             components,
+            loras: Vec::new(),
             unused: found.unused,
             is_laid: false,
             about: found.about,

@@ -45,27 +45,27 @@ pub(super) const ADAPTERS: &[PartKind] = &[
         &[&["ip_adapter."], &["to_k_ip."], &["id_encoder."], &["pulid_"], &["perceiver_resampler."]],
     ),
     kind(
-        "holds a LyCORIS adapter (LoKr), which changes a model and is none; Fulmen does not apply it yet: give a full model",
+        "holds a LyCORIS adapter (LoKr), which changes a model and is none; give a model, and this file with --lora",
         &[&["lokr_w"], &["lokr_t"]],
     ),
     kind(
-        "holds a LyCORIS adapter (LoHa), which changes a model and is none; Fulmen does not apply it yet: give a full model",
+        "holds a LyCORIS adapter (LoHa), which changes a model and is none; give a model, and this file with --lora",
         &[&["hada_w"], &["hada_t"]],
     ),
     kind(
-        "holds an OFT adapter, which changes a model and is none; Fulmen does not apply it yet: give a full model",
+        "holds an OFT adapter, which changes a model and is none; Fulmen does not apply it: give a full model",
         &[&["oft_blocks"], &["oft_diag"], &["oft_R"], &["boft_"]],
     ),
     kind(
-        "holds a LoRA (DoRA), which changes a model and is none; Fulmen does not apply it yet: give a full model",
+        "holds a LoRA (DoRA), which changes a model and is none; give a model, and this file with --lora",
         &[&["dora_scale"], &["lora_magnitude_vector"]],
     ),
     kind(
-        "holds a LoRA, which changes a model and is none; Fulmen does not apply it yet: give a full model",
+        "holds a LoRA, which changes a model and is none; give a model, and this file with --lora",
         &[&["lora_"], &[".lora."], &["_lora."], &["vera_lambda"]],
     ),
     kind(
-        "holds a LyCORIS adapter, which changes a model and is none; Fulmen does not apply it yet: give a full model",
+        "holds a LyCORIS adapter, which changes a model and is none; give a model, and this file with --lora",
         &[
             &["lycoris_"],
             &["ia3_l"],

@@ -8,6 +8,7 @@ mod gguf;
 mod hostile;
 mod inventory;
 mod kinds;
+mod lora;
 mod make;
 mod mutations;
 mod places;

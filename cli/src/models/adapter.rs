@@ -1,0 +1,58 @@
+//! `fulmen models inspect` of a LoRA: what it is, and what it changes.
+
+use std::collections::BTreeMap;
+
+use fulmen_engine::weights::Adapter;
+use serde::Serialize;
+
+use crate::console;
+
+/// A LoRA in short.
+#[derive(Debug, Serialize)]
+struct About {
+    /// `LoRA`, `LoHa`, `DoRA` …
+    kind: &'static str,
+    /// Whose names its layers have.
+    names: &'static str,
+    modules: usize,
+    /// The least and the greatest.
+    ranks: Option<(usize, usize)>,
+    /// Modules of each part of the model.
+    parts: BTreeMap<&'static str, usize>,
+    /// For which other family it is, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    family: Option<&'static str>,
+}
+
+pub(super) fn say(adapter: &Adapter, json: bool) {
+    let about = About {
+        kind: adapter.kind(),
+        names: adapter.dialect(),
+        modules: adapter.modules(),
+        ranks: adapter.ranks(),
+        parts: adapter.parts().into_iter().map(|(part, count)| (part.name(), count)).collect(),
+        family: adapter.other_family(),
+    };
+    if json {
+        console::json(&about);
+    } else {
+        print(&about);
+    }
+}
+
+fn print(about: &About) {
+    let About { kind, names, modules, ranks, parts, family } = about;
+    let ranks = match ranks {
+        Some((least, most)) if least == most => format!(" of rank {least}"),
+        Some((least, most)) => format!(" of ranks {least} to {most}"),
+        None => String::new(),
+    };
+    console::out(&format!("{kind}{ranks}, {modules} modules with the names of {names}"));
+    for (part, count) in parts {
+        console::out(&format!("  {part:<15} {count} modules"));
+    }
+    match family {
+        Some(family) => console::out(&format!("  for another family, {family}; Fulmen draws with SDXL")),
+        None => console::out("  give it with --lora, over a model"),
+    }
+}

@@ -1,0 +1,184 @@
+//! A LoRA's file: its changes by layer, as the file names them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::change::{Change, Delta, Parts};
+use super::names::{self, Role};
+use super::strangers;
+use crate::error::Result;
+use crate::quote;
+use crate::weights::about::About;
+use crate::weights::archive::Archive;
+use crate::weights::component::Component;
+use crate::weights::file::{Mapped, bad_file};
+
+/// What makes a change out of the tensors of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Method {
+    LoRa,
+    LoHa,
+    LoKr,
+    Full,
+}
+
+/// A LoRA, or another file of changes: nothing of a model in it.
+#[derive(Debug)]
+pub struct Adapter {
+    path: PathBuf,
+    pub(super) layers: Vec<Layer>,
+    /// Tensors that are no part of any change.
+    pub(super) strays: Vec<String>,
+    about: About,
+    pub(super) files: Vec<(PathBuf, Mapped)>,
+}
+
+/// A layer's change.
+#[derive(Debug)]
+pub(super) struct Layer {
+    /// As the file calls it.
+    pub(super) name: String,
+    pub(super) change: Change,
+    method: Method,
+}
+
+impl Adapter {
+    /// Opens a LoRA: kohya's, diffusers', PEFT's or LyCORIS' file.
+    ///
+    /// # Errors
+    /// The file cannot be read, is damaged, or is something else.
+    pub fn open(path: &Path) -> Result<Arc<Self>> {
+        let archive = Archive::open(path)?;
+        let stranger = |archive: &Archive| bad_file(path, strangers::no_adapter(archive));
+        Self::read(path, &archive)?.map(Arc::new).ok_or_else(|| stranger(&archive))
+    }
+
+    /// The same; `None` where a file is something else.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is damaged.
+    pub fn find(path: &Path) -> Result<Option<Self>> {
+        if path.is_dir() {
+            return Ok(None);
+        }
+        Self::read(path, &Archive::open(path)?)
+    }
+
+    fn read(path: &Path, archive: &Archive) -> Result<Option<Self>> {
+        let mut parts: BTreeMap<&str, Parts> = BTreeMap::new();
+        let mut strays = Vec::new();
+        for (key, stored) in &archive.tensors {
+            match names::split(key) {
+                Some((layer, role)) => _ = parts.entry(layer).or_default().0.insert(role, stored.clone()),
+                None => strays.push(key.clone()),
+            }
+        }
+        strays.sort_unstable();
+        if let Some(what) = strangers::unknown_method(archive) {
+            return Err(bad_file(path, what));
+        }
+        let mut layers = Vec::new();
+        for (name, parts) in parts {
+            let Some(method) = parts.method() else { continue };
+            let change = parts.change().map_err(|what| {
+                bad_file(path, format!("layer `{}` {what}; fetch the file again", quote::quoted(name)))
+            })?;
+            layers.push(Layer { name: name.to_owned(), change, method });
+        }
+        let (about, files) = (archive.about.clone(), archive.files.clone());
+        let adapter = Self { path: path.to_path_buf(), layers, strays, about, files };
+        Ok((!adapter.layers.is_empty()).then_some(adapter))
+    }
+
+    /// Whose names its layers have.
+    #[must_use]
+    pub fn dialect(&self) -> &'static str {
+        let is_any = |start: &str| self.layers.iter().any(|layer| layer.name.starts_with(start));
+        match () {
+            () if is_any("lora_") => "kohya",
+            () if is_any("lycoris_") => "LyCORIS",
+            () if is_any("base_model.model.") => "PEFT",
+            () if is_any("unet.") || is_any("text_encoder") => "diffusers",
+            () => "its network",
+        }
+    }
+
+    /// The file. Published ones say in their names how a model is drawn with them.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the file says of itself.
+    #[must_use]
+    pub fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// How many layers it changes.
+    #[must_use]
+    pub fn modules(&self) -> usize {
+        self.layers.len()
+    }
+
+    /// The least and the greatest rank, where there are any.
+    #[must_use]
+    pub fn ranks(&self) -> Option<(usize, usize)> {
+        let ranks = || self.deltas().filter_map(|delta| delta.rank);
+        Some((ranks().min()?, ranks().max()?))
+    }
+
+    /// What it is in the field's words: `LoRA`, `LoHa`, `DoRA` …
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        let method =
+            self.layers.iter().map(|layer| layer.method).filter(|method| *method != Method::Full).min();
+        let is_decomposed = self.deltas().any(|delta| delta.magnitude.is_some());
+        match (method, is_decomposed) {
+            (Some(Method::LoHa), false) => "LoHa",
+            (Some(Method::LoKr), false) => "LoKr",
+            (Some(Method::LoHa), true) => "LoHa with DoRA",
+            (Some(Method::LoKr), true) => "LoKr with DoRA",
+            (Some(_), false) => "LoRA",
+            (Some(_), true) => "DoRA",
+            (None, _) => "full differences",
+        }
+    }
+
+    /// How many layers of each part it changes, by their names.
+    #[must_use]
+    pub fn parts(&self) -> Vec<(Component, usize)> {
+        let of =
+            |component| self.layers.iter().filter(|layer| names::part(&layer.name).0 == component).count();
+        let parts = [Component::Unet, Component::TextEncoder, Component::TextEncoder2];
+        parts.into_iter().map(|part| (part, of(part))).filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// The family that it is for, if that is known and is not SDXL.
+    #[must_use]
+    pub fn other_family(&self) -> Option<&'static str> {
+        strangers::family(&self.layers)
+    }
+
+    fn deltas(&self) -> impl Iterator<Item = &Arc<Delta>> {
+        self.layers.iter().flat_map(|layer| [&layer.change.weight, &layer.change.bias]).flatten()
+    }
+}
+
+impl Parts {
+    /// The method by which the tensors make a change; `None` where none of them is a weight.
+    fn method(&self) -> Option<Method> {
+        let of = |role: &Role| match role {
+            Role::Alpha | Role::Magnitude | Role::RowMagnitude => None,
+            Role::Down | Role::Up | Role::Mid | Role::UpBias => Some(Method::LoRa),
+            Role::Diff | Role::DiffBias => Some(Method::Full),
+            Role::HadaW1A | Role::HadaW1B | Role::HadaW2A | Role::HadaW2B | Role::HadaT1 | Role::HadaT2 => {
+                Some(Method::LoHa)
+            }
+            Role::LokrW1 | Role::LokrW1A | Role::LokrW1B => Some(Method::LoKr),
+            Role::LokrW2 | Role::LokrW2A | Role::LokrW2B | Role::LokrT2 => Some(Method::LoKr),
+        };
+        self.0.keys().filter_map(of).min()
+    }
+}

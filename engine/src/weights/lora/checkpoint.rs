@@ -1,0 +1,108 @@
+//! A checkpoint that is changed by LoRAs. Tensors that they do not touch stay what they were, so that
+//! devices keep their copies; taking the LoRAs away gives the tensors from before.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::adapter::Adapter;
+use super::apply::fit;
+use super::patch::Applied;
+use crate::error::Result;
+use crate::weights::checkpoint::{Checkpoint, Slot};
+use crate::weights::component::Component;
+use crate::weights::file::bad_file;
+
+/// A LoRA's file, and how strongly it is applied.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LoraFile {
+    /// The file.
+    pub path: PathBuf,
+    /// 1 is as it was trained, 0 changes nothing.
+    pub weight: f32,
+}
+
+/// A LoRA that a model is changed by.
+#[derive(Debug, Clone)]
+pub struct Lora {
+    adapter: Arc<Adapter>,
+    weight: f32,
+    used: usize,
+}
+
+impl Lora {
+    /// The file.
+    #[must_use]
+    pub fn adapter(&self) -> &Adapter {
+        &self.adapter
+    }
+
+    /// How strongly it is applied; 1 is as it was trained.
+    #[must_use]
+    pub fn weight(&self) -> f32 {
+        self.weight
+    }
+
+    /// How many of its modules are in this model.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.used
+    }
+}
+
+impl Checkpoint {
+    /// Changes the model by a LoRA, after those that it is changed by already.
+    ///
+    /// # Errors
+    /// The file cannot be read, is damaged, is something else, or changes nothing of this model.
+    pub fn with_lora(self, path: &Path, weight: f32) -> Result<Self> {
+        self.with_adapter(&Adapter::open(path)?, weight)
+    }
+
+    /// The same with a LoRA that is open.
+    ///
+    /// # Errors
+    /// It changes nothing of this model, or the model's file is damaged.
+    pub fn with_adapter(mut self, adapter: &Arc<Adapter>, weight: f32) -> Result<Self> {
+        if !weight.is_finite() {
+            return Err(bad_file(
+                adapter.path(),
+                "was given a weight that is no number; 1 is as it was trained",
+            ));
+        }
+        let mut networks = Vec::new();
+        for component in [Component::Unet, Component::TextEncoder, Component::TextEncoder2] {
+            if let Slot::Here(_) = self.components[component as usize] {
+                networks.push((component, (self.describe)(&self.configs, component)?));
+            }
+        }
+        let fit = fit(adapter, &networks).map_err(|what| bad_file(adapter.path(), what))?;
+        for (component, network) in &networks {
+            let Slot::Here(tensors) = &self.components[*component as usize] else { continue };
+            let mut changed = Vec::new();
+            for spec in network.tensors.iter().filter(|_| weight != 0.0) {
+                let key = (*component as usize, spec.name.clone());
+                for delta in fit.deltas.get(&key).into_iter().flatten() {
+                    changed.push((spec, delta));
+                }
+            }
+            if !changed.is_empty() {
+                let mut tensors = tensors.shared(&adapter.files);
+                for (spec, delta) in changed {
+                    tensors
+                        .patch(&spec.name, &spec.shape, |base| Arc::new(Applied::new(delta, weight, base)))?;
+                }
+                self.components[*component as usize] = Slot::Here(Arc::new(tensors));
+            }
+        }
+        let warning = fit.unused.map(|unused| format!("{}: {unused}", adapter.path().display()));
+        self.warnings.extend(warning);
+        self.loras.push(Lora { adapter: adapter.clone(), weight, used: fit.used });
+        Ok(self)
+    }
+
+    /// The LoRAs that the model is changed by, in their order.
+    #[must_use]
+    pub fn loras(&self) -> &[Lora] {
+        &self.loras
+    }
+}
