@@ -156,7 +156,8 @@ fn a_gguf_unet_in_any_names_is_drawn_as_its_twin_without_blocks() {
     let (_keep, file) = whole();
     let diffusers = folder.join("unet/diffusion_pytorch_model.safetensors");
     let base = Checkpoint::open(&folder).unwrap();
-    let names: [(&Path, &dyn Fn(&str) -> Option<String>); 3] = [
+    type Renamed<'a> = (&'a Path, &'a dyn Fn(&str) -> Option<String>);
+    let names: [Renamed; 3] = [
         (&file, &|key| key.starts_with(UNET).then(|| key.to_owned())),
         (&file, &|key| key.strip_prefix(UNET).map(str::to_owned)),
         (&diffusers, &|key| Some(key.to_owned())),
