@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use fulmen_engine::backend::{CancelToken, MemoryNeed};
 use fulmen_engine::engine::{Event, Watch};
 use fulmen_engine::picture::{Format, Parameters, Picture, encoding};
+use fulmen_engine::prompt::{Prompt, PromptSyntax};
 use fulmen_engine::{Engine, Options, Request};
 
 /// The system's allocator, counted.
@@ -83,11 +84,33 @@ fn draw(engine: &mut Engine, side: usize, images: usize) -> (MemoryNeed, Paramet
     (predicted, last.unwrap())
 }
 
+/// A prompt of a megabyte takes a few of them, whatever it repeats.
+fn prompts_take_a_few_times_their_size() {
+    for piece in [
+        "a ",
+        "a(",
+        "[a(b",
+        "(a:9)",
+        "BREAK ",
+        "<lora:a>",
+        "<lora:a:x>",
+        "\\(",
+        "\u{ff08}1:2\u{ff09}",
+        "{a|b}",
+    ] {
+        let text = piece.repeat((1 << 20) / piece.len());
+        let (peak, _) = peak_of(|| Prompt::read(&text, PromptSyntax::A1111));
+        println!("{piece}: {} KiB for {} KiB of prompt", peak >> 10, text.len() >> 10);
+        assert!(peak <= 4 * text.len(), "{piece}: {peak} bytes for {}", text.len());
+    }
+}
+
 /// One test, because others at the same time would count.
 #[test]
 fn nothing_takes_more_memory_than_is_predicted_and_little_is_predicted_in_vain() {
     let mut engine = Engine::open(&Options { device: "cpu".parse().unwrap(), ..Options::default() }).unwrap();
     let (_, parameters) = draw(&mut engine, 64, 1);
+    prompts_take_a_few_times_their_size();
 
     for side in [256, 1000] {
         let picture = noise(side);

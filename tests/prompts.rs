@@ -2,7 +2,7 @@
 //! pictures (tests/fixtures/make_prompts.py).
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use fulmen_engine::backend::{Backend, CancelToken, HostTensor};
 use fulmen_engine::engine::Precision;
@@ -14,6 +14,7 @@ use fulmen_engine::text::{Conditioning, TextEncoders, encode_prompt};
 use fulmen_engine::tokens::{Chunks, MOST_CHUNKS, Part, Tokenizer, Tokens};
 use fulmen_engine::weights::{Checkpoint, Configs};
 use fulmen_engine::{Engine, Options, Request};
+use proptest::prelude::*;
 use serde_json::Value;
 
 use super::devices::backends;
@@ -73,7 +74,7 @@ fn prompts_mean_what_the_fixture_says() {
 #[test]
 fn chunks_have_transformers_ids_and_the_weights_of_their_words() {
     let (cases, golden) = fixture();
-    let tokenizers = Tokenizer::load(&Checkpoint::embedded_demo().expect("the demo model")).expect("two");
+    let tokenizers = tokenizers();
     for (index, case) in cases["prompts"].as_array().expect("prompts").iter().enumerate() {
         let read = Prompt::read(case["prompt"].as_str().expect("a prompt"), PromptSyntax::A1111);
         let Chunks { pairs, dropped } = Chunks::of(&tokenizers, || read.parts(), MOST_CHUNKS);
@@ -165,4 +166,42 @@ fn pictures_are_diffusers(backend: &Arc<dyn Backend>) {
 #[test]
 fn pictures_of_weighted_and_long_prompts_are_diffusers() {
     backends().iter().for_each(pictures_are_diffusers);
+}
+
+/// Tokenizers of the demo model.
+fn tokenizers() -> [Tokenizer; 2] {
+    Tokenizer::load(&Checkpoint::embedded_demo().expect("the demo model")).expect("two vocabularies")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_prompt_makes_sound_chunks(
+        text in r"([(\[\])!:, a1é紅]|:1\.[0-9]\)| BREAK |lantern |,|word){0,700}",
+        most in 1..=MOST_CHUNKS,
+    ) {
+        static BOTH: LazyLock<[Tokenizer; 2]> = LazyLock::new(tokenizers);
+        let read = Prompt::read(&text, PromptSyntax::A1111);
+        let mut chunks = Chunks::of(&BOTH, || read.parts(), most);
+        prop_assert!((1..=most).contains(&chunks.pairs.len()));
+        for tokens in chunks.pairs.iter().flatten() {
+            prop_assert!(tokens.ids[0] == 49406 && tokens.ids[tokens.end] == 49407);
+            prop_assert!(tokens.ids.iter().all(|id| *id < 49408) && tokens.weights.iter().all(|w| w.is_finite()));
+            // Begin, end and padding have no weight of their own.
+            prop_assert!(tokens.weights[0] == 1.0 && tokens.weights[tokens.end..].iter().all(|w| *w == 1.0));
+        }
+        // No token is lost while there is room: as many as the words have by themselves.
+        if chunks.dropped.is_none() {
+            let alone = |part| match part {
+                Part::Words { text, .. } => BOTH[0].count(text, usize::MAX - 1),
+                Part::Break => 0,
+            };
+            let words: usize = read.parts().map(alone).sum();
+            let inside = |pair: &[Tokens; 2]| pair[0].end - 1;
+            prop_assert_eq!(chunks.pairs.iter().map(inside).sum::<usize>(), words);
+        }
+        chunks.pad(&BOTH, MOST_CHUNKS);
+        prop_assert_eq!(chunks.pairs.len(), MOST_CHUNKS);
+    }
 }

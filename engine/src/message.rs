@@ -22,8 +22,6 @@ pub enum Setting {
     Spacing,
     /// What the UNet answers with.
     Prediction,
-    /// What is read of prompts besides their words.
-    PromptSyntax,
     /// What becomes of long prompts.
     LongPrompts,
     /// Where the noise starts.
@@ -55,7 +53,6 @@ impl Setting {
             Self::Guidance => "--guidance",
             Self::Spacing => "--spacing",
             Self::Prediction => "--prediction",
-            Self::PromptSyntax => "--prompt-syntax",
             Self::LongPrompts => "--long-prompts",
             Self::Seed => "--seed",
             Self::Images => "--images",

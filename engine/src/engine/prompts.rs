@@ -28,6 +28,15 @@ impl Reading {
         self.chunks() * (LENGTH - 2)
     }
 
+    /// That a prompt is longer than what is read, and where more would be.
+    fn dropped(self, setting: Setting, what: &str) -> Message {
+        let message = Message::of(setting).text(what);
+        match self.long {
+            LongPrompts::Chunk => message,
+            LongPrompts::Cut => message.text("; see ").setting(Setting::LongPrompts),
+        }
+    }
+
     fn chunks(self) -> usize {
         match self.long {
             LongPrompts::Chunk => MOST_CHUNKS,
@@ -59,7 +68,7 @@ impl Prompts {
         let take = |setting, text: &str, warnings: &mut Vec<Message>| {
             let read = Prompt::read(text, reading.syntax);
             let chunks = Chunks::of(tokenizers, || read.parts(), reading.chunks());
-            warnings.extend(chunks.dropped.iter().map(|what| Message::of(setting).text(what.clone())));
+            warnings.extend(chunks.dropped.as_ref().map(|what| reading.dropped(setting, what)));
             warnings.extend(read.warnings(setting));
             warnings.extend(read.loras().first().map(|lora| unused(setting, lora)));
             (chunks, read.loras().to_vec())

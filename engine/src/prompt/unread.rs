@@ -1,6 +1,8 @@
 //! What people write into prompts for other programs, and what is read as plain words here: other programs' weights,
 //! tags, choices. A prompt is passed over once, and nothing looks back further than a weight is long.
 
+use std::collections::VecDeque;
+
 /// Characters of what was found that are quoted.
 const QUOTED: usize = 40;
 
@@ -12,6 +14,9 @@ const GREAT: f32 = 10.0;
 
 /// No one means a weight as great as this.
 const GREATEST: f32 = 100.0;
+
+/// Round brackets in each other that are kept in mind, from the innermost.
+const DEEPEST: usize = 64;
 
 /// Bytes of the longest name of a tag.
 const TAG: usize = 20;
@@ -111,15 +116,20 @@ fn look(prompt: &str, see: &mut dyn FnMut(Syntax, &str, usize)) {
 /// What stands between brackets of any form.
 fn enclosed(prompt: &str, see: &mut dyn FnMut(Syntax, &str, usize)) {
     let bytes = prompt.as_bytes();
-    let (mut round, mut square, mut curly, mut angle, mut wide) = (vec![], None, None, None, None);
+    let (mut round, mut square, mut curly, mut angle, mut wide) = (VecDeque::new(), None, None, None, None);
     let mut at = 0;
     while at < bytes.len() {
         let whole = |start: usize| &prompt[start..=at];
         match bytes[at] {
             b'\\' if matches!(bytes.get(at + 1), Some(b'(' | b')' | b'[' | b']' | b'\\')) => at += 1,
-            b'(' => round.push(at),
+            b'(' => {
+                round.push_back(at);
+                if round.len() > DEEPEST {
+                    round.pop_front();
+                }
+            }
             b')' => {
-                if let Some(start) = round.pop()
+                if let Some(start) = round.pop_back()
                     && is_weighted(&bytes[at + 1..])
                 {
                     see(Syntax::Weight, whole(start), start);

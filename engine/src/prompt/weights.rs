@@ -13,6 +13,9 @@ const STEP: f64 = 1.1;
 /// Brackets in brackets that are read; with more of one kind a weight would be beyond all bounds.
 const DEEPEST: usize = 64;
 
+/// Stretches that are told apart: many times the tokens that are read. What follows is as heavy as the last of them.
+const MOST: usize = 16_384;
+
 /// Weights end here: embeddings stay finite.
 const GREATEST: f64 = 100.0;
 
@@ -231,8 +234,9 @@ impl Reader {
     fn push(&mut self, text: &str, breaks: bool) -> usize {
         self.weighted.text.push_str(text);
         let end = self.weighted.text.len();
+        let is_full = self.weighted.stretches.len() == MOST;
         match self.weighted.stretches.last_mut() {
-            Some(last) if !breaks && !self.cut => last.end = end,
+            Some(last) if is_full || !(breaks || self.cut) => last.end = end,
             _ => self.weighted.stretches.push(Stretch { end, breaks, weight: 1.0 }),
         }
         self.cut = false;

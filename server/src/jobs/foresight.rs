@@ -101,9 +101,7 @@ fn member(family: Family, setting: Setting) -> Member {
         (Setting::Prediction, Family::Leonardo) => Words("the server's prediction"),
         (Setting::Spacing, _) => Field("spacing"),
         (Setting::Prediction, _) => Field("prediction"),
-        (Setting::PromptSyntax, Family::Leonardo) => Words("the syntax of the server's prompts"),
         (Setting::LongPrompts, Family::Leonardo) => Words("what the server does with long prompts"),
-        (Setting::PromptSyntax, _) => Field("prompt_syntax"),
         (Setting::LongPrompts, _) => Field("long_prompts"),
         (Setting::Rng, _) => Words("the generator of noise"),
         (Setting::Model, _) => Words("the server's model"),
@@ -120,7 +118,7 @@ mod tests {
     const FAMILIES: [Family; 3] = [Family::Images, Family::OpenAi, Family::Leonardo];
 
     /// Every setting there is.
-    const SETTINGS: [Setting; 17] = [
+    const SETTINGS: [Setting; 16] = [
         Setting::Prompt,
         Setting::Negative,
         Setting::Width,
@@ -129,7 +127,6 @@ mod tests {
         Setting::Guidance,
         Setting::Spacing,
         Setting::Prediction,
-        Setting::PromptSyntax,
         Setting::LongPrompts,
         Setting::Seed,
         Setting::Images,
