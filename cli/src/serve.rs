@@ -50,7 +50,7 @@ fn config(args: ServeArgs) -> Result<Config, Failure> {
         listen: args.listen.address,
         engine: Options {
             model: args.model,
-            unet: args.unet,
+            parts: args.parts.paths(),
             loras: args.loras,
             device: args.device.parse()?,
             precision: args.precision.map(Into::into),

@@ -14,6 +14,7 @@ use fulmen_engine::weights::LoraFile;
 use super::help;
 use super::lora::lora;
 use super::number::{SeedArg, count, seed};
+use super::parts::PartArgs;
 
 /// Draws pictures of a text
 #[derive(Debug, clap::Args)]
@@ -28,9 +29,8 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "PATH", help_heading = "Model")]
     pub(crate) model: Option<PathBuf>,
 
-    /// A .safetensors or .gguf file with a UNet, or a folder with one, laid over the model's own UNet
-    #[arg(long, value_name = "PATH", help_heading = "Model")]
-    pub(crate) unet: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) parts: PartArgs,
 
     /// A LoRA, DoRA, LoHa or LoKr file that changes the model, and how strongly [default: 1]; any number of them
     #[arg(long = "lora", value_name = "FILE[=WEIGHT]", value_parser = lora, help_heading = "Model")]

@@ -25,6 +25,7 @@ Examples:
   fulmen generate \"a fox in the snow\" --model DIR -o fox.jpg
   fulmen generate \"a fox\" --model DIR --unet sdxl_lightning_4step_unet.safetensors
   fulmen generate \"a fox\" --model DIR --lora style.safetensors=0.8 --lora character.safetensors
+  fulmen generate \"a fox\" --model no_vae.safetensors --vae sdxl_vae.safetensors
   fulmen generate \"a fox\" -n 4 --seed 10 -o fox.png     fox-10.png … fox-13.png
   fulmen generate - --json < prompt.txt
   fulmen generate \"a fox\" -o - | convert - fox.gif

@@ -7,6 +7,7 @@ mod listen;
 mod lora;
 mod models;
 mod number;
+mod parts;
 mod serve;
 
 use std::ffi::OsString;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::help;
+use super::parts::PartArgs;
 
 /// Looks into model files, and makes some up for tests
 #[derive(Debug, clap::Args)]
@@ -23,6 +24,10 @@ pub(crate) struct InspectArgs {
     /// A diffusers folder, or a single .safetensors file
     #[arg(value_name = "PATH")]
     pub(crate) path: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) parts: PartArgs,
+
     /// Print one JSON object
     #[arg(long)]
     pub(crate) json: bool,

@@ -11,6 +11,7 @@ use super::help;
 use super::listen::{Listen, listen};
 use super::lora::lora;
 use super::number::count;
+use super::parts::PartArgs;
 
 /// Serves three documented image APIs and a page over HTTP
 #[derive(Debug, clap::Args)]
@@ -108,9 +109,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "PATH", help_heading = "Model")]
     pub(crate) model: Option<PathBuf>,
 
-    /// A .safetensors or .gguf file with a UNet, or a folder with one, laid over the model's own UNet
-    #[arg(long, value_name = "PATH", help_heading = "Model")]
-    pub(crate) unet: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) parts: PartArgs,
 
     /// A LoRA, DoRA, LoHa or LoKr file that changes the model, and how strongly [default: 1]; any number of them
     #[arg(long = "lora", value_name = "FILE[=WEIGHT]", value_parser = lora, help_heading = "Model")]

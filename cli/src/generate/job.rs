@@ -26,7 +26,7 @@ impl Job {
         let output = Output::new(args.output, args.format.map(Into::into), args.png_text.is_full())?;
         let options = Options {
             model: args.model,
-            unet: args.unet,
+            parts: args.parts.paths(),
             loras: args.loras,
             device: args.device.parse()?,
             precision: args.precision.map(Into::into),

@@ -52,7 +52,7 @@ pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
         adapter::say(&adapter, args.json);
         return Ok(());
     }
-    let checkpoint = Checkpoint::open(&args.path)?;
+    let checkpoint = Checkpoint::open(&args.path)?.with_parts(&args.parts.paths())?;
     checkpoint.verify()?;
     // Nothing is said to be drawn in some way that cannot be drawn at all.
     engine::check(&checkpoint)?;

@@ -163,3 +163,21 @@ fn a_unet_in_a_folder_is_laid_over() {
     place.draw(&["a cat", "--unet", "alone", "-o", "laid.png"]).succeeded();
     place.draw(&["a cat", "--model", "model", "--unet", "alone", "-o", "whole.png"]).succeeded();
 }
+
+#[test]
+fn a_model_without_its_vae_says_how_to_give_one_and_draws_with_it() {
+    let place = Place::new();
+    demo(&place);
+    fs::rename(place.path("model/vae"), place.path("alone")).unwrap();
+    place.draw(&["a cat", "--model", "model"]).failed(1, &["vae/config.json", "with --vae"]);
+    let bare = ["a cat", "--seed", "1", "--png-text", "none"];
+    let laid = ["--model", "model", "--vae", "alone", "-o", "with.png"];
+    place.draw(&[&bare[..], &laid].concat()).succeeded();
+    place.draw(&[&bare[..], &["-o", "whole.png"]].concat()).succeeded();
+    assert!(fs::read(place.path("with.png")).unwrap() == fs::read(place.path("whole.png")).unwrap());
+    let told = place.run(&["models", "inspect", "model", "--vae", "alone"]).succeeded();
+    assert!(told.stdout.contains("  vae "), "{}", told.stdout);
+    for flag in ["--vae", "--text-encoder", "--text-encoder-2"] {
+        place.draw(&["a cat", flag, "model/unet"]).failed(1, &["is of a `UNet2DConditionModel`, not of "]);
+    }
+}

@@ -16,6 +16,7 @@ mod programs;
 mod prompts;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -37,7 +38,7 @@ use crate::message::Message;
 use crate::picture::{self, Picture};
 use crate::request::Request;
 use crate::settings::Asked;
-use crate::weights::{Checkpoint, Lora, LoraFile};
+use crate::weights::{Checkpoint, Component, Lora, LoraFile};
 use crate::{Error, Result};
 
 /// Copies of the latents at the most: noise, latents, what the model is given and what it answers, each in torch's
@@ -67,8 +68,8 @@ impl From<Precision> for Element {
 pub struct Options {
     /// A diffusers folder or a single file; `None`: the demo model inside the program.
     pub model: Option<PathBuf>,
-    /// A UNet-only file that replaces the model's own.
-    pub unet: Option<PathBuf>,
+    /// Files or folders whose parts replace the model's own.
+    pub parts: BTreeMap<Component, PathBuf>,
     /// LoRAs that change the model, in this order.
     pub loras: Vec<LoraFile>,
     /// Where to draw.

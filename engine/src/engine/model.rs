@@ -37,9 +37,7 @@ impl Model {
             None => Checkpoint::embedded_demo()?,
             Some(path) => Checkpoint::open(path)?,
         };
-        if let Some(unet) = &options.unet {
-            checkpoint = checkpoint.with_unet(unet)?;
-        }
+        checkpoint = checkpoint.with_parts(&options.parts)?;
         for LoraFile { path, weight } in &options.loras {
             checkpoint = checkpoint.with_lora(path, *weight)?;
         }

@@ -162,6 +162,6 @@ pub(crate) fn why_absent(source: &Source, folder: &str, component: Component) ->
              fetch the safetensors files",
             quote::quoted(name)
         ),
-        None => format!("has no {}.safetensors; fetch the whole model", component.weights_stem()),
+        None => format!("has no {}.safetensors; {}", component.weights_stem(), component.remedy()),
     })
 }

@@ -10,19 +10,18 @@ use super::about::About;
 use super::archive::{self, Archive};
 use super::component::Component;
 use super::configs::{self, Configs};
-use super::embedded;
 use super::file::bad_file;
-use super::kind::{self, is_known_extra};
-use super::laid::Laid;
+use super::kind;
 use super::listing::Describe;
 use super::lora::Lora;
-use super::names::{Dialect, Layout};
+use super::names::Layout;
+use super::part_file::PartFile;
 use super::place::{self, Place};
-use super::source::Source;
+use super::source::{self, Source};
 use super::tensors::{Tensors, Weights};
 use super::tokenizer::TokenizerFiles;
 use crate::error::{Error, Result};
-use crate::{quote, threads};
+use crate::threads;
 
 /// A model on a disk (or in this binary): configurations, tokenizers, and tensors that stay in their
 /// files until they are used. Cheap to clone.
@@ -34,8 +33,7 @@ pub struct Checkpoint {
     pub(super) configs: Configs,
     /// What networks are made of.
     pub(super) describe: Describe,
-    /// In the order of [`Component::WITH_WEIGHTS`].
-    pub(super) components: [Slot; 4],
+    pub(super) parts: BTreeMap<Component, Slot>,
     /// What the tensors are changed by.
     pub(super) loras: Vec<Lora>,
     unused: Vec<String>,
@@ -47,7 +45,7 @@ pub struct Checkpoint {
     pub(super) warnings: Vec<String>,
 }
 
-/// A component's tensors.
+/// A part's tensors.
 #[derive(Debug, Clone)]
 pub(super) enum Slot {
     Here(Arc<Tensors>),
@@ -71,27 +69,28 @@ impl Checkpoint {
         let archive = Archive::open(path)?;
         archive.expect_checkpoint(configs, describe)?;
         let mut used = HashSet::new();
-        let mut slot = |component| match archive.layout(component) {
-            Some(layout) => {
-                let network = describe(configs, component)?;
-                let tensors = Tensors::find(&archive, &network, (component, layout), &mut used);
-                Ok::<_, Error>(Slot::Here(Arc::new(tensors)))
-            }
-            // A VAE may lie elsewhere; whatever else is missing was refused above.
-            None => Ok(Slot::Absent(path.to_path_buf(), kind::NO_VAE.into())),
-        };
-        let [unet, vae, text, text_2] = Component::WITH_WEIGHTS;
-        let components = [slot(unet)?, slot(vae)?, slot(text)?, slot(text_2)?];
-        let unused = unused(&archive, &used);
+        let mut parts = BTreeMap::new();
+        for part in Component::WITH_WEIGHTS {
+            let slot = match archive.layout(part) {
+                Some(layout) => {
+                    let network = describe(configs, part)?;
+                    Slot::Here(Arc::new(Tensors::find(&archive, &network, (part, layout), &mut used)))
+                }
+                // A VAE may lie elsewhere; whatever else is missing was refused above.
+                None => Slot::Absent(path.to_path_buf(), kind::NO_VAE.into()),
+            };
+            parts.insert(part, slot);
+        }
+        let unused = archive.unused(&used);
         let mut warnings = archive.warnings.clone();
         let of_unet = archive.layout(Component::Unet).map(|layout| layout.prefix).unwrap_or_default();
-        warnings.extend(homeless(path, unused.iter().filter(|key| key.starts_with(&of_unet))));
+        warnings.extend(kind::homeless(path, unused.iter().filter(|key| key.starts_with(&of_unet))));
         Ok(Self {
             path: path.to_path_buf(),
             source: None,
             configs: configs.clone(),
             describe,
-            components,
+            parts,
             loras: Vec::new(),
             unused,
             is_laid: false,
@@ -102,7 +101,7 @@ impl Checkpoint {
 
     /// The small model that is part of this binary.
     pub(crate) fn demo(describe: Describe) -> Result<Self> {
-        Self::folder(embedded::demo(), describe)
+        Self::folder(source::demo(), describe)
     }
 
     fn folder(source: Source, describe: Describe) -> Result<Self> {
@@ -114,15 +113,14 @@ impl Checkpoint {
             return Err(bad_file(source.root(), place::why_no_model(source.root())?));
         }
         let mut found = Found::default();
-        let mut slot = |component| Slot::read(&source, (&configs, describe), component, &mut found);
-        let [unet, vae, text, text_2] = Component::WITH_WEIGHTS;
-        let components = [slot(unet)?, slot(vae)?, slot(text)?, slot(text_2)?];
+        let mut slot = |part| Ok((part, Slot::read(&source, (&configs, describe), part, &mut found)?));
+        let parts = Component::WITH_WEIGHTS.into_iter().map(&mut slot).collect::<Result<_>>()?;
         Ok(Self {
             path: source.root().to_path_buf(),
             source: Some(source),
             configs,
             describe,
-            components,
+            parts,
             loras: Vec::new(),
             unused: found.unused,
             is_laid: false,
@@ -131,38 +129,62 @@ impl Checkpoint {
         })
     }
 
-    /// Lays a UNet over this checkpoint's own: a file with a UNet alone, the UNet of a whole file, or a
-    /// folder that has one.
+    /// Lays a part over this checkpoint's own: a file with it alone, that of a whole file, or a folder that
+    /// has one.
     ///
     /// # Errors
-    /// The file cannot be read, is damaged, has no UNet, or one that does not fit.
-    pub fn with_unet(mut self, path: &Path) -> Result<Self> {
-        let Laid { archive, config } = Laid::find(path)?;
-        let sdxl = Configs::sdxl_base()?;
-        if let Some((source, name)) = config {
-            self.configs.take(Component::Unet, &source, &name)?;
+    /// The file cannot be read, is damaged, has no such part, or one that does not fit.
+    pub fn with_part(mut self, part: Component, path: &Path) -> Result<Self> {
+        let PartFile { archive, config } = PartFile::find(part, path)?;
+        let usual = self.scaling_factor();
+        if let Some((source, name)) = &config {
+            self.configs.take(part, source, name)?;
         }
-        let layout = archive.expect_unet(&[&self.configs, &sdxl], self.describe)?;
-        if let Some(what) = self.unlike(archive.text_channels(&layout)) {
+        let sdxl = Configs::sdxl_base()?;
+        let (layout, fitting) = archive.expect_part(part, [&self.configs, &sdxl], self.describe)?;
+        let is_sdxl = std::ptr::eq(fitting, &raw const sdxl);
+        let other = match part {
+            Component::Unet => self.unlike(archive.text_channels(&layout)),
+            Component::Vae => kind::other_vae(self.scaling_factor(), usual),
+            _ => None,
+        };
+        if let Some(what) = other {
             return Err(bad_file(path, what));
         }
-        self.configs.or_from(Component::Unet, &sdxl);
-        let whole = layout.dialect == Dialect::Original;
+        if config.is_none() && is_sdxl {
+            self.configs.replace(part, &sdxl);
+        }
         let prefix = layout.prefix.clone();
+        let network = (self.describe)(&self.configs, part)?;
         let mut used = HashSet::new();
-        let network = (self.describe)(&self.configs, Component::Unet)?;
-        let tensors = Tensors::find(&archive, &network, (Component::Unet, layout), &mut used);
-        self.components[Component::Unet as usize] = Slot::Here(Arc::new(tensors));
-        let mut extra = unused(&archive, &used);
-        // The other components of a whole file were not asked for.
-        extra.retain(|key| !whole || key.starts_with(&prefix));
+        let tensors = Tensors::find(&archive, &network, (part, layout), &mut used);
+        self.parts.insert(part, Slot::Here(Arc::new(tensors)));
+        let mut extra = archive.unused(&used);
+        // The other parts of a whole file were not asked for.
+        extra.retain(|key| key.starts_with(&prefix));
         self.warnings.extend(archive.warnings);
-        self.warnings.extend(homeless(path, extra.iter()));
+        if part == Component::Unet {
+            self.warnings.extend(kind::homeless(path, extra.iter()));
+            self.path = place::named(path).to_path_buf();
+            self.is_laid = true;
+            self.about = archive.about;
+        }
         self.unused.extend(extra);
-        self.path = place::named(path).to_path_buf();
-        self.is_laid = true;
-        self.about = archive.about;
         Ok(self)
+    }
+
+    /// Lays several parts over this checkpoint's own.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::with_part`].
+    pub fn with_parts(self, parts: &BTreeMap<Component, PathBuf>) -> Result<Self> {
+        // The UNet comes last: it is held against the text that it will be given.
+        parts.iter().rev().try_fold(self, |checkpoint, (part, path)| checkpoint.with_part(*part, path))
+    }
+
+    /// What latents are multiplied by, as the VAE's configuration says.
+    fn scaling_factor(&self) -> Option<f64> {
+        self.configs.value(Component::Vae).ok()?["scaling_factor"].as_f64()
     }
 
     /// Why a UNet that reads text of so many channels cannot lie over this model.
@@ -209,7 +231,7 @@ impl Checkpoint {
     /// # Errors
     /// The component is not there.
     pub fn weights(&self, component: Component) -> Result<Weights> {
-        match self.components.get(component as usize) {
+        match self.parts.get(&component) {
             Some(Slot::Here(tensors)) => Ok(Weights::new(tensors.clone())),
             Some(Slot::Absent(file, why)) => Err(bad_file(file, why)),
             None => Err(bad_file(&self.path, format!("a {component} has no weights"))),
@@ -314,7 +336,7 @@ impl Checkpoint {
     }
 
     fn here(&self) -> impl Iterator<Item = &Arc<Tensors>> {
-        self.components.iter().filter_map(|slot| match slot {
+        self.parts.values().filter_map(|slot| match slot {
             Slot::Here(tensors) => Some(tensors),
             Slot::Absent(..) => None,
         })
@@ -347,36 +369,19 @@ impl Slot {
         let mut used = HashSet::new();
         // In whichever dialect: a VAE in the original names is often put into a folder.
         let layout = archive.own_layout(component).unwrap_or(Layout::FOLDER);
-        let network = describe(configs, component)?;
+        let network = match describe(configs, component) {
+            // Another may be laid over it, so this is said when it is asked for.
+            Err(Error::File { file, what }) => return Ok(Self::Absent(file, what)),
+            network => network?,
+        };
         let tensors = Tensors::find(&archive, &network, (component, layout), &mut used);
-        let unused = unused(&archive, &used);
+        let unused = archive.unused(&used);
         found.warnings.extend(archive.warnings);
         if component == Component::Unet {
-            found.warnings.extend(homeless(&archive.origin, unused.iter()));
+            found.warnings.extend(kind::homeless(&archive.origin, unused.iter()));
             found.about = archive.about;
         }
         found.unused.extend(unused.iter().map(|key| format!("{component}.{key}")));
         Ok(Self::Here(Arc::new(tensors)))
     }
-}
-
-/// Tensors of a file that are neither used nor known to be carried along, sorted.
-fn unused(archive: &Archive, used: &HashSet<String>) -> Vec<String> {
-    let unknown = |key: &&String| !used.contains(*key) && !is_known_extra(key);
-    let mut keys: Vec<String> = archive.tensors.keys().filter(unknown).cloned().collect();
-    keys.sort_unstable();
-    keys
-}
-
-/// That a UNet has more in it than SDXL's: it is drawn with, but not as its makers meant it.
-fn homeless<'a>(file: &Path, mut unused: impl Iterator<Item = &'a String>) -> Option<String> {
-    let first = quote::quoted(unused.next()?);
-    let others = match unused.count() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    Some(format!(
-        "the UNet of {} holds more than SDXL's does: `{first}`{others}; pictures may not be what its makers meant",
-        file.display()
-    ))
 }

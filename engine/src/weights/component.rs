@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A part of a pipeline that has a configuration, and mostly weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Component {
     /// The denoising network.
     Unet,
@@ -38,6 +38,37 @@ impl Component {
             Self::Scheduler => "scheduler",
             Self::ModelIndex => "model_index",
         }
+    }
+
+    /// What it is, as sentences call it.
+    #[must_use]
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Unet => "a UNet",
+            Self::Vae => "a VAE",
+            Self::TextEncoder => "the first text encoder",
+            Self::TextEncoder2 => "the second text encoder",
+            Self::Scheduler => "a scheduler",
+            Self::ModelIndex => "an index",
+        }
+    }
+
+    /// The flag that brings another one, where there is one.
+    #[must_use]
+    pub const fn flag(self) -> Option<&'static str> {
+        match self {
+            Self::Unet => Some("--unet"),
+            Self::Vae => Some("--vae"),
+            Self::TextEncoder => Some("--text-encoder"),
+            Self::TextEncoder2 => Some("--text-encoder-2"),
+            Self::Scheduler | Self::ModelIndex => None,
+        }
+    }
+
+    /// What to do where it is missing from a folder.
+    pub(crate) fn remedy(self) -> String {
+        let another = |flag| format!("fetch the whole model, or give {} with {flag}", self.noun());
+        self.flag().map_or_else(|| "fetch the whole model".into(), another)
     }
 
     /// Where the configuration lies in a diffusers folder.

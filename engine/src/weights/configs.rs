@@ -114,9 +114,8 @@ impl Configs {
     }
 
     /// Takes one component's configuration from another set.
-    pub(crate) fn or_from(&mut self, component: Component, other: &Self) {
-        let mine = &mut self.values[component as usize];
-        *mine = mine.take().or_else(|| other.values[component as usize].clone());
+    pub(crate) fn replace(&mut self, component: Component, other: &Self) {
+        self.values[component as usize].clone_from(&other.values[component as usize]);
     }
 }
 
@@ -176,8 +175,9 @@ impl Config {
 /// That a folder has no such configuration.
 pub(crate) fn lacks(component: Component) -> String {
     format!(
-        "has no {}, which every SDXL model in diffusers' form has; fetch the whole model",
-        component.config_file()
+        "has no {}, which every SDXL model in diffusers' form has; {}",
+        component.config_file(),
+        component.remedy()
     )
 }
 

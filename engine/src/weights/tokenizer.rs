@@ -5,9 +5,8 @@ use std::path::PathBuf;
 use bytes::Bytes;
 
 use super::component::Component;
-use super::embedded;
 use super::file;
-use super::source::Source;
+use super::source::{self, Source};
 use crate::error::Result;
 
 /// A CLIP tokenizer's files as they are.
@@ -27,13 +26,13 @@ impl TokenizerFiles {
     /// CLIP's own, for the first or second encoder.
     pub(crate) fn clip(encoder: Component) -> Self {
         let config = match encoder {
-            Component::TextEncoder2 => embedded::TOKENIZER_2,
-            _ => embedded::TOKENIZER,
+            Component::TextEncoder2 => source::TOKENIZER_2,
+            _ => source::TOKENIZER,
         };
         Self {
             folder: PathBuf::from("the built-in CLIP tokenizer"),
-            vocab: Bytes::from_static(embedded::VOCAB),
-            merges: Bytes::from_static(embedded::MERGES),
+            vocab: Bytes::from_static(source::VOCAB),
+            merges: Bytes::from_static(source::MERGES),
             config: Bytes::from_static(config),
         }
     }

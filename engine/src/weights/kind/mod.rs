@@ -4,8 +4,12 @@
 //! a model of another family is called by its name.
 
 mod families;
+mod part;
 mod parts;
 mod unet;
+
+use std::collections::HashSet;
+use std::path::Path;
 
 use self::families::FAMILIES;
 use self::parts::{ADAPTERS, PARTS};
@@ -16,7 +20,6 @@ use super::component::Component;
 use super::configs::Configs;
 use super::file::bad_file;
 use super::listing::Describe;
-use super::names::Layout;
 use super::scale;
 use crate::error::{Error, Result};
 use crate::quote;
@@ -40,20 +43,6 @@ impl Archive {
         Err(self.not_sdxl(&what))
     }
 
-    /// Where the UNet stands in it; an error if there is none, or it fits neither these configurations
-    /// nor SDXL.
-    pub(crate) fn expect_unet(&self, configs: &[&Configs], describe: Describe) -> Result<Layout> {
-        let whole = self.layout(Component::TextEncoder2).is_some() && self.layout(Component::Unet).is_some();
-        if !whole && let Some(what) = self.other_name() {
-            return Err(self.not_sdxl(&what));
-        }
-        let Some(layout) = self.layout(Component::Unet) else {
-            return Err(self.not_sdxl(&self.in_parts()));
-        };
-        let other = self.other_unet(&layout, configs, describe);
-        other.map_or(Ok(layout), |what| Err(self.not_sdxl(&what)))
-    }
-
     /// Files that are often taken for an SDXL checkpoint, as the rest of a sentence.
     fn other_kind(&self, configs: &Configs, describe: Describe) -> Option<String> {
         let unet = || self.other_unet(&self.layout(Component::Unet)?, &[configs], describe);
@@ -62,6 +51,11 @@ impl Archive {
 
     /// The same, by names alone.
     fn other_name(&self) -> Option<String> {
+        self.other_model().or_else(|| self.other_part())
+    }
+
+    /// That it changes a model, or is of another family.
+    fn other_model(&self) -> Option<String> {
         let count = self.tensors.len();
         if count == 0 {
             return Some("holds no tensors; fetch it again".into());
@@ -69,8 +63,6 @@ impl Archive {
         if count > MOST_TENSORS {
             return Some(format!("holds {count} tensors, far more than SDXL has; give an SDXL model"));
         }
-        let is_one =
-            |marks: &[&[&str]]| marks.iter().any(|group| group.iter().all(|mark| self.mentions(mark)));
         if self.is_textual_inversion() {
             return Some(
                 "is a textual inversion, which adds a word to a model and is none; \
@@ -78,16 +70,23 @@ impl Archive {
                     .into(),
             );
         }
-        if let Some(adapter) = ADAPTERS.iter().find(|adapter| is_one(adapter.marks)) {
+        if let Some(adapter) = ADAPTERS.iter().find(|adapter| self.is_one(adapter.marks)) {
             return Some(adapter.what.into());
         }
         // Before the parts: whole models of these families have text encoders in them.
-        if let Some(family) = FAMILIES.iter().find(|family| is_one(family.marks)) {
-            return Some(of_family(family.name));
-        }
+        FAMILIES.iter().find(|family| self.is_one(family.marks)).map(|family| of_family(family.name))
+    }
+
+    /// That it is neither a UNet nor a VAE, but something else that draws no pictures.
+    fn other_part(&self) -> Option<String> {
         // A UNet or a VAE is no part of the table: what to do depends on what else there is.
         let is_bare = self.layout(Component::Unet).is_none() && self.layout(Component::Vae).is_none();
-        PARTS.iter().find(|part| is_bare && is_one(part.marks)).map(|part| part.what.into())
+        PARTS.iter().find(|part| is_bare && self.is_one(part.marks)).map(|part| part.what.into())
+    }
+
+    /// Whether the names have all marks of one of the groups.
+    fn is_one(&self, marks: &[&[&str]]) -> bool {
+        marks.iter().any(|group| group.iter().all(|mark| self.mentions(mark)))
     }
 
     fn mentions(&self, mark: &str) -> bool {
@@ -105,16 +104,9 @@ impl Archive {
 
     /// Which parts are there, where they are not enough.
     fn in_parts(&self) -> String {
-        const FIRST: &str = "the first text encoder";
-        const SECOND: &str = "the second text encoder";
-        let names = [
-            (Component::Unet, "a UNet"),
-            (Component::Vae, "a VAE"),
-            (Component::TextEncoder, FIRST),
-            (Component::TextEncoder2, SECOND),
-        ];
-        let here = names.iter().filter(|(component, _)| self.layout(*component).is_some());
-        let here: Vec<&str> = here.map(|(_, name)| *name).collect();
+        const FIRST: &str = Component::TextEncoder.noun();
+        const SECOND: &str = Component::TextEncoder2.noun();
+        let here = self.nouns();
         match here[..] {
             [] => self.unknown(),
             ["a UNet", ..] => {
@@ -128,11 +120,23 @@ impl Archive {
                     here.join(" and ")
                 )
             }
-            ["a VAE"] => "is a VAE alone; Fulmen takes the VAE from the model: give a whole checkpoint \
-                          with its VAE in it, or a diffusers folder"
-                .into(),
+            ["a VAE"] => "is a VAE alone; give it with --vae, over a whole model".into(),
             _ => format!("holds {}, but no UNet; give a whole model", here.join(" and ")),
         }
+    }
+
+    /// Tensors that are neither used nor known to be carried along, sorted.
+    pub(crate) fn unused(&self, used: &HashSet<String>) -> Vec<String> {
+        let unknown = |key: &&String| !used.contains(*key) && !is_known_extra(key);
+        let mut keys: Vec<String> = self.tensors.keys().filter(unknown).cloned().collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    /// The parts that it has.
+    fn nouns(&self) -> Vec<&'static str> {
+        let here = Component::WITH_WEIGHTS.into_iter().filter(|part| self.layout(*part).is_some());
+        here.map(Component::noun).collect()
     }
 
     fn unknown(&self) -> String {
@@ -147,8 +151,22 @@ impl Archive {
 }
 
 /// Why there is no VAE to draw with, where the rest is there.
-pub(crate) const NO_VAE: &str = "holds a UNet and both text encoders, but no VAE; take the release with the VAE in it (“baked”), a \
-     diffusers folder that has one, or lay this UNet over a whole model with --unet";
+pub(crate) const NO_VAE: &str = "holds a UNet and both text encoders, but no VAE; give one with --vae (SDXL's own is published by itself), \
+     or take the release with the VAE in it (“baked”)";
+
+/// That a VAE, which scales latents by so much, is not of the family of a model with a usual factor. Nothing else
+/// tells the VAE of Stable Diffusion 1 and 2 apart from SDXL's: they have the same shapes.
+pub(crate) fn other_vae(factor: Option<f64>, usual: Option<f64>) -> Option<String> {
+    const SD: f64 = 0.18215;
+    let is_sd = |factor: &f64| (factor - SD).abs() < 1e-4;
+    let factor = factor.filter(is_sd)?;
+    (!usual.as_ref().is_some_and(is_sd)).then(|| {
+        format!(
+            "is the VAE of Stable Diffusion 1 or 2: it scales latents by {factor}, SDXL's by 0.13025; give a VAE \
+             of SDXL"
+        )
+    })
+}
 
 /// That a model is of another family.
 fn of_family(name: &str) -> String {
@@ -167,8 +185,21 @@ pub(crate) fn other_pipeline(configs: &Configs) -> Option<String> {
     families::of_pipeline(class).map(of_family)
 }
 
+/// That a UNet has more in it than SDXL's: it is drawn with, but not as its makers meant it.
+pub(crate) fn homeless<'a>(file: &Path, mut unused: impl Iterator<Item = &'a String>) -> Option<String> {
+    let first = quote::quoted(unused.next()?);
+    let others = match unused.count() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    Some(format!(
+        "the UNet of {} holds more than SDXL's does: `{first}`{others}; pictures may not be what its makers meant",
+        file.display()
+    ))
+}
+
 /// Tensors that checkpoints carry along and that drawing does not need, by their names in the file.
-pub(crate) fn is_known_extra(key: &str) -> bool {
+fn is_known_extra(key: &str) -> bool {
     const SCHEDULE: [&str; 10] = [
         "alphas_cumprod",
         "alphas_cumprod_prev",

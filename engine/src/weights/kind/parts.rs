@@ -123,7 +123,7 @@ pub(super) const PARTS: &[PartKind] = &[
         &[&["layers.0.self_attn.q_proj.", "mlp.gate_proj."], &["model.embed_tokens."], &["blk.0.attn_q."]],
     ),
     kind(
-        "is a CLIP text encoder alone; Fulmen takes both encoders from the model: give a whole checkpoint or a diffusers folder",
+        "is a CLIP text encoder alone; give it with --text-encoder or --text-encoder-2, over a whole model",
         &[&["embeddings.token_embedding."], &["transformer.resblocks.0.ln_1."]],
     ),
 ];

@@ -9,7 +9,7 @@ use crate::weights::names::{Dialect, Layout, NameTable};
 use super::of_family;
 
 /// A network that lacks more than one in so many tensors is another one, not a damaged one.
-const ANOTHER: usize = 20;
+pub(super) const ANOTHER: usize = 20;
 
 /// The numbers by which UNets are told apart.
 struct Measures {
@@ -33,18 +33,11 @@ impl Archive {
         describe: Describe,
     ) -> Option<String> {
         let found = self.measures(layout);
-        let says = |configs: &Configs, field: &str| configs.value(Component::Unet).ok()?[field].as_u64();
-        let reads = |configs: &Configs| {
-            found.context.is_none_or(|c| says(configs, "cross_attention_dim") == Some(c as u64))
-        };
-        // What is wrong with a configuration is said where it is used.
-        let described = |configs| Some((configs, describe(configs, Component::Unet).ok()?));
-        let mut fitting = configs.iter().copied().filter(|configs| reads(configs)).filter_map(described);
-        let Some((configs, network)) = fitting.next() else { return found.family() };
+        let Some((configs, network)) = self.reading(layout, configs, describe) else { return found.family() };
         if found.context == Some(2048) && found.added == Some(5632) {
             return Some(of_family("Kolors"));
         }
-        let wanted = says(configs, "in_channels").unwrap_or_default() as usize;
+        let wanted = number(configs, "in_channels").unwrap_or_default();
         if let Some(what) = found.in_channels.and_then(|found| other_channels(found, wanted)) {
             return Some(what);
         }
@@ -56,6 +49,22 @@ impl Archive {
             );
         }
         self.smaller_unet(layout, &network)
+    }
+
+    /// The first configurations whose UNet reads the text that the one behind this layout reads.
+    pub(super) fn reading<'a>(
+        &self,
+        layout: &Layout,
+        configs: &[&'a Configs],
+        describe: Describe,
+    ) -> Option<(&'a Configs, Network)> {
+        let context = self.measures(layout).context;
+        let reads = |configs: &&Configs| {
+            context.is_none_or(|context| number(configs, "cross_attention_dim") == Some(context))
+        };
+        // What is wrong with a configuration is said where it is used.
+        let described = |configs| Some((configs, describe(configs, Component::Unet).ok()?));
+        configs.iter().copied().filter(reads).find_map(described)
     }
 
     /// Channels of the text that the UNet behind this layout reads.
@@ -102,6 +111,11 @@ impl Archive {
             names.usual_place(&first.name).key
         ))
     }
+}
+
+/// A number of the UNet's configuration.
+fn number(configs: &Configs, field: &str) -> Option<usize> {
+    configs.value(Component::Unet).ok()?[field].as_u64()?.try_into().ok()
 }
 
 impl Measures {

@@ -71,13 +71,13 @@ impl Checkpoint {
         }
         let mut networks = Vec::new();
         for component in [Component::Unet, Component::TextEncoder, Component::TextEncoder2] {
-            if let Slot::Here(_) = self.components[component as usize] {
+            if let Some(Slot::Here(_)) = self.parts.get(&component) {
                 networks.push((component, (self.describe)(&self.configs, component)?));
             }
         }
         let fit = fit(adapter, &networks).map_err(|what| bad_file(adapter.path(), what))?;
         for (component, network) in &networks {
-            let Slot::Here(tensors) = &self.components[*component as usize] else { continue };
+            let Some(Slot::Here(tensors)) = self.parts.get(component) else { continue };
             let mut changed = Vec::new();
             for spec in network.tensors.iter().filter(|_| weight != 0.0) {
                 let key = (*component as usize, spec.name.clone());
@@ -91,7 +91,7 @@ impl Checkpoint {
                     tensors
                         .patch(&spec.name, &spec.shape, |base| Arc::new(Applied::new(delta, weight, base)))?;
                 }
-                self.components[*component as usize] = Slot::Here(Arc::new(tensors));
+                self.parts.insert(*component, Slot::Here(Arc::new(tensors)));
             }
         }
         let warning = fit.unused.map(|unused| format!("{}: {unused}", adapter.path().display()));

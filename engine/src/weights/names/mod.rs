@@ -4,6 +4,7 @@
 //! names that a file may have for it, likeliest first. Blocks are numbered as the network's levels say, so the table holds for any number of levels, blocks and layers.
 
 mod clip;
+mod layout;
 mod unet;
 mod vae;
 

@@ -32,7 +32,7 @@ fn a_unet_in_any_dialect_can_be_laid_over() {
     rename(&file, &alone, |key| key.starts_with(UNET).then(|| key.to_owned()));
     let base = Checkpoint::open(&folder).unwrap();
     for unet in &[unet_file(&folder), file, bare, alone] {
-        let laid = base.clone().with_unet(unet).unwrap();
+        let laid = base.clone().with_part(Component::Unet, unet).unwrap();
         assert_same(&base, &laid);
         assert!(laid.unused().is_empty(), "{}: {:?}", unet.display(), laid.unused());
         // Every model has a file of that name; its folder's says more.
@@ -49,7 +49,7 @@ fn a_base_without_a_unet_is_completed_by_one() {
     let base = Checkpoint::open(&folder).unwrap();
     let error = base.weights(Component::Unet).unwrap_err().to_string();
     assert!(error.contains("unet: has no diffusion_pytorch_model.safetensors"), "{error}");
-    assert_same(&whole, &base.with_unet(&file).unwrap());
+    assert_same(&whole, &base.with_part(Component::Unet, &file).unwrap());
 }
 
 #[test]
@@ -174,11 +174,11 @@ fn prefixes_and_wrappers_around_the_names_are_seen_through() {
         "module._orig_mod.unet.",
     ] {
         rename(&unet_file(&folder), &path, |key| Some(format!("{prefix}{key}")));
-        let laid = base.clone().with_unet(&path).unwrap();
+        let laid = base.clone().with_part(Component::Unet, &path).unwrap();
         assert_same(&base, &laid);
         assert!(laid.unused().is_empty(), "{prefix}: {:?}", laid.unused());
         rename(&file, &path, |key| Some(format!("{prefix}{}", original(key)?)));
-        assert_same(&base, &base.clone().with_unet(&path).unwrap());
+        assert_same(&base, &base.clone().with_part(Component::Unet, &path).unwrap());
         // The same in a folder of diffusers, and around a whole checkpoint.
         let (_keep, wrapped) = synthetic(&tiny("odd_sizes"), SynthLayout::Folder);
         rename(&unet_file(&folder), &unet_file(&wrapped), |key| Some(format!("{prefix}{key}")));
@@ -188,7 +188,7 @@ fn prefixes_and_wrappers_around_the_names_are_seen_through() {
     }
     // Blocks compiled one by one.
     rename(&unet_file(&folder), &path, |key| Some(key.replace("attentions.0.", "attentions.0._orig_mod.")));
-    assert_same(&base, &base.clone().with_unet(&path).unwrap());
+    assert_same(&base, &base.clone().with_part(Component::Unet, &path).unwrap());
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn marks_and_words_in_a_file_are_kept_and_are_no_strangers_in_it() {
     let marked = keep.path().join("marked.safetensors");
     fs::write(&marked, ::safetensors::serialize(views, Some(said.into())).unwrap()).unwrap();
     let single = Checkpoint::single_file(&marked, &configs).unwrap();
-    let laid = Checkpoint::open(&folder).unwrap().with_unet(&marked).unwrap();
+    let laid = Checkpoint::open(&folder).unwrap().with_part(Component::Unet, &marked).unwrap();
     for model in [single, laid] {
         let about = model.about();
         assert!(about.has("v_pred") && about.has("ztsnr") && !about.has("edm_mean"), "{about:?}");

@@ -116,7 +116,8 @@ fn paths_that_are_no_files_are_told_apart() {
     assert!(error(&at("nothing")).contains("cannot read"));
     assert!(error(folder.path()).contains("no model_index.json"));
     fs::create_dir(at("unet.safetensors")).unwrap();
-    let laid = Checkpoint::embedded_demo().unwrap().with_unet(&at("unet.safetensors")).unwrap_err();
+    let laid =
+        Checkpoint::embedded_demo().unwrap().with_part(Component::Unet, &at("unet.safetensors")).unwrap_err();
     assert!(laid.to_string().contains("neither a UNet nor a folder `unet`"), "{laid}");
     #[cfg(unix)]
     {

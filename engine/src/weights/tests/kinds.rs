@@ -26,7 +26,7 @@ fn file(folder: &TempDir, tensors: &[(&str, &[usize])]) -> std::path::PathBuf {
 fn said(path: &Path) -> [String; 2] {
     let model = Checkpoint::open(path).map(drop).unwrap_err().to_string();
     let demo = Checkpoint::embedded_demo().unwrap();
-    [model, demo.with_unet(path).map(drop).unwrap_err().to_string()]
+    [model, demo.with_part(Component::Unet, path).map(drop).unwrap_err().to_string()]
 }
 
 /// Neither a wrong guess nor useless advice.
@@ -282,6 +282,7 @@ fn a_unet_of_sdxl_needs_a_model_of_that_size_under_it() {
     );
     // Over another model that is not of its size either, that one is named.
     let (_keep, base) = synthetic(&tiny("odd_sizes"), SynthLayout::Folder);
-    let laid = Checkpoint::open(&base).unwrap().with_unet(&path).map(drop).unwrap_err().to_string();
+    let laid =
+        Checkpoint::open(&base).unwrap().with_part(Component::Unet, &path).map(drop).unwrap_err().to_string();
     assert!(laid.contains("2048 channels") && laid.contains(&base.display().to_string()), "{laid}");
 }

@@ -8,6 +8,7 @@ mod gguf;
 mod hostile;
 mod inventory;
 mod kinds;
+mod laying;
 mod lora;
 mod make;
 mod mutations;

@@ -57,7 +57,7 @@ fn a_folder_of_the_hubs_cache_opens_its_snapshot() {
             // A commit's name says nothing of a model.
             assert_eq!(opened.file_name_hint(), cache, "{}", path.display());
         }
-        assert_same(&whole, &whole.clone().with_unet(&cache).unwrap());
+        assert_same(&whole, &whole.clone().with_part(Component::Unet, &cache).unwrap());
     }
 }
 
@@ -128,7 +128,7 @@ fn a_unet_is_laid_over_from_any_folder_that_has_one() {
     fs::create_dir(&only).unwrap();
     fs::copy(folder.join(UNET), only.join("lightning.safetensors")).unwrap();
     for unet in [&folder, &folder.join("unet"), &alone, &only] {
-        let laid = base.clone().with_unet(unet).unwrap();
+        let laid = base.clone().with_part(Component::Unet, unet).unwrap();
         assert_same(&base, &laid);
         assert!(laid.unused().is_empty(), "{}: {:?}", unet.display(), laid.unused());
     }
@@ -138,7 +138,7 @@ fn a_unet_is_laid_over_from_any_folder_that_has_one() {
     let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
     json["sample_size"] = 24.into();
     fs::write(&config, json.to_string()).unwrap();
-    let laid = base.clone().with_unet(&alone).unwrap();
+    let laid = base.clone().with_part(Component::Unet, &alone).unwrap();
     assert_eq!(laid.config::<serde_json::Value>(Component::Unet).unwrap()["sample_size"], 24);
     assert_same_component(&base, &laid, Component::Vae);
 }
@@ -147,7 +147,7 @@ fn a_unet_is_laid_over_from_any_folder_that_has_one() {
 fn a_folder_without_a_unet_is_not_laid_over() {
     let (_keep, folder) = model();
     let base = Checkpoint::open(&folder).unwrap();
-    let said = |path: &Path| base.clone().with_unet(path).map(drop).unwrap_err().to_string();
+    let said = |path: &Path| base.clone().with_part(Component::Unet, path).map(drop).unwrap_err().to_string();
     assert!(said(&folder.join("vae")).contains("is of a `AutoencoderKL`"), "{}", said(&folder.join("vae")));
     let at = tempfile::tempdir().unwrap();
     assert!(said(at.path()).contains("neither a UNet nor a folder `unet`"), "{}", said(at.path()));

@@ -136,8 +136,8 @@ fn twins(from: &Path, folder: &Path, name: impl Fn(&str) -> Option<String>) -> (
 }
 
 fn picture(model: &Path, unet: Option<&Path>) -> Vec<u8> {
-    let options =
-        Options { model: Some(model.into()), unet: unet.map(Path::to_path_buf), ..Options::default() };
+    let parts = unet.map(|unet| (Component::Unet, unet.to_path_buf())).into_iter().collect();
+    let options = Options { model: Some(model.into()), parts, ..Options::default() };
     let mut engine = Engine::open_on(Arc::new(CpuBackend::new()), &options).unwrap();
     let request = Request {
         prompt: "a fox".into(),
@@ -164,7 +164,8 @@ fn a_gguf_unet_in_any_names_is_drawn_as_its_twin_without_blocks() {
     ];
     for (from, name) in names {
         let (quantised, twin) = twins(from, keep.path(), name);
-        let [laid, plain] = [&quantised, &twin].map(|unet| base.clone().with_unet(unet).unwrap());
+        let [laid, plain] =
+            [&quantised, &twin].map(|unet| base.clone().with_part(Component::Unet, unet).unwrap());
         assert_eq!((laid.unused().len(), laid.warnings().len()), (0, 0), "{:?}", laid.warnings());
         assert_same_numbers(&laid, &plain, Component::Unet);
     }
@@ -258,7 +259,7 @@ fn weights_in_eight_bits_are_multiplied_by_the_scales_beside_them() {
             tensors.push(("scaled_fp8".into(), dtype, vec![2], vec![0; 2]));
             let path = folder.join("eighths.safetensors");
             fs::write(&path, safetensors(&tensors)).unwrap();
-            let laid = base.clone().with_unet(&path).unwrap();
+            let laid = base.clone().with_part(Component::Unet, &path).unwrap();
             assert_eq!((laid.unused().len(), laid.warnings().len()), (0, 0), "{:?}", laid.unused());
             laid.verify().unwrap();
             for (name, found) in numbers(&laid, Component::Unet) {
@@ -286,7 +287,7 @@ fn a_scale_that_does_not_fit_is_never_dropped_in_silence() {
     };
     let path = folder.join("eighths.safetensors");
     fs::write(&path, safetensors(&eighths(&unet, Dtype::F8_E4M3, scale))).unwrap();
-    let laid = Checkpoint::open(&folder).unwrap().with_unet(&path).unwrap();
+    let laid = Checkpoint::open(&folder).unwrap().with_part(Component::Unet, &path).unwrap();
     let error = laid.weights(Component::Unet).unwrap().tensor("conv_in.weight", &[20, 4, 3, 3]).unwrap_err();
     assert!(
         error.to_string().contains("the scale `conv_in.scale_weight` of shape [3] is neither"),

@@ -4,9 +4,9 @@
 //! their place (`unet.`, `module.`, `diffusion_model.`), so the prefix is read off the file: it is what
 //! stands before a tensor that every network of the kind has.
 
-use super::archive::Archive;
-use super::component::Component;
-use super::names::{Dialect, Layout};
+use super::{Dialect, Layout};
+use crate::weights::archive::Archive;
+use crate::weights::component::Component;
 
 /// Tensors by which a component is known, in each dialect.
 struct Anchors {
@@ -58,7 +58,7 @@ const ANCHORS: &[Anchors] = &[
     Anchors { component: Component::TextEncoder2, dialect: Dialect::Diffusers, tensors: CLIP, words: SECOND },
 ];
 
-/// With and without the model's own name before it, as [`super::names`] reads them.
+/// With and without the model's own name before it, as [`super`] reads them.
 const CLIP: &[&str] = &[
     "text_model.embeddings.token_embedding.weight",
     "embeddings.token_embedding.weight",

@@ -1,4 +1,4 @@
-//! What is given to lie over a model's own UNet: a file, or a folder with a UNet in it.
+//! What is given to lie over a part of a model: a file, or a folder with that part in it.
 
 use std::path::Path;
 
@@ -13,28 +13,28 @@ use super::source::Source;
 use crate::error::Result;
 use crate::quote;
 
-/// A UNet on a disk.
-pub(crate) struct Laid {
+/// A part of a model on a disk.
+pub(crate) struct PartFile {
     pub(crate) archive: Archive,
     /// Its own configuration, where it came with one: the folder, and the file's name in it.
     pub(crate) config: Option<(Source, String)>,
 }
 
-impl Laid {
-    /// A file; a diffusers folder or one with a subfolder `unet`; a repository of a UNet alone; a folder
-    /// with one file of weights.
-    pub(crate) fn find(path: &Path) -> Result<Self> {
+impl PartFile {
+    /// A file; a diffusers folder or one with a subfolder of the part's name; a repository of the part
+    /// alone; a folder with one file of weights.
+    pub(crate) fn find(part: Component, path: &Path) -> Result<Self> {
         let folder = match place::find(path)? {
             Place::File(file) => return Ok(Self { archive: Archive::open(&file)?, config: None }),
             Place::Folder(folder) => folder,
         };
         let source = Source::Folder(folder.clone());
-        for (within, config) in [("unet", "unet/config.json"), ("", "config.json")] {
+        for (within, config) in [(part.name(), part.config_file()), ("", "config.json")] {
             if folder.join(config).is_file() {
-                return Self::with_config(source, within, config);
+                return Self::with_config(part, source, within, config);
             }
         }
-        if let Some(archive) = Archive::find(&source, "unet", Component::Unet)? {
+        if let Some(archive) = Archive::find(&source, part.name(), part)? {
             return Ok(Self { archive, config: None });
         }
         let names = file::list(&folder)?;
@@ -44,7 +44,10 @@ impl Laid {
             [only] => Ok(Self { archive: Archive::open(&folder.join(only))?, config: None }),
             [] => Err(bad_file(
                 path,
-                "has neither a UNet nor a folder `unet` in it; give a UNet's file or folder",
+                format!(
+                    "has neither {} nor a folder `{part}` in it; give a file or folder that has one",
+                    part.noun()
+                ),
             )),
             several => Err(bad_file(
                 path,
@@ -53,21 +56,31 @@ impl Laid {
         }
     }
 
-    fn with_config(source: Source, within: &str, config: &str) -> Result<Self> {
+    fn with_config(part: Component, source: Source, within: &str, config: &str) -> Result<Self> {
         let mut configs = Configs::sdxl_base()?;
-        configs.take(Component::Unet, &source, config)?;
-        let value = configs.value(Component::Unet)?;
-        if let Some(class) = class(value).filter(|class| class != "UNet2DConditionModel") {
-            let what = format!("is of a `{}`, not of a UNet that SDXL draws with", quote::quoted(&class));
-            return Err(bad_file(&configs.file(Component::Unet), what));
+        configs.take(part, &source, config)?;
+        let class = class(configs.value(part)?);
+        if let Some(class) = class.filter(|class| !classes(part).contains(&class.as_str())) {
+            let (class, noun) = (quote::quoted(&class), part.noun());
+            let what = format!("is of a `{class}`, not of {noun} that SDXL draws with");
+            return Err(bad_file(&configs.file(part), what));
         }
-        match Archive::find(&source, within, Component::Unet)? {
+        match Archive::find(&source, within, part)? {
             Some(archive) => Ok(Self { archive, config: Some((source, config.to_owned())) }),
             None => {
-                let why = archive::why_absent(&source, within, Component::Unet)?;
+                let why = archive::why_absent(&source, within, part)?;
                 Err(bad_file(&source.path(within), why))
             }
         }
+    }
+}
+
+/// What configurations call the classes of a part.
+fn classes(part: Component) -> &'static [&'static str] {
+    match part {
+        Component::Unet => &["UNet2DConditionModel"],
+        Component::Vae => &["AutoencoderKL"],
+        _ => &["CLIPTextModel", "CLIPTextModelWithProjection", "CLIPModel"],
     }
 }
 

@@ -1,0 +1,39 @@
+//! Parts that are laid over a model's own.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use fulmen_engine::weights::Component;
+
+/// Each is a file or a folder, of the part alone or of a whole model.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PartArgs {
+    /// A .safetensors or .gguf file with a UNet, or a folder with one, laid over the model's own UNet
+    #[arg(long, value_name = "PATH", help_heading = "Model")]
+    unet: Option<PathBuf>,
+
+    /// A .safetensors or .gguf file with a VAE, or a folder with one, in place of the model's own
+    #[arg(long, value_name = "PATH", help_heading = "Model")]
+    vae: Option<PathBuf>,
+
+    /// The same for the first text encoder, CLIP ViT-L
+    #[arg(long, value_name = "PATH", help_heading = "Model")]
+    text_encoder: Option<PathBuf>,
+
+    /// The same for the second text encoder, OpenCLIP ViT-bigG
+    #[arg(long, value_name = "PATH", help_heading = "Model")]
+    text_encoder_2: Option<PathBuf>,
+}
+
+impl PartArgs {
+    /// Those that were given.
+    pub(crate) fn paths(&self) -> BTreeMap<Component, PathBuf> {
+        let parts = [
+            (Component::Unet, &self.unet),
+            (Component::Vae, &self.vae),
+            (Component::TextEncoder, &self.text_encoder),
+            (Component::TextEncoder2, &self.text_encoder_2),
+        ];
+        parts.into_iter().filter_map(|(part, path)| Some((part, path.clone()?))).collect()
+    }
+}

@@ -1,0 +1,125 @@
+//! Whether a file has a part that a model can take from it.
+
+use super::of_family;
+use super::unet::ANOTHER;
+use crate::error::Result;
+use crate::quote;
+use crate::weights::archive::Archive;
+use crate::weights::component::Component;
+use crate::weights::configs::Configs;
+use crate::weights::entry::matrix;
+use crate::weights::listing::{Describe, Network};
+use crate::weights::names::{Layout, NameTable};
+
+const FIRST: &str = "is the first text encoder; give it with --text-encoder";
+const SECOND: &str = "is the second text encoder; give it with --text-encoder-2";
+
+impl Archive {
+    /// Where a part stands in it, and which of these configurations it fits; an error if there is none, or
+    /// it fits none of them.
+    pub(crate) fn expect_part<'a>(
+        &self,
+        part: Component,
+        [own, other]: [&'a Configs; 2],
+        describe: Describe,
+    ) -> Result<(Layout, &'a Configs)> {
+        let configs = &[own, other];
+        let whole = self.layout(Component::TextEncoder2).is_some() && self.layout(Component::Unet).is_some();
+        if !whole && let Some(what) = self.other_model() {
+            return Err(self.not_sdxl(&what));
+        }
+        let alone = || self.own_layout(part).filter(|_| part != Component::Unet);
+        let Some(layout) = self.layout(part).or_else(alone) else {
+            return Err(self.not_sdxl(&self.lacks(part)));
+        };
+        let fitting = match part {
+            Component::Unet => match self.other_unet(&layout, configs, describe) {
+                Some(other) => Err(other),
+                None => Ok(self.reading(&layout, configs, describe).map(|(configs, _)| configs)),
+            },
+            _ => self.fitting(part, &layout, (configs, describe)),
+        };
+        let fitting = fitting.map_err(|what| self.not_sdxl(&what))?;
+        // What is wrong with a configuration is said where it is used.
+        Ok((layout, fitting.unwrap_or(own)))
+    }
+
+    /// What there is in place of a part.
+    fn lacks(&self, part: Component) -> String {
+        if part == Component::TextEncoder && self.own_layout(Component::TextEncoder2).is_some() {
+            return SECOND.into();
+        }
+        let here = self.nouns();
+        match &here[..] {
+            [_, .., _] => format!(
+                "holds {}, but not {}; give a file or folder that has it",
+                here.join(" and "),
+                part.noun()
+            ),
+            _ => self.other_part().unwrap_or_else(|| self.in_parts()),
+        }
+    }
+
+    /// The first configurations whose network is the one behind this layout.
+    fn fitting<'a>(
+        &self,
+        part: Component,
+        layout: &Layout,
+        (configs, describe): (&[&'a Configs], Describe),
+    ) -> Result<Option<&'a Configs>, String> {
+        let mut why = None;
+        for configs in configs {
+            let Ok(network) = describe(configs, part) else { continue };
+            match self.misfit(part, layout, &network) {
+                None => return Ok(Some(configs)),
+                misfit => why = why.or(misfit),
+            }
+        }
+        why.map_or(Ok(None), |why| Err(self.of_another(part, layout).unwrap_or(why)))
+    }
+
+    /// What a VAE or text encoder is that has other extents.
+    fn of_another(&self, part: Component, layout: &Layout) -> Option<String> {
+        let name = match part {
+            Component::Vae => "decoder.conv_in.weight",
+            _ => "text_model.embeddings.token_embedding.weight",
+        };
+        let places = NameTable::new(part, layout.clone(), &[]).places(name);
+        let stored = places.iter().find_map(|place| self.tensors.get(&place.key))?;
+        match (part, *stored.shape.get(1)?) {
+            (Component::Vae, 4) => None,
+            (Component::Vae, latents) => Some(format!(
+                "is a VAE of another family: its latents have {latents} channels, SDXL's have 4"
+            )),
+            (Component::TextEncoder, 1280) => Some(SECOND.into()),
+            (Component::TextEncoder2, 768) => Some(FIRST.into()),
+            (_, 1024) => Some(of_family("Stable Diffusion 2")),
+            _ => None,
+        }
+    }
+
+    /// What of a network is not here, or has another shape.
+    fn misfit(&self, part: Component, layout: &Layout, network: &Network) -> Option<String> {
+        let names = NameTable::new(part, layout.clone(), &network.levels);
+        let (mut missing, mut needed) = (0, 0);
+        for spec in network.tensors.iter().filter(|spec| !spec.optional) {
+            needed += 1;
+            let places = names.places(&spec.name).into_iter();
+            let mut found = places.filter_map(|place| Some((self.tensors.get(&place.key)?, place.view)));
+            let Some((stored, view)) = found.next() else {
+                missing += 1;
+                continue;
+            };
+            let wanted = view.whole_shape(&spec.shape);
+            if stored.numbers.is_ok() && matrix(&stored.shape) != matrix(&wanted) {
+                let (key, found) = (quote::quoted(&stored.key), &stored.shape);
+                return Some(format!(
+                    "has a tensor `{key}` of shape {found:?}, where {} that fits this model has {wanted:?}",
+                    part.noun()
+                ));
+            }
+        }
+        (missing > needed / ANOTHER)
+            .then(|| format!("lacks {missing} of the {needed} tensors of {}", part.noun()))
+    }
+}
