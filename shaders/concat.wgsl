@@ -7,9 +7,6 @@
 //
 // CPU twin: cpu::concat.  Agreement: exact where nothing is rounded.
 
-override A_HALF: bool = false;
-override B_HALF: bool = false;
-override Y_HALF: bool = false;
 /// Whether a has a multiple of eight channels.
 override ALIGNED: bool = false;
 
@@ -32,29 +29,6 @@ struct Params {
 @group(0) @binding(1) var<storage, read> a: array<vec4u>;
 @group(0) @binding(2) var<storage, read> b: array<vec4u>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4u>;
-
-fn load_a(place: u32) -> Eight {
-    if A_HALF {
-        return unpack_eight(a[place]);
-    }
-    return eight_from_bits(a[2u * place], a[2u * place + 1u]);
-}
-
-fn load_b(place: u32) -> Eight {
-    if B_HALF {
-        return unpack_eight(b[place]);
-    }
-    return eight_from_bits(b[2u * place], b[2u * place + 1u]);
-}
-
-fn store_y(place: u32, value: Eight) {
-    if Y_HALF {
-        y[place] = pack_eight(value);
-    } else {
-        y[2u * place] = bitcast<vec4u>(value.lo);
-        y[2u * place + 1u] = bitcast<vec4u>(value.hi);
-    }
-}
 
 fn channel_of_a(row: u32, channel: u32) -> f32 {
     let place = (row + params.a_skip) * params.a_eighths + channel / 8u;
@@ -89,13 +63,13 @@ fn whole_eighth(row: u32, eighth: u32) -> Eight {
     return load_b((row + params.b_skip) * params.b_eighths + eighth - params.a_eighths);
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) grid: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let place = flat_workgroup(workgroup, grid) * 256u + lane;
+    let place = flat_thread(workgroup, grid, lane);
     if place >= params.count {
         return;
     }

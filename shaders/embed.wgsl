@@ -13,7 +13,6 @@
 /// How numbers are stored, as `Stored` in gpu/packing.rs has it: f32, or pairs of halves.
 override TABLE_STORED: u32 = 0u;
 override POSITIONS_STORED: u32 = 0u;
-override Y_HALF: bool = false;
 
 struct Params {
     /// Eighths of y to be computed.
@@ -54,22 +53,13 @@ fn load_positions(place: u32) -> Eight {
     return eight_from_bits(positions[2u * place], positions[2u * place + 1u]);
 }
 
-fn store_y(place: u32, value: Eight) {
-    if Y_HALF {
-        y[place] = pack_eight(value);
-    } else {
-        y[2u * place] = bitcast<vec4u>(value.lo);
-        y[2u * place + 1u] = bitcast<vec4u>(value.hi);
-    }
-}
-
-@compute @workgroup_size(256)
+@compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) grid: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let place = flat_workgroup(workgroup, grid) * 256u + lane;
+    let place = flat_thread(workgroup, grid, lane);
     if place >= params.count {
         return;
     }

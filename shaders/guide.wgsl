@@ -12,10 +12,6 @@
 //
 // CPU twin: cpu::guide.  Agreement: NMSE < 1e-7 in f32, < 1e-6 in halves.
 
-override A_HALF: bool = false;
-override B_HALF: bool = false;
-override Y_HALF: bool = false;
-
 struct Params {
     /// Rows to be computed.
     rows: u32,
@@ -39,29 +35,6 @@ struct Params {
 
 const LANES: u32 = 64u;
 var<workgroup> scratch: array<vec2f, LANES>;
-
-fn load_a(place: u32) -> Eight {
-    if A_HALF {
-        return unpack_eight(a[place]);
-    }
-    return eight_from_bits(a[2u * place], a[2u * place + 1u]);
-}
-
-fn load_b(place: u32) -> Eight {
-    if B_HALF {
-        return unpack_eight(b[place]);
-    }
-    return eight_from_bits(b[2u * place], b[2u * place + 1u]);
-}
-
-fn store_y(place: u32, value: Eight) {
-    if Y_HALF {
-        y[place] = pack_eight(value);
-    } else {
-        y[2u * place] = bitcast<vec4u>(value.lo);
-        y[2u * place + 1u] = bitcast<vec4u>(value.hi);
-    }
-}
 
 /// Sum of `value` over the workgroup, the same on every lane.
 fn sum_lanes(lane: u32, value: vec2f) -> vec2f {

@@ -9,9 +9,6 @@
 //
 // CPU twin: cpu::layer_norm.  Agreement: NMSE < 1e-7 in f32, < 1e-6 in halves.
 
-override X_HALF: bool = false;
-override Y_HALF: bool = false;
-
 struct Params {
     /// Rows to be computed.
     rows: u32,
@@ -32,22 +29,6 @@ struct Params {
 
 const LANES: u32 = 64u;
 var<workgroup> scratch: array<f32, LANES>;
-
-fn load_x(place: u32) -> Eight {
-    if X_HALF {
-        return unpack_eight(x[place]);
-    }
-    return eight_from_bits(x[2u * place], x[2u * place + 1u]);
-}
-
-fn store_y(place: u32, value: Eight) {
-    if Y_HALF {
-        y[place] = pack_eight(value);
-    } else {
-        y[2u * place] = bitcast<vec4u>(value.lo);
-        y[2u * place + 1u] = bitcast<vec4u>(value.hi);
-    }
-}
 
 /// Sum of `value` over the workgroup, the same on every lane.
 fn sum_lanes(lane: u32, value: f32) -> f32 {

@@ -12,8 +12,6 @@
 //
 // See moments_merge.wgsl for what follows.  CPU twin: cpu::moments.
 
-override X_HALF: bool = false;
-
 struct Params {
     /// Eighths of chunks to be computed.
     count: u32,
@@ -35,20 +33,13 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<vec4u>;
 @group(0) @binding(2) var<storage, read_write> partials: array<vec4f>;
 
-fn load_x(place: u32) -> Eight {
-    if X_HALF {
-        return unpack_eight(x[place]);
-    }
-    return eight_from_bits(x[2u * place], x[2u * place + 1u]);
-}
-
-@compute @workgroup_size(256)
+@compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) grid: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let place = flat_workgroup(workgroup, grid) * 256u + lane;
+    let place = flat_thread(workgroup, grid, lane);
     if place >= params.count {
         return;
     }

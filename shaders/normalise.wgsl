@@ -9,8 +9,6 @@
 //
 // CPU twin: cpu::normalise.  Agreement: NMSE < 1e-7 in f32, < 1e-6 in halves.
 
-override X_HALF: bool = false;
-override Y_HALF: bool = false;
 override APPLY_SILU: bool = false;
 
 struct Params {
@@ -38,22 +36,6 @@ struct Params {
 @group(0) @binding(4) var<storage, read> shift: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> y: array<vec4u>;
 
-fn load_x(place: u32) -> Eight {
-    if X_HALF {
-        return unpack_eight(x[place]);
-    }
-    return eight_from_bits(x[2u * place], x[2u * place + 1u]);
-}
-
-fn store_y(place: u32, value: Eight) {
-    if Y_HALF {
-        y[place] = pack_eight(value);
-    } else {
-        y[2u * place] = bitcast<vec4u>(value.lo);
-        y[2u * place + 1u] = bitcast<vec4u>(value.hi);
-    }
-}
-
 /// Mean and variance of a channel's group; those of the last group for the channels of the padding.
 fn moments_of(image: u32, channel: u32) -> vec2f {
     let group = min(channel / params.group_channels, params.groups - 1u);
@@ -75,13 +57,13 @@ fn normalised(value: vec4f, image: u32, channel: u32) -> vec4f {
     return y;
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) grid: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let place = flat_workgroup(workgroup, grid) * 256u + lane;
+    let place = flat_thread(workgroup, grid, lane);
     if place >= params.count {
         return;
     }

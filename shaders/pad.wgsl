@@ -7,8 +7,6 @@
 //
 // CPU twin: cpu::pad.  Agreement: exact.
 
-override X_HALF: bool = false;
-override Y_HALF: bool = false;
 override WRAP_ROWS: bool = false;
 override WRAP_COLUMNS: bool = false;
 
@@ -36,34 +34,18 @@ struct Params {
 @group(0) @binding(1) var<storage, read> x: array<vec4u>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4u>;
 
-fn load_x(place: u32) -> Eight {
-    if X_HALF {
-        return unpack_eight(x[place]);
-    }
-    return eight_from_bits(x[2u * place], x[2u * place + 1u]);
-}
-
-fn store_y(place: u32, value: Eight) {
-    if Y_HALF {
-        y[place] = pack_eight(value);
-    } else {
-        y[2u * place] = bitcast<vec4u>(value.lo);
-        y[2u * place + 1u] = bitcast<vec4u>(value.hi);
-    }
-}
-
 /// A place on an axis that wraps, within the picture.
 fn wrapped(place: i32, extent: u32) -> i32 {
     return (place % i32(extent) + i32(extent)) % i32(extent);
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) grid: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let place = flat_workgroup(workgroup, grid) * 256u + lane;
+    let place = flat_thread(workgroup, grid, lane);
     if place >= params.count {
         return;
     }

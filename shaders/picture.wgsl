@@ -9,8 +9,6 @@
 //
 // CPU twin: cpu::picture.  Agreement: exact.
 
-override X_HALF: bool = false;
-
 struct Params {
     /// Rows to be computed.
     count: u32,
@@ -25,20 +23,13 @@ struct Params {
 
 const INFINITY: u32 = 0x7f800000u;
 
-fn load_x(place: u32) -> Eight {
-    if X_HALF {
-        return unpack_eight(x[place]);
-    }
-    return eight_from_bits(x[2u * place], x[2u * place + 1u]);
-}
-
-@compute @workgroup_size(256)
+@compute @workgroup_size(THREADS)
 fn main(
     @builtin(workgroup_id) workgroup: vec3u,
     @builtin(num_workgroups) grid: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let place = flat_workgroup(workgroup, grid) * 256u + lane;
+    let place = flat_thread(workgroup, grid, lane);
     if place >= params.count {
         return;
     }

@@ -53,20 +53,20 @@ fn pictures_are_diffusers(device: &str, precision: Precision, most: (f64, u8)) {
 
 #[test]
 fn pictures_in_f32_are_diffusers_on_the_cpu() {
-    pictures_are_diffusers("cpu", Precision::F32, (0.1, 2));
+    pictures_are_diffusers("cpu", Precision::F32, (0.0003, 2));
 }
 
 #[test]
 fn pictures_in_f32_are_diffusers_on_the_gpu() {
-    pictures_are_diffusers("gpu", Precision::F32, (0.1, 2));
+    pictures_are_diffusers("gpu", Precision::F32, (0.0003, 2));
 }
 
 #[test]
 fn pictures_in_f16_are_near_diffusers_on_the_cpu() {
-    pictures_are_diffusers("cpu", Precision::F16, (1.0, 255));
+    pictures_are_diffusers("cpu", Precision::F16, (0.15, 3));
 }
 
 #[test]
 fn pictures_in_f16_are_near_diffusers_on_the_gpu() {
-    pictures_are_diffusers("gpu", Precision::F16, (1.0, 255));
+    pictures_are_diffusers("gpu", Precision::F16, (0.15, 3));
 }

@@ -15,7 +15,7 @@ const STOREYS: &[&str] = &[
     "request",
     "backend settings sampler",
     "layers cpu gpu",
-    "text unet vae",
+    "text unet vae cases",
     "networks",
     "selftest synth",
     "engine",

@@ -13,7 +13,7 @@ use super::devices::backends;
 use super::golden::{Golden, beside};
 
 /// Relative to the range of the answer, which guidance moves by a tenth of its spread.
-const TOLERANCE: f32 = 1e-5;
+const TOLERANCE: f32 = 3e-6;
 const TIMESTEP: f32 = 500.0;
 const PIXELS: usize = 64;
 

@@ -2,7 +2,7 @@
 //!
 //! Drivers of most of those systems are not here; their translations at least are made.
 
-use fulmen_engine::gpu::shader_sources;
+use fulmen_engine::gpu::{kernel_interfaces, shader_sources};
 use naga::back::{glsl, hlsl, msl, spv};
 use naga::proc::BoundsCheckPolicies;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
@@ -163,5 +163,49 @@ fn no_kernel_asks_for_an_extension() {
     for (name, source) in shader_sources() {
         let asks = source.lines().find(|line| line.starts_with("enable ") || line.contains("arrayLength("));
         assert_eq!(asks, None, "shaders/{name}.wgsl");
+    }
+}
+
+/// The uniform struct of a kernel: its bytes, and where its fields begin.
+fn params_of(module: &Module) -> (usize, Vec<(String, usize)>) {
+    let params = module.types.iter().find(|(_, ty)| ty.name.as_deref() == Some("Params"));
+    let Some((_, naga::Type { inner: naga::TypeInner::Struct { members, span }, .. })) = params else {
+        panic!("there is no struct `Params`")
+    };
+    let field = |member: &naga::StructMember| (member.name.clone().expect("a name"), member.offset as usize);
+    (*span as usize, members.iter().map(field).collect())
+}
+
+#[test]
+fn parameters_lie_in_rust_as_kernels_read_them() {
+    let layouts = kernel_interfaces().0;
+    for (name, source) in shader_sources() {
+        let module = naga::front::wgsl::parse_str(&source).expect("WGSL");
+        let mut of_kernel = layouts.iter().filter(|layout| layout.kernels.contains(&name));
+        let layout = of_kernel.next().unwrap_or_else(|| panic!("{name} has no parameters in Rust"));
+        assert!(of_kernel.next().is_none(), "{name} has two kinds of parameters");
+        let fields = layout.fields.iter().map(|(field, offset)| ((*field).to_owned(), *offset)).collect();
+        assert_eq!(params_of(&module), (layout.size, fields), "{name}");
+    }
+}
+
+#[test]
+fn kernels_and_their_lowering_count_with_the_same_constants() {
+    let sources = shader_sources();
+    let constants = kernel_interfaces().1;
+    assert!(constants.iter().any(|constant| constant.name == "THREADS"));
+    for constant in constants {
+        let (_, source) = sources.iter().find(|(name, _)| *name == constant.kernel).expect("a kernel");
+        let module = naga::front::wgsl::parse_str(source).expect("WGSL");
+        let found = module.constants.iter().find(|(_, c)| c.name.as_deref() == Some(constant.name));
+        let (_, found) = found.unwrap_or_else(|| panic!("{constant:?} is not in the kernel"));
+        let naga::Expression::Literal(naga::Literal::U32(found)) = module.global_expressions[found.init]
+        else {
+            panic!("{constant:?} is no number in the kernel")
+        };
+        assert_eq!(found, constant.value, "{constant:?}");
+        if constant.name == "THREADS" {
+            assert_eq!(module.entry_points[0].workgroup_size, [found, 1, 1], "{}", constant.kernel);
+        }
     }
 }

@@ -68,7 +68,7 @@ fn the_tiny_decoder_agrees_with_diffusers() {
     let range = wanted.iter().fold(0.0f32, |range, value| range.max(value.abs()));
     for (names, backend) in [TinyNames::Diffusers, TinyNames::Original].into_iter().zip(backends()) {
         let decoder = decoder(names);
-        for (element, tolerance) in [(Element::F32, 3e-6), (Element::F16, 3e-3)] {
+        for (element, tolerance) in [(Element::F32, 3e-6), (Element::F16, 2.7e-3)] {
             let graph = decoder.graph(LATENTS, element, true).expect("a graph");
             let mut program = backend.compile(graph.into()).expect("it compiles");
             let outputs = program.run(&[("latents", &latents)], &CancelToken::default()).expect("it runs");

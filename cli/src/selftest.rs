@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use fulmen_engine::backend::Backend;
+use fulmen_engine::cases;
 use fulmen_engine::engine::Device;
 use fulmen_engine::graph::Element;
 use fulmen_engine::selftest::{self, NodeVerdict, Verdict};
@@ -64,13 +65,14 @@ struct Summary {
 
 fn kernels(backend: &Arc<dyn Backend>, json: bool, found: &mut Found) -> Result<(), Failure> {
     let mut summaries: BTreeMap<(&str, String), Summary> = BTreeMap::new();
-    for case in selftest::cases() {
-        let verdict = match case.check(backend.as_ref()) {
+    for case in cases::all() {
+        let name = format!("{} {}", case.kernel, case.variant);
+        let verdict = match selftest::check(case, backend.as_ref()) {
             Ok(verdict) => verdict,
             Err(error) => {
                 // What did run is part of the report.
                 table(summaries.values().filter(|_| !json));
-                return Err(Failure::Run(format!("{} {} failed: {error}", case.kernel, case.variant)));
+                return Err(Failure::Run(format!("{name} failed: {error}")));
             }
         };
         found.cases += 1;

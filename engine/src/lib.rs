@@ -8,10 +8,12 @@
 //! ```
 //!
 //! Beneath them lie `weights` (checkpoints), `graph` (a model, written once) and the two backends
-//! that run a graph: `gpu` (wgpu and WGSL) and `cpu` (rayon), behind `backend`. `selftest` holds every
-//! operation on awkward sizes against its definition, for users and tests alike.
+//! that run a graph: `gpu` (wgpu and WGSL) and `cpu` (rayon), behind `backend`. `cases` is one
+//! table of every operation on awkward sizes, by which `selftest` and all tests hold a backend against its
+//! definition.
 
 pub mod backend;
+pub mod cases;
 pub mod cpu;
 pub mod engine;
 pub mod error;

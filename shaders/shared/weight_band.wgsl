@@ -16,11 +16,14 @@ fn add_eight(upper: Eight, lower: Eight, k: u32, column: u32) {
     add_products(upper.hi.w, lower.hi.w, d.odd);
 }
 
+/// Rows and columns of the sums that a workgroup makes.
+const TILE: u32 = 64u;
+
 /// The first row and the lane's first column of a band: 4 × 2 bands are a workgroup's 64 × 64 sums.
 fn band_place(number: u32, band: u32, lane: u32) -> vec2u {
-    let across = (params.columns + 63u) / 64u;
-    let row = number / across * 64u + band % 4u * BAND_ROWS;
-    let column = number % across * 64u + band / 4u * BAND_COLUMNS + lane * 4u;
+    let across = (params.columns + TILE - 1u) / TILE;
+    let row = number / across * TILE + band % 4u * BAND_ROWS;
+    let column = number % across * TILE + band / 4u * BAND_COLUMNS + lane * 4u;
     return vec2u(row, column);
 }
 

@@ -30,6 +30,7 @@ mod transfer;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use adapters::{AdapterDescription, AdapterKind, choose_adapter, list_adapters};
+pub use lowering::{KernelConstant, ParamsLayout};
 pub use options::{Core, GpuOptions};
 pub use shaders::shader_sources;
 
@@ -40,6 +41,13 @@ use device::Device;
 use memory::Pool;
 use pipelines::Pipelines;
 use store::WeightStore;
+
+/// The parameters of every kernel, and the constants with which Rust counts too: for a test that
+/// compares them with the kernels' own.
+#[must_use]
+pub fn kernel_interfaces() -> (Vec<ParamsLayout>, Vec<KernelConstant>) {
+    (ops::layouts(), ops::constants())
+}
 
 /// A GPU, opened.
 pub struct GpuBackend {

@@ -33,28 +33,28 @@ macro_rules! shaders {
 }
 
 shaders! {
-    ACTIVATE = "activate" with ["grid", "half", "activation"];
-    ADD = "add" with ["grid", "half"];
-    ADD_PER_IMAGE = "add_per_image" with ["grid", "half"];
+    ACTIVATE = "activate" with ["grid", "threads", "half", "read_x", "write_y", "activation"];
+    ADD = "add" with ["grid", "threads", "half", "read_ab", "write_y"];
+    ADD_PER_IMAGE = "add_per_image" with ["grid", "threads", "half", "read_x", "write_y"];
     ATTENTION_SUBGROUP = "attention_subgroup" with ["grid", "half", "band"];
     ATTENTION_TILED = "attention_tiled" with ["grid", "tile"];
-    CONCAT = "concat" with ["grid", "half"];
+    CONCAT = "concat" with ["grid", "threads", "half", "read_ab", "write_y"];
     CONV3X3_SUBGROUP = "conv3x3_subgroup"
         with ["grid", "half", "band", "weight", "weight_band", "activation", "epilogue"];
     CONV3X3_TILED = "conv3x3_tiled" with ["grid", "tile", "weight", "weight_tile", "activation", "epilogue"];
-    EMBED = "embed" with ["grid", "half"];
-    GUIDE = "guide" with ["grid", "half"];
-    LAYER_NORM = "layer_norm" with ["grid", "half"];
+    EMBED = "embed" with ["grid", "threads", "half", "write_y"];
+    GUIDE = "guide" with ["grid", "half", "read_ab", "write_y"];
+    LAYER_NORM = "layer_norm" with ["grid", "half", "read_x", "write_y"];
     LINEAR_SUBGROUP = "linear_subgroup"
         with ["grid", "half", "band", "weight", "weight_band", "activation", "epilogue"];
     LINEAR_TILED = "linear_tiled" with ["grid", "tile", "weight", "weight_tile", "activation", "epilogue"];
     MOMENTS_MERGE = "moments_merge" with [];
-    MOMENTS_STATS = "moments_stats" with ["grid", "half"];
-    NORMALISE = "normalise" with ["grid", "half", "activation"];
-    PAD = "pad" with ["grid", "half"];
-    PICTURE = "picture" with ["grid", "half"];
-    TAKE_TOKEN = "take_token" with ["grid", "half"];
-    UPSAMPLE = "upsample" with ["grid", "half"];
+    MOMENTS_STATS = "moments_stats" with ["grid", "threads", "half", "read_x"];
+    NORMALISE = "normalise" with ["grid", "threads", "half", "read_x", "write_y", "activation"];
+    PAD = "pad" with ["grid", "threads", "half", "read_x", "write_y"];
+    PICTURE = "picture" with ["grid", "threads", "half", "read_x"];
+    TAKE_TOKEN = "take_token" with ["grid", "threads", "half", "read_x", "write_y"];
+    UPSAMPLE = "upsample" with ["grid", "threads", "half", "read_x", "write_y"];
 }
 
 /// Every kernel's name and complete text: for tests that translate them for other systems.

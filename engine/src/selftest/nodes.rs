@@ -6,9 +6,8 @@
 
 use std::sync::Arc;
 
-use super::case::nmse;
-use super::{TOLERANCE_F16, TOLERANCE_F32};
 use crate::backend::{Backend, HostTensor};
+use crate::cases::{BOUND_F16, BOUND_F32, nmse};
 use crate::cpu::reference;
 use crate::graph::{Element, Graph, Node, Op, Shape};
 use crate::noise::TorchRng;
@@ -100,7 +99,7 @@ fn compare(
 fn judge(program: &'static str, node: &Node, value: &HostTensor, values: &[HostTensor]) -> NodeVerdict {
     let inputs: Vec<&HostTensor> = node.inputs.iter().map(|&id| &values[id]).collect();
     let nmse = nmse(value, &reference::evaluate(node, &inputs));
-    let tolerance = if node.element == Element::F16 { TOLERANCE_F16 } else { TOLERANCE_F32 };
+    let tolerance = if node.element == Element::F16 { BOUND_F16 } else { BOUND_F32 };
     NodeVerdict {
         program,
         node: node.label.clone(),

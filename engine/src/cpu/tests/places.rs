@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::super::{CpuBackend, reference};
-use super::Case;
+use super::{recorded, run, worst};
 use crate::backend::{Backend, CancelToken, HostTensor};
 use crate::graph::{Element, Padding, Recorder, Shape, Steps};
 use crate::weights::Weight;
@@ -36,13 +36,13 @@ fn a_convolution_of_integers_is_exact() {
 fn zeros_stand_where_the_padding_says() {
     let counts = |[height, width]: [usize; 2], steps: Steps| {
         let shape = Shape::image(1, height, width, 1);
-        let mut case = Case::new(&[shape], |g, _, x| {
+        let mut case = recorded(&[shape], |g, _, x| {
             let ones = Weight::from_f32("conv.weight", vec![1, 1, 3, 3], &[1.0; 9]);
             g.conv3x3(x[0], &Arc::new(ones), None, steps)
         });
         case.inputs[0].1 = HostTensor::f32(shape, vec![1.0; shape.len()]);
-        assert_eq!(case.worst_error(), 0.0);
-        case.run().as_f32().to_vec()
+        assert_eq!(worst(&case), 0.0);
+        run(&case).as_f32().to_vec()
     };
     let (none, after) = (Padding::NONE, Padding::AFTER);
     let steps = |stride, padding| Steps { stride, padding };
@@ -54,9 +54,9 @@ fn zeros_stand_where_the_padding_says() {
 
 #[test]
 fn a_picture_continues_on_its_opposite_side_where_it_wraps() {
-    let mut case = Case::new(&[Shape::image(1, 2, 3, 1)], |g, _, x| g.pad(x[0], [false, true], [1, 2]));
+    let mut case = recorded(&[Shape::image(1, 2, 3, 1)], |g, _, x| g.pad(x[0], [false, true], [1, 2]));
     case.inputs[0].1 = HostTensor::f32(Shape::image(1, 2, 3, 1), vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-    let (zeros, found) = ([0.0; 7], case.run());
+    let (zeros, found) = ([0.0; 7], run(&case));
     let rows = [zeros, [2.0, 3.0, 1.0, 2.0, 3.0, 1.0, 2.0], [5.0, 6.0, 4.0, 5.0, 6.0, 4.0, 5.0], zeros];
     assert_eq!(found.as_f32(), rows.concat());
 }

@@ -11,12 +11,15 @@
 //! `arrayLength`.
 
 mod dispatch;
+mod params;
 mod value;
 mod windows;
 
 use std::sync::Arc;
 
 pub(super) use dispatch::{Access, Binding, BufferName, Dispatch, Kernel};
+pub(super) use params::params;
+pub use params::{KernelConstant, ParamsLayout};
 pub(super) use value::{Rows, Value};
 
 use super::device::Facts;

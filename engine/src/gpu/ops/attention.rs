@@ -3,35 +3,51 @@
 use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
-use bytemuck::{Pod, Zeroable};
-
 use super::epilogue::banded;
 use crate::Result;
-use crate::gpu::lowering::{Kernel, Lowering, Value};
+use crate::gpu::lowering::{Kernel, KernelConstant, Lowering, Value, params};
 use crate::gpu::options::Core;
 use crate::gpu::shaders;
 use crate::graph::{NodeId, Op};
 
-/// In step with `Params` of `attention_tiled.wgsl` and `attention_subgroup.wgsl`.
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct AttentionParams {
-    queries: u32,
-    first_query: u32,
-    keys: u32,
-    heads: u32,
-    head_dim: u32,
-    pitch: u32,
-    q_skip: u32,
-    k_skip: u32,
-    v_skip: u32,
-    y_skip: u32,
-    scale: f32,
-    padding: u32,
+params! {
+    struct AttentionParams for ["attention_subgroup", "attention_tiled"] {
+        queries: u32,
+        first_query: u32,
+        keys: u32,
+        heads: u32,
+        head_dim: u32,
+        pitch: u32,
+        q_skip: u32,
+        k_skip: u32,
+        v_skip: u32,
+        y_skip: u32,
+        scale: f32,
+        padding: u32,
+    }
 }
 
 /// Columns of a head that one workgroup makes.
 const COLUMNS: usize = 64;
+
+/// Queries of one workgroup.
+const fn queries(core: Core) -> usize {
+    match core {
+        Core::Tiled => 64,
+        Core::Subgroup => 128,
+    }
+}
+
+/// What the kernels must agree with.
+pub(super) fn constants() -> [KernelConstant; 4] {
+    let (tiled, subgroup) = ("attention_tiled", "attention_subgroup");
+    [
+        KernelConstant { kernel: tiled, name: "TILE", value: queries(Core::Tiled) as u32 },
+        KernelConstant { kernel: tiled, name: "TILE", value: COLUMNS as u32 },
+        KernelConstant { kernel: subgroup, name: "QUERIES", value: queries(Core::Subgroup) as u32 },
+        KernelConstant { kernel: subgroup, name: "COLUMNS", value: COLUMNS as u32 },
+    ]
+}
 
 /// The node's values and what kernels are made of.
 struct Attention {
@@ -95,18 +111,10 @@ impl Attention {
             padding: 0,
         };
         let (kernel, units) = self.kernel(lowering);
-        let grid = lowering.fold(rows.len().div_ceil(self.queries()) * units);
+        let grid = lowering.fold(rows.len().div_ceil(queries(self.core)) * units);
         let (k, v) = (lowering.bindable(k.binding)?, lowering.bindable(v.binding)?);
         lowering.emit(kernel, vec![q.binding, k, v, y.binding], &params, grid);
         Ok(())
-    }
-
-    /// Queries of one workgroup.
-    fn queries(&self) -> usize {
-        match self.core {
-            Core::Tiled => 64,
-            Core::Subgroup => 128,
-        }
     }
 
     /// The kernel, and the workgroups for one tile of queries.

@@ -2,33 +2,30 @@
 
 use std::ops::Range;
 
-use bytemuck::{Pod, Zeroable};
-
 use super::epilogue::{Product, banded};
 use crate::Result;
-use crate::gpu::lowering::{Lowering, Value};
+use crate::gpu::lowering::{Lowering, Value, params};
 use crate::gpu::options::Core;
 use crate::gpu::shaders;
 use crate::graph::{NodeId, Op};
 
-/// In step with `Params` of `conv3x3_tiled.wgsl` and `conv3x3_subgroup.wgsl`.
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct ConvParams {
-    rows: u32,
-    first_row: u32,
-    pixels: u32,
-    columns: u32,
-    depth: u32,
-    x_first: u32,
-    y_skip: u32,
-    residual_skip: u32,
-    width: u32,
-    in_width: u32,
-    in_height: u32,
-    stride: u32,
-    top: u32,
-    left: u32,
+params! {
+    struct ConvParams for ["conv3x3_subgroup", "conv3x3_tiled"] {
+        rows: u32,
+        first_row: u32,
+        pixels: u32,
+        columns: u32,
+        depth: u32,
+        x_first: u32,
+        y_skip: u32,
+        residual_skip: u32,
+        width: u32,
+        in_width: u32,
+        in_height: u32,
+        stride: u32,
+        top: u32,
+        left: u32,
+    }
 }
 
 /// A product whose left side is gathered: a workgroup for 64 pixels × 64 channels.

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::Result;
-use crate::gpu::lowering::{Binding, Kernel, Lowering, PackedWeight, Value};
+use crate::gpu::lowering::{Binding, Kernel, KernelConstant, Lowering, PackedWeight, Value};
 use crate::gpu::packing::Columns;
 use crate::gpu::shaders::Shader;
 use crate::graph::{Activation, Epilogue, NodeId};
@@ -12,6 +12,24 @@ use crate::weights::Weight;
 
 /// Rows and columns of the sums that one workgroup makes, in every core.
 const TILE: usize = 64;
+
+/// What the kernels of products must agree with.
+pub(super) fn constants() -> Vec<KernelConstant> {
+    let activations = [
+        ("SILU", Activation::Silu),
+        ("GELU", Activation::Gelu),
+        ("QUICK_GELU", Activation::QuickGelu),
+        ("GEGLU", Activation::Geglu),
+        ("RELU", Activation::Relu),
+        ("SOFT_CLAMP", Activation::SoftClamp),
+    ];
+    let mut constants = Vec::new();
+    for kernel in ["linear_tiled", "linear_subgroup", "conv3x3_tiled", "conv3x3_subgroup"] {
+        constants.push(KernelConstant { kernel, name: "TILE", value: TILE as u32 });
+        constants.extend(activations.map(|(name, of)| KernelConstant { kernel, name, value: number_of(of) }));
+    }
+    constants
+}
 
 /// Everything of a product but its left side.
 pub(super) struct Product {
@@ -117,7 +135,7 @@ pub(super) fn banded(lowering: &Lowering, kernel: Kernel) -> Kernel {
     kernel.flag("ONE_BAND", lowering.facts().subgroup == Some(8))
 }
 
-/// In step with the constants of `shared/activation.wgsl` and `shared/epilogue.wgsl`.
+/// The numbers by which kernels know them.
 pub(super) fn number_of(activation: Activation) -> u32 {
     match activation {
         Activation::None => 0,

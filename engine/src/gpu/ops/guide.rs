@@ -1,23 +1,21 @@
 //! Normalised attention guidance.
 
-use bytemuck::{Pod, Zeroable};
-
 use super::windows_of;
 use crate::Result;
-use crate::gpu::lowering::{Kernel, Lowering};
+use crate::gpu::lowering::{Kernel, Lowering, params};
 use crate::gpu::shaders;
 use crate::graph::NodeId;
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct GuideParams {
-    rows: u32,
-    eighths: u32,
-    pixels: u32,
-    row: u32,
-    a_skip: u32,
-    b_skip: u32,
-    y_skip: u32,
+params! {
+    struct GuideParams for ["guide"] {
+        rows: u32,
+        eighths: u32,
+        pixels: u32,
+        row: u32,
+        a_skip: u32,
+        b_skip: u32,
+        y_skip: u32,
+    }
 }
 
 /// A workgroup for a row.

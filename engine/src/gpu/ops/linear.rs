@@ -1,26 +1,23 @@
 //! The product of activations and a weight.
 
-use bytemuck::{Pod, Zeroable};
-
 use super::epilogue::{Product, banded};
 use crate::Result;
-use crate::gpu::lowering::Lowering;
+use crate::gpu::lowering::{Lowering, params};
 use crate::gpu::options::Core;
 use crate::gpu::shaders;
 use crate::graph::{NodeId, Op};
 
-/// In step with `Params` of `linear_tiled.wgsl` and `linear_subgroup.wgsl`.
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct LinearParams {
-    rows: u32,
-    first_row: u32,
-    pixels: u32,
-    columns: u32,
-    depth: u32,
-    x_skip: u32,
-    y_skip: u32,
-    residual_skip: u32,
+params! {
+    struct LinearParams for ["linear_subgroup", "linear_tiled"] {
+        rows: u32,
+        first_row: u32,
+        pixels: u32,
+        columns: u32,
+        depth: u32,
+        x_skip: u32,
+        y_skip: u32,
+        residual_skip: u32,
+    }
 }
 
 /// `y = activation(x · weightᵀ + bias + per_image) + residual`: a workgroup for 64 × 64 sums.

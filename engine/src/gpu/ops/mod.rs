@@ -15,7 +15,8 @@ mod token;
 
 use std::ops::Range;
 
-use super::lowering::{Lowering, Rows, Value};
+use super::lowering::{KernelConstant, Lowering, ParamsLayout, Rows, Value};
+use super::shaders::shader_sources;
 use crate::Result;
 use crate::graph::{Activation, NodeId, Op};
 use pad::Frame;
@@ -51,8 +52,39 @@ pub(super) fn lower(lowering: &mut Lowering, id: NodeId) -> Result<()> {
     }
 }
 
-/// Threads of a workgroup in kernels that give a thread eight numbers.
+/// Threads of a workgroup in kernels that give a thread eight numbers: `THREADS` in WGSL.
 const LANES: usize = 256;
+
+/// The parameters of all kernels.
+pub(super) fn layouts() -> Vec<ParamsLayout> {
+    vec![
+        attention::AttentionParams::LAYOUT,
+        conv3x3::ConvParams::LAYOUT,
+        guide::GuideParams::LAYOUT,
+        linear::LinearParams::LAYOUT,
+        norm::MomentsStatsParams::LAYOUT,
+        norm::MomentsMergeParams::LAYOUT,
+        norm::NormaliseParams::LAYOUT,
+        norm::LayerNormParams::LAYOUT,
+        pad::PadParams::LAYOUT,
+        pointwise::AddParams::LAYOUT,
+        pointwise::AddPerImageParams::LAYOUT,
+        pointwise::ActivateParams::LAYOUT,
+        pointwise::ConcatParams::LAYOUT,
+        pointwise::PictureParams::LAYOUT,
+        resample::UpsampleParams::LAYOUT,
+        token::EmbedParams::LAYOUT,
+        token::TakeTokenParams::LAYOUT,
+    ]
+}
+
+/// Constants of kernels that their lowering counts with.
+pub(super) fn constants() -> Vec<KernelConstant> {
+    let in_threads = shader_sources().into_iter().filter(|(_, source)| source.contains("const THREADS"));
+    let threads =
+        in_threads.map(|(kernel, _)| KernelConstant { kernel, name: "THREADS", value: LANES as u32 });
+    threads.chain(epilogue::constants()).chain(attention::constants()).collect()
+}
 
 /// Some rows of y, and the same rows of every input.
 struct Window {

@@ -2,11 +2,9 @@
 
 use std::ops::Range;
 
-use bytemuck::{Pod, Zeroable};
-
 use super::{LANES, windows_of};
 use crate::Result;
-use crate::gpu::lowering::{Binding, Kernel, Lowering, Value};
+use crate::gpu::lowering::{Binding, Kernel, Lowering, Value, params};
 use crate::gpu::packing::Columns;
 use crate::gpu::shaders;
 use crate::graph::{Affine, NodeId};
@@ -54,16 +52,16 @@ pub(super) fn lower_moments(lowering: &mut Lowering, id: NodeId) -> Result<()> {
     moments_merge(lowering, id, chunks, &partials.read())
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct MomentsStatsParams {
-    count: u32,
-    eighths: u32,
-    pixels: u32,
-    chunk_rows: u32,
-    chunks: u32,
-    chunk: u32,
-    x_first: u32,
+params! {
+    struct MomentsStatsParams for ["moments_stats"] {
+        count: u32,
+        eighths: u32,
+        pixels: u32,
+        chunk_rows: u32,
+        chunks: u32,
+        chunk: u32,
+        x_first: u32,
+    }
 }
 
 fn moments_stats(lowering: &mut Lowering, x: &Value, chunks: Chunks, partials: &Binding) -> Result<()> {
@@ -87,15 +85,15 @@ fn moments_stats(lowering: &mut Lowering, x: &Value, chunks: Chunks, partials: &
     Ok(())
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct MomentsMergeParams {
-    groups: u32,
-    group_channels: u32,
-    pitch: u32,
-    pixels: u32,
-    chunk_rows: u32,
-    chunks: u32,
+params! {
+    struct MomentsMergeParams for ["moments_merge"] {
+        groups: u32,
+        group_channels: u32,
+        pitch: u32,
+        pixels: u32,
+        chunk_rows: u32,
+        chunks: u32,
+    }
 }
 
 /// A workgroup for a group of an image.
@@ -116,18 +114,18 @@ fn moments_merge(lowering: &mut Lowering, id: NodeId, chunks: Chunks, partials: 
     Ok(())
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct NormaliseParams {
-    count: u32,
-    eighths: u32,
-    pixels: u32,
-    row: u32,
-    x_skip: u32,
-    y_skip: u32,
-    groups: u32,
-    group_channels: u32,
-    epsilon: f32,
+params! {
+    struct NormaliseParams for ["normalise"] {
+        count: u32,
+        eighths: u32,
+        pixels: u32,
+        row: u32,
+        x_skip: u32,
+        y_skip: u32,
+        groups: u32,
+        group_channels: u32,
+        epsilon: f32,
+    }
 }
 
 /// A thread for eight numbers.
@@ -169,15 +167,15 @@ pub(super) fn lower_normalise(
     Ok(())
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct LayerNormParams {
-    rows: u32,
-    channels: u32,
-    eighths: u32,
-    epsilon: f32,
-    x_skip: u32,
-    y_skip: u32,
+params! {
+    struct LayerNormParams for ["layer_norm"] {
+        rows: u32,
+        channels: u32,
+        eighths: u32,
+        epsilon: f32,
+        x_skip: u32,
+        y_skip: u32,
+    }
 }
 
 /// A workgroup for a row.

@@ -2,28 +2,26 @@
 
 use std::ops::Range;
 
-use bytemuck::{Pod, Zeroable};
-
 use super::LANES;
 use crate::Result;
-use crate::gpu::lowering::{Kernel, Lowering, Value};
+use crate::gpu::lowering::{Kernel, Lowering, Value, params};
 use crate::gpu::shaders;
 use crate::graph::NodeId;
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct PadParams {
-    count: u32,
-    eighths: u32,
-    x_height: u32,
-    x_width: u32,
-    y_height: u32,
-    y_width: u32,
-    row: u32,
-    x_first: u32,
-    y_skip: u32,
-    first_row: i32,
-    first_column: i32,
+params! {
+    struct PadParams for ["pad"] {
+        count: u32,
+        eighths: u32,
+        x_height: u32,
+        x_width: u32,
+        y_height: u32,
+        y_width: u32,
+        row: u32,
+        x_first: u32,
+        y_skip: u32,
+        first_row: i32,
+        first_column: i32,
+    }
 }
 
 /// A part of the plane on which a picture lies.

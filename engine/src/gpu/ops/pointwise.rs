@@ -1,21 +1,19 @@
 //! Operations whose every pixel needs only the same pixel of the inputs.
 
-use bytemuck::{Pod, Zeroable};
-
 use super::epilogue::number_of;
 use super::{LANES, windows_of};
 use crate::Result;
-use crate::gpu::lowering::{Kernel, Lowering};
+use crate::gpu::lowering::{Kernel, Lowering, params};
 use crate::gpu::shaders;
 use crate::graph::{Activation, NodeId};
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct AddParams {
-    count: u32,
-    a_skip: u32,
-    b_skip: u32,
-    y_skip: u32,
+params! {
+    struct AddParams for ["add"] {
+        count: u32,
+        a_skip: u32,
+        b_skip: u32,
+        y_skip: u32,
+    }
 }
 
 /// `y = a + b`: a thread for eight numbers.
@@ -41,15 +39,15 @@ pub(super) fn lower_add(lowering: &mut Lowering, id: NodeId) -> Result<()> {
     Ok(())
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct AddPerImageParams {
-    count: u32,
-    eighths: u32,
-    pixels: u32,
-    row: u32,
-    x_skip: u32,
-    y_skip: u32,
+params! {
+    struct AddPerImageParams for ["add_per_image"] {
+        count: u32,
+        eighths: u32,
+        pixels: u32,
+        row: u32,
+        x_skip: u32,
+        y_skip: u32,
+    }
 }
 
 /// `y = x + vector of the image`.
@@ -78,12 +76,12 @@ pub(super) fn lower_add_per_image(lowering: &mut Lowering, id: NodeId) -> Result
     Ok(())
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct ActivateParams {
-    count: u32,
-    x_skip: u32,
-    y_skip: u32,
+params! {
+    struct ActivateParams for ["activate"] {
+        count: u32,
+        x_skip: u32,
+        y_skip: u32,
+    }
 }
 
 /// `y = f(x)`.
@@ -108,18 +106,18 @@ pub(super) fn lower_activate(lowering: &mut Lowering, id: NodeId, activation: Ac
     Ok(())
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct ConcatParams {
-    count: u32,
-    a_channels: u32,
-    b_channels: u32,
-    a_eighths: u32,
-    b_eighths: u32,
-    y_eighths: u32,
-    a_skip: u32,
-    b_skip: u32,
-    y_skip: u32,
+params! {
+    struct ConcatParams for ["concat"] {
+        count: u32,
+        a_channels: u32,
+        b_channels: u32,
+        a_eighths: u32,
+        b_eighths: u32,
+        y_eighths: u32,
+        a_skip: u32,
+        b_skip: u32,
+        y_skip: u32,
+    }
 }
 
 /// Channels of a, then channels of b.
@@ -150,12 +148,12 @@ pub(super) fn lower_concat(lowering: &mut Lowering, id: NodeId) -> Result<()> {
     Ok(())
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct PictureParams {
-    count: u32,
-    x_skip: u32,
-    y_skip: u32,
+params! {
+    struct PictureParams for ["picture"] {
+        count: u32,
+        x_skip: u32,
+        y_skip: u32,
+    }
 }
 
 /// Three channels to packed RGBA8: a thread for a pixel.

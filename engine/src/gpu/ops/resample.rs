@@ -2,26 +2,24 @@
 
 use std::ops::Range;
 
-use bytemuck::{Pod, Zeroable};
-
 use super::LANES;
-use crate::gpu::lowering::{Kernel, Lowering};
+use crate::gpu::lowering::{Kernel, Lowering, params};
 use crate::gpu::shaders;
 use crate::graph::NodeId;
 use crate::{Error, Result};
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct UpsampleParams {
-    count: u32,
-    eighths: u32,
-    x_height: u32,
-    x_width: u32,
-    y_height: u32,
-    y_width: u32,
-    row: u32,
-    x_first: u32,
-    y_skip: u32,
+params! {
+    struct UpsampleParams for ["upsample"] {
+        count: u32,
+        eighths: u32,
+        x_height: u32,
+        x_width: u32,
+        y_height: u32,
+        y_width: u32,
+        row: u32,
+        x_first: u32,
+        y_skip: u32,
+    }
 }
 
 /// Nearest neighbour.

@@ -2,27 +2,25 @@
 
 use std::sync::Arc;
 
-use bytemuck::{Pod, Zeroable};
-
 use super::LANES;
 use crate::Result;
-use crate::gpu::lowering::{Kernel, Lowering, PackedWeight};
+use crate::gpu::lowering::{Kernel, Lowering, PackedWeight, params};
 use crate::gpu::shaders;
 use crate::graph::NodeId;
 use crate::weights::Weight;
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct EmbedParams {
-    count: u32,
-    eighths: u32,
-    tokens: u32,
-    vocabulary: u32,
-    table_first: u32,
-    table_end: u32,
-    row: u32,
-    ids_skip: u32,
-    y_skip: u32,
+params! {
+    struct EmbedParams for ["embed"] {
+        count: u32,
+        eighths: u32,
+        tokens: u32,
+        vocabulary: u32,
+        table_first: u32,
+        table_end: u32,
+        row: u32,
+        ids_skip: u32,
+        y_skip: u32,
+    }
 }
 
 /// `y = table[ids] + positions`: a dispatch for each window of the table and of y.
@@ -63,15 +61,15 @@ fn embed_kernel(table: &PackedWeight, positions: &PackedWeight, half: bool) -> K
         .flag("Y_HALF", half)
 }
 
-#[repr(C)]
-#[derive(Clone, Copy, Pod, Zeroable)]
-struct TakeTokenParams {
-    count: u32,
-    eighths: u32,
-    tokens: u32,
-    x_first: u32,
-    row: u32,
-    row_end: u32,
+params! {
+    struct TakeTokenParams for ["take_token"] {
+        count: u32,
+        eighths: u32,
+        tokens: u32,
+        x_first: u32,
+        row: u32,
+        row_end: u32,
+    }
 }
 
 /// `y[image] = x[image, index[image]]`: a dispatch for each window of x.

@@ -1,0 +1,69 @@
+//! Operations on one number, or on one of each of two values.
+
+use super::Table;
+use crate::graph::{Activation, Shape};
+
+/// Less than a word of halves, fewer than eight channels, primes, more than a workgroup, several images,
+/// more than a tiny window.
+const SHAPES: [Shape; 8] = [
+    Shape::vector(1, 1),
+    Shape::tokens(1, 3, 5),
+    Shape::image(2, 3, 5, 7),
+    Shape::tokens(1, 257, 8),
+    Shape::image(1, 7, 9, 33),
+    Shape::image(3, 11, 13, 17),
+    Shape::image(1, 32, 32, 16),
+    Shape::image(2, 31, 29, 40),
+];
+
+/// Channels of the two sides.
+const CONCAT: [[usize; 2]; 7] = [[8, 8], [40, 7], [5, 16], [1, 1], [13, 29], [33, 24], [320, 160]];
+
+/// Every function of one number, by the name that a variant has.
+pub(super) const ACTIVATIONS: [(&str, Activation); 5] = [
+    ("silu", Activation::Silu),
+    ("gelu", Activation::Gelu),
+    ("quick gelu", Activation::QuickGelu),
+    ("relu", Activation::Relu),
+    ("soft clamp", Activation::SoftClamp),
+];
+
+pub(super) fn pointwise(table: &mut Table) {
+    table.add("add", "5×7×33, of random numbers", |f| {
+        let (a, b) = (f.x(Shape::image(1, 5, 7, 33)), f.x(Shape::image(1, 5, 7, 33)));
+        f.graph.add(a, b)
+    });
+    for shape in SHAPES {
+        table.exact("add", &shape.to_string(), move |f| {
+            let (a, b) = (f.x(shape), f.x(shape));
+            f.graph.add(a, b)
+        });
+        table.exact("add_per_image", &shape.to_string(), move |f| {
+            let (x, vector) = (f.x(shape), f.x(Shape::vector(shape.images, shape.channels)));
+            f.graph.add_per_image(x, vector)
+        });
+    }
+    for [a, b] in CONCAT {
+        table.exact("concat", &format!("2×7×11×{a} and {b}"), move |f| {
+            let (a, b) = (f.x(Shape::image(2, 7, 11, a)), f.x(Shape::image(2, 7, 11, b)));
+            f.graph.concat(a, b)
+        });
+    }
+}
+
+pub(super) fn activate(table: &mut Table) {
+    for (name, activation) in ACTIVATIONS {
+        for shape in SHAPES {
+            table.add("activate", &format!("{shape}, {name}"), move |f| {
+                let x = f.x(shape);
+                f.graph.activate(x, activation)
+            });
+        }
+        // Where exp overflows, and where the polynomial of erf ends.
+        table.add("activate", &format!("−100 … 100, {name}"), move |f| {
+            let values: Vec<f32> = (-400..=400).map(|v| v as f32 * 0.25).collect();
+            let x = f.values(Shape::tokens(1, 1, values.len()), values);
+            f.graph.activate(x, activation)
+        });
+    }
+}

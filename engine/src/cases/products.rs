@@ -1,0 +1,164 @@
+//! Linear layers and 3×3 convolutions, with everything that an epilogue can do.
+
+use super::Table;
+use super::forge::Forge;
+use super::pointwise::ACTIVATIONS;
+use crate::graph::{Activation, Padding, Shape, Steps, Tensor};
+
+/// Rows, inputs, outputs: one of each, less than a word, primes, a tile and one more or less, panels that
+/// are not full, the text encoders' 77.
+const LINEAR: [[usize; 3]; 18] = [
+    [1, 1, 1],
+    [3, 5, 7],
+    [2, 8, 5],
+    [2, 1031, 50],
+    [8, 320, 96],
+    [1, 64, 8],
+    [77, 64, 40],
+    [61, 37, 29],
+    [63, 64, 65],
+    [65, 127, 64],
+    [65, 512, 49],
+    [65, 40, 33],
+    [129, 640, 33],
+    [130, 40, 200],
+    [257, 64, 320],
+    [513, 31, 16],
+    [1025, 8, 3],
+    [7, 320, 1280],
+];
+
+/// Images, height, width, inputs, outputs: one pixel, one row, odd sides, odd channels, a tile and more.
+const CONV: [[usize; 5]; 12] = [
+    [1, 1, 1, 1, 1],
+    [1, 1, 9, 4, 8],
+    [2, 1, 130, 5, 16],
+    [1, 2, 2, 8, 8],
+    [2, 5, 7, 20, 33],
+    [1, 8, 8, 65, 63],
+    [2, 9, 8, 40, 16],
+    [3, 13, 11, 16, 40],
+    [1, 9, 9, 320, 7],
+    [1, 16, 16, 32, 64],
+    [2, 17, 64, 12, 3],
+    [1, 37, 33, 24, 24],
+];
+
+/// What follows a product; the graph's fusion turns it into an epilogue.
+#[derive(Clone, Copy)]
+enum Follow {
+    Function(Activation),
+    Residual,
+    /// The time embedding, a function, then the shortcut: all of it at once.
+    Everything(Activation),
+}
+
+impl Follow {
+    fn record(self, f: &mut Forge, product: Tensor) -> Tensor {
+        let shape = product.shape();
+        match self {
+            Self::Function(activation) => f.graph.activate(product, activation),
+            Self::Residual => {
+                let shortcut = f.x(shape);
+                f.graph.add(shortcut, product)
+            }
+            Self::Everything(activation) => {
+                let (time, shortcut) = (f.x(Shape::vector(shape.images, shape.channels)), f.x(shape));
+                let y = f.graph.add_per_image(product, time);
+                let y = f.graph.activate(y, activation);
+                f.graph.add(y, shortcut)
+            }
+        }
+    }
+}
+
+pub(super) fn linear(table: &mut Table) {
+    for [rows, inputs, outputs] in LINEAR {
+        let product = move |f: &mut Forge| {
+            let x = f.x(Shape::tokens(2, rows, inputs));
+            let (weight, bias) = (f.weight(&[outputs, inputs]), f.shift(outputs));
+            f.graph.linear(x, &weight, Some(&bias))
+        };
+        let variant = format!("2×{rows}×{inputs}→{outputs}");
+        table.exact("linear", &variant, product);
+        table.exact("linear", &format!("{variant}, residual"), move |f| {
+            let y = product(f);
+            Follow::Residual.record(f, y)
+        });
+        table.add("linear", &format!("{variant}, per image, silu, residual"), move |f| {
+            let y = product(f);
+            Follow::Everything(Activation::Silu).record(f, y)
+        });
+    }
+    table.exact("linear", "33×48→72, no bias", |f| {
+        let x = f.x(Shape::tokens(1, 33, 48));
+        let weight = f.weight(&[72, 48]);
+        f.graph.linear(x, &weight, None)
+    });
+    linear_functions(table);
+}
+
+fn linear_functions(table: &mut Table) {
+    for (name, activation) in ACTIVATIONS {
+        for (after, follow) in
+            [("", Follow::Function(activation)), (", per image, residual", Follow::Everything(activation))]
+        {
+            table.add("linear", &format!("2×70×40→59, {name}{after}"), move |f| {
+                let x = f.x(Shape::tokens(2, 70, 40));
+                let (weight, bias) = (f.weight(&[59, 40]), f.shift(59));
+                let y = f.graph.linear(x, &weight, Some(&bias));
+                follow.record(f, y)
+            });
+        }
+    }
+    for [rows, inputs, inner] in
+        [[1, 1, 1], [1, 8, 5], [35, 24, 36], [61, 37, 29], [64, 64, 96], [130, 36, 100]]
+    {
+        table.add("linear", &format!("{rows}×{inputs}→{inner}, geglu"), move |f| {
+            let x = f.x(Shape::tokens(1, rows, inputs));
+            let (weight, bias) = (f.weight(&[2 * inner, inputs]), f.shift(2 * inner));
+            let y = f.graph.linear_geglu(x, &weight, &bias);
+            if rows == 35 { Follow::Residual.record(f, y) } else { y }
+        });
+    }
+}
+
+pub(super) fn conv3x3(table: &mut Table) {
+    for stride in [1, 2] {
+        for [images, height, width, inputs, outputs] in CONV {
+            let x = Shape::image(images, height, width, inputs);
+            let steps = Steps { stride, ..Steps::SAME };
+            let variant = format!("{x}→{outputs}, stride {stride}");
+            table.exact("conv3x3", &variant, move |f| conv(f, x, outputs, steps));
+            table.add("conv3x3", &format!("{variant}, per image, silu, residual"), move |f| {
+                let y = conv(f, x, outputs, steps);
+                Follow::Everything(Activation::Silu).record(f, y)
+            });
+        }
+    }
+    let (none, around, after) = (Padding::NONE, Padding::AROUND, Padding::AFTER);
+    for (name, stride, padding) in [
+        ("no padding", 1, [none; 2]),
+        ("no padding, stride 2", 2, [none; 2]),
+        ("zeros left and right", 1, [none, around]),
+        ("zeros below and right, stride 2", 2, [after; 2]),
+    ] {
+        // Windows begin anywhere in such pictures too: what they see is counted from another row.
+        for x in [Shape::image(2, 3, 3, 5), Shape::image(3, 13, 11, 16), Shape::image(1, 37, 33, 24)] {
+            let steps = Steps { stride, padding };
+            table.exact("conv3x3", &format!("{x}→12, {name}"), move |f| conv(f, x, 12, steps));
+        }
+    }
+    table.add("conv3x3", "2×6×5×16→24, no bias, residual", |f| {
+        let x = f.x(Shape::image(2, 6, 5, 16));
+        let weight = f.weight(&[24, 16, 3, 3]);
+        let y = f.graph.conv3x3(x, &weight, None, Steps::SAME);
+        Follow::Residual.record(f, y)
+    });
+}
+
+fn conv(f: &mut Forge, x: Shape, outputs: usize, steps: Steps) -> Tensor {
+    let (weight, bias) = (f.weight(&[outputs, x.channels, 3, 3]), f.shift(outputs));
+    let x = f.x(x);
+    f.graph.conv3x3(x, &weight, Some(&bias), steps)
+}
