@@ -25,7 +25,8 @@ struct Params {
     x_first: u32,
     /// Rows of y that are bound before the first one.
     y_skip: u32,
-    /// Row and column of the picture at the frame's first pixel; below 0 in a border.
+    /// Row and column of the picture at the frame's first pixel; below 0 in a border of zeros, never
+    /// where an axis wraps, for GL leaves open what the remainder of such a number is.
     first_row: i32,
     first_column: i32,
 }
@@ -33,11 +34,6 @@ struct Params {
 @group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4u>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4u>;
-
-/// A place on an axis that wraps, within the picture.
-fn wrapped(place: i32, extent: u32) -> i32 {
-    return (place % i32(extent) + i32(extent)) % i32(extent);
-}
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -56,10 +52,10 @@ fn main(
     var x_line = i32(line % params.y_height) + params.first_row;
     var x_column = i32(row % params.y_width) + params.first_column;
     if WRAP_ROWS {
-        x_line = wrapped(x_line, params.x_height);
+        x_line = x_line % i32(params.x_height);
     }
     if WRAP_COLUMNS {
-        x_column = wrapped(x_column, params.x_width);
+        x_column = x_column % i32(params.x_width);
     }
     let at = vec2i(x_line, x_column);
     var value = Eight(vec4f(), vec4f());

@@ -93,22 +93,22 @@ impl Table {
     /// Any numbers.
     fn add(&mut self, kernel: &'static str, variant: &str, build: impl Fn(&mut Forge) -> Tensor + 'static) {
         let kind = Kind { numbers: Numbers::Normal, bounds: [BOUND_F32, BOUND_F16] };
-        self.add_kind(kernel, variant, kind, Rc::new(build));
+        self.add_kind(kernel, variant, kind, &(Rc::new(build) as Build));
     }
 
     /// Numbers and weights are small and whole, and so is the value, which must be right to the bit.
     fn exact(&mut self, kernel: &'static str, variant: &str, build: impl Fn(&mut Forge) -> Tensor + 'static) {
         let kind = Kind { numbers: Numbers::Whole, bounds: [0.0; 2] };
-        self.add_kind(kernel, variant, kind, Rc::new(build));
+        self.add_kind(kernel, variant, kind, &(Rc::new(build) as Build));
     }
 
     /// Numbers so far from zero that few of their digits tell them apart.
     fn far(&mut self, kernel: &'static str, variant: &str, build: impl Fn(&mut Forge) -> Tensor + 'static) {
         let kind = Kind { numbers: Numbers::Normal, bounds: [100.0 * BOUND_F32, BOUND_F16] };
-        self.add_kind(kernel, variant, kind, Rc::new(build));
+        self.add_kind(kernel, variant, kind, &(Rc::new(build) as Build));
     }
 
-    fn add_kind(&mut self, kernel: &'static str, variant: &str, kind: Kind, build: Build) {
+    fn add_kind(&mut self, kernel: &'static str, variant: &str, kind: Kind, build: &Build) {
         let Kind { numbers, bounds } = kind;
         let precisions = [("f32", Element::F32), ("f16", Element::F16)];
         for ((precision, element), bound) in precisions.into_iter().zip(bounds) {

@@ -33,6 +33,11 @@ pub(super) struct Frame {
 }
 
 impl Frame {
+    /// [`Frame::first`] on an axis, within the picture if it continues on its opposite side.
+    fn first_in(&self, axis: usize, extent: usize) -> isize {
+        if self.wrap[axis] { self.first[axis].rem_euclid(extent as isize) } else { self.first[axis] }
+    }
+
     /// The rows of x that some rows of y show: whole lines, from the first to the last of them.
     fn seen(&self, rows: &Range<usize>, x: &Value, y: &Value) -> Range<usize> {
         let height = x.shape.height as isize;
@@ -69,8 +74,8 @@ pub(super) fn lower_pad(lowering: &mut Lowering, id: NodeId, frame: &Frame) -> R
             row: rows.start as u32,
             x_first: from.first,
             y_skip: to.skip,
-            first_row: frame.first[0] as i32,
-            first_column: frame.first[1] as i32,
+            first_row: frame.first_in(0, x.shape.height) as i32,
+            first_column: frame.first_in(1, x.shape.width) as i32,
         };
         let kernel = Kernel::new(&shaders::PAD)
             .flag("X_HALF", x.half())
