@@ -166,7 +166,7 @@ impl From<PredictionArg> for Prediction {
 /// What is read of prompts.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum PromptSyntaxArg {
-    /// (word:1.3), ((word)), [word], \\(, BREAK and <lora:name:weight>
+    /// (word:1.3), ((word)), [word], \(, BREAK and <lora:name:weight>
     #[value(alias = "automatic1111")]
     A1111,
     /// Words alone
