@@ -8,7 +8,7 @@ use fulmen_engine::backend::{Backend, CancelToken, HostTensor};
 use fulmen_engine::graph::{Element, Graph, Shape};
 use fulmen_engine::noise::{Noise, Rng};
 use fulmen_engine::sampler::{self, Call};
-use fulmen_engine::schedule::{Prediction, Schedule, SchedulerConfig};
+use fulmen_engine::schedule::{Prediction, SamplerName, Schedule, SchedulerConfig, Solver};
 use fulmen_engine::text::TextEncoders;
 use fulmen_engine::tokens::Tokenizer;
 use fulmen_engine::unet::{UNet, UNetConfig, sinusoid};
@@ -145,7 +145,7 @@ impl Rung<'_> {
         let golden = &self.case.golden;
         let (schedule, prediction) = self.schedule();
         let mut latents = sampler::first_latents(golden.values("noise"), &schedule);
-        let mut sampler = sampler::sampler(&schedule);
+        let mut sampler = sampler::sampler(Solver::new(SamplerName::Euler), prediction, &schedule, 0);
         while let Some(Call { sigma, .. }) = sampler.next() {
             let step = sampler.done() + 1;
             let predicted = golden.values(&format!("eps_{step}"));

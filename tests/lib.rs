@@ -16,6 +16,7 @@ mod parity;
 mod prompts;
 mod published;
 mod sampler;
+mod samplers;
 mod schedule;
 mod selftest;
 mod shaders;

@@ -44,7 +44,7 @@ fn every_goldens_latents_follow_from_its_predictions() {
         let tensors = SafeTensors::deserialize(&bytes).unwrap();
         let schedule = Schedule::new(&config, floats(&tensors, "timesteps").len()).unwrap();
         let mut latents = sampler::first_latents(&floats(&tensors, "noise"), &schedule);
-        let mut sampler = sampler::sampler(&schedule);
+        let mut sampler = sampler::sampler(config.solver, config.prediction, &schedule, 0);
         while let Some(call) = sampler.next() {
             let step = sampler.done() + 1;
             let predicted = predicted(&tensors, step, guidance);

@@ -36,14 +36,15 @@ impl Canvas {
         let seed = plan.seed.wrapping_add(image as u64);
         let mut noise = Noise::new(plan.rng, seed);
         let latents = sampler::first_latents(&noise.normals(shape.channels * shape.pixels()), &plan.schedule);
+        let scheduler = &plan.settings.scheduler;
         Self {
             image,
             seed,
             conditioning,
             latents,
             noise,
-            sampler: sampler::sampler(&plan.schedule),
-            prediction: plan.settings.scheduler.prediction,
+            sampler: sampler::sampler(scheduler.solver, scheduler.prediction, &plan.schedule, 0),
+            prediction: scheduler.prediction,
             guidance: plan.settings.guidance,
             seconds: Seconds::default(),
         }

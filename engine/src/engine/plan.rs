@@ -8,7 +8,7 @@ use crate::message::{Message, Setting};
 use crate::noise::Rng;
 use crate::picture::Parameters;
 use crate::request::{Request, check_pixels};
-use crate::schedule::{Curve, Grid, Schedule, SchedulerConfig, TimestepSpacing};
+use crate::schedule::{Grid, Schedule, SchedulerConfig, Sigmas, TimestepSpacing};
 use crate::settings::{Asked, Settings};
 use crate::vae::VaeConfig;
 use crate::{Error, Result};
@@ -63,7 +63,7 @@ impl DrawPlan {
             prompt: request.prompt.clone(),
             negative_prompt: request.negative_prompt.clone(),
             steps: self.settings.steps,
-            sampler: "Euler".into(),
+            sampler: self.settings.scheduler.solver.sampler.a1111().into(),
             schedule: schedule_type(&self.settings.scheduler, self.settings.steps).into(),
             spacing: self.settings.scheduler.spacing(),
             guidance: self.settings.guidance,
@@ -101,19 +101,21 @@ fn check_grain(sides: [(Setting, usize); 2], grain: usize) -> Result<()> {
 
 /// What AUTOMATIC1111 calls a schedule that picks these levels; nothing where it has none like it.
 fn schedule_type(scheduler: &SchedulerConfig, steps: usize) -> &'static str {
-    let SchedulerConfig { grid, curve, timestep_spacing, steps_offset, .. } = *scheduler;
+    let SchedulerConfig { grid, sigmas, timestep_spacing, steps_offset, .. } = *scheduler;
     let is_even = scheduler.num_train_timesteps.is_multiple_of(steps);
-    let is_whole_curve = scheduler.curve_ends == (None, None)
+    let is_whole_curve = scheduler.sigma_ends == (None, None)
         && (grid == Grid::OneMore || timestep_spacing == TimestepSpacing::Linspace);
-    match (curve, timestep_spacing, grid) {
+    match (sigmas, timestep_spacing, grid) {
+        (Sigmas::SgmUniform, ..) => "SGM Uniform",
         (_, _, Grid::Origin(_) | Grid::From(_)) => "",
-        (Curve::Karras, ..) if is_whole_curve => "Karras",
-        (Curve::Exponential, ..) if is_whole_curve => "Exponential",
-        (Curve::Karras | Curve::Exponential, ..) => "",
-        (Curve::Plain, TimestepSpacing::Trailing, _) => "SGM Uniform",
-        (Curve::Plain, TimestepSpacing::Linspace, Grid::Continuous) => "Uniform",
-        (Curve::Plain, TimestepSpacing::Linspace, Grid::OneMore) => "SGM Uniform",
-        (Curve::Plain, TimestepSpacing::Leading, Grid::Continuous | Grid::Whole)
+        (Sigmas::Karras, ..) if is_whole_curve => "Karras",
+        (Sigmas::Exponential, ..) if is_whole_curve => "Exponential",
+        (Sigmas::Karras | Sigmas::Exponential, ..) => "",
+        (Sigmas::Beta, ..) => "Beta",
+        (Sigmas::Model, TimestepSpacing::Trailing, _) => "SGM Uniform",
+        (Sigmas::Model, TimestepSpacing::Linspace, Grid::Continuous) => "Uniform",
+        (Sigmas::Model, TimestepSpacing::Linspace, Grid::OneMore) => "SGM Uniform",
+        (Sigmas::Model, TimestepSpacing::Leading, Grid::Continuous | Grid::Whole)
             if is_even && steps_offset == 1 =>
         {
             "DDIM"
@@ -154,7 +156,7 @@ mod tests {
         use TimestepSpacing::{Leading, Linspace, Trailing};
         let sdxl = SchedulerConfig::sdxl();
         let spaced = |spacing| sdxl.clone().spaced(spacing);
-        let karras = |grid, spacing| SchedulerConfig { curve: Curve::Karras, grid, ..spaced(spacing) };
+        let karras = |grid, spacing| SchedulerConfig { sigmas: Sigmas::Karras, grid, ..spaced(spacing) };
         let cases = [
             (spaced(Trailing), 4, "SGM Uniform"),
             (spaced(Linspace), 4, "Uniform"),

@@ -5,16 +5,36 @@
 //! prediction has it (`denoise`), and moves the latents. It may keep what it was given before, and draw noise from
 //! the picture's own stream.
 
+mod ancestral;
+mod ddim;
 mod denoise;
+mod dpmpp;
 mod euler;
+mod heun;
+mod lcm;
+mod lms;
+mod pndm;
 mod steps;
+mod tcd;
 #[cfg(test)]
 mod tests;
+mod unipc;
 
 pub use denoise::{denoised, guide, model_input};
 
+use self::ancestral::EulerAncestral;
+use self::ddim::Ddim;
+use self::dpmpp::Dpmpp2m;
+use self::euler::Euler;
+use self::heun::Heun;
+use self::lcm::Lcm;
+use self::lms::Lms;
+use self::pndm::Pndm;
+use self::steps::Steps;
+use self::tcd::Tcd;
+use self::unipc::UniPc;
 use crate::noise::Noise;
-use crate::schedule::Schedule;
+use crate::schedule::{Prediction, SamplerName, Schedule, Solver};
 
 /// What the UNet is asked next.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,11 +65,31 @@ pub trait Sampler: Send {
     fn done(&self) -> usize;
 }
 
-/// A sampler at the beginning of a schedule.
+/// A sampler on a schedule, of which the first `start` steps are left out: 0, unless the latents are a picture's with the
+/// noise of a later level.
 #[must_use]
-pub fn sampler(schedule: &Schedule) -> Box<dyn Sampler> {
-    let steps = steps::Steps::new(schedule);
-    Box::new(euler::Euler::new(steps))
+pub fn sampler(
+    solver: Solver,
+    prediction: Prediction,
+    schedule: &Schedule,
+    start: usize,
+) -> Box<dyn Sampler> {
+    let steps = Steps::new(schedule, start);
+    let Solver { sampler, lower_order_final, runge_kutta, .. } = solver;
+    let eta = f64::from(solver.eta);
+    match sampler {
+        SamplerName::Euler => Box::new(Euler { steps }),
+        SamplerName::EulerAncestral => Box::new(EulerAncestral { steps, eta }),
+        SamplerName::Heun => Box::new(Heun::new(steps)),
+        SamplerName::Lms => Box::new(Lms::new(steps)),
+        SamplerName::Ddim => Box::new(Ddim { steps, eta }),
+        SamplerName::Pndm => Box::new(Pndm::new(&steps, prediction, runge_kutta)),
+        SamplerName::Dpmpp2m => Box::new(Dpmpp2m::new(steps, false, lower_order_final)),
+        SamplerName::Dpmpp2mSde => Box::new(Dpmpp2m::new(steps, true, lower_order_final)),
+        SamplerName::UniPc => Box::new(UniPc::new(steps, lower_order_final)),
+        SamplerName::Lcm => Box::new(Lcm { steps }),
+        SamplerName::Tcd => Box::new(Tcd { steps, eta }),
+    }
 }
 
 /// N(0, 1) to the first latents.

@@ -1,8 +1,9 @@
 //! diffusers' classes of schedulers: what each means where its file says nothing, and which members it reads.
 //!
-//! A class is mostly a solver, and a solver is a taste; the levels of noise, and what the UNet answers with, belong to
+//! A class is mostly a sampler, and a sampler is a taste; the levels of noise, and what the UNet predicts, belong to
 //! the model. Tests hold this table against what diffusers makes of every class.
 
+use super::solver::SamplerName;
 use super::{Grid, LastLevel, TimestepSpacing};
 
 /// Members beyond those that every class has, by what they do.
@@ -12,8 +13,10 @@ pub(super) enum Member {
     Spacing,
     /// `use_karras_sigmas`, `use_exponential_sigmas`, `use_beta_sigmas`
     Curves,
-    /// `use_lu_lambdas`
-    Lu,
+    /// `algorithm_type`, `solver_order`, `solver_type`, `lower_order_final`, `use_lu_lambdas`
+    Dpm,
+    /// `skip_prk_steps`
+    RungeKutta,
     /// `sigma_min`, `sigma_max`
     CurveEnds,
     /// `use_flow_sigmas`
@@ -39,6 +42,8 @@ pub(super) enum Member {
 pub(super) struct Class {
     /// Without `Scheduler` at its end.
     pub(super) name: &'static str,
+    /// What draws as it does, where anything here does.
+    pub(super) sampler: Option<SamplerName>,
     pub(super) grid: Grid,
     /// Where the file does not say: `beta_start`, `beta_end`, `beta_schedule`.
     pub(super) betas: (f64, f64, &'static str),
@@ -60,6 +65,7 @@ const SCALED: (f64, f64, &str) = (0.00085, 0.012, "scaled_linear");
 
 const EULER: Class = Class {
     name: "EulerDiscrete",
+    sampler: Some(SamplerName::Euler),
     grid: Grid::Continuous,
     betas: FIRST,
     spacing: TimestepSpacing::Linspace,
@@ -74,11 +80,13 @@ const EULER: Class = Class {
         Member::ZeroSnr,
     ],
 };
-const CURVED: Class = Class { members: &[Member::Spacing, Member::Curves], ..EULER };
-const DPM: Class = Class { grid: Grid::OneMore, ..EULER };
-const WHOLE: Class = Class { grid: Grid::Whole, spacing: TimestepSpacing::Leading, clips: true, ..EULER };
+const CURVED: Class = Class { sampler: None, members: &[Member::Spacing, Member::Curves], ..EULER };
+const DPM: Class = Class { sampler: None, grid: Grid::OneMore, ..EULER };
+const WHOLE: Class =
+    Class { sampler: None, grid: Grid::Whole, spacing: TimestepSpacing::Leading, clips: true, ..EULER };
 const DDIM: Class = Class {
     name: "DDIM",
+    sampler: Some(SamplerName::Ddim),
     members: &[Member::Spacing, Member::ZeroSnr, Member::AlphaOne, Member::Clip, Member::Threshold],
     ..WHOLE
 };
@@ -89,6 +97,7 @@ const DDPM: Class = Class {
 };
 const CONSISTENCY: Class = Class {
     name: "LCM",
+    sampler: Some(SamplerName::Lcm),
     grid: Grid::Origin(50),
     betas: SCALED,
     members: &[Member::ZeroSnr, Member::Clip, Member::Threshold],
@@ -97,10 +106,16 @@ const CONSISTENCY: Class = Class {
 
 static CLASSES: [Class; 19] = [
     EULER,
-    Class { name: "EulerAncestralDiscrete", members: &[Member::Spacing, Member::ZeroSnr], ..EULER },
-    Class { name: "LMSDiscrete", ..CURVED },
+    Class {
+        name: "EulerAncestralDiscrete",
+        sampler: Some(SamplerName::EulerAncestral),
+        members: &[Member::Spacing, Member::ZeroSnr],
+        ..EULER
+    },
+    Class { name: "LMSDiscrete", sampler: Some(SamplerName::Lms), ..CURVED },
     Class {
         name: "HeunDiscrete",
+        sampler: Some(SamplerName::Heun),
         betas: LATENT,
         members: &[Member::Spacing, Member::Curves, Member::Clip],
         ..EULER
@@ -110,10 +125,11 @@ static CLASSES: [Class; 19] = [
     Class { name: "DPMSolverSDE", betas: LATENT, ..CURVED },
     Class {
         name: "DPMSolverMultistep",
+        sampler: Some(SamplerName::Dpmpp2m),
         members: &[
             Member::Spacing,
             Member::Curves,
-            Member::Lu,
+            Member::Dpm,
             Member::Flow,
             Member::LastLevel,
             Member::ZeroSnr,
@@ -128,6 +144,7 @@ static CLASSES: [Class; 19] = [
     },
     Class {
         name: "UniPCMultistep",
+        sampler: Some(SamplerName::UniPc),
         members: &[
             Member::Spacing,
             Member::Curves,
@@ -157,13 +174,14 @@ static CLASSES: [Class; 19] = [
     Class { name: "DDPMParallel", ..DDPM },
     Class {
         name: "PNDM",
+        sampler: Some(SamplerName::Pndm),
         last: LastLevel::Cleanest,
         clips: false,
-        members: &[Member::Spacing, Member::AlphaOne],
+        members: &[Member::Spacing, Member::AlphaOne, Member::RungeKutta],
         ..WHOLE
     },
     CONSISTENCY,
-    Class { name: "TCD", last: LastLevel::Cleanest, ..CONSISTENCY },
+    Class { name: "TCD", sampler: Some(SamplerName::Tcd), last: LastLevel::Cleanest, ..CONSISTENCY },
 ];
 
 impl Class {
@@ -171,6 +189,11 @@ impl Class {
     pub(super) fn named(name: &str) -> Option<&'static Self> {
         let name = name.strip_suffix("Scheduler").unwrap_or(name);
         CLASSES.iter().find(|class| class.name == name)
+    }
+
+    /// The class that a sampler comes from.
+    pub(super) fn of(sampler: SamplerName) -> &'static Self {
+        Self::named(sampler.class()).unwrap_or(Self::euler())
     }
 
     /// What a file of an unknown class, or of none, is read as.

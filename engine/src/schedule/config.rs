@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use super::classes::{Class, Member};
 use super::read;
+use super::solver::{SamplerName, Solver};
 use super::{BetaSchedule, Prediction, TimestepSpacing};
 use crate::message::Message;
 use crate::weights::{Checkpoint, Component};
@@ -23,15 +25,36 @@ pub enum Grid {
     From(usize),
 }
 
-/// How σ falls between the noisiest and the cleanest level that is picked.
+/// How σ falls from the noisiest to the cleanest level that is picked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Curve {
-    /// As training has it.
-    Plain,
+pub enum Sigmas {
+    /// As the model was trained, by the spacing of its timesteps.
+    Model,
     /// By the seventh root (Karras et al., arXiv 2206.00364, equation 5).
     Karras,
     /// By the logarithm.
     Exponential,
+    /// By the quantiles of Beta(0.6, 0.6): dense at both ends (Lee et al., arXiv 2407.12173).
+    Beta,
+    /// Timesteps evenly from the noisiest level to the cleanest, which is left out: AUTOMATIC1111's SGM Uniform.
+    SgmUniform,
+}
+
+impl Sigmas {
+    /// All of them, by the words that callers use.
+    pub const WORDS: [(&'static str, Self); 5] = [
+        ("model", Self::Model),
+        ("karras", Self::Karras),
+        ("exponential", Self::Exponential),
+        ("beta", Self::Beta),
+        ("sgm-uniform", Self::SgmUniform),
+    ];
+
+    /// Its word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(_, sigmas)| *sigmas == self).map_or("", |(word, _)| word)
+    }
 }
 
 /// The noise that is left after the last step.
@@ -46,26 +69,22 @@ pub enum LastLevel {
 /// Characters of a class's name that are said again.
 const LONGEST_CLASS: usize = 80;
 
-/// A solver of diffusers' in whose place Euler's method draws.
+/// A class of diffusers' schedulers in whose place Euler's method draws.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Solver {
-    /// Its class.
+pub struct Replaced {
+    /// Its name.
     pub class: String,
     /// Whether what its file says is read as that class reads it.
     pub is_known: bool,
-    /// Whether the levels are those that it would pick.
-    pub same_levels: bool,
 }
 
-impl Solver {
+impl Replaced {
     fn note(&self) -> Message {
-        let Self { class, is_known, same_levels } = self;
         // Whatever was written there reaches terminals.
-        let class: String = class.escape_debug().take(LONGEST_CLASS).collect();
-        match (is_known, same_levels) {
-            (false, _) => format!("this model's scheduler, {class}, is not known; it is drawn with Euler, as EulerDiscreteScheduler"),
-            (true, true) => format!("this model's scheduler is {class}; it is drawn with Euler over the same levels"),
-            (true, false) => format!("this model's scheduler is {class}; it is drawn with Euler"),
+        let class: String = self.class.escape_debug().take(LONGEST_CLASS).collect();
+        match self.is_known {
+            false => format!("this model's scheduler, {class}, is not known; it is drawn with Euler, as EulerDiscreteScheduler"),
+            true => format!("this model's scheduler is {class}; it is drawn with Euler over the same levels"),
         }
         .into()
     }
@@ -93,15 +112,17 @@ pub struct SchedulerConfig {
     /// Between which levels.
     pub grid: Grid,
     /// How σ falls.
-    pub curve: Curve,
-    /// The cleanest and the noisiest σ of the curve, where they are not those of the levels.
-    pub curve_ends: (Option<f64>, Option<f64>),
+    pub sigmas: Sigmas,
+    /// The cleanest and the noisiest σ, where they are not those of the levels.
+    pub sigma_ends: (Option<f64>, Option<f64>),
     /// What is left after the last step.
     pub last_level: LastLevel,
     /// What the UNet answers with.
     pub prediction: Prediction,
-    /// Whose settings these are, if not those of Euler's method.
-    pub solver: Option<Solver>,
+    /// The sampler.
+    pub solver: Solver,
+    /// Whose settings these are, if that is not the sampler's own class.
+    pub replaced: Option<Replaced>,
     /// Members of the file that ask for what is not done here, and what is done instead.
     pub undone: Vec<(&'static str, &'static str)>,
 }
@@ -119,11 +140,12 @@ impl SchedulerConfig {
             timestep_spacing: TimestepSpacing::Leading,
             steps_offset: 1,
             grid: Grid::Continuous,
-            curve: Curve::Plain,
-            curve_ends: (None, None),
+            sigmas: Sigmas::Model,
+            sigma_ends: (None, None),
             last_level: LastLevel::Zero,
             prediction: Prediction::Epsilon,
-            solver: None,
+            solver: Solver::new(SamplerName::Euler),
+            replaced: None,
             undone: vec![],
         }
     }
@@ -154,8 +176,28 @@ impl SchedulerConfig {
     /// The same with levels picked as a caller says, whatever the class of scheduler would pick.
     #[must_use]
     pub fn spaced(self, spacing: TimestepSpacing) -> Self {
-        let solver = self.solver.map(|solver| Solver { same_levels: false, ..solver });
-        Self { timestep_spacing: spacing, grid: Grid::Continuous, curve: Curve::Plain, solver, ..self }
+        let grid = match self.grid {
+            Grid::Origin(_) | Grid::From(_) => self.solver.sampler.spaced_grid(),
+            grid => grid,
+        };
+        Self { timestep_spacing: spacing, grid, sigmas: Sigmas::Model, ..self }
+    }
+
+    /// The same with another sampler: betas, spacing and prediction are the model's, the rest is as the sampler's class
+    /// in diffusers has it. LCM and TCD have a spacing of their own.
+    #[must_use]
+    pub fn sampled(self, sampler: SamplerName) -> Self {
+        let class = Class::of(sampler);
+        if self.replaced.is_none() && self.solver.sampler == sampler {
+            return self;
+        }
+        let grid = match self.grid {
+            Grid::From(level) => Grid::From(level),
+            _ => class.grid,
+        };
+        let sigmas = if class.reads(Member::Curves) { self.sigmas } else { Sigmas::Model };
+        let (solver, last_level) = (Solver::new(sampler), class.last);
+        Self { solver, last_level, grid, sigmas, sigma_ends: (None, None), replaced: None, ..self }
     }
 
     /// What is done in another way than the file asks for, in sentences.
@@ -164,23 +206,19 @@ impl SchedulerConfig {
         let undone = self.undone.iter().map(|(member, instead)| {
             format!("`{member}` of this model's scheduler is not supported: {instead}").into()
         });
-        self.solver.iter().map(Solver::note).chain(undone).collect()
+        self.replaced.iter().map(Replaced::note).chain(undone).collect()
     }
 
     /// Which levels are picked, in words.
     #[must_use]
     pub fn spacing(&self) -> String {
-        let curve = match self.curve {
-            Curve::Plain => "",
-            Curve::Karras => " (Karras)",
-            Curve::Exponential => " (exponential)",
-        };
-        match self.grid {
-            Grid::Origin(_) => "consistency".into(),
-            Grid::From(level) => format!("from {level}"),
-            Grid::Continuous | Grid::Whole | Grid::OneMore => {
-                format!("{}{curve}", self.timestep_spacing.word())
-            }
+        match (self.sigmas, self.grid) {
+            (Sigmas::SgmUniform, _) => "sgm-uniform".into(),
+            (_, Grid::Origin(_)) => "consistency".into(),
+            (_, Grid::From(level)) => format!("from {level}"),
+            (Sigmas::Model, _) => self.timestep_spacing.word().into(),
+            (Sigmas::Karras, _) => format!("{} (Karras)", self.timestep_spacing.word()),
+            (sigmas, _) => format!("{} ({})", self.timestep_spacing.word(), sigmas.word()),
         }
     }
 
@@ -212,7 +250,7 @@ impl SchedulerConfig {
                 "`original_inference_steps` is {levels}; 1 to the levels of training make sense"
             ));
         }
-        let (low, high) = self.curve_ends;
+        let (low, high) = self.sigma_ends;
         if !(low.unwrap_or(1e-6) > 0.0 && low.unwrap_or(0.0) <= high.unwrap_or(f64::INFINITY)) {
             return Err("`sigma_min` and `sigma_max` must rise from above 0".into());
         }

@@ -3,10 +3,13 @@
 //! Types follow torch: β in f32, its products in f64 and kept in f32, σ in f32. All is then torch's to the bit (with
 //! AVX2 or AVX-512) but for its square root, which is off by one unit in the last place in a fifth of the levels.
 
-use super::{BetaSchedule, SchedulerConfig};
+use super::{BetaSchedule, Grid, SchedulerConfig};
 
-/// ᾱ of the noisiest level where that is noise alone: 0 would be an infinite σ. With it σ is 4096.
+/// ᾱ of the noisiest level where that is noise alone: 0 would be an infinite σ. With diffusers' choice σ is 4096.
 const ALMOST_NO_PICTURE: f32 = 1.0 / (1 << 24) as f32;
+
+/// The same for classes that count whole levels, which have 0 there and no σ: σ is 10¹², whose square f32 still holds.
+const NO_PICTURE: f32 = 1e-24;
 
 /// The greatest β of a schedule by ᾱ, such as a cosine one, whose own last one would be 1.
 const GREATEST_BETA: f64 = 0.999;
@@ -17,7 +20,9 @@ impl SchedulerConfig {
         let mut alphas = products(&self.betas());
         if self.zero_terminal_snr {
             alphas = products(&rescaled(&alphas));
-            alphas.last_mut().into_iter().for_each(|alpha| *alpha = ALMOST_NO_PICTURE);
+            let is_whole = matches!(self.grid, Grid::Whole | Grid::Origin(_));
+            let end = if is_whole { NO_PICTURE } else { ALMOST_NO_PICTURE };
+            alphas.last_mut().into_iter().for_each(|alpha| *alpha = end);
         }
         alphas.iter().map(|&alpha| ((1.0 - alpha) / alpha).sqrt()).collect()
     }

@@ -9,8 +9,10 @@ mod config;
 mod levels;
 mod picks;
 mod read;
+mod solver;
 
-pub use config::{Curve, Grid, LastLevel, SchedulerConfig, Solver};
+pub use config::{Grid, LastLevel, Replaced, SchedulerConfig, Sigmas};
+pub use solver::{SamplerName, Solver};
 
 use crate::message::{Message, Setting};
 use crate::{Error, Result};
@@ -58,7 +60,7 @@ impl TimestepSpacing {
     }
 }
 
-/// What the UNet answers with.
+/// What the UNet predicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prediction {
     /// ε: the noise in the latents.
@@ -92,6 +94,11 @@ pub struct Schedule {
     pub timesteps: Vec<f32>,
     /// `[steps + 1]`: standard deviation of the noise before each step, and what is left after the last, mostly 0.
     pub sigmas: Vec<f32>,
+    /// `[steps]`: what diffusers takes for the noise after each step where its class counts whole levels (DDIM, PNDM):
+    /// that of the level `num_train_timesteps / steps` below, whether that is the next or not. Elsewhere the next.
+    pub(crate) after: Vec<f32>,
+    /// σ of every training level, cleanest first.
+    pub(crate) train: Vec<f32>,
     /// What N(0, 1) is multiplied by to make the first latents.
     pub init_noise_sigma: f32,
 }
@@ -113,11 +120,12 @@ impl Schedule {
         });
         // Where the noisiest level is left out, and in schedulers that keep the latents' variance at 1, the first
         // latents are taken for a picture at that level; elsewhere for noise alone.
+        let after = picks::after(config, &train, &timesteps, &sigmas);
         let init_noise_sigma = match (config.grid, config.timestep_spacing) {
             (Grid::Continuous, TimestepSpacing::Trailing | TimestepSpacing::Linspace) => max,
             _ => (max * max + 1.0).sqrt(),
         };
-        Ok(Self { timesteps, sigmas, init_noise_sigma })
+        Ok(Self { timesteps, sigmas, after, train, init_noise_sigma })
     }
 
     /// How many steps there are.

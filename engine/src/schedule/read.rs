@@ -4,7 +4,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::classes::{Class, Member, foreign};
-use super::{BetaSchedule, Curve, Grid, LastLevel, Prediction, SchedulerConfig, Solver, TimestepSpacing};
+use super::solver::{SamplerName, Solver};
+use super::{BetaSchedule, Grid, LastLevel, Prediction, Replaced, SchedulerConfig, Sigmas, TimestepSpacing};
 use crate::weights::python_json;
 
 /// What is absent, or null, has the class's default.
@@ -32,6 +33,11 @@ struct Raw {
     use_beta_sigmas: Option<bool>,
     use_lu_lambdas: Option<bool>,
     use_flow_sigmas: Option<bool>,
+    algorithm_type: Option<String>,
+    solver_order: Option<usize>,
+    solver_type: Option<String>,
+    lower_order_final: Option<bool>,
+    skip_prk_steps: Option<bool>,
     sigma_min: Option<f64>,
     sigma_max: Option<f64>,
 }
@@ -48,10 +54,10 @@ pub(super) fn config(json: &[u8]) -> Result<SchedulerConfig, String> {
         return Err(format!("`_class_name` is \"{name}\": {why}"));
     }
     let class = Class::named(name);
-    let is_euler = class.is_some_and(|class| class.name == Class::euler().name);
-    let solver = Solver { class: name.to_owned(), is_known: class.is_some(), same_levels: true };
+    let is_drawn = class.is_some_and(|class| class.sampler.is_some());
+    let replaced = Replaced { class: name.to_owned(), is_known: class.is_some() };
     let config = raw.read(class.unwrap_or(Class::euler()))?;
-    Ok(SchedulerConfig { solver: (!is_euler).then_some(solver), ..config })
+    Ok(SchedulerConfig { replaced: (!is_drawn).then_some(replaced), ..config })
 }
 
 impl Raw {
@@ -93,15 +99,16 @@ impl Raw {
                 Grid::Origin(usual) => Grid::Origin(self.original_inference_steps.unwrap_or(usual)),
                 grid => grid,
             },
-            curve: self.curve(class),
-            curve_ends: if ends { (self.sigma_min, self.sigma_max) } else { (None, None) },
+            sigmas: self.sigmas(class),
+            sigma_ends: if ends { (self.sigma_min, self.sigma_max) } else { (None, None) },
             last_level: self.last_level(class)?,
             prediction: choose(
                 "prediction_type",
                 self.prediction_type.as_deref().unwrap_or("epsilon"),
                 &predictions,
             )?,
-            solver: None,
+            solver: self.solver(class),
+            replaced: None,
             undone: self.undone(class),
         })
     }
@@ -117,13 +124,28 @@ impl Raw {
         }
     }
 
-    fn curve(&self, class: &Class) -> Curve {
-        let reads = class.reads(Member::Curves);
-        match (self.use_karras_sigmas, self.use_exponential_sigmas) {
-            (Some(true), _) if reads => Curve::Karras,
-            (_, Some(true)) if reads => Curve::Exponential,
-            _ => Curve::Plain,
+    /// The class's sampler with what the file says of it; Euler's method for a class that nothing here draws as.
+    fn solver(&self, class: &Class) -> Solver {
+        let is_sde = self.algorithm_type.as_deref().is_some_and(|word| word.starts_with("sde"));
+        let sampler = match class.sampler.unwrap_or(SamplerName::Euler) {
+            SamplerName::Dpmpp2m if is_sde => SamplerName::Dpmpp2mSde,
+            sampler => sampler,
+        };
+        Solver {
+            lower_order_final: self.lower_order_final.unwrap_or(true),
+            runge_kutta: class.reads(Member::RungeKutta) && self.skip_prk_steps == Some(false),
+            ..Solver::new(sampler)
         }
+    }
+
+    fn sigmas(&self, class: &Class) -> Sigmas {
+        let flags = [
+            (self.use_karras_sigmas, Sigmas::Karras),
+            (self.use_exponential_sigmas, Sigmas::Exponential),
+            (self.use_beta_sigmas, Sigmas::Beta),
+        ];
+        let set = flags.into_iter().find(|(flag, _)| *flag == Some(true) && class.reads(Member::Curves));
+        set.map_or(Sigmas::Model, |(_, sigmas)| sigmas)
     }
 
     fn last_level(&self, class: &Class) -> Result<LastLevel, String> {
@@ -139,15 +161,17 @@ impl Raw {
     /// What the file asks for and is not done, and what is done instead.
     fn undone(&self, class: &Class) -> Vec<(&'static str, &'static str)> {
         let interpolation = self.interpolation_type.as_deref().is_some_and(|word| word != "linear");
+        let algorithm = self.algorithm_type.as_deref().is_some_and(|word| !word.ends_with("solver++"));
+        let order = self.solver_order.is_some_and(|order| order != 2);
+        let heun = self.solver_type.as_deref().is_some_and(|word| word != "midpoint");
+        let lu = self.use_lu_lambdas == Some(true);
+        let plain = "the plain levels are drawn";
         let undone = [
-            (
-                "use_beta_sigmas",
-                Member::Curves,
-                self.use_beta_sigmas == Some(true),
-                "the plain levels are drawn",
-            ),
-            ("use_lu_lambdas", Member::Lu, self.use_lu_lambdas == Some(true), "the plain levels are drawn"),
-            ("interpolation_type", Member::Types, interpolation, "the plain levels are drawn"),
+            ("algorithm_type", Member::Dpm, algorithm, "DPM-Solver++ is drawn"),
+            ("solver_order", Member::Dpm, order, "order 2 is drawn"),
+            ("solver_type", Member::Dpm, heun, "the midpoint form is drawn"),
+            ("use_lu_lambdas", Member::Dpm, lu, plain),
+            ("interpolation_type", Member::Types, interpolation, plain),
             ("clip_sample", Member::Clip, self.clip_sample.unwrap_or(class.clips), "nothing is clipped"),
             ("thresholding", Member::Threshold, self.thresholding == Some(true), "nothing is clipped"),
         ];

@@ -16,7 +16,7 @@ pub use clues::Clues;
 use crate::message::{Message, Setting};
 use crate::prompt::{LongPrompts, PromptSyntax};
 use crate::request::{Guidance, Request};
-use crate::schedule::{Curve, Grid, Prediction, SchedulerConfig, TimestepSpacing};
+use crate::schedule::{Grid, Prediction, SchedulerConfig, Sigmas, TimestepSpacing};
 use crate::{Error, Result};
 use clues::Deduced;
 
@@ -205,9 +205,9 @@ impl Settings {
 
     /// That so few steps never see the noisiest levels.
     fn too_few(&self) -> Option<Message> {
-        let SchedulerConfig { grid, curve, timestep_spacing, .. } = self.scheduler;
+        let SchedulerConfig { grid, sigmas, timestep_spacing, .. } = self.scheduler;
         let is_spaced =
-            matches!(grid, Grid::Continuous | Grid::Whole | Grid::OneMore) && curve == Curve::Plain;
+            matches!(grid, Grid::Continuous | Grid::Whole | Grid::OneMore) && sigmas == Sigmas::Model;
         let misses = match timestep_spacing {
             TimestepSpacing::Leading => self.steps <= FEW_ON_LEADING,
             TimestepSpacing::Linspace => self.steps == 1 && grid != Grid::OneMore,

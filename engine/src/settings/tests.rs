@@ -271,9 +271,9 @@ fn spacing_and_prediction_are_as_asked() {
     let settings = Settings::choose(&file("unknown.safetensors"), Asked::default(), asked).unwrap();
     assert_eq!(settings.scheduler, SchedulerConfig { prediction: Prediction::Sample, ..trailing() });
     assert!(settings.line().ends_with("spacing, prediction as asked"), "{}", settings.line());
-    let karras = SchedulerConfig { curve: Curve::Karras, grid: Grid::OneMore, ..SchedulerConfig::sdxl() };
+    let karras = SchedulerConfig { sigmas: Sigmas::Karras, grid: Grid::OneMore, ..SchedulerConfig::sdxl() };
     let settings = Settings::choose(&folder("x", karras), Asked::default(), asked).unwrap();
-    assert_eq!((settings.scheduler.curve, settings.scheduler.grid), (Curve::Plain, Grid::Continuous));
+    assert_eq!((settings.scheduler.sigmas, settings.scheduler.grid), (Sigmas::Model, Grid::OneMore));
 }
 
 #[test]
