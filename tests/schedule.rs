@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use fulmen_engine::schedule::{Grid, Prediction, Schedule, SchedulerConfig, TimestepSpacing};
+use fulmen_engine::schedule::{Prediction, Schedule, SchedulerConfig, TimestepSpacing};
 use safetensors::SafeTensors;
 
 fn lightning(steps: usize) -> Schedule {

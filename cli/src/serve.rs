@@ -57,6 +57,9 @@ fn config(args: ServeArgs) -> Result<Config, Failure> {
             asked: Asked {
                 steps: args.steps,
                 guidance: args.guidance.map(Guidance::Exactly),
+                sampler: args.sampler,
+                sigmas: args.sigmas,
+                eta: args.eta,
                 spacing: args.spacing.map(Into::into),
                 prediction: args.prediction.map(Into::into),
                 prompt_syntax: args.prompt_syntax.map(Into::into),

@@ -18,6 +18,12 @@ pub enum Setting {
     Steps,
     /// Classifier-free guidance.
     Guidance,
+    /// Which sampler.
+    Sampler,
+    /// How the noise falls.
+    Sigmas,
+    /// The share of the noise that is drawn anew in every step.
+    Eta,
     /// Which levels of noise are picked.
     Spacing,
     /// What the UNet answers with.
@@ -51,6 +57,9 @@ impl Setting {
             Self::Height => "--height",
             Self::Steps => "--steps",
             Self::Guidance => "--guidance",
+            Self::Sampler => "--sampler",
+            Self::Sigmas => "--sigmas",
+            Self::Eta => "--eta",
             Self::Spacing => "--spacing",
             Self::Prediction => "--prediction",
             Self::LongPrompts => "--long-prompts",

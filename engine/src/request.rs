@@ -3,7 +3,7 @@
 use crate::message::{Message, Setting};
 use crate::noise::Rng;
 use crate::prompt::{LongPrompts, PromptSyntax};
-use crate::schedule::{Prediction, TimestepSpacing};
+use crate::schedule::{Prediction, SamplerName, Sigmas, TimestepSpacing};
 use crate::tokens::MOST_CHUNKS;
 use crate::{Error, Result};
 
@@ -60,9 +60,15 @@ pub struct Request {
     pub steps: Option<usize>,
     /// Classifier-free guidance.
     pub guidance: Option<Guidance>,
+    /// Which sampler.
+    pub sampler: Option<SamplerName>,
+    /// How the noise falls.
+    pub sigmas: Option<Sigmas>,
+    /// The share of the noise that is drawn anew in every step, 0 to 1, where the sampler does so.
+    pub eta: Option<f32>,
     /// Which levels of noise are picked.
     pub spacing: Option<TimestepSpacing>,
-    /// What the UNet answers with.
+    /// What the UNet predicts.
     pub prediction: Option<Prediction>,
     /// What is read of the prompts besides their words; AUTOMATIC1111's syntax if nobody says.
     pub prompt_syntax: Option<PromptSyntax>,
@@ -85,6 +91,9 @@ impl Default for Request {
             height: None,
             steps: None,
             guidance: None,
+            sampler: None,
+            sigmas: None,
+            eta: None,
             spacing: None,
             prediction: None,
             prompt_syntax: None,
@@ -122,6 +131,11 @@ impl Request {
         {
             let what = format!(" {guidance} is not possible; use 0 for none, or for instance 5");
             return refuse(Setting::Guidance, what);
+        }
+        if let Some(eta) = self.eta
+            && !(0.0..=1.0).contains(&eta)
+        {
+            return refuse(Setting::Eta, format!(" {eta} is not possible; use 0 to 1"));
         }
         if !(1..=MOST_IMAGES).contains(&self.images) {
             let what = format!(" {} is not possible; use 1 to {MOST_IMAGES}", self.images);
@@ -210,6 +224,8 @@ mod tests {
         assert!(verdict(|r| r.steps = Some(1001)).contains("--steps 1001"));
         assert!(verdict(|r| r.guidance = Some(Guidance::Exactly(f32::NAN))).contains("--guidance NaN"));
         assert!(verdict(|r| r.guidance = Some(Guidance::Suggested(-1.0))).contains("--guidance -1"));
+        assert_eq!(verdict(|r| r.eta = Some(1.5)), "--eta 1.5 is not possible; use 0 to 1");
+        assert!(verdict(|r| r.eta = Some(f32::NAN)).contains("--eta NaN"));
         assert!(verdict(|r| r.images = 0).contains("--images 0"));
         assert!(verdict(|r| r.images = 101).contains("use 1 to 100"));
         assert!(verdict(|r| r.prompt = "a".repeat((1 << 20) + 1)).contains("1048577 bytes"));

@@ -4,11 +4,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use fulmen_engine::engine::Precision;
 use fulmen_engine::noise::Rng;
 use fulmen_engine::picture::Format;
 use fulmen_engine::prompt::{LongPrompts, PromptSyntax};
-use fulmen_engine::schedule::{Prediction, TimestepSpacing};
+use fulmen_engine::schedule::{Prediction, SamplerName, Sigmas, TimestepSpacing};
 use fulmen_engine::weights::LoraFile;
 
 use super::help;
@@ -48,6 +49,19 @@ pub(crate) struct GenerateArgs {
     /// made for]
     #[arg(long, value_name = "G", help_heading = "Picture")]
     pub(crate) guidance: Option<f32>,
+
+    /// How the latents move from step to step [default: what the model was made for]
+    #[arg(long, value_name = "SAMPLER", value_parser = words(&SamplerName::WORDS), help_heading = "Picture")]
+    pub(crate) sampler: Option<SamplerName>,
+
+    /// How the noise falls from step to step [default: the model's own]
+    #[arg(long, value_name = "SIGMAS", value_parser = words(&Sigmas::WORDS), help_heading = "Picture")]
+    pub(crate) sigmas: Option<Sigmas>,
+
+    /// The share of the noise that is drawn anew in every step, 0 to 1; only euler-a, ddim and tcd do so [default: 1, 0
+    /// and 0.3]
+    #[arg(long, value_name = "ETA", help_heading = "Picture")]
+    pub(crate) eta: Option<f32>,
 
     /// Which levels of noise the steps pick [default: what the model was made for]
     #[arg(long, value_name = "SPACING", help_heading = "Picture")]
@@ -115,6 +129,17 @@ pub(crate) struct GenerateArgs {
     /// Print events as JSON lines on standard output, for programs
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+}
+
+/// One of some words of the engine's, and what it means there.
+pub(crate) fn words<T: Copy + Send + Sync + 'static>(
+    words: &'static [(&'static str, T)],
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(words.iter().map(|(word, _)| *word)).map(|chosen| {
+        let (_, meaning) =
+            words.iter().find(|(word, _)| *word == chosen).expect("only these words are taken");
+        *meaning
+    })
 }
 
 /// Which levels of noise.

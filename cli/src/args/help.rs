@@ -40,7 +40,7 @@ Files:
 
 Events of --json, one object a line on standard output; the last one is `done` or `error`:
   {\"event\":\"warning\",\"message\":…}
-  {\"event\":\"plan\",\"width\":…,\"height\":…,\"steps\":…,\"guidance\":…,\"spacing\":…,
+  {\"event\":\"plan\",\"width\":…,\"height\":…,\"steps\":…,\"guidance\":…,\"sampler\":…,\"spacing\":…,
    \"prediction\":…,\"assumed\":…,\"seed\":…,\"device\":…,\"precision\":…,
    \"loras\":[{\"path\",\"weight\",\"used\",\"modules\"}…]}
   {\"event\":\"stage\",\"stage\":\"load\"|\"text\"|\"denoise\"|\"decode\",\"image\":…}

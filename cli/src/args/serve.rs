@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use fulmen_engine::schedule::{SamplerName, Sigmas};
 use fulmen_engine::weights::LoraFile;
 use fulmen_server::{AllowedOrigin, Network, Work};
 
-use super::generate::{LongPromptsArg, PngTextArg, PrecisionArg, PredictionArg, PromptSyntaxArg, SpacingArg};
+use super::generate::{
+    LongPromptsArg, PngTextArg, PrecisionArg, PredictionArg, PromptSyntaxArg, SpacingArg, words,
+};
 use super::help;
 use super::listen::{Listen, listen};
 use super::lora::lora;
@@ -124,6 +127,19 @@ pub(crate) struct ServeArgs {
     /// made for]
     #[arg(long, value_name = "G", help_heading = "Model", allow_negative_numbers = true)]
     pub(crate) guidance: Option<f32>,
+
+    /// How the latents of requests that do not say move from step to step [default: what the model was made for]
+    #[arg(long, value_name = "SAMPLER", value_parser = words(&SamplerName::WORDS), help_heading = "Model")]
+    pub(crate) sampler: Option<SamplerName>,
+
+    /// How the noise falls from step to step [default: the model's own]
+    #[arg(long, value_name = "SIGMAS", value_parser = words(&Sigmas::WORDS), help_heading = "Model")]
+    pub(crate) sigmas: Option<Sigmas>,
+
+    /// The share of the noise that is drawn anew in every step, 0 to 1; only euler-a, ddim and tcd do so [default: 1, 0
+    /// and 0.3]
+    #[arg(long, value_name = "ETA", help_heading = "Model")]
+    pub(crate) eta: Option<f32>,
 
     /// Which levels of noise the steps of requests that do not say pick [default: what the model was made for]
     #[arg(long, value_name = "SPACING", help_heading = "Model")]

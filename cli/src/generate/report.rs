@@ -43,6 +43,7 @@ pub(super) struct Plan {
     pub(super) images: usize,
     pub(super) steps: usize,
     pub(super) guidance: f32,
+    pub(super) sampler: &'static str,
     pub(super) spacing: String,
     pub(super) prediction: &'static str,
     /// All of this in a line, with the reasons.
@@ -84,6 +85,7 @@ impl Plan {
             images: plan.images,
             steps: plan.settings.steps,
             guidance: plan.settings.guidance,
+            sampler: plan.settings.scheduler.solver.sampler.word(),
             spacing: plan.settings.scheduler.spacing(),
             prediction: plan.settings.scheduler.prediction.word(),
             assumed: plan.settings.line(),

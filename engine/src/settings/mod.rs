@@ -16,7 +16,7 @@ pub use clues::Clues;
 use crate::message::{Message, Setting};
 use crate::prompt::{LongPrompts, PromptSyntax};
 use crate::request::{Guidance, Request};
-use crate::schedule::{Grid, Prediction, SchedulerConfig, Sigmas, TimestepSpacing};
+use crate::schedule::{Grid, Prediction, SamplerName, SchedulerConfig, Sigmas, TimestepSpacing};
 use crate::{Error, Result};
 use clues::Deduced;
 
@@ -40,9 +40,15 @@ pub struct Asked {
     pub steps: Option<usize>,
     /// Classifier-free guidance.
     pub guidance: Option<Guidance>,
+    /// Which sampler.
+    pub sampler: Option<SamplerName>,
+    /// How the noise falls.
+    pub sigmas: Option<Sigmas>,
+    /// The share of the noise that is drawn anew in every step.
+    pub eta: Option<f32>,
     /// Which levels of noise are picked.
     pub spacing: Option<TimestepSpacing>,
-    /// What the UNet answers with.
+    /// What the UNet predicts.
     pub prediction: Option<Prediction>,
     /// What is read of prompts besides their words.
     pub prompt_syntax: Option<PromptSyntax>,
@@ -54,8 +60,19 @@ impl Asked {
     /// What a request asks for.
     #[must_use]
     pub fn of(request: &Request) -> Self {
-        let Request { steps, guidance, spacing, prediction, prompt_syntax, long_prompts, .. } = *request;
-        Self { steps, guidance, spacing, prediction, prompt_syntax, long_prompts }
+        let Request {
+            steps,
+            guidance,
+            sampler,
+            sigmas,
+            eta,
+            spacing,
+            prediction,
+            prompt_syntax,
+            long_prompts,
+            ..
+        } = *request;
+        Self { steps, guidance, sampler, sigmas, eta, spacing, prediction, prompt_syntax, long_prompts }
     }
 
     /// Whether it can be met at all.
@@ -63,8 +80,8 @@ impl Asked {
     /// # Errors
     /// As [`Request::validate`].
     pub fn validate(self) -> Result<()> {
-        let Self { steps, guidance, spacing, prediction, .. } = self;
-        Request { steps, guidance, spacing, prediction, ..Request::default() }.validate()
+        let Self { steps, guidance, eta, .. } = self;
+        Request { steps, guidance, eta, ..Request::default() }.validate()
     }
 
     /// The settings that are asked for, in words.
@@ -72,6 +89,9 @@ impl Asked {
         let asked = [
             ("steps", self.steps.is_some()),
             ("guidance", self.guidance.is_some()),
+            ("sampler", self.sampler.is_some()),
+            ("sigmas", self.sigmas.is_some()),
+            ("eta", self.eta.is_some()),
             ("spacing", self.spacing.is_some()),
             ("prediction", self.prediction.is_some()),
         ];
@@ -145,8 +165,12 @@ impl Settings {
         } else {
             "without guidance".into()
         };
+        let sampler = match self.scheduler.solver.sampler {
+            SamplerName::Euler => String::new(),
+            sampler => format!(" of {}", sampler.word()),
+        };
         format!(
-            "{} {guidance} on {} timesteps, predicting {}: {}",
+            "{}{sampler} {guidance} on {} timesteps, predicting {}: {}",
             count(self.steps),
             self.scheduler.spacing(),
             self.scheduler.prediction.word(),
@@ -156,8 +180,16 @@ impl Settings {
 
     /// Do as asked, and say what it means for a model that was made for something else.
     fn ask(&mut self, asked: Asked) {
+        if let Some(sampler) = asked.sampler {
+            self.scheduler = self.scheduler.clone().sampled(sampler);
+        }
         if let Some(spacing) = asked.spacing {
             self.scheduler = self.scheduler.clone().spaced(spacing);
+        }
+        self.scheduler.sigmas = asked.sigmas.unwrap_or(self.scheduler.sigmas);
+        if let Some(eta) = asked.eta {
+            self.warnings.extend(self.unread(eta));
+            self.scheduler.solver.eta = eta;
         }
         self.scheduler.prediction = asked.prediction.unwrap_or(self.scheduler.prediction);
         if let Some(steps) = asked.steps {
@@ -190,6 +222,16 @@ impl Settings {
                 self.guidance = value;
             }
         }
+    }
+
+    /// That nothing is drawn anew by this sampler.
+    fn unread(&self, eta: f32) -> Option<Message> {
+        let sampler = self.scheduler.solver.sampler;
+        let what = format!(
+            " {eta} has no effect: only euler-a, ddim and tcd read it, and this is {}",
+            sampler.word()
+        );
+        (!sampler.reads_eta()).then(|| Message::of(Setting::Eta).text(what))
     }
 
     /// That a model was made for another number of steps.

@@ -11,6 +11,8 @@ mod schema;
 mod tests;
 mod value;
 
+use fulmen_engine::schedule::{Prediction, SamplerName, Sigmas, TimestepSpacing};
+
 /// Most characters of a prompt. The engine reads about 60 words; what is longer is cut there, not refused.
 pub(crate) const LONGEST_PROMPT: usize = 32_000;
 
@@ -26,8 +28,52 @@ pub(crate) const SHORTEST_SIDE: usize = 64;
 /// The longest.
 pub(crate) const LONGEST_SIDE: usize = 2048;
 
-/// The engine's words for which levels of noise are picked.
-pub(crate) const SPACING: Kind = Kind::Word(&["trailing", "leading", "linspace"]);
+/// How the latents move from step to step.
+pub(crate) const SAMPLER: Field = Field::new(
+    "sampler",
+    Kind::Word(&words(&SamplerName::WORDS)),
+    "The sampler; as the model wants it if absent.",
+);
+
+/// How the noise falls.
+pub(crate) const SIGMAS: Field = Field::new(
+    "sigmas",
+    Kind::Word(&words(&Sigmas::WORDS)),
+    "How the noise falls from step to step; as the model wants it if absent.",
+);
+
+/// What of the noise is drawn anew.
+pub(crate) const ETA: Field = Field::new(
+    "eta",
+    Kind::Number { least: 0.0, most: 1.0 },
+    "The share of the noise that is drawn anew in every step, by samplers that do so (euler-a, ddim, tcd); the \
+     sampler's own if absent.",
+);
+
+/// Which levels of noise are picked.
+pub(crate) const SPACING: Field = Field::new(
+    "spacing",
+    Kind::Word(&words(&TimestepSpacing::WORDS)),
+    "Which levels of noise are picked; as the model wants it if absent.",
+);
+
+/// What a UNet predicts.
+pub(crate) const PREDICTION: Field = Field::new(
+    "prediction",
+    Kind::Word(&words(&Prediction::WORDS)),
+    "What the UNet predicts; what the model's files say if absent.",
+);
+
+/// The words of a table of the engine's.
+const fn words<T: Copy, const N: usize>(table: &[(&'static str, T); N]) -> [&'static str; N] {
+    let mut words = [""; N];
+    let mut place = 0;
+    while place < N {
+        words[place] = table[place].0;
+        place += 1;
+    }
+    words
+}
 
 /// Whether a file carries the settings that it was drawn with, where the server's option does not say it.
 pub(crate) const PNG_TEXT: Field = Field::new(
@@ -36,9 +82,6 @@ pub(crate) const PNG_TEXT: Field = Field::new(
     "Whether the file carries its settings as text, prompt and seed among them; as the server was started with if absent. \
      What is published never does.",
 );
-
-/// The engine's words for what a UNet answers with.
-pub(crate) const PREDICTION: Kind = Kind::Word(&["epsilon", "v", "sample"]);
 
 /// What is read of a prompt besides its words, by the engine's words.
 pub(crate) const PROMPT_SYNTAX: Field = Field::new(

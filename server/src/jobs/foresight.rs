@@ -97,6 +97,12 @@ fn member(family: Family, setting: Setting) -> Member {
         (Setting::Images, Family::OpenAi) => Field("n"),
         (Setting::Images, Family::Leonardo) => Field("num_images"),
         (Setting::Images, Family::Images) => Words("the number of images"),
+        (Setting::Sampler, Family::Leonardo) => Words("the server's sampler"),
+        (Setting::Sigmas, Family::Leonardo) => Words("the server's sigmas"),
+        (Setting::Eta, Family::Leonardo) => Words("the server's eta"),
+        (Setting::Sampler, _) => Field("sampler"),
+        (Setting::Sigmas, _) => Field("sigmas"),
+        (Setting::Eta, _) => Field("eta"),
         (Setting::Spacing, Family::Leonardo) => Words("the spacing of the server's timesteps"),
         (Setting::Prediction, Family::Leonardo) => Words("the server's prediction"),
         (Setting::Spacing, _) => Field("spacing"),
@@ -118,13 +124,16 @@ mod tests {
     const FAMILIES: [Family; 3] = [Family::Images, Family::OpenAi, Family::Leonardo];
 
     /// Every setting there is.
-    const SETTINGS: [Setting; 16] = [
+    const SETTINGS: [Setting; 19] = [
         Setting::Prompt,
         Setting::Negative,
         Setting::Width,
         Setting::Height,
         Setting::Steps,
         Setting::Guidance,
+        Setting::Sampler,
+        Setting::Sigmas,
+        Setting::Eta,
         Setting::Spacing,
         Setting::Prediction,
         Setting::LongPrompts,

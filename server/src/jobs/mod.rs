@@ -41,9 +41,15 @@ pub(crate) struct Spec {
     pub(crate) steps: Option<usize>,
     /// `None`: the model's own.
     pub(crate) guidance: Option<f32>,
+    /// The sampler, in the engine's word; `None`: the model's own.
+    pub(crate) sampler: Option<String>,
+    /// How the noise falls, in the engine's word; `None`: as the model wants it.
+    pub(crate) sigmas: Option<String>,
+    /// The share of the noise that is drawn anew in every step; `None`: the sampler's own.
+    pub(crate) eta: Option<f32>,
     /// Which levels of noise are picked, in the engine's word; `None`: as the model wants it.
     pub(crate) spacing: Option<String>,
-    /// What the UNet answers with, in the engine's word; `None`: what the model says.
+    /// What the UNet predicts, in the engine's word; `None`: what the model says.
     pub(crate) prediction: Option<String>,
     /// What is read of the prompts besides their words, in the engine's word; `None`: as the server was started.
     pub(crate) prompt_syntax: Option<String>,

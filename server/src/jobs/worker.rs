@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use fulmen_engine::engine::{Outlook, Watch};
 use fulmen_engine::prompt::{LongPrompts, PromptSyntax};
 use fulmen_engine::request::Guidance;
-use fulmen_engine::schedule::{Prediction, TimestepSpacing};
+use fulmen_engine::schedule::{Prediction, SamplerName, Sigmas, TimestepSpacing};
 use fulmen_engine::settings::Settings;
 use fulmen_engine::{Engine, Error, Options, Request};
 
@@ -186,6 +186,9 @@ pub(super) fn request(model: &ModelInfo, spec: &Spec) -> Request {
         height: Some(height),
         steps: spec.steps,
         guidance: spec.guidance.map(Guidance::Suggested),
+        sampler: meant(&SamplerName::WORDS, spec.sampler.as_deref()),
+        sigmas: meant(&Sigmas::WORDS, spec.sigmas.as_deref()),
+        eta: spec.eta,
         spacing: meant(&TimestepSpacing::WORDS, spec.spacing.as_deref()),
         prediction: meant(&Prediction::WORDS, spec.prediction.as_deref()),
         prompt_syntax: meant(&PromptSyntax::WORDS, spec.prompt_syntax.as_deref()),

@@ -3,8 +3,8 @@
 //! The documented ones come first, in the document's order; then those that clients of this family send; then ours.
 
 use crate::fields::{
-    ANY_SEED, Field, Kind, LARGEST_SEED, LONG_PROMPTS, LONGEST_PROMPT, LONGEST_SIDE, PNG_TEXT, PREDICTION,
-    PROMPT_SYNTAX, SHORTEST_SIDE, SPACING,
+    ANY_SEED, ETA, Field, Kind, LARGEST_SEED, LONG_PROMPTS, LONGEST_PROMPT, LONGEST_SIDE, PNG_TEXT, PREDICTION,
+    PROMPT_SYNTAX, SAMPLER, SHORTEST_SIDE, SIGMAS, SPACING,
 };
 
 /// Text that is accepted and has no effect.
@@ -87,8 +87,11 @@ pub(super) const GENERATIONS: &[Field] = &[
         Kind::Number { least: 0.0, most: 30.0 },
         "How closely to follow the prompt; up to 1 is not at all. The model's own if absent.",
     ),
-    Field::new("spacing", SPACING, "Which levels of noise are picked; as the model wants it if absent."),
-    Field::new("prediction", PREDICTION, "What the UNet answers with; what the model's files say if absent."),
+    SAMPLER,
+    SIGMAS,
+    ETA,
+    SPACING,
+    PREDICTION,
     PROMPT_SYNTAX,
     LONG_PROMPTS,
     PNG_TEXT,
@@ -215,6 +218,9 @@ mod tests {
             ("quality", json!(super::QUALITIES), json!(["best", "HD", 1])),
             ("width", json!([64, 2048]), json!([56, 2056, 100, "64"])),
             ("height", json!([64, 2048]), json!([56, 2056, 100, "64"])),
+            ("sampler", json!(["euler", "dpmpp-2m-sde"]), json!(["k_euler", ""])),
+            ("sigmas", json!(["model", "karras"]), json!(["Karras", 1])),
+            ("eta", json!([0, 0.5, 1]), json!([-0.1, 1.1, "0"])),
             ("spacing", json!(["trailing", "leading", "linspace"]), json!(["karras", ""])),
             ("prediction", json!(["epsilon", "v", "sample"]), json!(["x0", ""])),
             ("prompt_syntax", json!(["a1111", "plain"]), json!(["compel", ""])),
