@@ -1,8 +1,8 @@
 //! The members of `POST /v1/images/imagine`.
 
 use crate::fields::{
-    ANY_SEED, ETA, Field, Kind, LARGEST_SEED, LONG_PROMPTS, LONGEST_PROMPT, LONGEST_SIDE, PNG_TEXT, PREDICTION,
-    PROMPT_SYNTAX, SAMPLER, SHORTEST_SIDE, SIGMAS, SPACING,
+    ANY_SEED, ETA, Field, Kind, LARGEST_SEED, LONG_PROMPTS, LONGEST_PROMPT, LONGEST_SIDE, PNG_TEXT,
+    PREDICTION, PROMPT_SYNTAX, SAMPLER, SHORTEST_SIDE, SIGMAS, SPACING,
 };
 
 /// A side of an image: the documented API has one size, and draws it where none is asked for.
