@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use fulmen_engine::Options;
-use fulmen_engine::request::Guidance;
+use fulmen_engine::request::{Guidance, Nag};
 use fulmen_engine::settings::Asked;
 use fulmen_server::{
     Config, Keys, Limits, LogFormat, Running, Work, log_in_background, log_to_stderr, new_key, start,
@@ -57,6 +57,8 @@ fn config(args: ServeArgs) -> Result<Config, Failure> {
             asked: Asked {
                 steps: args.steps,
                 guidance: args.guidance.map(Guidance::Exactly),
+                negative: false,
+                nag: Nag { scale: args.nag_scale, tau: args.nag_tau, alpha: args.nag_alpha },
                 sampler: args.sampler,
                 sigmas: args.sigmas,
                 eta: args.eta,

@@ -18,6 +18,12 @@ pub enum Setting {
     Steps,
     /// Classifier-free guidance.
     Guidance,
+    /// How far attention is led away from the negative prompt where there is no guidance.
+    NagScale,
+    /// How large what attention finds may become by that.
+    NagTau,
+    /// How much of that is taken.
+    NagAlpha,
     /// Which sampler.
     Sampler,
     /// How the noise falls.
@@ -57,6 +63,9 @@ impl Setting {
             Self::Height => "--height",
             Self::Steps => "--steps",
             Self::Guidance => "--guidance",
+            Self::NagScale => "--nag-scale",
+            Self::NagTau => "--nag-tau",
+            Self::NagAlpha => "--nag-alpha",
             Self::Sampler => "--sampler",
             Self::Sigmas => "--sigmas",
             Self::Eta => "--eta",

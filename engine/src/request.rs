@@ -19,6 +19,9 @@ pub const MOST_PIXELS: usize = 64 << 20;
 /// Most steps: the levels of noise that SDXL is trained on.
 pub const MOST_STEPS: usize = 1000;
 
+/// Largest scale and threshold of attention guidance.
+const MOST_NAG: f32 = 100.0;
+
 /// Most pictures of one request.
 pub const MOST_IMAGES: usize = 100;
 
@@ -45,12 +48,42 @@ impl Guidance {
     }
 }
 
+/// Normalised attention guidance (Chen et al. 2025, arXiv 2505.21179) as a caller wants it: what a negative prompt does
+/// where there is no classifier-free guidance. `None` is as usual.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Nag {
+    /// How far attention is led away from what it finds in the negative prompt; up to 1 is not at all.
+    pub scale: Option<f32>,
+    /// How large what it finds may become by that, as a multiple.
+    pub tau: Option<f32>,
+    /// How much of that is taken, 0 to 1.
+    pub alpha: Option<f32>,
+}
+
+impl Nag {
+    fn validate(self) -> Result<()> {
+        let checks = [
+            (Setting::NagScale, self.scale, 0.0..=MOST_NAG, "use 1 for none, or for instance 3"),
+            (Setting::NagTau, self.tau, 1.0..=MOST_NAG, "use 1 to 100, for instance 2.5"),
+            (Setting::NagAlpha, self.alpha, 0.0..=1.0, "use 0 to 1"),
+        ];
+        for (setting, value, possible, instead) in checks {
+            if let Some(value) = value
+                && !possible.contains(&value)
+            {
+                return refuse(setting, format!(" {value} is not possible; {instead}"));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// What a caller wants drawn. `None` is left to the model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     /// What to draw.
     pub prompt: String,
-    /// What not to draw; read only with guidance.
+    /// What not to draw.
     pub negative_prompt: Option<String>,
     /// Pixels from left to right, a multiple of 8.
     pub width: Option<usize>,
@@ -60,6 +93,8 @@ pub struct Request {
     pub steps: Option<usize>,
     /// Classifier-free guidance.
     pub guidance: Option<Guidance>,
+    /// What a negative prompt does without guidance.
+    pub nag: Nag,
     /// Which sampler.
     pub sampler: Option<SamplerName>,
     /// How the noise falls.
@@ -91,6 +126,7 @@ impl Default for Request {
             height: None,
             steps: None,
             guidance: None,
+            nag: Nag::default(),
             sampler: None,
             sigmas: None,
             eta: None,
@@ -137,6 +173,7 @@ impl Request {
         {
             return refuse(Setting::Eta, format!(" {eta} is not possible; use 0 to 1"));
         }
+        self.nag.validate()?;
         if !(1..=MOST_IMAGES).contains(&self.images) {
             let what = format!(" {} is not possible; use 1 to {MOST_IMAGES}", self.images);
             return refuse(Setting::Images, what);
@@ -226,6 +263,12 @@ mod tests {
         assert!(verdict(|r| r.guidance = Some(Guidance::Suggested(-1.0))).contains("--guidance -1"));
         assert_eq!(verdict(|r| r.eta = Some(1.5)), "--eta 1.5 is not possible; use 0 to 1");
         assert!(verdict(|r| r.eta = Some(f32::NAN)).contains("--eta NaN"));
+        assert!(
+            verdict(|r| r.nag.scale = Some(-1.0))
+                .starts_with("--nag-scale -1 is not possible; use 1 for none")
+        );
+        assert!(verdict(|r| r.nag.tau = Some(0.5)).starts_with("--nag-tau 0.5 is not possible"));
+        assert!(verdict(|r| r.nag.alpha = Some(f32::NAN)).starts_with("--nag-alpha NaN is not possible"));
         assert!(verdict(|r| r.images = 0).contains("--images 0"));
         assert!(verdict(|r| r.images = 101).contains("use 1 to 100"));
         assert!(verdict(|r| r.prompt = "a".repeat((1 << 20) + 1)).contains("1048577 bytes"));

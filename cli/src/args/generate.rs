@@ -37,7 +37,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long = "lora", value_name = "FILE[=WEIGHT]", value_parser = lora, help_heading = "Model")]
     pub(crate) loras: Vec<LoraFile>,
 
-    /// What to keep out of the picture; counts only with a guidance above 1
+    /// What to keep out of the picture: by guidance where that is above 1, else by leading attention away from it
     #[arg(long, value_name = "TEXT", help_heading = "Picture")]
     pub(crate) negative: Option<String>,
 
@@ -49,6 +49,19 @@ pub(crate) struct GenerateArgs {
     /// made for]
     #[arg(long, value_name = "G", help_heading = "Picture")]
     pub(crate) guidance: Option<f32>,
+
+    /// How far attention is led away from the negative prompt where there is no guidance; 1 is not at all
+    /// [default: 3]
+    #[arg(long, value_name = "S", help_heading = "Picture")]
+    pub(crate) nag_scale: Option<f32>,
+
+    /// How large what attention finds may become by that, as a multiple [default: 2.5]
+    #[arg(long, value_name = "T", help_heading = "Picture")]
+    pub(crate) nag_tau: Option<f32>,
+
+    /// How much of that is taken, 0 to 1 [default: 0.5]
+    #[arg(long, value_name = "A", help_heading = "Picture")]
+    pub(crate) nag_alpha: Option<f32>,
 
     /// How the latents move from step to step [default: what the model was made for]
     #[arg(long, value_name = "SAMPLER", value_parser = words(&SamplerName::WORDS), help_heading = "Picture")]

@@ -128,6 +128,18 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "G", help_heading = "Model", allow_negative_numbers = true)]
     pub(crate) guidance: Option<f32>,
 
+    /// How far attention is led away from negative prompts where there is no guidance; 1 is not at all [default: 3]
+    #[arg(long, value_name = "S", help_heading = "Model")]
+    pub(crate) nag_scale: Option<f32>,
+
+    /// How large what attention finds may become by that, as a multiple [default: 2.5]
+    #[arg(long, value_name = "T", help_heading = "Model")]
+    pub(crate) nag_tau: Option<f32>,
+
+    /// How much of that is taken, 0 to 1 [default: 0.5]
+    #[arg(long, value_name = "A", help_heading = "Model")]
+    pub(crate) nag_alpha: Option<f32>,
+
     /// How the latents of requests that do not say move from step to step [default: what the model was made for]
     #[arg(long, value_name = "SAMPLER", value_parser = words(&SamplerName::WORDS), help_heading = "Model")]
     pub(crate) sampler: Option<SamplerName>,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fulmen_engine::engine::Options;
-use fulmen_engine::request::{Guidance, Request};
+use fulmen_engine::request::{Guidance, Nag, Request};
 
 use super::output::Output;
 use super::prompt;
@@ -43,6 +43,7 @@ impl Job {
             negative_prompt: args.negative,
             steps: args.steps,
             guidance: args.guidance.map(Guidance::Exactly),
+            nag: Nag { scale: args.nag_scale, tau: args.nag_tau, alpha: args.nag_alpha },
             sampler: args.sampler,
             sigmas: args.sigmas,
             eta: args.eta,

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::canvas::Canvas;
 use super::decode::is_due;
+use super::encode::NegativePrompt;
 use super::layout::{channels_innermost, channels_outermost};
 use super::programs::{Compiled, Part, ProgramKey};
 use super::watch::{Drawn, Event, Seconds, Stage, Watch};
@@ -115,9 +116,9 @@ impl Engine {
     ) -> Result<Vec<Vec<Vec<f32>>>> {
         let inputs = self.unet_inputs(canvases, calls, shape);
         let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, input)| (*name, input)).collect();
-        let (images, tokens) = (inputs[0].1.shape.images, canvases[0].conditioning.tokens);
+        let (images, conditioning) = (inputs[0].1.shape.images, &canvases[0].conditioning);
         let name = format!("unet step {}", canvases[0].done() + 1);
-        let unet = self.unet(images, tokens, shape)?;
+        let unet = self.unet(images, conditioning.tokens, conditioning.negative.is_some(), shape)?;
         let outputs = unet.run(&name, &inputs, watch)?;
         let predicted = outputs[0].as_f32();
         if predicted.iter().any(|v| !v.is_finite()) {
@@ -133,10 +134,11 @@ impl Engine {
         canvases: &[Canvas],
         calls: &[Call],
         shape: Shape,
-    ) -> [(&'static str, HostTensor); 4] {
+    ) -> Vec<(&'static str, HostTensor)> {
         let config = self.model.unet.config();
         let channels = config.block_out_channels[0];
         let (mut latents, mut time, mut context, mut added) = (vec![], vec![], vec![], vec![]);
+        let (mut negative, mut guidance) = (vec![], vec![]);
         for (canvas, call) in canvases.iter().zip(calls) {
             let copies = canvas.conditioning.copies;
             let scaled = sampler::model_input(&canvas.latents, call.sigma);
@@ -144,24 +146,45 @@ impl Engine {
             time.extend(sinusoid(&vec![call.timestep; copies], channels));
             context.extend_from_slice(&canvas.conditioning.context);
             added.extend_from_slice(&canvas.conditioning.added);
+            for prompt in &canvas.conditioning.negative {
+                negative.extend_from_slice(&prompt.context);
+                guidance.extend(prompt.guidance);
+            }
         }
         let images = time.len() / channels;
         let tokens = Shape::tokens(images, canvases[0].conditioning.tokens, config.cross_attention_dim);
         let vector = Shape::vector(images, config.projection_class_embeddings_input_dim);
-        [
+        let mut inputs = vec![
             ("latents", HostTensor::f32(Shape { images, ..shape }, latents)),
             ("time", HostTensor::f32(Shape::vector(images, channels), time)),
             ("context", HostTensor::f32(tokens, context)),
             ("added", HostTensor::f32(vector, added)),
-        ]
+        ];
+        if !negative.is_empty() {
+            let three = Shape::vector(images, NegativePrompt::GUIDANCE);
+            inputs.push(("negative", HostTensor::f32(tokens, negative)));
+            inputs.push(("guidance", HostTensor::f32(three, guidance)));
+        }
+        inputs
     }
 
-    /// The UNet for a batch of `images` latents of this shape, and so many tokens of the prompt.
-    pub(super) fn unet(&mut self, images: usize, tokens: usize, shape: Shape) -> Result<&mut Compiled> {
+    /// The UNet for a batch of `images` latents of this shape, and so many tokens of the prompt; `led` where a negative
+    /// prompt leads attention.
+    pub(super) fn unet(
+        &mut self,
+        images: usize,
+        tokens: usize,
+        led: bool,
+        shape: Shape,
+    ) -> Result<&mut Compiled> {
         let Shape { height, width, .. } = shape;
-        let key = ProgramKey { part: Part::Unet, images, height, width, tokens };
+        let key = ProgramKey { part: Part::Unet, images, height, width, tokens, led };
         let (unet, element) = (&self.model.unet, self.element);
-        self.programs.get(key, || unet.graph(Shape { images, ..shape }, tokens, element))
+        let latents = Shape { images, ..shape };
+        self.programs.get(key, || match led {
+            true => unet.guided_graph(latents, tokens, tokens, element),
+            false => unet.graph(latents, tokens, element),
+        })
     }
 
     /// The picture of finished latents.

@@ -20,6 +20,21 @@ pub(super) struct UNetConditioning {
     pub(super) context: Vec<f32>,
     /// `[copies, pooled + 6 sinusoids]`
     pub(super) added: Vec<f32>,
+    /// What attention is led away from, where it is.
+    pub(super) negative: Option<NegativePrompt>,
+}
+
+/// A negative prompt that leads attention.
+pub(super) struct NegativePrompt {
+    /// `[tokens, context channels]`
+    pub(super) context: Vec<f32>,
+    /// Scale, tau and alpha.
+    pub(super) guidance: [f32; Self::GUIDANCE],
+}
+
+impl NegativePrompt {
+    /// Numbers of attention guidance.
+    pub(super) const GUIDANCE: usize = 3;
 }
 
 impl Engine {
@@ -31,14 +46,19 @@ impl Engine {
         watch: &mut Watch<'_>,
     ) -> Result<UNetConditioning> {
         let with = self.encode_prompt(&plan.prompts.prompt, watch)?;
-        let mut all = vec![];
-        if let Some(negative) = &plan.prompts.negative {
-            all.push(match request.negative_prompt {
-                None if self.model.force_zeros => with.zeros_like(),
-                _ => self.encode_prompt(negative, watch)?,
-            });
-        }
-        all.push(with);
+        let without = match (&plan.prompts.negative, &request.negative_prompt) {
+            (None, _) => None,
+            (Some(_), None) if self.model.force_zeros => Some(with.zeros_like()),
+            (Some(negative), _) => Some(self.encode_prompt(negative, watch)?),
+        };
+        let nag = plan.attention_guidance().map(|nag| [nag.scale, nag.tau, nag.alpha]);
+        let (all, negative) = match (without, nag) {
+            (None, _) => (vec![with], None),
+            (Some(without), None) => (vec![without, with], None),
+            (Some(without), Some(guidance)) => {
+                (vec![with], Some(NegativePrompt { context: without.context, guidance }))
+            }
+        };
         let config = self.model.unet.config();
         let [height, width] = [plan.height as f32, plan.width as f32];
         let size = sinusoid(&[height, width, 0.0, 0.0, height, width], config.addition_time_embed_dim);
@@ -46,6 +66,7 @@ impl Engine {
             copies: all.len(),
             tokens: plan.prompts.tokens(),
             context: all.iter().flat_map(|c| c.context.iter().copied()).collect(),
+            negative,
             added: all.iter().flat_map(|c| c.pooled.iter().chain(&size).copied()).collect(),
         })
     }
@@ -69,4 +90,4 @@ impl Engine {
 
 /// A chunk of a prompt has one size only.
 pub(super) const TEXT: ProgramKey =
-    ProgramKey { part: Part::Text, images: 1, height: 1, width: 1, tokens: LENGTH };
+    ProgramKey { part: Part::Text, images: 1, height: 1, width: 1, tokens: LENGTH, led: false };

@@ -184,7 +184,8 @@ impl Engine {
         let latents = plan.latents(self.model.vae.config());
         let (text, element) = (&self.model.text, self.element);
         let text = self.programs.get(TEXT, || text.graph(element))?.memory();
-        let unet = self.unet(self.batch(plan) * plan.copies(), plan.prompts.tokens(), latents)?.memory();
+        let (images, led) = (self.batch(plan) * plan.copies(), plan.attention_guidance().is_some());
+        let unet = self.unet(images, plan.prompts.tokens(), led, latents)?.memory();
         let vae = self.decoder(latents)?.memory();
         self.loading += start.elapsed().as_secs_f64();
         Ok(MemoryNeed { picture: picture_need(latents, plan), ..one_after_the_other([text, unet, vae]) })

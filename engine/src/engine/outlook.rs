@@ -103,10 +103,12 @@ impl Outlook {
         let reading =
             Reading::new(request.prompt_syntax.or(prompt_syntax), request.long_prompts.or(long_prompts));
         let negative = request.negative_prompt.as_deref().unwrap_or_default();
-        let guided = settings.guided().then_some(negative);
-        let (prompts, mut warnings) = Prompts::read(reading, &self.tokenizers, &request.prompt, guided);
-        if guided.is_none() && !negative.trim().is_empty() {
-            let what = " has no effect: the picture is drawn without guidance";
+        let is_empty = negative.trim().is_empty();
+        let is_read = settings.guided() || settings.attention_guidance().is_some() && !is_empty;
+        let read = is_read.then_some(negative);
+        let (prompts, mut warnings) = Prompts::read(reading, &self.tokenizers, &request.prompt, read);
+        if !is_read && !is_empty {
+            let what = " has no effect: the picture is drawn without guidance, of attention too";
             warnings.push(Message::of(Setting::Negative).text(what));
         }
         (prompts, warnings)

@@ -9,7 +9,7 @@ use crate::noise::Rng;
 use crate::picture::Parameters;
 use crate::request::{Request, check_pixels};
 use crate::schedule::{Grid, Schedule, SchedulerConfig, Sigmas, TimestepSpacing};
-use crate::settings::{Asked, Settings};
+use crate::settings::{Asked, AttentionGuidance, Settings};
 use crate::vae::VaeConfig;
 use crate::{Error, Result};
 
@@ -67,6 +67,7 @@ impl DrawPlan {
             schedule: schedule_type(&self.settings.scheduler, self.settings.steps).into(),
             spacing: self.settings.scheduler.spacing(),
             guidance: self.settings.guidance,
+            nag: self.attention_guidance().map(|nag| [nag.scale, nag.tau, nag.alpha]),
             seed,
             width: self.width,
             height: self.height,
@@ -80,6 +81,11 @@ impl DrawPlan {
     pub(super) fn latents(&self, vae: &VaeConfig) -> Shape {
         let scale = vae.scale();
         Shape::image(1, self.height / scale, self.width / scale, vae.latent_channels)
+    }
+
+    /// How the negative prompt leads attention, where it is read so.
+    pub(super) fn attention_guidance(&self) -> Option<AttentionGuidance> {
+        self.settings.attention_guidance().filter(|_| self.prompts.negative.is_some())
     }
 
     /// How often the UNet is asked in a step: with guidance also without the prompt.

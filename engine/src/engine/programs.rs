@@ -30,6 +30,8 @@ pub(super) struct ProgramKey {
     pub(super) width: usize,
     /// Of the prompt; none of the VAE.
     pub(super) tokens: usize,
+    /// Whether a negative prompt leads attention.
+    pub(super) led: bool,
 }
 
 /// Programs by what they were compiled for, the one that was used last at the end.

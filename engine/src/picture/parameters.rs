@@ -34,6 +34,8 @@ pub struct Parameters {
     pub spacing: String,
     /// Classifier-free guidance; 1 is none.
     pub guidance: f32,
+    /// Scale, tau and alpha of normalised attention guidance, where a negative prompt was read by it.
+    pub nag: Option<[f32; 3]>,
     /// The seed of this picture.
     pub seed: u64,
     /// Pixels from left to right.
@@ -74,6 +76,9 @@ impl fmt::Display for Parameters {
         if !self.spacing.is_empty() {
             write!(f, ", Spacing: {}", quoted(&self.spacing))?;
         }
+        if let Some([scale, tau, alpha]) = self.nag {
+            write!(f, ", NAG scale: {scale}, NAG tau: {tau}, NAG alpha: {alpha}")?;
+        }
         write!(f, ", Version: {}", quoted(&self.version))
     }
 }
@@ -100,6 +105,12 @@ impl FromStr for Parameters {
             schedule: word("Schedule type"),
             spacing: word("Spacing"),
             guidance: number("CFG scale", find("CFG scale"))?,
+            nag: match ["NAG scale", "NAG tau", "NAG alpha"].map(find) {
+                [None, ..] => None,
+                [scale, tau, alpha] => {
+                    Some([number("NAG scale", scale)?, number("NAG tau", tau)?, number("NAG alpha", alpha)?])
+                }
+            },
             seed: number("Seed", find("Seed"))?,
             width: number("Size", Some(width))?,
             height: number("Size", Some(height))?,

@@ -21,6 +21,7 @@ pub(super) fn parameters(prompt: &str, negative: Option<&str>) -> Parameters {
         sampler: "Euler".into(),
         schedule: "SGM Uniform".into(),
         spacing: "trailing".into(),
+        nag: None,
         guidance: 1.0,
         seed: u64::MAX,
         width: 16,

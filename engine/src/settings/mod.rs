@@ -15,7 +15,7 @@ pub use clues::Clues;
 
 use crate::message::{Message, Setting};
 use crate::prompt::{LongPrompts, PromptSyntax};
-use crate::request::{Guidance, Request};
+use crate::request::{Guidance, Nag, Request};
 use crate::schedule::{Grid, Prediction, SamplerName, SchedulerConfig, Sigmas, TimestepSpacing};
 use crate::{Error, Result};
 use clues::Deduced;
@@ -26,6 +26,9 @@ const GUIDANCE: f32 = 5.0;
 
 /// Guidance that is none: only beyond it the UNet is also asked what it sees without the prompt.
 const UNGUIDED: f32 = 1.0;
+
+/// The largest scale of attention guidance that few-step models bear.
+const MOST_BORNE: f32 = 5.0;
 
 /// Up to so many steps, leading timesteps leave the noisiest tenth of the levels out.
 const FEW_ON_LEADING: usize = 10;
@@ -40,6 +43,10 @@ pub struct Asked {
     pub steps: Option<usize>,
     /// Classifier-free guidance.
     pub guidance: Option<Guidance>,
+    /// Whether there is a negative prompt.
+    pub negative: bool,
+    /// What a negative prompt does without guidance.
+    pub nag: Nag,
     /// Which sampler.
     pub sampler: Option<SamplerName>,
     /// How the noise falls.
@@ -63,6 +70,7 @@ impl Asked {
         let Request {
             steps,
             guidance,
+            nag,
             sampler,
             sigmas,
             eta,
@@ -72,7 +80,20 @@ impl Asked {
             long_prompts,
             ..
         } = *request;
-        Self { steps, guidance, sampler, sigmas, eta, spacing, prediction, prompt_syntax, long_prompts }
+        let negative = request.negative_prompt.as_deref().is_some_and(|text| !text.trim().is_empty());
+        Self {
+            steps,
+            guidance,
+            negative,
+            nag,
+            sampler,
+            sigmas,
+            eta,
+            spacing,
+            prediction,
+            prompt_syntax,
+            long_prompts,
+        }
     }
 
     /// Whether it can be met at all.
@@ -80,8 +101,8 @@ impl Asked {
     /// # Errors
     /// As [`Request::validate`].
     pub fn validate(self) -> Result<()> {
-        let Self { steps, guidance, eta, .. } = self;
-        Request { steps, guidance, eta, ..Request::default() }.validate()
+        let Self { steps, guidance, nag, eta, .. } = self;
+        Request { steps, guidance, nag, eta, ..Request::default() }.validate()
     }
 
     /// The settings that are asked for, in words.
@@ -89,6 +110,7 @@ impl Asked {
         let asked = [
             ("steps", self.steps.is_some()),
             ("guidance", self.guidance.is_some()),
+            ("attention guidance", self.nag != Nag::default()),
             ("sampler", self.sampler.is_some()),
             ("sigmas", self.sigmas.is_some()),
             ("eta", self.eta.is_some()),
@@ -96,6 +118,28 @@ impl Asked {
             ("prediction", self.prediction.is_some()),
         ];
         asked.into_iter().filter(|(_, is_asked)| *is_asked).map(|(word, _)| word).collect()
+    }
+}
+
+/// Normalised attention guidance (arXiv 2505.21179).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AttentionGuidance {
+    /// How far attention is led away from what it finds in the negative prompt; up to 1 is not at all.
+    pub scale: f32,
+    /// How large what it finds may become by that, as a multiple.
+    pub tau: f32,
+    /// How much of that is taken.
+    pub alpha: f32,
+}
+
+impl AttentionGuidance {
+    /// As usual.
+    const USUAL: Self = Self { scale: 3.0, tau: 2.5, alpha: 0.5 };
+
+    fn ask(&mut self, nag: Nag) {
+        self.scale = nag.scale.unwrap_or(self.scale);
+        self.tau = nag.tau.unwrap_or(self.tau);
+        self.alpha = nag.alpha.unwrap_or(self.alpha);
     }
 }
 
@@ -107,7 +151,9 @@ pub struct Settings {
     /// How far to go from the answer without the prompt towards the one with it. At 1 there is no guidance, and only the
     /// answer with the prompt is asked for.
     pub guidance: f32,
-    /// The schedule, and what the UNet answers with.
+    /// What a negative prompt does without guidance.
+    pub nag: AttentionGuidance,
+    /// The schedule, and what the UNet predicts.
     pub scheduler: SchedulerConfig,
     /// Whether the model was made to draw in few steps and without guidance.
     pub distilled: bool,
@@ -133,7 +179,9 @@ impl Settings {
         let because = because.join("; ");
         // A schedule may have fewer levels than models are usually drawn in steps.
         let steps = steps.min(scheduler.num_train_timesteps.max(1));
-        let mut settings = Self { steps, guidance, scheduler, distilled, made_for, side, because, warnings };
+        let nag = AttentionGuidance::USUAL;
+        let mut settings =
+            Self { steps, guidance, nag, scheduler, distilled, made_for, side, because, warnings };
         settings.warnings.extend(settings.scheduler.notes());
         let fits = settings.warnings.len();
         settings.ask(usual);
@@ -155,6 +203,12 @@ impl Settings {
     #[must_use]
     pub fn guided(&self) -> bool {
         self.guidance > UNGUIDED
+    }
+
+    /// How a negative prompt leads attention; nothing where classifier-free guidance reads it, or it is turned off.
+    #[must_use]
+    pub fn attention_guidance(&self) -> Option<AttentionGuidance> {
+        (!self.guided() && self.nag.scale > UNGUIDED && self.nag.alpha > 0.0).then_some(self.nag)
     }
 
     /// `4 steps without guidance on trailing timesteps, predicting epsilon: Lightning, by its name …`.
@@ -197,15 +251,24 @@ impl Settings {
             self.steps = steps;
         }
         if let Some(guidance) = asked.guidance {
-            self.guide(guidance);
+            self.guide(guidance, asked.negative);
         }
+        self.nag.ask(asked.nag);
     }
 
-    fn guide(&mut self, guidance: Guidance) {
+    fn guide(&mut self, guidance: Guidance, negative: bool) {
         let value = guidance.value();
         let made = Message::from("this model was made to draw without guidance; ").setting(Setting::Guidance);
         match guidance {
             _ if value <= UNGUIDED => self.guidance = UNGUIDED,
+            Guidance::Suggested(_) if self.distilled && !self.guided() && negative => {
+                self.nag.scale = value.min(MOST_BORNE);
+                let what = format!(
+                    " {value} leads attention away from the negative prompt instead, with a scale of {}",
+                    self.nag.scale
+                );
+                self.warnings.push(made.text(what));
+            }
             Guidance::Suggested(_) if self.distilled => {
                 // The operator may have insisted on another than the model's own.
                 let why = match self.guided() {

@@ -28,6 +28,27 @@ pub(crate) const SHORTEST_SIDE: usize = 64;
 /// The longest.
 pub(crate) const LONGEST_SIDE: usize = 2048;
 
+/// How far attention is led away from a negative prompt.
+pub(crate) const NAG_SCALE: Field = Field::new(
+    "nag_scale",
+    Kind::Number { least: 0.0, most: 100.0 },
+    "How far attention is led away from the negative prompt where there is no guidance; up to 1 is not at all. 3 if absent.",
+);
+
+/// How large what it finds may become.
+pub(crate) const NAG_TAU: Field = Field::new(
+    "nag_tau",
+    Kind::Number { least: 1.0, most: 100.0 },
+    "How large what attention finds may become by that, as a multiple; 2.5 if absent.",
+);
+
+/// How much of it is taken.
+pub(crate) const NAG_ALPHA: Field = Field::new(
+    "nag_alpha",
+    Kind::Number { least: 0.0, most: 1.0 },
+    "How much of that is taken; 0.5 if absent.",
+);
+
 /// How the latents move from step to step.
 pub(crate) const SAMPLER: Field = Field::new(
     "sampler",

@@ -97,6 +97,12 @@ fn member(family: Family, setting: Setting) -> Member {
         (Setting::Images, Family::OpenAi) => Field("n"),
         (Setting::Images, Family::Leonardo) => Field("num_images"),
         (Setting::Images, Family::Images) => Words("the number of images"),
+        (Setting::NagScale | Setting::NagTau | Setting::NagAlpha, Family::Leonardo) => {
+            Words("the server's guidance of attention")
+        }
+        (Setting::NagScale, _) => Field("nag_scale"),
+        (Setting::NagTau, _) => Field("nag_tau"),
+        (Setting::NagAlpha, _) => Field("nag_alpha"),
         (Setting::Sampler, Family::Leonardo) => Words("the server's sampler"),
         (Setting::Sigmas, Family::Leonardo) => Words("the server's sigmas"),
         (Setting::Eta, Family::Leonardo) => Words("the server's eta"),
@@ -124,13 +130,16 @@ mod tests {
     const FAMILIES: [Family; 3] = [Family::Images, Family::OpenAi, Family::Leonardo];
 
     /// Every setting there is.
-    const SETTINGS: [Setting; 19] = [
+    const SETTINGS: [Setting; 22] = [
         Setting::Prompt,
         Setting::Negative,
         Setting::Width,
         Setting::Height,
         Setting::Steps,
         Setting::Guidance,
+        Setting::NagScale,
+        Setting::NagTau,
+        Setting::NagAlpha,
         Setting::Sampler,
         Setting::Sigmas,
         Setting::Eta,

@@ -41,6 +41,10 @@ pub(crate) struct Spec {
     pub(crate) steps: Option<usize>,
     /// `None`: the model's own.
     pub(crate) guidance: Option<f32>,
+    /// Scale, tau and alpha of attention guidance; `None`: as usual.
+    pub(crate) nag_scale: Option<f32>,
+    pub(crate) nag_tau: Option<f32>,
+    pub(crate) nag_alpha: Option<f32>,
     /// The sampler, in the engine's word; `None`: the model's own.
     pub(crate) sampler: Option<String>,
     /// How the noise falls, in the engine's word; `None`: as the model wants it.

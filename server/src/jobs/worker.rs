@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fulmen_engine::engine::{Outlook, Watch};
 use fulmen_engine::prompt::{LongPrompts, PromptSyntax};
-use fulmen_engine::request::Guidance;
+use fulmen_engine::request::{Guidance, Nag};
 use fulmen_engine::schedule::{Prediction, SamplerName, Sigmas, TimestepSpacing};
 use fulmen_engine::settings::Settings;
 use fulmen_engine::{Engine, Error, Options, Request};
@@ -186,6 +186,7 @@ pub(super) fn request(model: &ModelInfo, spec: &Spec) -> Request {
         height: Some(height),
         steps: spec.steps,
         guidance: spec.guidance.map(Guidance::Suggested),
+        nag: Nag { scale: spec.nag_scale, tau: spec.nag_tau, alpha: spec.nag_alpha },
         sampler: meant(&SamplerName::WORDS, spec.sampler.as_deref()),
         sigmas: meant(&Sigmas::WORDS, spec.sigmas.as_deref()),
         eta: spec.eta,

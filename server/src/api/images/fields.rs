@@ -1,8 +1,8 @@
 //! The members of `POST /v1/images/imagine`.
 
 use crate::fields::{
-    ANY_SEED, ETA, Field, Kind, LARGEST_SEED, LONG_PROMPTS, LONGEST_PROMPT, LONGEST_SIDE, PNG_TEXT,
-    PREDICTION, PROMPT_SYNTAX, SAMPLER, SHORTEST_SIDE, SIGMAS, SPACING,
+    ANY_SEED, ETA, Field, Kind, LARGEST_SEED, LONG_PROMPTS, LONGEST_PROMPT, LONGEST_SIDE, NAG_ALPHA,
+    NAG_SCALE, NAG_TAU, PNG_TEXT, PREDICTION, PROMPT_SYNTAX, SAMPLER, SHORTEST_SIDE, SIGMAS, SPACING,
 };
 
 /// A side of an image: the documented API has one size, and draws it where none is asked for.
@@ -39,6 +39,9 @@ pub(super) const IMAGINE: &[Field] = &[
         Kind::Number { least: 0.0, most: 30.0 },
         "How closely to follow the prompt; up to 1 is not at all. The model's own if absent.",
     ),
+    NAG_SCALE,
+    NAG_TAU,
+    NAG_ALPHA,
     SAMPLER,
     SIGMAS,
     ETA,

@@ -3,8 +3,8 @@
 //! The documented ones come first, in the document's order; then those that clients of this family send; then ours.
 
 use crate::fields::{
-    ANY_SEED, ETA, Field, Kind, LARGEST_SEED, LONG_PROMPTS, LONGEST_PROMPT, LONGEST_SIDE, PNG_TEXT,
-    PREDICTION, PROMPT_SYNTAX, SAMPLER, SHORTEST_SIDE, SIGMAS, SPACING,
+    ANY_SEED, ETA, Field, Kind, LARGEST_SEED, LONG_PROMPTS, LONGEST_PROMPT, LONGEST_SIDE, NAG_ALPHA,
+    NAG_SCALE, NAG_TAU, PNG_TEXT, PREDICTION, PROMPT_SYNTAX, SAMPLER, SHORTEST_SIDE, SIGMAS, SPACING,
 };
 
 /// Text that is accepted and has no effect.
@@ -87,6 +87,9 @@ pub(super) const GENERATIONS: &[Field] = &[
         Kind::Number { least: 0.0, most: 30.0 },
         "How closely to follow the prompt; up to 1 is not at all. The model's own if absent.",
     ),
+    NAG_SCALE,
+    NAG_TAU,
+    NAG_ALPHA,
     SAMPLER,
     SIGMAS,
     ETA,
@@ -218,6 +221,9 @@ mod tests {
             ("quality", json!(super::QUALITIES), json!(["best", "HD", 1])),
             ("width", json!([64, 2048]), json!([56, 2056, 100, "64"])),
             ("height", json!([64, 2048]), json!([56, 2056, 100, "64"])),
+            ("nag_scale", json!([0, 3, 100]), json!([-1, 101, "3"])),
+            ("nag_tau", json!([1, 2.5]), json!([0.5, 101])),
+            ("nag_alpha", json!([0, 0.5, 1]), json!([-0.1, 1.1])),
             ("sampler", json!(["euler", "dpmpp-2m-sde"]), json!(["k_euler", ""])),
             ("sigmas", json!(["model", "karras"]), json!(["Karras", 1])),
             ("eta", json!([0, 0.5, 1]), json!([-0.1, 1.1, "0"])),
