@@ -1,12 +1,16 @@
 //! The table of kinds of models that want to be drawn in few steps: by which words they are known, and what they want.
 
-use super::names::{Words, is_number};
-use crate::schedule::{Grid, Prediction, SchedulerConfig, TimestepSpacing};
+mod known;
+
+use super::names::Words;
+use crate::schedule::{Grid, Prediction, SamplerName, SchedulerConfig, TimestepSpacing};
+use known::{
+    HYPER, beside, beside_kind, is_dmd, is_few, is_hyper, is_lcm, is_lightning, is_lora, is_nitro, is_pcm,
+    is_perflow, is_tcd, is_turbo, label,
+};
 
 /// Guidance of the few distilled models that were made to be guided.
 const GUIDED: f32 = 5.0;
-
-const HYPER: &str = "hyper";
 
 /// A kind of models.
 #[derive(Debug)]
@@ -20,8 +24,10 @@ pub(super) struct Kind {
     steps: usize,
     /// Mostly none.
     guidance: f32,
-    /// Which levels the steps pick.
-    grid: Grid,
+    /// What draws it, unless its folder names another sampler than SDXL's own.
+    sampler: SamplerName,
+    /// Of so many levels every few are picked, where it was distilled at those; equal strides from the noisiest elsewhere.
+    origin: Option<usize>,
     /// What is otherwise where there is one step only.
     one_step: OneStep,
 }
@@ -46,11 +52,32 @@ static KINDS: [Kind; 13] = [
         one_step: OneStep::Picture,
         ..FEW
     },
-    Kind { name: "Turbo", known: is_turbo, word: Some("turbo"), ..FEW },
-    Kind { name: "Hyper-SD", known: is_hyper, word: Some(HYPER), one_step: OneStep::From(800), ..FEW },
-    Kind { name: "DMD2", known: is_dmd, word: None, one_step: OneStep::From(399), ..FEW },
-    Kind { name: "TCD", known: is_tcd, word: Some("tcd"), grid: Grid::Origin(50), ..FEW },
-    Kind { name: "LCM", known: is_lcm, word: Some("lcm"), grid: Grid::Origin(50), ..FEW },
+    Kind { name: "Turbo", known: is_turbo, word: Some("turbo"), sampler: SamplerName::EulerAncestral, ..FEW },
+    Kind {
+        name: "Hyper-SD",
+        known: is_hyper,
+        word: Some(HYPER),
+        sampler: SamplerName::Ddim,
+        one_step: OneStep::From(800),
+        ..FEW
+    },
+    Kind { name: "DMD2", known: is_dmd, sampler: SamplerName::Lcm, one_step: OneStep::From(399), ..FEW },
+    Kind {
+        name: "TCD",
+        known: is_tcd,
+        word: Some("tcd"),
+        sampler: SamplerName::Tcd,
+        origin: Some(50),
+        ..FEW
+    },
+    Kind {
+        name: "LCM",
+        known: is_lcm,
+        word: Some("lcm"),
+        sampler: SamplerName::Lcm,
+        origin: Some(50),
+        ..FEW
+    },
     Kind { name: "PCM", known: is_pcm, word: Some("pcm"), ..FEW },
     Kind { name: "TDD", known: |words| label(words, "tdd"), word: Some("tdd"), ..FEW },
     Kind { name: "PeRFlow", known: is_perflow, ..FEW },
@@ -63,7 +90,7 @@ static KINDS: [Kind; 13] = [
         guidance: 3.0,
         ..FEW
     },
-    Kind { name: "Flash", known: |words| beside(words, "flash"), ..FEW },
+    Kind { name: "Flash", known: |words| beside(words, "flash"), sampler: SamplerName::Lcm, ..FEW },
     FEW,
 ];
 
@@ -74,12 +101,10 @@ const FEW: Kind = Kind {
     word: None,
     steps: 4,
     guidance: super::UNGUIDED,
-    grid: Grid::Continuous,
+    sampler: SamplerName::Euler,
+    origin: None,
     one_step: OneStep::AsOthers,
 };
-
-/// Numbers of steps that only distilled models have in their names.
-const FEW_STEPS: usize = 8;
 
 /// What a name says of the model.
 #[derive(Debug, Clone, Copy)]
@@ -149,118 +174,19 @@ impl Found {
 
     /// The model's schedule: levels as this kind wants them, and the rest as `scheduler` has it.
     pub(super) fn schedule(self, scheduler: SchedulerConfig) -> SchedulerConfig {
-        let grid = match (self.kind.one_step, self.kind.grid, scheduler.grid) {
+        let own = scheduler.grid;
+        let is_plain = scheduler.solver.sampler == SamplerName::Euler;
+        let scheduler = if is_plain { scheduler.sampled(self.kind.sampler) } else { scheduler };
+        let scheduler = scheduler.spaced(TimestepSpacing::Trailing);
+        let grid = match (self.kind.one_step, self.kind.origin, own) {
             (OneStep::From(level), ..) if self.steps == 1 => Grid::From(level),
             // The model's own file knows at how many levels it was distilled.
-            (_, Grid::Origin(_), Grid::Origin(levels)) => Grid::Origin(levels),
-            (_, grid, _) => grid,
+            (_, Some(_), Grid::Origin(levels)) => Grid::Origin(levels),
+            (_, Some(levels), _) => Grid::Origin(levels),
+            (_, None, _) => scheduler.grid,
         };
-        SchedulerConfig { grid, ..scheduler.spaced(TimestepSpacing::Trailing) }
+        SchedulerConfig { grid, ..scheduler }
     }
-}
-
-fn is_lora(words: &Words) -> bool {
-    const PATCHES: [&str; 5] = ["lora", "loras", "locon", "lycoris", "dora"];
-    const GLUED: [&str; 7] =
-        ["dmdlora", "hyperlora", "lcmlora", "lightninglora", "sdxllora", "turbolora", "xllora"];
-    let is_patch = |word: &str| PATCHES.contains(&word) || GLUED.contains(&word);
-    // LoRA itself falls into two words.
-    words.words.iter().any(|word| is_patch(word))
-        || words.words.windows(2).any(|pair| is_patch(&pair.concat()))
-}
-
-/// Whether words stand one after the other, apart or glued.
-fn spelt(words: &Words, row: &[&str]) -> bool {
-    words.have(row) || words.words.iter().any(|word| word.contains(&row.concat()))
-}
-
-fn is_dmd(words: &Words) -> bool {
-    label(words, "dmd") || spelt(words, &["distribution", "matching"])
-}
-
-fn is_tcd(words: &Words) -> bool {
-    label(words, "tcd") || spelt(words, &["trajectory", "consistency"])
-}
-
-fn is_lcm(words: &Words) -> bool {
-    label(words, "lcm") || spelt(words, &["latent", "consistency"])
-}
-
-fn is_pcm(words: &Words) -> bool {
-    label(words, "pcm") || spelt(words, &["phased", "consistency"])
-}
-
-/// Not a super flow; its own spelling, PeRFlow, falls into pieces.
-fn is_perflow(words: &Words) -> bool {
-    label(words, "perflow") || words.have(&["pe", "rflow"])
-}
-
-fn is_nitro(words: &Words) -> bool {
-    beside(words, "nitro") || spelt(words, &["nitro", "fusion"])
-}
-
-/// Whether a word stands by itself, or glued to what all names of SDXL models have.
-fn label(words: &Words, label: &str) -> bool {
-    let glue = ["", "sdxl", "xl", "sd", "v"];
-    let is_it = |word: &String| {
-        let (before, after) = word.split_once(label)?;
-        (glue.contains(&before) && glue.contains(&after)).then_some(())
-    };
-    words.words.iter().any(|word| is_it(word).is_some())
-}
-
-/// Whether a word stands beside SD or SDXL: by itself it says too little.
-fn beside(words: &Words, word: &str) -> bool {
-    let sd = ["sd", "sdxl", "xl"];
-    let glued = |other: &String| {
-        sd.iter().any(|sd| *other == format!("{word}{sd}") || *other == format!("{sd}{word}"))
-    };
-    words.words.iter().any(glued) || sd.iter().any(|sd| words.have(&[word, sd]) || words.have(&[sd, word]))
-}
-
-fn is_lightning(words: &Words) -> bool {
-    // Pictures of thunderstorms have models too.
-    const WEATHER: [&str; 8] = ["bolt", "storm", "strike", "striking", "rod", "mcqueen", "effect", "style"];
-    let behind = words.behind("lightning");
-    behind.is_some_and(|behind| !WEATHER.iter().any(|word| behind.starts_with(word)))
-}
-
-fn is_turbo(words: &Words) -> bool {
-    const ENGINES: [&str; 8] = ["charg", "fan", "jet", "prop", "diesel", "shaft", "machin", "engine"];
-    words.behind("turbo").is_some_and(|behind| !ENGINES.iter().any(|word| behind.starts_with(word)))
-}
-
-/// “Hyper” begins many names; it is this one beside SD, with a number of steps, or as the label at the end.
-fn is_hyper(words: &Words) -> bool {
-    const LABELS: [&str; 20] = [
-        "bakedvae", "baked", "beta", "bf", "dpm", "dpmsde", "edition", "f", "final", "fp", "merge", "model",
-        "nsfw", "pruned", "sde", "sfw", "v", "vae", "version", "xl",
-    ];
-    let is_label = |word: &String| is_number(word) || LABELS.contains(&word.as_str());
-    let at = words.words.iter().position(|word| word == "hyper");
-    let ends = at.is_some_and(|at| at > 0 && words.words[at + 1..].iter().all(is_label));
-    let stated = words.steps().or_else(|| beside_kind(words)).or_else(|| words.steps_behind(HYPER)).is_some();
-    beside(words, "hyper") || ends || at.is_some() && stated
-}
-
-/// `4SHyper`: a number of steps with a mere s.
-fn beside_kind(words: &Words) -> Option<usize> {
-    let at = words.words.iter().position(|word| word == "s")?;
-    let steps = words.words.get(at.checked_sub(1)?)?.parse().ok()?;
-    let kinds = ["hyper", "lightning", "turbo", "lcm", "tcd", "dmd"];
-    let beside = [words.words.get(at + 1), at.checked_sub(2).and_then(|at| words.words.get(at))];
-    let beside = beside.into_iter().flatten().any(|word| kinds.contains(&word.as_str()));
-    (beside && (1..=FEW_STEPS).contains(&steps)).then_some(steps)
-}
-
-/// A name that states a number of steps which no other model would be proud of. Those of training are counted
-/// otherwise.
-fn is_few(words: &Words) -> bool {
-    let training = ["epoch", "epochs", "train", "training", "checkpoint", "ckpt", "e"];
-    let counts = training.iter().any(|word| words.has(word));
-    let steps = words.steps().filter(|steps| *steps <= FEW_STEPS);
-    let of_training = words.behind("step").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
-    !counts && (steps.is_some() && !of_training || words.short_steps().is_some())
 }
 
 #[cfg(test)]
@@ -391,5 +317,10 @@ mod tests {
         assert_eq!(schedule("sdxl_lightning_1step_x0").grid, Grid::Continuous);
         assert_eq!(schedule("lcm-sdxl").grid, Grid::Origin(50));
         assert_eq!(schedule("sdxl-turbo").timestep_spacing, TimestepSpacing::Trailing);
+        assert_eq!(schedule("dmd2_sdxl_4step_unet").grid, Grid::Whole);
+        let sampler = |name: &str| schedule(name).solver.sampler.word();
+        let names =
+            ["sdxl_lightning_4step", "sdxl-turbo", "dmd2_sdxl_4step", "lcm-sdxl", "tcd_merge", "hyper8"];
+        assert_eq!(names.map(sampler), ["euler", "euler-a", "lcm", "lcm", "tcd", "ddim"]);
     }
 }
