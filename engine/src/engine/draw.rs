@@ -146,7 +146,7 @@ impl Engine {
             time.extend(sinusoid(&vec![call.timestep; copies], channels));
             context.extend_from_slice(&canvas.conditioning.context);
             added.extend_from_slice(&canvas.conditioning.added);
-            for prompt in &canvas.conditioning.negative {
+            if let Some(prompt) = &canvas.conditioning.negative {
                 negative.extend_from_slice(&prompt.context);
                 guidance.extend(prompt.guidance);
             }
