@@ -120,7 +120,7 @@ mod tests {
     use super::*;
     use crate::engine::Model;
     use crate::prompt::{LongPrompts, PromptSyntax};
-    use crate::request::Guidance;
+    use crate::request::{Guidance, Nag};
 
     fn demo() -> Outlook {
         let checkpoint = Checkpoint::embedded_demo().unwrap();
@@ -189,17 +189,21 @@ mod tests {
             of(request(5.0, PromptSyntax::A1111)),
             ["`Prompt` has `red`", "`Negative` has `[ugly|bad]`", "`Negative` asks for the LoRA `x`"]
         );
-        assert_eq!(of(request(1.0, PromptSyntax::A1111)), ["`Prompt` has `red`", "`Negative` has no effect"]);
+        // Without guidance attention reads it.
+        assert_eq!(of(request(1.0, PromptSyntax::A1111)), of(request(5.0, PromptSyntax::A1111)));
         assert_eq!(of(request(5.0, PromptSyntax::Plain)), [""; 0]);
     }
 
     #[test]
     fn a_negative_prompt_that_nothing_reads_is_told_unless_it_is_empty() {
-        let of = |negative: &str| {
-            told(&Request { negative_prompt: Some(negative.into()), ..Request::new("a cat") })
+        let of = |negative: &str, scale| {
+            let nag = Nag { scale, ..Nag::default() };
+            told(&Request { negative_prompt: Some(negative.into()), nag, ..Request::new("a cat") })
         };
-        assert_eq!(of("a dog"), ["`Negative` has no effect: the picture is drawn without guidance"]);
-        assert_eq!(of(" "), [""; 0]);
+        let unread = "`Negative` has no effect: the picture is drawn without guidance, of attention too";
+        assert_eq!(of("a dog", Some(1.0)), [unread]);
+        assert_eq!(of("a dog", None), [""; 0]);
+        assert_eq!(of(" ", Some(1.0)), [""; 0]);
     }
 
     #[test]

@@ -40,16 +40,17 @@ fn told(settings: &Settings) -> Vec<String> {
 
 #[test]
 fn a_distilled_file_is_drawn_as_it_was_made_to_be_and_the_line_says_why() {
-    for name in [
-        "RealVisXL_V4.0_Lightning.safetensors",
-        "juggernautXL_v9Rdphoto2Lightning.safetensors",
-        "DreamShaperXL_Turbo_v2_1.safetensors",
-        "Hyper-SDXL-4steps.safetensors",
-        "dmd2_sdxl_4step_unet_fp16.safetensors",
+    for (name, sampler) in [
+        ("RealVisXL_V4.0_Lightning.safetensors", SamplerName::Euler),
+        ("juggernautXL_v9Rdphoto2Lightning.safetensors", SamplerName::Euler),
+        ("DreamShaperXL_Turbo_v2_1.safetensors", SamplerName::EulerAncestral),
+        ("Hyper-SDXL-4steps.safetensors", SamplerName::Ddim),
+        ("dmd2_sdxl_4step_unet_fp16.safetensors", SamplerName::Lcm),
     ] {
         let settings = choose(&file(name), None, None);
         assert_eq!((settings.steps, settings.guided(), settings.distilled), (4, false, true), "{name}");
-        assert_eq!(settings.scheduler, trailing(), "{name}");
+        let trailing = SchedulerConfig::sdxl().sampled(sampler).spaced(TimestepSpacing::Trailing);
+        assert_eq!(settings.scheduler, trailing, "{name}");
         let name = name.trim_end_matches(".safetensors");
         assert!(settings.line().contains(&format!("by its name `{name}`")), "{}", settings.line());
         assert_eq!(settings.warnings, []);
