@@ -1,10 +1,12 @@
 //! Numbers in blocks, as GGUF files quantise them: a few scales in f16, then small integers.
 //!
 //! Integers are widened, scaled and shifted in f32 in the order in which ggml does it, so that decoded
-//! numbers are the same to the bit. Decoders are plain loops over arrays of fixed sizes, which compilers
-//! turn into vector instructions of whatever processor their caller is compiled for.
+//! numbers are the same to the bit. Decoders are plain loops over arrays of fixed sizes, which the compiler
+//! turns into the vector instructions of this processor.
 
 use half::f16;
+
+use super::numbers::vectorised;
 
 /// Numbers of the largest block.
 pub(crate) const LARGEST: usize = 256;
@@ -59,7 +61,6 @@ impl BlockFormat {
     }
 
     /// Decodes whole blocks.
-    #[inline(always)]
     pub(crate) fn decode(self, blocks: &[u8], out: &mut [f32]) {
         match self {
             Self::Q8_0 => each(blocks, out, q8_0),
@@ -74,7 +75,6 @@ impl BlockFormat {
     }
 
     /// Decodes `out.len()` numbers from the `start`-th on, which may lie in the middle of a block.
-    #[inline(always)]
     pub(crate) fn read(self, blocks: &[u8], start: usize, out: &mut [f32]) {
         let (numbers, bytes) = (self.numbers(), self.bytes());
         let mut block = start / numbers;
@@ -108,14 +108,18 @@ impl BlockFormat {
 }
 
 /// Decodes blocks of `B` bytes and `N` numbers.
-#[inline(always)]
 fn each<const B: usize, const N: usize>(
     blocks: &[u8],
     out: &mut [f32],
     decode: impl Fn(&[u8; B], &mut [f32; N]),
 ) {
-    let blocks = blocks.as_chunks::<B>().0.iter();
-    blocks.zip(out.as_chunks_mut::<N>().0).for_each(|(block, out)| decode(block, out));
+    vectorised(
+        #[inline(always)]
+        || {
+            let blocks = blocks.as_chunks::<B>().0.iter();
+            blocks.zip(out.as_chunks_mut::<N>().0).for_each(|(block, out)| decode(block, out));
+        },
+    );
 }
 
 #[inline(always)]

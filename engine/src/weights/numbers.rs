@@ -71,43 +71,61 @@ impl Numbers {
 
     /// Reads `out.len()` numbers from the `start`-th on.
     pub(crate) fn read(self, bytes: &[u8], start: usize, out: &mut [f32]) {
-        pulp::Arch::new().dispatch(
-            #[inline(always)]
-            || self.decode(bytes, start, out),
-        );
+        let format = match self {
+            Self::Plain(format) => format,
+            Self::Blocks(format) => return format.read(bytes, start, out),
+        };
+        let size = format.size();
+        let bytes = &bytes[start * size..(start + out.len()) * size];
+        match format {
+            Format::F32 => each(bytes, out, f32::from_le_bytes),
+            Format::F16 => each(
+                bytes,
+                out,
+                #[inline(always)]
+                |b| from_half(u16::from_le_bytes(b)),
+            ),
+            Format::Bf16 => each(
+                bytes,
+                out,
+                #[inline(always)]
+                |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16),
+            ),
+            Format::F8E4m3 => each(
+                bytes,
+                out,
+                #[inline(always)]
+                |[b]| fp8::from_e4m3(b),
+            ),
+            Format::F8E5m2 => each(
+                bytes,
+                out,
+                #[inline(always)]
+                |[b]| fp8::from_e5m2(b),
+            ),
+        }
     }
 
     /// Reads `out.len()` numbers, each `step` behind the one before.
     pub(crate) fn gather(self, bytes: &[u8], start: usize, step: usize, out: &mut [f32]) {
         for (i, out) in out.chunks_exact_mut(1).enumerate() {
-            self.decode(bytes, start + i * step, out);
-        }
-    }
-
-    #[inline(always)]
-    fn decode(self, bytes: &[u8], start: usize, out: &mut [f32]) {
-        match self {
-            Self::Plain(format) => {
-                let size = format.size();
-                let bytes = &bytes[start * size..(start + out.len()) * size];
-                match format {
-                    Format::F32 => each(bytes, out, f32::from_le_bytes),
-                    Format::F16 => each(bytes, out, |b| from_half(u16::from_le_bytes(b))),
-                    Format::Bf16 => {
-                        each(bytes, out, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16));
-                    }
-                    Format::F8E4m3 => each(bytes, out, |[b]| fp8::from_e4m3(b)),
-                    Format::F8E5m2 => each(bytes, out, |[b]| fp8::from_e5m2(b)),
-                }
-            }
-            Self::Blocks(format) => format.read(bytes, start, out),
+            self.read(bytes, start + i * step, out);
         }
     }
 }
 
-#[inline(always)]
+/// Runs a loop compiled for the widest vectors of this processor. One loop at a time: of a closure with several, the
+/// compiler leaves some as calls to code for the oldest processor, which read nine times slower.
+#[inline]
+pub(crate) fn vectorised(one_loop: impl FnOnce()) {
+    pulp::Arch::new().dispatch(one_loop);
+}
+
 fn each<const N: usize>(bytes: &[u8], out: &mut [f32], decode: impl Fn([u8; N]) -> f32) {
-    out.iter_mut().zip(bytes.as_chunks::<N>().0).for_each(|(value, bytes)| *value = decode(*bytes));
+    vectorised(
+        #[inline(always)]
+        || out.iter_mut().zip(bytes.as_chunks::<N>().0).for_each(|(value, bytes)| *value = decode(*bytes)),
+    );
 }
 
 /// A half as f32, without a branch: its bits are those of a number 2¹¹² times smaller.
