@@ -83,7 +83,7 @@ pub(super) fn constants() -> Vec<KernelConstant> {
     let in_threads = shader_sources().into_iter().filter(|(_, source)| source.contains("const THREADS"));
     let threads =
         in_threads.map(|(kernel, _)| KernelConstant { kernel, name: "THREADS", value: LANES as u32 });
-    threads.chain(epilogue::constants()).chain(attention::constants()).collect()
+    threads.chain(norm::CONSTANTS).chain(epilogue::constants()).chain(attention::constants()).collect()
 }
 
 /// Some rows of y, and the same rows of every input.

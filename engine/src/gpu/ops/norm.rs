@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{LANES, windows_of};
 use crate::Result;
-use crate::gpu::lowering::{Binding, Kernel, Lowering, Value, params};
+use crate::gpu::lowering::{Binding, Kernel, KernelConstant, Lowering, Value, params};
 use crate::gpu::packing::Columns;
 use crate::gpu::shaders;
 use crate::graph::{Affine, NodeId};
@@ -117,6 +117,7 @@ fn moments_merge(lowering: &mut Lowering, id: NodeId, chunks: Chunks, partials: 
 params! {
     struct NormaliseParams for ["normalise"] {
         count: u32,
+        rows: u32,
         eighths: u32,
         pixels: u32,
         row: u32,
@@ -128,7 +129,14 @@ params! {
     }
 }
 
-/// A thread for eight numbers.
+/// Rows of a thread that normalises.
+const ROWS: usize = 8;
+
+/// What the kernel must agree with.
+pub(super) const CONSTANTS: [KernelConstant; 1] =
+    [KernelConstant { kernel: "normalise", name: "ROWS", value: ROWS as u32 }];
+
+/// A thread for eight channels of a few rows.
 pub(super) fn lower_normalise(
     lowering: &mut Lowering,
     id: NodeId,
@@ -147,14 +155,16 @@ pub(super) fn lower_normalise(
             .flag("X_HALF", x.half())
             .flag("Y_HALF", y.half())
             .flag("APPLY_SILU", silu);
-        let count = window.count(&y);
+        let rows = window.rows.len();
+        let count = rows.div_ceil(ROWS) * y.eighths();
         let params = NormaliseParams {
             count: count as u32,
+            rows: rows as u32,
             eighths,
             pixels: x.shape.pixels() as u32,
             row: window.rows.start as u32,
-            x_skip: window.inputs[0].skip * eighths,
-            y_skip: window.y.skip * eighths,
+            x_skip: window.inputs[0].skip,
+            y_skip: window.y.skip,
             groups: groups as u32,
             group_channels: (x.shape.channels / groups) as u32,
             epsilon: affine.epsilon,
