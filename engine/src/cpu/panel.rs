@@ -80,9 +80,8 @@ where
     for (column, first, count) in outputs.runs() {
         for done in (0..count).step_by(ROWS) {
             let here = ROWS.min(count - done);
-            for (row, numbers) in rows.chunks_exact_mut(depth.count).take(here).enumerate() {
-                weight.read((first + done + row) * fan_in + depth.start, numbers);
-            }
+            let start = (first + done) * fan_in + depth.start;
+            weight.read_rows(start, fan_in, depth.count, &mut rows[..here * depth.count]);
             rows[here * depth.count..ROWS * depth.count].fill(0.0);
             vectorised(
                 #[inline(always)]

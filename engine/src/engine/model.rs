@@ -38,10 +38,10 @@ impl Model {
             Some(path) => Checkpoint::open(path)?,
         };
         checkpoint = checkpoint.with_parts(&options.parts)?;
+        checkpoint.verify()?;
         for LoraFile { path, weight } in &options.loras {
             checkpoint = checkpoint.with_lora(path, *weight)?;
         }
-        checkpoint.verify()?;
         Self::load(&checkpoint, options.asked)
     }
 

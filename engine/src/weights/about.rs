@@ -75,6 +75,8 @@ impl About {
                 let said = |key| Some((format!("ot_config.{key}"), settings[key].as_bool()?.to_string()));
                 TRAINED.into_iter().filter_map(said).for_each(|(name, text)| self.keep(name, text));
             }
+            // Alpha stands there, of each layer if need be.
+            ("lora_adapter_metadata", _) if text.len() <= LONGEST_JSON => _ = self.texts.insert(name, text),
             _ if is_telling(&name) => self.keep(name, text),
             _ => (),
         }

@@ -37,6 +37,12 @@ impl View {
 pub(crate) trait Patch: Debug + Send + Sync {
     /// Changes numbers `start..start + out.len()` of the weight, which `out` holds.
     fn apply(&self, start: usize, out: &mut [f32]);
+
+    /// The same of pieces of `count` numbers, one after the other in `out`, that lie `step` apart.
+    fn apply_rows(&self, start: usize, step: usize, count: usize, out: &mut [f32]) {
+        let pieces = out.chunks_exact_mut(count).enumerate();
+        pieces.for_each(|(row, out)| self.apply(start + row * step, out));
+    }
 }
 
 /// One tensor of a checkpoint, as the network has it.
@@ -177,12 +183,28 @@ impl Weight {
     /// # Panics
     /// If the range does not lie within the tensor.
     pub fn read(&self, start: usize, out: &mut [f32]) {
+        self.read_stored(start, out);
+        self.patches.iter().for_each(|patch| patch.apply(start, out));
+    }
+
+    /// Reads the same piece of several rows, which lie `step` apart: `count` numbers of each, one after the
+    /// other. What changes a weight can do so faster than for each row alone.
+    ///
+    /// # Panics
+    /// As [`Weight::read`].
+    pub(crate) fn read_rows(&self, start: usize, step: usize, count: usize, out: &mut [f32]) {
+        let rows = out.chunks_exact_mut(count).enumerate();
+        rows.for_each(|(row, out)| self.read_stored(start + row * step, out));
+        self.patches.iter().for_each(|patch| patch.apply_rows(start, step, count, out));
+    }
+
+    /// What is stored, unchanged.
+    fn read_stored(&self, start: usize, out: &mut [f32]) {
         let place = self.place(start, out.len());
         match self.view {
             View::Whole | View::Third(_) => self.numbers.read(&self.bytes, place, out),
             View::Transposed => self.read_transposed(start, out),
         }
-        self.patches.iter().for_each(|patch| patch.apply(start, out));
     }
 
     /// The same, rounded to halves where they are none.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::change::{Change, Delta, Parts};
 use super::names::{self, Role};
+use super::stated::Stated;
 use super::strangers;
 use crate::error::Result;
 use crate::quote;
@@ -31,6 +32,7 @@ pub struct Adapter {
     /// Tensors that are no part of any change.
     pub(super) strays: Vec<String>,
     about: About,
+    /// Those from which numbers are read while drawing.
     pub(super) files: Vec<(PathBuf, Mapped)>,
 }
 
@@ -65,7 +67,8 @@ impl Adapter {
         Self::read(path, &Archive::open(path)?)
     }
 
-    fn read(path: &Path, archive: &Archive) -> Result<Option<Self>> {
+    /// The same of a file that is open.
+    pub(crate) fn read(path: &Path, archive: &Archive) -> Result<Option<Self>> {
         let mut parts: BTreeMap<&str, Parts> = BTreeMap::new();
         let mut strays = Vec::new();
         for (key, stored) in &archive.tensors {
@@ -78,16 +81,22 @@ impl Adapter {
         if let Some(what) = strangers::unknown_method(archive) {
             return Err(bad_file(path, what));
         }
+        let stated = Stated::of(path, &archive.about)?;
         let mut layers = Vec::new();
         for (name, parts) in parts {
             let Some(method) = parts.method() else { continue };
-            let change = parts.change().map_err(|what| {
+            let change = parts.change(|rank| stated.scale(name, rank)).map_err(|what| {
                 bad_file(path, format!("layer `{}` {what}; fetch the file again", quote::quoted(name)))
             })?;
             layers.push(Layer { name: name.to_owned(), change, method });
         }
         let (about, files) = (archive.about.clone(), archive.files.clone());
-        let adapter = Self { path: path.to_path_buf(), layers, strays, about, files };
+        // Factors are in memory by now.
+        files.iter().for_each(|(_, mapped)| mapped.release());
+        let mut adapter = Self { path: path.to_path_buf(), layers, strays, about, files };
+        if !adapter.deltas().any(|delta| delta.matrix.is_stored()) {
+            adapter.files.clear();
+        }
         Ok((!adapter.layers.is_empty()).then_some(adapter))
     }
 
@@ -120,6 +129,12 @@ impl Adapter {
     #[must_use]
     pub fn modules(&self) -> usize {
         self.layers.len()
+    }
+
+    /// Bytes that it takes in memory.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.deltas().map(|delta| delta.matrix.bytes()).sum()
     }
 
     /// The least and the greatest rank, where there are any.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::matrix::Matrix;
 use super::names::Role;
+use super::tiles::Tiles;
 use crate::weights::finite::all_finite;
 use crate::weights::header::Stored;
 use crate::weights::weight::{View, Weight};
@@ -45,10 +46,13 @@ pub(super) struct Parts(pub(super) BTreeMap<Role, Stored>);
 
 impl Parts {
     /// The change, or what is wrong, as the rest of a sentence that begins with the layer.
-    pub(super) fn change(&self) -> Result<Change, String> {
+    /// `stated` is what a rank's difference is multiplied by where no tensor says.
+    pub(super) fn change(&self, stated: impl Fn(usize) -> Option<f32>) -> Result<Change, String> {
         let factored = self.factored()?;
         let (rank, scale) = match &factored {
-            Some(Factored { rank: Some(rank), .. }) => (Some(*rank), self.alpha(*rank)?),
+            Some(Factored { rank: Some(rank), .. }) => {
+                (Some(*rank), self.scale(*rank)?.or_else(|| stated(*rank)).unwrap_or(1.0))
+            }
             _ => (None, 1.0),
         };
         let magnitude = self.magnitude()?;
@@ -84,7 +88,7 @@ impl Parts {
         let (up, down) = (self.factor(Role::Up)?, self.factor(Role::Down)?);
         let rank = down.rows;
         let down = self.tucker(Role::Mid, down)?;
-        Ok(Some(Factored { matrix: low_rank(up, down)?, rank: Some(rank) }))
+        Ok(Some(Factored { matrix: low_rank(up, &down)?, rank: Some(rank) }))
     }
 
     fn hadamard(&self) -> Result<Factored, String> {
@@ -92,7 +96,7 @@ impl Parts {
         let one = |a, b, t| {
             let (a, b) = (self.factor(a)?, self.factor(b)?);
             let a = if self.0.contains_key(&t) { a.transposed() } else { a };
-            low_rank(a, self.tucker(t, b)?)
+            low_rank(a, &self.tucker(t, b)?)
         };
         let first = one(Role::HadaW1A, Role::HadaW1B, Role::HadaT1)?;
         let second = one(Role::HadaW2A, Role::HadaW2B, Role::HadaT2)?;
@@ -110,7 +114,7 @@ impl Parts {
                 let (a, b) = (self.factor(Role::LokrW2A)?, self.factor(Role::LokrW2B)?);
                 rank = Some(b.rows);
                 let a = if self.0.contains_key(&Role::LokrT2) { a.transposed() } else { a };
-                low_rank(a, self.tucker(Role::LokrT2, b)?)?
+                low_rank(a, &self.tucker(Role::LokrT2, b)?)?
             }
         };
         let left = match self.0.contains_key(&Role::LokrW1) {
@@ -154,11 +158,11 @@ impl Parts {
     }
 
     /// What the product of the factors is multiplied by. Trainers write 0 for "as the rank".
-    fn alpha(&self, rank: usize) -> Result<f32, String> {
-        let Some(stored) = self.0.get(&Role::Alpha) else { return Ok(1.0) };
+    fn scale(&self, rank: usize) -> Result<Option<f32>, String> {
+        let Some(stored) = self.0.get(&Role::Alpha) else { return Ok(None) };
         match numbers_of(stored)?[..] {
-            [alpha] if alpha != 0.0 => Ok(alpha / rank as f32),
-            [_] => Ok(1.0),
+            [alpha] if alpha != 0.0 => Ok(Some(alpha / rank as f32)),
+            [_] => Ok(Some(1.0)),
             _ => Err(format!("has an alpha of shape {:?}, which is no number", stored.shape)),
         }
     }
@@ -235,15 +239,14 @@ impl Factor {
     }
 }
 
-fn low_rank(up: Factor, down: Factor) -> Result<Matrix, String> {
+fn low_rank(up: Factor, down: &Factor) -> Result<Matrix, String> {
     if up.columns != down.rows {
         return Err(format!(
             "has factors of ranks {} and {}, which do not fit together",
             up.columns, down.rows
         ));
     }
-    let (rank, columns) = (down.rows, down.columns);
-    Ok(Matrix::LowRank { up: up.numbers, down: down.numbers, rank, columns })
+    Ok(Matrix::LowRank { up: up.numbers, down: Tiles::new(&down.numbers, down.rows) })
 }
 
 fn numbers_of(stored: &Stored) -> Result<Vec<f32>, String> {

@@ -94,6 +94,8 @@ impl Checkpoint {
                 self.parts.insert(*component, Slot::Here(Arc::new(tensors)));
             }
         }
+        // What DoRA was measured by is read again when it is needed.
+        self.release();
         let warning = fit.unused.map(|unused| format!("{}: {unused}", adapter.path().display()));
         self.warnings.extend(warning);
         self.loras.push(Lora { adapter: adapter.clone(), weight, used: fit.used });

@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use pulp::{Simd, WithSimd};
-
+use super::tiles::{TOGETHER, Tiles};
 use crate::weights::weight::Weight;
 
 /// Numbers that are made at once where a product needs working space.
@@ -16,7 +15,7 @@ pub(super) enum Matrix {
     /// As it lies in its file.
     Stored(Arc<Weight>),
     /// `up [rows, rank] · down [rank, columns]`.
-    LowRank { up: Vec<f32>, down: Vec<f32>, rank: usize, columns: usize },
+    LowRank { up: Vec<f32>, down: Tiles },
     /// The product of each number with its like (LoHa).
     Hadamard(Box<[Matrix; 2]>),
     /// The Kronecker product of a matrix `[rows, across]` with another (LoKr).
@@ -24,10 +23,30 @@ pub(super) enum Matrix {
 }
 
 impl Matrix {
+    /// Whether some of its numbers are read from its file.
+    pub(super) fn is_stored(&self) -> bool {
+        match self {
+            Self::Stored(_) => true,
+            Self::LowRank { .. } => false,
+            Self::Hadamard(pair) => pair.iter().any(Self::is_stored),
+            Self::Kronecker { right, .. } => right.is_stored(),
+        }
+    }
+
+    /// Bytes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Stored(_) => 0,
+            Self::LowRank { up, down } => size_of_val(&up[..]) + down.bytes(),
+            Self::Hadamard(pair) => pair.iter().map(Self::bytes).sum(),
+            Self::Kronecker { left, right, .. } => size_of_val(&left[..]) + right.bytes(),
+        }
+    }
+
     pub(super) fn rows(&self) -> usize {
         match self {
             Self::Stored(weight) => weight.outputs(),
-            Self::LowRank { up, rank, .. } => up.len() / rank,
+            Self::LowRank { up, down } => up.len() / down.rank(),
             Self::Hadamard(pair) => pair[0].rows(),
             Self::Kronecker { left, across, right } => left.len() / across * right.rows(),
         }
@@ -36,7 +55,7 @@ impl Matrix {
     pub(super) fn columns(&self) -> usize {
         match self {
             Self::Stored(weight) => weight.fan_in(),
-            Self::LowRank { columns, .. } => *columns,
+            Self::LowRank { down, .. } => down.columns(),
             Self::Hadamard(pair) => pair[0].columns(),
             Self::Kronecker { across, right, .. } => across * right.columns(),
         }
@@ -53,10 +72,8 @@ impl Matrix {
                     out.iter_mut().zip(piece).for_each(|(out, value)| *out += factor * *value);
                 }
             }
-            Self::LowRank { up, down, rank, columns } => {
-                let up = &up[row * rank..][..*rank];
-                let down = &down[start..];
-                pulp::Arch::new().dispatch(AddCombination { up, down, columns: *columns, factor, out });
+            Self::LowRank { up, down } => {
+                down.add::<1>([&up[row * down.rank()..][..down.rank()]], start, factor, [out]);
             }
             Self::Hadamard(pair) => {
                 for (i, out) in out.chunks_mut(PIECE).enumerate() {
@@ -82,53 +99,38 @@ impl Matrix {
             }
         }
     }
-}
 
-/// Adds to a piece of a row a combination of the same piece of a few rows: `out += factor · up · down`.
-struct AddCombination<'a> {
-    up: &'a [f32],
-    down: &'a [f32],
-    columns: usize,
-    factor: f32,
-    out: &'a mut [f32],
-}
-
-impl WithSimd for AddCombination<'_> {
-    type Output = ();
-
-    /// Four vectors of sums stay in registers while all rows pass by.
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let Self { up, down, columns, factor, out } = self;
-        let (vectors, tail) = S::as_mut_simd_f32s(out);
-        let done = vectors.len() * S::F32_LANES;
-        let factors = simd.splat_f32s(factor);
-        let (fours, rest) = vectors.as_chunks_mut::<4>();
-        let first = 4 * S::F32_LANES * fours.len();
-        for (i, out) in fours.iter_mut().enumerate() {
-            let mut sums = [simd.splat_f32s(0.0); 4];
-            for (k, up) in up.iter().enumerate() {
-                let row = &down[k * columns + 4 * S::F32_LANES * i..][..4 * S::F32_LANES];
-                let (row, up) = (S::as_simd_f32s(row).0, simd.splat_f32s(*up));
-                for (sum, down) in sums.iter_mut().zip(row) {
-                    *sum = simd.mul_add_e_f32s(up, *down, *sum);
+    /// The same of `count` numbers of each of several rows, which lie in `out` one after the other.
+    pub(super) fn add_rows(&self, first: Place, count: usize, factor: f32, out: &mut [f32]) {
+        let Place { mut row, start } = first;
+        for some in out.chunks_mut(TOGETHER * count) {
+            let rows = some.len() / count;
+            match self {
+                Self::LowRank { up, down } if rows == TOGETHER => {
+                    let up = std::array::from_fn(|i| &up[(row + i) * down.rank()..][..down.rank()]);
+                    let (first, second) = some.split_at_mut(2 * count);
+                    let ([a, b], [c, d]) = (halves(first), halves(second));
+                    down.add::<TOGETHER>(up, start, factor, [a, b, c, d]);
+                }
+                _ => {
+                    let rows = some.chunks_exact_mut(count).enumerate();
+                    rows.for_each(|(i, out)| self.add(row + i, start, factor, out));
                 }
             }
-            for (out, sum) in out.iter_mut().zip(sums) {
-                *out = simd.mul_add_e_f32s(factors, sum, *out);
-            }
-        }
-        for (i, out) in rest.iter_mut().enumerate() {
-            let mut sum = simd.splat_f32s(0.0);
-            for (k, up) in up.iter().enumerate() {
-                let row = &down[k * columns + first + S::F32_LANES * i..][..S::F32_LANES];
-                sum = simd.mul_add_e_f32s(simd.splat_f32s(*up), S::as_simd_f32s(row).0[0], sum);
-            }
-            *out = simd.mul_add_e_f32s(factors, sum, *out);
-        }
-        for (i, out) in tail.iter_mut().enumerate() {
-            let sum: f32 = up.iter().enumerate().map(|(k, up)| up * down[k * columns + done + i]).sum();
-            *out += factor * sum;
+            row += rows;
         }
     }
+}
+
+/// A place in a matrix.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place {
+    pub(super) row: usize,
+    /// The column.
+    pub(super) start: usize,
+}
+
+fn halves(out: &mut [f32]) -> [&mut [f32]; 2] {
+    let (first, second) = out.split_at_mut(out.len() / 2);
+    [first, second]
 }

@@ -8,7 +8,9 @@ mod checkpoint;
 mod matrix;
 mod names;
 mod patch;
+mod stated;
 mod strangers;
+mod tiles;
 
 pub use self::adapter::Adapter;
 pub use self::checkpoint::{Lora, LoraFile};

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::change::{Delta, Magnitude};
+use super::matrix::Place;
 use crate::weights::weight::{Patch, Weight};
 
 /// Added to lengths before something is divided by them, as LyCORIS does.
 const EPSILON: f32 = f32::EPSILON;
 /// Rows whose squares are summed by one task.
-const ROWS: usize = 64;
+const ROWS: usize = 16;
 
 /// One layer's change at some strength.
 #[derive(Debug)]
@@ -51,37 +52,41 @@ impl Applied {
 
     /// The sum of squares of each changed row.
     fn squares_of_rows(&self, weight: &Weight) -> Vec<f64> {
-        let columns = weight.fan_in();
-        let square = |row: usize| {
-            let numbers = self.changed_row(weight, row, columns);
-            numbers.iter().map(|v| f64::from(*v) * f64::from(*v)).sum()
+        let blocks = (0..weight.outputs()).into_par_iter().step_by(ROWS);
+        let of_rows = |first: usize| {
+            let rows = self.changed_rows(weight, first);
+            let square = |row: &[f32]| row.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>();
+            rows.chunks_exact(weight.fan_in()).map(square).collect::<Vec<f64>>()
         };
-        (0..weight.outputs()).into_par_iter().with_min_len(ROWS).map(square).collect()
+        blocks.flat_map_iter(of_rows).collect()
     }
 
     /// The same of the inputs, each with all taps of its kernel.
     fn squares_of_columns(&self, weight: &Weight, inputs: usize) -> Vec<f64> {
-        let columns = weight.fan_in();
-        let taps = columns / inputs;
-        let add = |mut sums: Vec<f64>, row: usize| {
-            for (sum, values) in sums.iter_mut().zip(self.changed_row(weight, row, columns).chunks(taps)) {
-                *sum += values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>();
+        let taps = weight.fan_in() / inputs;
+        let mut sums = vec![0.0; inputs];
+        for first in (0..weight.outputs()).step_by(ROWS) {
+            for row in self.changed_rows(weight, first).chunks_exact(weight.fan_in()) {
+                for (sum, values) in sums.iter_mut().zip(row.chunks(taps)) {
+                    *sum += values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>();
+                }
             }
-            sums
-        };
-        (0..weight.outputs()).fold(vec![0.0; inputs], add)
+        }
+        sums
     }
 
-    fn changed_row(&self, weight: &Weight, row: usize, columns: usize) -> Vec<f32> {
-        let mut numbers = vec![0.0; columns];
-        weight.read(row * columns, &mut numbers);
-        self.delta.matrix.add(row, 0, self.factor, &mut numbers);
+    /// A block of rows with the difference added.
+    fn changed_rows(&self, weight: &Weight, first: usize) -> Vec<f32> {
+        let (columns, rows) = (weight.fan_in(), ROWS.min(weight.outputs() - first));
+        let mut numbers = vec![0.0; rows * columns];
+        weight.read_rows(first * columns, columns, columns, &mut numbers);
+        let place = Place { row: first, start: 0 };
+        self.delta.matrix.add_rows(place, columns, self.factor, &mut numbers);
         numbers
     }
 
-    /// Changes a piece of one row.
-    fn change(&self, row: usize, start: usize, out: &mut [f32]) {
-        self.delta.matrix.add(row, start, self.factor, out);
+    /// Scales a piece of one row.
+    fn scale(&self, row: usize, start: usize, out: &mut [f32]) {
         match &self.lengths {
             None => {}
             Some(Lengths::OfRows(by)) => out.iter_mut().for_each(|value| *value *= by[row]),
@@ -100,9 +105,23 @@ impl Patch for Applied {
         while !rest.is_empty() {
             let within = at % columns;
             let (piece, after) = rest.split_at_mut((columns - within).min(rest.len()));
-            self.change(at / columns, within, piece);
+            self.delta.matrix.add(at / columns, within, self.factor, piece);
+            self.scale(at / columns, within, piece);
             at += piece.len();
             rest = after;
         }
+    }
+
+    fn apply_rows(&self, start: usize, step: usize, count: usize, out: &mut [f32]) {
+        let columns = self.delta.matrix.columns();
+        let place = Place { row: start / columns, start: start % columns };
+        // Vectors have rows of one number; they are read whole.
+        if step != columns || place.start + count > columns {
+            let pieces = out.chunks_exact_mut(count).enumerate();
+            return pieces.for_each(|(row, out)| self.apply(start + row * step, out));
+        }
+        self.delta.matrix.add_rows(place, count, self.factor, out);
+        let rows = out.chunks_exact_mut(count).enumerate();
+        rows.for_each(|(i, out)| self.scale(place.row + i, place.start, out));
     }
 }

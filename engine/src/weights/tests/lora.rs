@@ -1,12 +1,18 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
 
-use safetensors::SafeTensors;
+use bytes::Bytes;
+use proptest::prelude::*;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
-use super::make::{synthetic, tiny};
+use super::make::{Tensor, safetensors, synthetic, tensors_of, tiny};
 use crate::synth::SynthLayout;
+use crate::weights::archive::Archive;
+use crate::weights::header;
 use crate::weights::{Adapter, Checkpoint, Component, Weight};
 
 /// Three times what is measured: the difference between sums in f32 and in f64.
@@ -28,7 +34,7 @@ fn file(name: &str) -> PathBuf {
 }
 
 /// A tensor of a checkpoint by its name with the component.
-fn tensor(checkpoint: &Checkpoint, name: &str) -> std::sync::Arc<Weight> {
+fn tensor(checkpoint: &Checkpoint, name: &str) -> Arc<Weight> {
     let (component, name) = name.split_once('.').unwrap();
     let component = Component::WITH_WEIGHTS.into_iter().find(|c| c.name() == component).unwrap();
     let list = crate::networks::inventory(checkpoint.configs(), component).unwrap();
@@ -125,4 +131,206 @@ fn an_adapter_says_what_it_is() {
     assert_eq!(about("lokr").0, "LoKr");
     assert_eq!(about("dora_peft").0, "DoRA");
     assert_eq!(about("full"), ("full differences", None, "unet 4".into()));
+}
+
+const Q: &str = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q";
+
+#[test]
+fn alpha_is_taken_from_where_peft_writes_it() {
+    let (keep, path) = synthetic(&tiny("sdxl_like"), SynthLayout::Folder);
+    let model = Checkpoint::open(&path).unwrap();
+    let name = format!("{Q}.weight");
+    let before = tensor(&model, &name).to_f32();
+    let moved = |lora: &Path| {
+        let changed = model.clone().with_lora(lora, 1.0).unwrap();
+        tensor(&changed, &name).to_f32()[0] - before[0]
+    };
+    let plain = moved(&file("diffusers"));
+    let write = |file: &Path, said: Option<&str>| {
+        let tensors = tensors_of(&super::lora::file("diffusers"));
+        let views = tensors.iter().map(|(name, dtype, shape, bytes)| {
+            (name.as_str(), TensorView::new(*dtype, shape.clone(), bytes).unwrap())
+        });
+        let metadata = said.map(|said| [("lora_adapter_metadata".to_owned(), said.to_owned())].into());
+        fs::write(file, safetensors::serialize(views, metadata).unwrap()).unwrap();
+    };
+    let lora = keep.path().join("adapter_model.safetensors");
+    // The rank is 4.
+    for (said, factor) in [
+        (r#"{"unet.r": 4, "unet.lora_alpha": 8}"#, 2.0),
+        (r#"{"unet.lora_alpha": 8, "unet.use_rslora": true}"#, 4.0),
+        (r#"{"unet.lora_alpha": 8, "unet.alpha_pattern": {"attn1.to_q": 2, "to_k": 1}}"#, 0.5),
+        (r#"{"text_encoder.lora_alpha": 8}"#, 1.0),
+    ] {
+        write(&lora, Some(said));
+        let found = moved(&lora);
+        assert!((found - factor * plain).abs() < 1e-5, "{said}: {found} is not {factor} × {plain}");
+    }
+    write(&lora, Some("{"));
+    let error = Adapter::open(&lora).unwrap_err().to_string();
+    assert!(error.contains("which is no JSON"), "{error}");
+    write(&lora, None);
+    fs::write(keep.path().join("adapter_config.json"), r#"{"r": 4, "lora_alpha": 12}"#).unwrap();
+    assert!((moved(&lora) - 3.0 * plain).abs() < 1e-5, "beside the file");
+}
+
+#[test]
+fn what_is_no_lora_of_this_model_is_told_in_a_sentence() {
+    let (keep, path) = synthetic(&tiny("sdxl_like"), SynthLayout::Folder);
+    let model = Checkpoint::open(&path).unwrap();
+    let f32s = |name: &str, shape: &[usize]| {
+        let count = shape.iter().product::<usize>();
+        (name.to_owned(), Dtype::F32, shape.to_vec(), [0, 0, 128, 63].repeat(count))
+    };
+    let pair = |name: &str, shape: [usize; 2], rank: usize| {
+        let (down, up) = (format!("{name}.lora_down.weight"), format!("{name}.lora_up.weight"));
+        vec![f32s(&down, &[rank, shape[1]]), f32s(&up, &[shape[0], rank])]
+    };
+    let to_q = "lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q";
+    let ranks = vec![
+        f32s(&format!("{to_q}.lora_down.weight"), &[3, 64]),
+        f32s(&format!("{to_q}.lora_up.weight"), &[64, 4]),
+    ];
+    let half = vec![f32s(&format!("{to_q}.lora_down.weight"), &[3, 64])];
+    let nan = vec![(format!("{to_q}.diff"), Dtype::F16, vec![64, 64], [0, 0x7e].repeat(64 * 64))];
+    let oft = vec![f32s(&format!("{to_q}.oft_blocks"), &[4, 4, 4])];
+    for (tensors, expected) in [
+        (pair("lora_unet_double_blocks_0_img_attn_qkv", [9, 3], 1), "for another family, Flux"),
+        (
+            pair("lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k", [640, 768], 4),
+            "Stable Diffusion 1",
+        ),
+        (
+            pair("lora_unet_somewhere", [4, 4], 1),
+            "none of its 1 modules is in it, `lora_unet_somewhere` is not in the model",
+        ),
+        (pair(to_q, [64, 65], 2), "is of 64×65 numbers, where the model has 64×64"),
+        (ranks, "has factors of ranks 4 and 3"),
+        (half, "lacks one of its factors (Up)"),
+        (nan, "holds values that are not finite"),
+        (oft, "changes a model by OFT"),
+        (
+            vec![f32s("conv_in.weight", &[32, 4, 3, 3])],
+            "is not a LoRA: the first of its 1 tensors is `conv_in.weight`",
+        ),
+    ] {
+        let lora = keep.path().join("lora.safetensors");
+        fs::write(&lora, safetensors(&tensors)).unwrap();
+        let error = model.clone().with_lora(&lora, 1.0).map(drop).unwrap_err().to_string();
+        assert!(error.contains(expected) && error.contains("lora.safetensors"), "{expected}: {error}");
+    }
+    let mut both = pair(to_q, [64, 64], 2);
+    both.extend(pair("lora_unet_elsewhere", [4, 4], 1));
+    let lora = keep.path().join("lora.safetensors");
+    fs::write(&lora, safetensors(&both)).unwrap();
+    let changed = model.with_lora(&lora, 1.0).unwrap();
+    let warning = changed.warnings().last().unwrap();
+    assert!(warning.contains("1 of 2 modules used; `lora_unet_elsewhere` is not in the model"), "{warning}");
+}
+
+/// The files of all dialects, and the model that they change.
+static FILES: LazyLock<Vec<Vec<Tensor>>> = LazyLock::new(|| {
+    let names = [
+        "kohya_original",
+        "diffusers_old",
+        "tucker",
+        "loha",
+        "loha_tucker",
+        "lokr",
+        "full",
+        "dora",
+        "dora_columns",
+    ];
+    names.iter().map(|name| tensors_of(&file(name))).collect()
+});
+static MODEL: LazyLock<Checkpoint> = LazyLock::new(|| {
+    let (_folder, path) = synthetic(&tiny("sdxl_like"), SynthLayout::Folder);
+    Checkpoint::open(&path).unwrap()
+});
+
+/// What is done to a tensor of a file.
+#[derive(Debug, Clone)]
+enum Edit {
+    Drop,
+    /// Its shape, with as many numbers.
+    Reshape(u8),
+    /// Only so many of its rows.
+    Cut(usize),
+    /// The bytes of all its numbers.
+    Fill(u8),
+    /// Another tensor's end of the name.
+    Rename(prop::sample::Index),
+}
+
+fn edited(mut tensors: Vec<Tensor>, edits: &[(prop::sample::Index, Edit)]) -> Vec<Tensor> {
+    for (at, edit) in edits {
+        let at = at.index(tensors.len());
+        let other = match edit {
+            Edit::Rename(other) => tensors[other.index(tensors.len())].0.clone(),
+            _ => String::new(),
+        };
+        let (name, dtype, shape, bytes) = &mut tensors[at];
+        let count: usize = shape.iter().product();
+        match edit {
+            Edit::Drop => *name = "dropped".into(),
+            Edit::Reshape(0) => shape.reverse(),
+            Edit::Reshape(1) => *shape = vec![count],
+            Edit::Reshape(2) => *shape = vec![1, count],
+            Edit::Reshape(3) => *shape = vec![count, 1, 1, 1],
+            Edit::Reshape(_) => *shape = vec![count / 2, count - count / 2 * 2 + 1, 1],
+            Edit::Cut(rows) => {
+                let rows = (*rows).min(shape.first().copied().unwrap_or(0));
+                shape.iter_mut().take(1).for_each(|extent| *extent = rows);
+            }
+            Edit::Fill(byte) => bytes.fill(*byte),
+            Edit::Rename(_) => {
+                let layer = name.split('.').next().unwrap_or_default();
+                *name = format!("{layer}.{}", other.split_once('.').map_or("", |(_, end)| end));
+            }
+        }
+        let needed = shape.iter().product::<usize>() * dtype.bitsize() / 8;
+        bytes.resize(needed, 0);
+    }
+    let mut seen = std::collections::HashSet::new();
+    tensors.retain(|(name, ..)| seen.insert(name.clone()));
+    tensors
+}
+
+/// Either refused in a sentence, or every tensor that it changes can be read.
+fn is_refused_or_read(tensors: &[Tensor]) {
+    let bytes = Bytes::from(safetensors(tensors));
+    let contents = header::parse(Path::new("x"), &bytes).unwrap();
+    let archive = Archive { tensors: contents.tensors, ..Archive::default() };
+    let Ok(Some(adapter)) = Adapter::read(Path::new("x"), &archive) else { return };
+    assert!(adapter.bytes() <= 64 * bytes.len() + (1 << 20), "{} bytes of {}", adapter.bytes(), bytes.len());
+    let Ok(changed) = MODEL.clone().with_adapter(&Arc::new(adapter), 0.5) else { return };
+    for name in [
+        "unet.conv_in.weight",
+        "unet.down_blocks.1.resnets.0.conv1.weight",
+        "unet.down_blocks.1.resnets.0.conv1.bias",
+        "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q.weight",
+        "unet.down_blocks.1.attentions.0.norm.weight",
+        "unet.mid_block.attentions.0.proj_in.weight",
+        "text_encoder_2.text_model.encoder.layers.1.self_attn.out_proj.weight",
+    ] {
+        assert!(!tensor(&changed, name).to_f32().is_empty());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_lora_with_tensors_changed_is_refused_or_read(
+        file in 0..9usize,
+        edits in proptest::collection::vec((any::<prop::sample::Index>(), prop_oneof![
+            Just(Edit::Drop),
+            (0..5u8).prop_map(Edit::Reshape),
+            (0..9usize).prop_map(Edit::Cut),
+            prop_oneof![Just(0u8), Just(0x7f), Just(0xff), any::<u8>()].prop_map(Edit::Fill),
+            any::<prop::sample::Index>().prop_map(Edit::Rename),
+        ]), 1..5),
+    ) {
+        is_refused_or_read(&edited(FILES[file].clone(), &edits));
+    }
 }
