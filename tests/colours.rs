@@ -79,6 +79,31 @@ fn read_colours(picture: &Picture) -> (Option<usize>, usize) {
     (most, named)
 }
 
+/// A negative prompt works although the demo model draws without guidance: blue circles are what it mostly draws where
+/// no colour is named.
+#[test]
+fn a_negative_colour_is_seldom_drawn_without_guidance() {
+    let options = Options { device: "cpu".parse().expect("a device"), ..Options::default() };
+    let mut engine = Engine::open(&options).expect("the demo model");
+    let mut blue = |negative: Option<&str>| {
+        let of = |seed| Request {
+            negative_prompt: negative.map(str::to_owned),
+            seed: Some(seed),
+            ..Request::new("a large circle on a striped background")
+        };
+        let is_blue = |seed| {
+            let (object, _) = read_colours(&engine.draw(&of(seed)).expect("a picture"));
+            object.is_some_and(|object| COLOURS[object].0 == "blue")
+        };
+        (0..100).filter(|seed| is_blue(*seed)).count()
+    };
+    let (without, with) = (blue(None), blue(Some("a blue circle")));
+    assert!(
+        without >= 40 && with * 8 <= without,
+        "{without} of 100 are blue, and {with} where that is negative"
+    );
+}
+
 #[test]
 fn pictures_have_the_colours_that_the_prompt_names() {
     let options = Options { device: "cpu".parse().expect("a device"), ..Options::default() };
