@@ -5,9 +5,12 @@ use std::sync::Arc;
 use fulmen_engine::backend::CancelToken;
 use fulmen_engine::engine::{Event, Watch};
 use fulmen_engine::gpu::GpuOptions;
+use fulmen_engine::synth::{self, SynthLayout};
+use fulmen_engine::weights::{Configs, LoraFile};
 use fulmen_engine::{Engine, Options, Request};
 
 use super::devices::{backends, open_gpu};
+use super::golden::beside;
 
 /// The demo model's own size has the pixels of four of these.
 const SIDE: usize = 64;
@@ -64,4 +67,47 @@ fn other_sizes_and_batches_pack_no_weight_again() {
         drawn(&mut engine, &Request { width: Some(width), ..request(1, images) });
         assert_eq!(gpu.weights_made(), made, "after {images} of {width}×{SIDE}");
     }
+}
+
+/// A tag in the prompt is the flag for one request: the picture is that of the flag, and the next one is the model's own.
+#[test]
+fn a_prompts_lora_changes_its_picture_and_no_other() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = folder.path().join("model");
+    let configs = Configs::folder(&beside("fixtures/goldens/sdxl_like")).expect("configurations");
+    synth::write(&configs, &model, SynthLayout::Folder, &|_| Ok(())).expect("a model");
+    let loras = beside("fixtures/loras");
+    let options = Options { model: Some(model), lora_folder: Some(loras.clone()), ..Options::default() };
+    for backend in backends() {
+        let mut engine = Engine::open_on(backend.clone(), &options).expect("the model");
+        let mut of = |prompt: &str| drawn(&mut engine, &Request { prompt: prompt.into(), ..request(3, 1) });
+        let own = of("a fox");
+        let tagged = of("a fox <lora:peft:0.5> <lora:absent>");
+        assert!(tagged != own, "the LoRA changes nothing");
+        assert!(of("a fox") == own, "the LoRA stays");
+        assert!(of("a fox<lora:PEFT:0.5>") == tagged, "the same LoRA under the name in capitals");
+        let flag = LoraFile::new(loras.join("peft.safetensors"), 0.5);
+        let options = Options { loras: vec![flag], ..options.clone() };
+        let mut engine = Engine::open_on(backend, &options).expect("the model");
+        let flagged = drawn(&mut engine, &Request { prompt: "a fox".into(), ..request(3, 1) });
+        assert!(flagged == tagged, "the flag draws another picture than the tag");
+    }
+}
+
+/// What a device has of a model is kept under a LoRA but for what it changes.
+#[test]
+fn a_prompts_lora_packs_only_what_it_changes() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let model = folder.path().join("model");
+    let configs = Configs::folder(&beside("fixtures/goldens/sdxl_like")).expect("configurations");
+    synth::write(&configs, &model, SynthLayout::Folder, &|_| Ok(())).expect("a model");
+    let lora_folder = Some(beside("fixtures/loras"));
+    let gpu = Arc::new(open_gpu(GpuOptions::default()));
+    let options = Options { model: Some(model), lora_folder, ..Options::default() };
+    let mut engine = Engine::open_on(gpu.clone(), &options).expect("the model");
+    drawn(&mut engine, &request(1, 1));
+    let own = gpu.weights_made();
+    drawn(&mut engine, &Request { prompt: "<lora:diffusers>".into(), ..request(1, 1) });
+    let changed = gpu.weights_made() - own;
+    assert!(changed > 0 && changed < own / 2, "{changed} of {own} weights were packed again");
 }

@@ -52,6 +52,7 @@ fn config(args: ServeArgs) -> Result<Config, Failure> {
             model: args.model,
             parts: args.parts.paths(),
             loras: args.loras,
+            lora_folder: args.lora_dir,
             device: args.device.parse()?,
             precision: args.precision.map(Into::into),
             asked: Asked {

@@ -37,6 +37,10 @@ pub(crate) struct GenerateArgs {
     #[arg(long = "lora", value_name = "FILE[=WEIGHT]", value_parser = lora, help_heading = "Model")]
     pub(crate) loras: Vec<LoraFile>,
 
+    /// The folder with the LoRAs that prompts ask for: `<lora:NAME:0.8>`
+    #[arg(long, value_name = "DIR", help_heading = "Model")]
+    pub(crate) lora_dir: Option<PathBuf>,
+
     /// What to keep out of the picture: by guidance where that is above 1, else by leading attention away from it
     #[arg(long, value_name = "TEXT", help_heading = "Picture")]
     pub(crate) negative: Option<String>,

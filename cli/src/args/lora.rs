@@ -15,7 +15,7 @@ pub(super) fn lora(text: &str) -> Result<LoraFile, String> {
     if !weight.is_finite() {
         return Err("its weight must be a number; 1 is as it was trained".into());
     }
-    Ok(LoraFile { path: path.into(), weight })
+    Ok(LoraFile::new(path, weight))
 }
 
 #[cfg(test)]
@@ -31,7 +31,7 @@ mod tests {
             ("a=b=-.5", "a=b", -0.5),
             ("x=", "x=", 1.0),
         ] {
-            assert_eq!(lora(text), Ok(LoraFile { path: path.into(), weight }), "{text}");
+            assert_eq!(lora(text), Ok(LoraFile::new(path, weight)), "{text}");
         }
         assert!(lora("=2").unwrap_err().contains("needs a file"));
         assert!(lora("x=nan").unwrap_err().contains("must be a number"));

@@ -119,6 +119,10 @@ pub(crate) struct ServeArgs {
     #[arg(long = "lora", value_name = "FILE[=WEIGHT]", value_parser = lora, help_heading = "Model")]
     pub(crate) loras: Vec<LoraFile>,
 
+    /// The folder with the LoRAs that prompts ask for: `<lora:NAME:0.8>`
+    #[arg(long, value_name = "DIR", help_heading = "Model")]
+    pub(crate) lora_dir: Option<PathBuf>,
+
     /// Steps of requests that do not say [default: what the model was made for]
     #[arg(long, value_parser = count, value_name = "N", help_heading = "Model")]
     pub(crate) steps: Option<usize>,

@@ -28,6 +28,7 @@ impl Job {
             model: args.model,
             parts: args.parts.paths(),
             loras: args.loras,
+            lora_folder: args.lora_dir,
             device: args.device.parse()?,
             precision: args.precision.map(Into::into),
             ..Options::default()

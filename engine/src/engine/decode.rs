@@ -66,7 +66,15 @@ impl Engine {
     /// The decoder of one picture with latents of this shape.
     pub(super) fn decoder(&mut self, shape: Shape) -> Result<&mut Compiled> {
         let Shape { height, width, .. } = shape;
-        let key = ProgramKey { part: Part::Vae, images: 1, height, width, tokens: 0, led: false };
+        let key = ProgramKey {
+            part: Part::Vae,
+            model: self.model.id(),
+            images: 1,
+            height,
+            width,
+            tokens: 0,
+            led: false,
+        };
         let (vae, element) = (&self.model.vae, self.element);
         self.programs.get(key, || vae.graph(shape, element, false))
     }

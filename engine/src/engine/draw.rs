@@ -178,7 +178,7 @@ impl Engine {
         shape: Shape,
     ) -> Result<&mut Compiled> {
         let Shape { height, width, .. } = shape;
-        let key = ProgramKey { part: Part::Unet, images, height, width, tokens, led };
+        let key = ProgramKey { part: Part::Unet, model: self.model.id(), images, height, width, tokens, led };
         let (unet, element) = (&self.model.unet, self.element);
         let latents = Shape { images, ..shape };
         self.programs.get(key, || match led {

@@ -82,7 +82,8 @@ impl Engine {
         let end = HostTensor::u32(Shape::vector(1, 1), vec![second.end as u32]);
         let inputs = [("ids_1", &ids(&first.ids)), ("ids_2", &ids(&second.ids)), ("end", &end)];
         let (text, element) = (&self.model.text, self.element);
-        let program = self.programs.get(TEXT, || text.graph(element))?;
+        let key = ProgramKey { model: self.model.id(), ..TEXT };
+        let program = self.programs.get(key, || text.graph(element))?;
         let outputs = program.run("text", &inputs, watch)?;
         Ok(Conditioning { context: outputs[0].as_f32().to_vec(), pooled: outputs[1].as_f32().to_vec() })
     }
@@ -90,4 +91,4 @@ impl Engine {
 
 /// A chunk of a prompt has one size only.
 pub(super) const TEXT: ProgramKey =
-    ProgramKey { part: Part::Text, images: 1, height: 1, width: 1, tokens: LENGTH, led: false };
+    ProgramKey { part: Part::Text, model: 0, images: 1, height: 1, width: 1, tokens: LENGTH, led: false };

@@ -9,6 +9,7 @@ mod device;
 mod draw;
 mod encode;
 mod layout;
+mod loras;
 mod model;
 mod outlook;
 mod plan;
@@ -30,11 +31,11 @@ pub use prompts::Prompts;
 pub use watch::{Drawn, Event, OnTrace, Seconds, Stage as DrawStage, TraceRow, Watch};
 
 use self::encode::TEXT;
-use self::programs::Programs;
+use self::programs::{ProgramKey, Programs};
 use crate::backend::{Backend, CancelToken, MemoryNeed};
 use crate::graph::{Element, Shape};
 use crate::memory::Memory;
-use crate::message::Message;
+use crate::message::{Message, Setting};
 use crate::picture::{self, Picture};
 use crate::request::Request;
 use crate::settings::Asked;
@@ -72,6 +73,8 @@ pub struct Options {
     pub parts: BTreeMap<Component, PathBuf>,
     /// LoRAs that change the model, in this order.
     pub loras: Vec<LoraFile>,
+    /// Where the LoRAs are that prompts ask for: `<lora:name:0.8>`.
+    pub lora_folder: Option<PathBuf>,
     /// Where to draw.
     pub device: Device,
     /// How to store activations; `None`: f16 on a GPU, f32 on the CPU.
@@ -82,7 +85,11 @@ pub struct Options {
 
 /// A model on a device.
 pub struct Engine {
+    /// As it was opened.
+    base: Arc<Model>,
+    /// The same, changed by the LoRAs that the last prompt asked for.
     model: Arc<Model>,
+    asked_loras: Vec<LoraFile>,
     backend: Arc<dyn Backend>,
     element: Element,
     programs: Programs,
@@ -131,13 +138,23 @@ impl Engine {
     #[must_use]
     pub fn new(model: Arc<Model>, backend: Arc<dyn Backend>, precision: Precision) -> Self {
         let programs = Programs::new(backend.clone());
-        Self { model, backend, element: precision.into(), programs, loading: 0.0, warning: None }
+        let base = model.clone();
+        Self {
+            base,
+            model,
+            asked_loras: vec![],
+            backend,
+            element: precision.into(),
+            programs,
+            loading: 0.0,
+            warning: None,
+        }
     }
 
     /// The LoRAs that change the model.
     #[must_use]
     pub fn loras(&self) -> &[Lora] {
-        self.model.checkpoint.loras()
+        self.base.checkpoint.loras()
     }
 
     /// The device's name.
@@ -155,13 +172,13 @@ impl Engine {
     /// Picture pixels of a side that the model was trained at, and draws where none are asked for.
     #[must_use]
     pub fn own_size(&self) -> usize {
-        self.model.outlook.own_size
+        self.base.outlook.own_size
     }
 
     /// What can be said of requests while this engine draws.
     #[must_use]
     pub fn outlook(&self) -> Outlook {
-        self.model.outlook.clone()
+        self.base.outlook.clone()
     }
 
     /// Everything that a request leaves open, decided; nothing is computed.
@@ -169,10 +186,28 @@ impl Engine {
     /// # Errors
     /// [`crate::Error::Request`].
     pub fn plan(&self, request: &Request) -> Result<DrawPlan> {
-        let mut plan = self.model.outlook.plan(request)?;
+        let mut plan = self.base.outlook.plan(request)?;
         plan.warnings.extend(self.warning.clone());
-        plan.warnings.extend(self.model.outlook.notes().iter().cloned());
+        plan.warnings.extend(self.base.outlook.notes().iter().cloned());
         Ok(plan)
+    }
+
+    /// Changes the model by the LoRAs that a prompt asks for, and no others.
+    fn apply(&mut self, loras: &[LoraFile]) -> Result<()> {
+        if self.asked_loras == loras {
+            return Ok(());
+        }
+        let model = match loras {
+            [] => self.base.clone(),
+            loras => Arc::new(self.base.with_loras(loras).map_err(|error| match error {
+                Error::File { .. } => {
+                    Error::Request(Message::of(Setting::Prompt).text(format!(" asks for a LoRA: {error}")))
+                }
+                error => error,
+            })?),
+        };
+        (self.model, self.asked_loras) = (model, loras.to_vec());
+        Ok(())
     }
 
     /// Compiles what `plan` needs, and answers the memory that it will take at its peak.
@@ -181,9 +216,11 @@ impl Engine {
     /// [`crate::Error::Memory`] where the device has not as much, [`crate::Error::Device`].
     pub fn prepare(&mut self, plan: &DrawPlan) -> Result<MemoryNeed> {
         let start = Instant::now();
+        self.apply(&plan.loras)?;
         let latents = plan.latents(self.model.vae.config());
         let (text, element) = (&self.model.text, self.element);
-        let text = self.programs.get(TEXT, || text.graph(element))?.memory();
+        let key = ProgramKey { model: self.model.id(), ..TEXT };
+        let text = self.programs.get(key, || text.graph(element))?.memory();
         let (images, led) = (self.batch(plan) * plan.copies(), plan.attention_guidance().is_some());
         let unet = self.unet(images, plan.prompts.tokens(), led, latents)?.memory();
         let vae = self.decoder(latents)?.memory();

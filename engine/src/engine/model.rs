@@ -1,6 +1,7 @@
 //! A model: the three networks of a checkpoint with their tokenizers, checked and ready to record.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Options, Outlook};
 use crate::settings::Asked;
@@ -16,6 +17,7 @@ const USUAL_SAMPLE_SIZE: usize = 128;
 
 /// A model that was opened and looked through once. Any number of engines draw with it, on any devices.
 pub struct Model {
+    id: u64,
     pub(super) checkpoint: Checkpoint,
     pub(super) outlook: Outlook,
     pub(super) text: TextEncoders,
@@ -39,10 +41,23 @@ impl Model {
         };
         checkpoint = checkpoint.with_parts(&options.parts)?;
         checkpoint.verify()?;
-        for LoraFile { path, weight } in &options.loras {
-            checkpoint = checkpoint.with_lora(path, *weight)?;
-        }
-        Self::load(&checkpoint, options.asked)
+        let model = Self::load(&with_loras(checkpoint, &options.loras)?, options.asked)?;
+        let outlook = model.outlook.with_lora_folder(options.lora_folder.clone());
+        Ok(Self { outlook, ..model })
+    }
+
+    /// This model changed by further LoRAs. Weights that they do not touch are the same, so that devices keep their
+    /// copies.
+    ///
+    /// # Errors
+    /// A file cannot be read, is damaged, is something else, or changes nothing of this model.
+    pub(super) fn with_loras(&self, loras: &[LoraFile]) -> Result<Self> {
+        Self::load(&with_loras(self.checkpoint.clone(), loras)?, Asked::default())
+    }
+
+    /// What tells its programs from those of the same model under other LoRAs.
+    pub(super) fn id(&self) -> u64 {
+        self.id
     }
 
     /// A model of a checkpoint that was looked through. `asked` is what a request that leaves it open is drawn with,
@@ -63,7 +78,9 @@ impl Model {
         let side = unet.sample_size.unwrap_or(USUAL_SAMPLE_SIZE) * grain;
         let tokenizers = Arc::new(Tokenizer::load(&checkpoint)?);
         let index = checkpoint.config::<serde_json::Value>(Component::ModelIndex);
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
             text,
             unet: UNet::load(&checkpoint.weights(Component::Unet)?, unet)?,
             vae: VaeDecoder::load(&checkpoint.weights(Component::Vae)?, vae)?,
@@ -83,6 +100,10 @@ impl Model {
         }
         Ok(())
     }
+}
+
+fn with_loras(checkpoint: Checkpoint, loras: &[LoraFile]) -> Result<Checkpoint> {
+    loras.iter().try_fold(checkpoint, |checkpoint, lora| checkpoint.with_lora(lora))
 }
 
 /// Which parts of a pipeline do not fit together.

@@ -1,17 +1,20 @@
 //! What can be said of a request before anything is computed, and while the engine draws something else.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::DrawPlan;
+use super::loras;
+use super::plan::name;
 use super::prompts::{Prompts, Reading};
 use crate::Result;
 use crate::message::{Message, Setting};
+use crate::prompt::Prompt;
 use crate::request::Request;
 use crate::schedule::SchedulerConfig;
 use crate::settings::{Asked, Clues, Settings};
 use crate::tokens::Tokenizer;
-use crate::weights::Checkpoint;
+use crate::weights::{Checkpoint, Component, LoraFile};
 
 /// What is known of a model without its weights. Clones are cheap.
 #[derive(Clone)]
@@ -27,6 +30,11 @@ pub struct Outlook {
     /// What is drawn with where a request leaves it open, instead of what the model asks for.
     asked: Asked,
     tokenizers: Arc<[Tokenizer; 2]>,
+    /// Where the LoRAs are that prompts ask for.
+    lora_folder: Option<PathBuf>,
+    /// What of the model a record names beside it: its LoRAs with their weights, and a VAE of its own.
+    loras: Vec<(String, f32)>,
+    vae: Option<String>,
 }
 
 impl Outlook {
@@ -51,7 +59,19 @@ impl Outlook {
             clues,
             asked,
             tokenizers,
+            lora_folder: None,
+            loras: checkpoint
+                .loras()
+                .iter()
+                .map(|lora| (name(lora.adapter().path()), lora.weight()))
+                .collect(),
+            vae: checkpoint.laid(Component::Vae).map(name),
         })
+    }
+
+    /// The same with a folder of LoRAs that prompts may ask for.
+    pub(super) fn with_lora_folder(self, lora_folder: Option<PathBuf>) -> Self {
+        Self { lora_folder, ..self }
     }
 
     /// How the model is drawn where requests leave it open, with what its operator should know of that.
@@ -88,6 +108,28 @@ impl Outlook {
         Settings::choose(&self.clues, self.asked, asked)
     }
 
+    /// The LoRAs that a prompt asks for, with what is to be said of those that are not there.
+    pub(super) fn asked_loras(&self, request: &Request) -> (Vec<LoraFile>, Vec<Message>) {
+        let tags = Prompt::read(&request.prompt, self.reading(request).syntax);
+        loras::find(self.lora_folder.as_deref(), tags.loras())
+    }
+
+    /// Settings of the model under these LoRAs.
+    pub(super) fn settings_under(&self, loras: &[LoraFile], asked: Asked) -> Result<Settings> {
+        let paths = loras.iter().filter(|lora| lora.unet != 0.0).map(|lora| lora.path.as_path());
+        Settings::choose(&self.clues.clone().under(paths), self.asked, asked)
+    }
+
+    /// The model's LoRAs by name, as a record tells them, and its VAE.
+    pub(super) fn named_parts(&self) -> (Vec<(String, f32)>, Option<String>) {
+        (self.loras.clone(), self.vae.clone())
+    }
+
+    fn reading(&self, request: &Request) -> Reading {
+        let Asked { prompt_syntax, long_prompts, .. } = self.asked;
+        Reading::new(request.prompt_syntax.or(prompt_syntax), request.long_prompts.or(long_prompts))
+    }
+
     /// What is to be known of the model's files, whatever is drawn with them.
     pub(super) fn notes(&self) -> &[Message] {
         &self.notes
@@ -99,9 +141,7 @@ impl Outlook {
 
     /// Both prompts of a request, read, with what is to be said of them.
     pub(super) fn prompts(&self, request: &Request, settings: &Settings) -> (Prompts, Vec<Message>) {
-        let Asked { prompt_syntax, long_prompts, .. } = self.asked;
-        let reading =
-            Reading::new(request.prompt_syntax.or(prompt_syntax), request.long_prompts.or(long_prompts));
+        let reading = self.reading(request);
         let negative = request.negative_prompt.as_deref().unwrap_or_default();
         let is_empty = negative.trim().is_empty();
         let is_read = settings.guided() || settings.attention_guidance().is_some() && !is_empty;

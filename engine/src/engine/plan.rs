@@ -11,6 +11,7 @@ use crate::request::{Request, check_pixels};
 use crate::schedule::{Grid, Schedule, SchedulerConfig, Sigmas, TimestepSpacing};
 use crate::settings::{Asked, AttentionGuidance, Settings};
 use crate::vae::VaeConfig;
+use crate::weights::LoraFile;
 use crate::{Error, Result};
 
 /// What will be drawn, and how.
@@ -24,6 +25,12 @@ pub struct DrawPlan {
     pub images: usize,
     /// The model's name: its file's or folder's.
     pub model: String,
+    /// The LoRAs that the model was opened with, and their weights.
+    pub model_loras: Vec<(String, f32)>,
+    /// The VAE that the model was opened with in place of its own.
+    pub vae: Option<String>,
+    /// Those that the prompt asks for.
+    pub loras: Vec<LoraFile>,
     /// Of the first picture.
     pub seed: u64,
     /// The generator of the first latents.
@@ -45,20 +52,37 @@ impl DrawPlan {
         let (width, height) = (request.width.unwrap_or(own), request.height.unwrap_or(own));
         check_pixels(width, height)?;
         check_grain([(Setting::Width, width), (Setting::Height, height)], outlook.grain)?;
-        let settings = outlook.settings(Asked::of(request))?;
+        let (loras, of_loras) = outlook.asked_loras(request);
+        let settings = outlook.settings_under(&loras, Asked::of(request))?;
         let schedule = Schedule::new(&settings.scheduler, settings.steps)?;
         let mut warnings = settings.warnings.clone();
+        warnings.extend(of_loras);
         warnings.extend(far_from_own_size(width, height, own));
         let (prompts, about) = outlook.prompts(request, &settings);
         warnings.extend(about);
         let seed = request.seed.unwrap_or_else(fresh_seed);
         let Request { images, rng, .. } = *request;
-        let model = name(outlook.file());
-        Ok(Self { width, height, images, model, seed, rng, prompts, settings, schedule, warnings })
+        let (model, (model_loras, vae)) = (name(outlook.file()), outlook.named_parts());
+        Ok(Self {
+            width,
+            height,
+            images,
+            model,
+            model_loras,
+            vae,
+            loras,
+            seed,
+            rng,
+            prompts,
+            settings,
+            schedule,
+            warnings,
+        })
     }
 
     /// The settings of one picture, as they are written into its file.
     pub(super) fn parameters(&self, request: &Request, seed: u64) -> Parameters {
+        let scheduler = &self.settings.scheduler;
         Parameters {
             prompt: request.prompt.clone(),
             negative_prompt: request.negative_prompt.clone(),
@@ -72,6 +96,9 @@ impl DrawPlan {
             width: self.width,
             height: self.height,
             model: self.model.clone(),
+            loras: self.model_loras.clone(),
+            vae: self.vae.clone().unwrap_or_default(),
+            eta: scheduler.solver.sampler.reads_eta().then_some(scheduler.solver.eta),
             rng: self.rng,
             version: Parameters::this_version(),
         }
@@ -131,7 +158,7 @@ fn schedule_type(scheduler: &SchedulerConfig, steps: usize) -> &'static str {
 }
 
 /// What a file or folder is called, without `.safetensors`.
-fn name(path: &Path) -> String {
+pub(super) fn name(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     name.trim_end_matches(".safetensors").to_owned()
 }

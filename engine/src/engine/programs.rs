@@ -22,6 +22,8 @@ pub(super) enum Part {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ProgramKey {
     pub(super) part: Part,
+    /// The model's, which LoRAs make another one.
+    pub(super) model: u64,
     /// In the batch.
     pub(super) images: usize,
     /// Latents; 1 for text.
@@ -60,6 +62,8 @@ impl Programs {
             None => (key, self.compile(record)?),
         };
         self.compiled.push(used);
+        // Weights that both have were handed on; those of the other model are not needed any more.
+        self.compiled.retain(|(known, _)| known.part != key.part || known.model == key.model);
         let extra = self.compiled.len().saturating_sub(KEPT);
         self.compiled.drain(..extra);
         let (_, program) = self.compiled.last_mut().ok_or_else(|| never("no program was kept"))?;

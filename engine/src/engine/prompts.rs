@@ -52,8 +52,6 @@ pub struct Prompts {
     pub(super) prompt: Chunks,
     /// What not to draw; `None` where that is not read.
     pub(super) negative: Option<Chunks>,
-    /// The LoRAs that the prompt asks for.
-    pub loras: Vec<LoraTag>,
 }
 
 impl Prompts {
@@ -70,17 +68,20 @@ impl Prompts {
             let chunks = Chunks::of(tokenizers, || read.parts(), reading.chunks());
             warnings.extend(chunks.dropped.as_ref().map(|what| reading.dropped(setting, what)));
             warnings.extend(read.warnings(setting));
-            warnings.extend(read.loras().first().map(|lora| unused(setting, lora)));
             (chunks, read.loras().to_vec())
         };
-        let (mut prompt, loras) = take(Setting::Prompt, prompt, &mut warnings);
-        let mut negative = negative.map(|text| take(Setting::Negative, text, &mut warnings).0);
+        let (mut prompt, _) = take(Setting::Prompt, prompt, &mut warnings);
+        let mut negative = negative.map(|text| {
+            let (chunks, loras) = take(Setting::Negative, text, &mut warnings);
+            warnings.extend(loras.first().map(unused));
+            chunks
+        });
         if let Some(negative) = &mut negative {
             let count = prompt.pairs.len().max(negative.pairs.len());
             prompt.pad(tokenizers, count);
             negative.pad(tokenizers, count);
         }
-        (Self { prompt, negative, loras }, warnings)
+        (Self { prompt, negative }, warnings)
     }
 
     /// Tokens that the UNet looks at, begin and end of each chunk among them.
@@ -89,8 +90,9 @@ impl Prompts {
     }
 }
 
-fn unused(setting: Setting, lora: &LoraTag) -> Message {
+/// A model is changed as a whole: what a negative prompt asks for has no place.
+fn unused(lora: &LoraTag) -> Message {
     let name = quote::quoted(&lora.name);
-    Message::of(setting)
-        .text(format!(" asks for the LoRA `{name}`, which is not applied; its tag is left out"))
+    let what = format!(" asks for the LoRA `{name}`, which only a prompt can; its tag is left out");
+    Message::of(Setting::Negative).text(what)
 }

@@ -16,8 +16,8 @@ const NEGATIVE: &str = "\nNegative prompt: ";
 
 /// What is needed to draw a picture again.
 ///
-/// Text and back gives the same settings, with one exception that lies in the form: a prompt in which a line
-/// begins with `Negative prompt: ` is cut there.
+/// Text and back gives the same settings, with two exceptions that lie in the form: a prompt in which a line
+/// begins with `Negative prompt: ` is cut there, and LoRAs that the model was opened with become tags of the prompt.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameters {
     /// What was drawn.
@@ -44,6 +44,12 @@ pub struct Parameters {
     pub height: usize,
     /// The model's name.
     pub model: String,
+    /// LoRAs that the model was opened with, and their weights; those of the prompt stand in it.
+    pub loras: Vec<(String, f32)>,
+    /// The VAE that the model was opened with; empty for its own.
+    pub vae: String,
+    /// The share of the noise that was drawn anew in every step, where the sampler does so.
+    pub eta: Option<f32>,
     /// Whose noise.
     pub rng: Rng,
     /// The program and its version.
@@ -60,6 +66,9 @@ impl Parameters {
 impl fmt::Display for Parameters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.prompt)?;
+        for (name, weight) in &self.loras {
+            write!(f, " <lora:{name}:{weight}>")?;
+        }
         if let Some(negative) = &self.negative_prompt {
             write!(f, "{NEGATIVE}{negative}")?;
         }
@@ -72,7 +81,14 @@ impl fmt::Display for Parameters {
             write!(f, ", Schedule type: {}", quoted(&self.schedule))?;
         }
         write!(f, ", CFG scale: {}, Seed: {}", self.guidance, self.seed)?;
-        write!(f, ", Size: {}x{}, Model: {}, RNG: {rng}", self.width, self.height, quoted(&self.model))?;
+        write!(f, ", Size: {}x{}, Model: {}", self.width, self.height, quoted(&self.model))?;
+        if !self.vae.is_empty() {
+            write!(f, ", VAE: {}", quoted(&self.vae))?;
+        }
+        write!(f, ", RNG: {rng}")?;
+        if let Some(eta) = self.eta {
+            write!(f, ", Eta: {eta}")?;
+        }
         if !self.spacing.is_empty() {
             write!(f, ", Spacing: {}", quoted(&self.spacing))?;
         }
@@ -115,6 +131,10 @@ impl FromStr for Parameters {
             width: number("Size", Some(width))?,
             height: number("Size", Some(height))?,
             model: word("Model"),
+            // They are part of the prompt in this form.
+            loras: vec![],
+            vae: word("VAE"),
+            eta: find("Eta").map(|eta| number("Eta", Some(eta))).transpose()?,
             // AUTOMATIC1111 names the generator only where it is not the card's.
             rng: if find("RNG") == Some("CPU") { Rng::Torch } else { Rng::Philox },
             version: word("Version"),

@@ -34,6 +34,8 @@ pub struct Clues {
     pub scheduler: Option<SchedulerConfig>,
     /// What the file says that the UNet comes from.
     pub about: About,
+    /// The LoRAs that change it, in their order, with what their files say of themselves.
+    pub loras: Vec<(PathBuf, About)>,
 }
 
 /// What follows from them.
@@ -61,7 +63,20 @@ impl Clues {
             is_laid: checkpoint.is_laid(),
             scheduler: checkpoint.has_own_configs().then_some(scheduler),
             about: checkpoint.about().clone(),
+            loras: checkpoint
+                .loras()
+                .iter()
+                .filter(|lora| lora.weight() != 0.0)
+                .map(|lora| (lora.adapter().path().to_owned(), lora.adapter().about().clone()))
+                .collect(),
         }
+    }
+
+    /// The same under further LoRAs, of which nothing but the names is known.
+    #[must_use]
+    pub fn under<'a>(mut self, loras: impl Iterator<Item = &'a Path>) -> Self {
+        self.loras.extend(loras.map(|path| (path.to_owned(), About::default())));
+        self
     }
 
     /// A file of this name of which nothing else is known.
@@ -74,8 +89,8 @@ impl Clues {
     pub(super) fn deduce(&self) -> Result<Deduced> {
         self.refuse()?;
         let words = Words::of_path(self.readable());
-        let known = self.by_name(&words).or_else(|| self.by_texts()).or_else(|| self.by_folder());
-        let known = known.or_else(|| self.by_description());
+        let known = self.by_loras().or_else(|| self.by_name(&words)).or_else(|| self.by_texts());
+        let known = known.or_else(|| self.by_folder()).or_else(|| self.by_description());
         let mut deduced = known.unwrap_or_else(|| self.by_schedule(&words));
         self.predict(&words, &mut deduced);
         Ok(deduced)
@@ -106,6 +121,16 @@ impl Clues {
     /// Whether a schedule is there that was saved with this UNet.
     fn has_schedule(&self) -> bool {
         self.scheduler.is_some() && !self.is_laid
+    }
+
+    /// The last LoRA that makes models draw in few steps: it was trained for that.
+    fn by_loras(&self) -> Option<Deduced> {
+        self.loras.iter().rev().find_map(|(path, about)| {
+            let words = Words::of_path(path);
+            let name = || Some((words.name.as_str(), Found::even_of_lora(&words)?));
+            let (by, found) = name().or_else(|| texts::kind_of_lora(about))?;
+            Some(self.few(found, format!("{}, by the LoRA `{}`", found.kind.name, by.escape_debug())))
+        })
     }
 
     fn by_name(&self, words: &Words) -> Option<Deduced> {

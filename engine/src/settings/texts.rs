@@ -34,6 +34,11 @@ pub(super) fn kind(about: &About) -> Option<(&'static str, Found)> {
         .or_else(|| of(&RECIPES, Found::even_of_lora))
 }
 
+/// The same of a LoRA's file, whose titles are those of a LoRA.
+pub(super) fn kind_of_lora(about: &About) -> Option<(&'static str, Found)> {
+    TITLES.iter().find_map(|name| Some((*name, Found::even_of_lora(&Words::of(about.text(name)?))?)))
+}
+
 /// The same by a description. Sentences mention other models and the weather: it has to state the steps as well.
 pub(super) fn described(about: &About) -> Option<(&'static str, Found)> {
     let found = Found::surely(&Words::of(about.text(DESCRIPTION)?))?;

@@ -37,8 +37,8 @@ pub struct Checkpoint {
     /// What the tensors are changed by.
     pub(super) loras: Vec<Lora>,
     unused: Vec<String>,
-    /// Whether a UNet lies over the model's own.
-    is_laid: bool,
+    /// What lies over the model's own parts, as the user named it.
+    laid: BTreeMap<Component, PathBuf>,
     /// What the file says of itself that the UNet comes from.
     about: About,
     /// What the user should know of the files.
@@ -93,7 +93,7 @@ impl Checkpoint {
             parts,
             loras: Vec::new(),
             unused,
-            is_laid: false,
+            laid: BTreeMap::new(),
             about: archive.about,
             warnings,
         })
@@ -123,7 +123,7 @@ impl Checkpoint {
             parts,
             loras: Vec::new(),
             unused: found.unused,
-            is_laid: false,
+            laid: BTreeMap::new(),
             about: found.about,
             warnings: found.warnings,
         })
@@ -166,9 +166,9 @@ impl Checkpoint {
         if part == Component::Unet {
             self.warnings.extend(kind::homeless(path, extra.iter()));
             self.path = place::named(path).to_path_buf();
-            self.is_laid = true;
             self.about = archive.about;
         }
+        self.laid.insert(part, place::named(path).to_path_buf());
         self.unused.extend(extra);
         Ok(self)
     }
@@ -266,7 +266,13 @@ impl Checkpoint {
     /// Whether a UNet was laid over the model's own.
     #[must_use]
     pub fn is_laid(&self) -> bool {
-        self.is_laid
+        self.laid.contains_key(&Component::Unet)
+    }
+
+    /// What was laid over a part of the model's own.
+    #[must_use]
+    pub fn laid(&self, part: Component) -> Option<&Path> {
+        self.laid.get(&part).map(PathBuf::as_path)
     }
 
     /// What the file says of itself that the UNet comes from.

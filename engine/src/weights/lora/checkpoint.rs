@@ -1,7 +1,7 @@
 //! A checkpoint that is changed by LoRAs. Tensors that they do not touch stay what they were, so that
 //! devices keep their copies; taking the LoRAs away gives the tensors from before.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::adapter::Adapter;
@@ -17,15 +17,25 @@ use crate::weights::file::bad_file;
 pub struct LoraFile {
     /// The file.
     pub path: PathBuf,
-    /// 1 is as it was trained, 0 changes nothing.
-    pub weight: f32,
+    /// How strongly it changes the UNet: 1 is as it was trained, 0 changes nothing.
+    pub unet: f32,
+    /// The same of the text encoders.
+    pub text_encoders: f32,
+}
+
+impl LoraFile {
+    /// A file that is applied as strongly everywhere.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>, weight: f32) -> Self {
+        Self { path: path.into(), unet: weight, text_encoders: weight }
+    }
 }
 
 /// A LoRA that a model is changed by.
 #[derive(Debug, Clone)]
 pub struct Lora {
     adapter: Arc<Adapter>,
-    weight: f32,
+    unet: f32,
     used: usize,
 }
 
@@ -36,10 +46,10 @@ impl Lora {
         &self.adapter
     }
 
-    /// How strongly it is applied; 1 is as it was trained.
+    /// How strongly it is applied to the UNet; 1 is as it was trained.
     #[must_use]
     pub fn weight(&self) -> f32 {
-        self.weight
+        self.unet
     }
 
     /// How many of its modules are in this model.
@@ -54,16 +64,10 @@ impl Checkpoint {
     ///
     /// # Errors
     /// The file cannot be read, is damaged, is something else, or changes nothing of this model.
-    pub fn with_lora(self, path: &Path, weight: f32) -> Result<Self> {
-        self.with_adapter(&Adapter::open(path)?, weight)
-    }
-
-    /// The same with a LoRA that is open.
-    ///
-    /// # Errors
-    /// It changes nothing of this model, or the model's file is damaged.
-    pub fn with_adapter(mut self, adapter: &Arc<Adapter>, weight: f32) -> Result<Self> {
-        if !weight.is_finite() {
+    pub fn with_lora(mut self, file: &LoraFile) -> Result<Self> {
+        let LoraFile { path, unet, text_encoders } = file;
+        let adapter = &Adapter::open(path)?;
+        if !(unet.is_finite() && text_encoders.is_finite()) {
             return Err(bad_file(
                 adapter.path(),
                 "was given a weight that is no number; 1 is as it was trained",
@@ -77,6 +81,7 @@ impl Checkpoint {
         }
         let fit = fit(adapter, &networks).map_err(|what| bad_file(adapter.path(), what))?;
         for (component, network) in &networks {
+            let weight = if *component == Component::Unet { *unet } else { *text_encoders };
             let Some(Slot::Here(tensors)) = self.parts.get(component) else { continue };
             let mut changed = Vec::new();
             for spec in network.tensors.iter().filter(|_| weight != 0.0) {
@@ -98,7 +103,7 @@ impl Checkpoint {
         self.release();
         let warning = fit.unused.map(|unused| format!("{}: {unused}", adapter.path().display()));
         self.warnings.extend(warning);
-        self.loras.push(Lora { adapter: adapter.clone(), weight, used: fit.used });
+        self.loras.push(Lora { adapter: adapter.clone(), unet: *unet, used: fit.used });
         Ok(self)
     }
 

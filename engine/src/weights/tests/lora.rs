@@ -13,7 +13,7 @@ use super::make::{Tensor, safetensors, synthetic, tensors_of, tiny};
 use crate::synth::SynthLayout;
 use crate::weights::archive::Archive;
 use crate::weights::header;
-use crate::weights::{Adapter, Checkpoint, Component, Weight};
+use crate::weights::{Adapter, Checkpoint, Component, LoraFile, Weight};
 
 /// Three times what is measured: the difference between sums in f32 and in f64.
 const TOLERANCE: f32 = 3.6e-7;
@@ -53,7 +53,7 @@ fn every_dialect_makes_the_weights_that_were_merged_in_f64() {
     for (case, stack) in &cases.cases {
         let mut changed = model.clone();
         for (lora, weight) in stack {
-            changed = changed.with_lora(&file(lora), *weight).unwrap();
+            changed = changed.with_lora(&LoraFile::new(file(lora), *weight)).unwrap();
         }
         for lora in changed.loras() {
             assert_eq!(lora.used(), lora.adapter().modules(), "{case}");
@@ -83,7 +83,7 @@ fn a_changed_weight_is_the_same_read_whole_or_in_pieces() {
     let (_folder, path) = synthetic(&tiny("sdxl_like"), SynthLayout::Folder);
     let model = Checkpoint::open(&path).unwrap();
     for lora in ["kohya_original", "loha", "lokr", "dora", "dora_columns"] {
-        let changed = model.clone().with_lora(&file(lora), 1.0).unwrap();
+        let changed = model.clone().with_lora(&LoraFile::new(file(lora), 1.0)).unwrap();
         let weight = tensor(&changed, "unet.down_blocks.1.resnets.0.conv1.weight");
         let whole = weight.to_f32();
         for (start, count) in [(0, 1), (5, 3), (287, 2), (288, 288), (100, 700), (whole.len() - 9, 9)] {
@@ -107,11 +107,11 @@ fn tensors_that_no_lora_changes_are_the_ones_from_before() {
     );
     let ids = |checkpoint: &Checkpoint| (tensor(checkpoint, kept).id(), tensor(checkpoint, changed).id());
     let before = ids(&model);
-    let with = model.clone().with_lora(&file("diffusers"), 1.0).unwrap();
+    let with = model.clone().with_lora(&LoraFile::new(file("diffusers"), 1.0)).unwrap();
     assert_eq!(ids(&with).0, before.0);
     assert_ne!(ids(&with).1, before.1);
     assert_eq!(ids(&model), before, "the model without it");
-    let without = model.with_lora(&file("diffusers"), 0.0).unwrap();
+    let without = model.with_lora(&LoraFile::new(file("diffusers"), 0.0)).unwrap();
     assert_eq!(ids(&without), before, "a weight of 0 changes nothing");
 }
 
