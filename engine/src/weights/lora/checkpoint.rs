@@ -64,9 +64,17 @@ impl Checkpoint {
     ///
     /// # Errors
     /// The file cannot be read, is damaged, is something else, or changes nothing of this model.
-    pub fn with_lora(mut self, file: &LoraFile) -> Result<Self> {
-        let LoraFile { path, unet, text_encoders } = file;
-        let adapter = &Adapter::open(path)?;
+    pub fn with_lora(self, file: &LoraFile) -> Result<Self> {
+        self.with_adapter(&Adapter::open(&file.path)?, file.unet, file.text_encoders)
+    }
+
+    /// The same with a LoRA that is open.
+    pub(crate) fn with_adapter(
+        mut self,
+        adapter: &Arc<Adapter>,
+        unet: f32,
+        text_encoders: f32,
+    ) -> Result<Self> {
         if !(unet.is_finite() && text_encoders.is_finite()) {
             return Err(bad_file(
                 adapter.path(),
@@ -81,7 +89,7 @@ impl Checkpoint {
         }
         let fit = fit(adapter, &networks).map_err(|what| bad_file(adapter.path(), what))?;
         for (component, network) in &networks {
-            let weight = if *component == Component::Unet { *unet } else { *text_encoders };
+            let weight = if *component == Component::Unet { unet } else { text_encoders };
             let Some(Slot::Here(tensors)) = self.parts.get(component) else { continue };
             let mut changed = Vec::new();
             for spec in network.tensors.iter().filter(|_| weight != 0.0) {
@@ -103,7 +111,7 @@ impl Checkpoint {
         self.release();
         let warning = fit.unused.map(|unused| format!("{}: {unused}", adapter.path().display()));
         self.warnings.extend(warning);
-        self.loras.push(Lora { adapter: adapter.clone(), unet: *unet, used: fit.used });
+        self.loras.push(Lora { adapter: adapter.clone(), unet, used: fit.used });
         Ok(self)
     }
 

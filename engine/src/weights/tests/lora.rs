@@ -142,7 +142,7 @@ fn alpha_is_taken_from_where_peft_writes_it() {
     let name = format!("{Q}.weight");
     let before = tensor(&model, &name).to_f32();
     let moved = |lora: &Path| {
-        let changed = model.clone().with_lora(lora, 1.0).unwrap();
+        let changed = model.clone().with_lora(&LoraFile::new(lora, 1.0)).unwrap();
         tensor(&changed, &name).to_f32()[0] - before[0]
     };
     let plain = moved(&file("diffusers"));
@@ -216,14 +216,14 @@ fn what_is_no_lora_of_this_model_is_told_in_a_sentence() {
     ] {
         let lora = keep.path().join("lora.safetensors");
         fs::write(&lora, safetensors(&tensors)).unwrap();
-        let error = model.clone().with_lora(&lora, 1.0).map(drop).unwrap_err().to_string();
+        let error = model.clone().with_lora(&LoraFile::new(&lora, 1.0)).map(drop).unwrap_err().to_string();
         assert!(error.contains(expected) && error.contains("lora.safetensors"), "{expected}: {error}");
     }
     let mut both = pair(to_q, [64, 64], 2);
     both.extend(pair("lora_unet_elsewhere", [4, 4], 1));
     let lora = keep.path().join("lora.safetensors");
     fs::write(&lora, safetensors(&both)).unwrap();
-    let changed = model.with_lora(&lora, 1.0).unwrap();
+    let changed = model.with_lora(&LoraFile::new(&lora, 1.0)).unwrap();
     let warning = changed.warnings().last().unwrap();
     assert!(warning.contains("1 of 2 modules used; `lora_unet_elsewhere` is not in the model"), "{warning}");
 }
@@ -303,7 +303,7 @@ fn is_refused_or_read(tensors: &[Tensor]) {
     let archive = Archive { tensors: contents.tensors, ..Archive::default() };
     let Ok(Some(adapter)) = Adapter::read(Path::new("x"), &archive) else { return };
     assert!(adapter.bytes() <= 64 * bytes.len() + (1 << 20), "{} bytes of {}", adapter.bytes(), bytes.len());
-    let Ok(changed) = MODEL.clone().with_adapter(&Arc::new(adapter), 0.5) else { return };
+    let Ok(changed) = MODEL.clone().with_adapter(&Arc::new(adapter), 0.5, 0.5) else { return };
     for name in [
         "unet.conv_in.weight",
         "unet.down_blocks.1.resnets.0.conv1.weight",
