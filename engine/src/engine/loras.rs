@@ -30,7 +30,8 @@ pub(super) fn find(folder: Option<&Path>, tags: &[LoraTag]) -> (Vec<LoraFile>, V
         };
         match there.iter().find(same).or_else(|| there.iter().find(alike)) {
             Some(path) => {
-                files.push(LoraFile { path: path.clone(), unet: tag.unet, text_encoders: tag.text_encoder })
+                let (unet, text_encoders) = (tag.unet, tag.text_encoder);
+                files.push(LoraFile { path: path.clone(), unet, text_encoders });
             }
             None => {
                 let name = quote::quoted(&tag.name);

@@ -225,7 +225,9 @@ impl Engine {
         let unet = self.unet(images, plan.prompts.tokens(), led, latents)?.memory();
         let vae = self.decoder(latents)?.memory();
         self.loading += start.elapsed().as_secs_f64();
-        Ok(MemoryNeed { picture: picture_need(latents, plan), ..one_after_the_other([text, unet, vae]) })
+        let need = one_after_the_other([text, unet, vae]);
+        let weights = need.weights + if self.is_on_host() { self.model.lora_bytes() } else { 0 };
+        Ok(MemoryNeed { picture: picture_need(latents, plan), weights, ..need })
     }
 
     /// Whether the device keeps values in this machine's own memory.

@@ -55,6 +55,11 @@ impl Model {
         Self::load(&with_loras(self.checkpoint.clone(), loras)?, Asked::default())
     }
 
+    /// Bytes that its LoRAs take in this machine's memory.
+    pub(super) fn lora_bytes(&self) -> u64 {
+        self.checkpoint.loras().iter().map(|lora| lora.adapter().bytes() as u64).sum()
+    }
+
     /// What tells its programs from those of the same model under other LoRAs.
     pub(super) fn id(&self) -> u64 {
         self.id
@@ -103,7 +108,7 @@ impl Model {
 }
 
 fn with_loras(checkpoint: Checkpoint, loras: &[LoraFile]) -> Result<Checkpoint> {
-    loras.iter().try_fold(checkpoint, |checkpoint, lora| checkpoint.with_lora(lora))
+    loras.iter().try_fold(checkpoint, Checkpoint::with_lora)
 }
 
 /// Which parts of a pipeline do not fit together.
