@@ -20,6 +20,8 @@ mod samplers;
 mod schedule;
 mod selftest;
 mod shaders;
+mod taesd;
 mod tiny;
 mod tiny_vae;
 mod tokens;
+mod vaes;

@@ -1,6 +1,8 @@
 //! Memory as it is predicted, against memory as it is taken: every byte that this process asks for is counted.
 #![cfg(test)]
 
+mod taesd;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,6 +10,7 @@ use fulmen_engine::backend::{CancelToken, MemoryNeed};
 use fulmen_engine::engine::{Event, Watch};
 use fulmen_engine::picture::{Format, Parameters, Picture, encoding};
 use fulmen_engine::prompt::{Prompt, PromptSyntax};
+use fulmen_engine::weights::Component;
 use fulmen_engine::{Engine, Options, Request};
 
 /// The system's allocator, counted.
@@ -64,7 +67,7 @@ fn noise(side: usize) -> Picture {
     Picture { width: side, height: side, rgb: (0..side * side * 3).map(|_| byte()).collect() }
 }
 
-/// Draws, and says what was predicted.
+/// Draws with a preview, and says what was predicted.
 fn draw(engine: &mut Engine, side: usize, images: usize) -> (MemoryNeed, Parameters) {
     let (mut predicted, mut last) = (MemoryNeed::default(), None);
     let mut event = |event| match event {
@@ -80,7 +83,7 @@ fn draw(engine: &mut Engine, side: usize, images: usize) -> (MemoryNeed, Paramet
     let request =
         Request { width, height, images, steps: Some(2), seed: Some(1), ..Request::new("a red circle") };
     let cancel = CancelToken::default();
-    engine.generate(&request, &mut Watch { event: &mut event, trace: None, previews: 0, cancel }).unwrap();
+    engine.generate(&request, &mut Watch { event: &mut event, trace: None, previews: 1, cancel }).unwrap();
     (predicted, last.unwrap())
 }
 
@@ -125,16 +128,31 @@ fn nothing_takes_more_memory_than_is_predicted_and_little_is_predicted_in_vain()
         }
     }
     for (side, images) in [(128, 1), (128, 6), (384, 1), (384, 3), (768, 1)] {
-        let (peak, (need, _)) = peak_of(|| draw(&mut engine, side, images));
-        let predicted = need.total() as usize;
-        println!(
-            "{images} of {side}²: {} KiB at the peak, {} predicted: {need:?}",
-            peak >> 10,
-            predicted >> 10
-        );
-        assert!(peak <= predicted + SLACK, "{images} of {side}²: {peak} bytes, {predicted} predicted");
-        // In large pictures values outweigh everything else.
-        let least = if side < 512 { predicted / 2 } else { predicted / 10 * 9 };
-        assert!(peak >= least, "{images} of {side}²: {peak} bytes, {predicted} predicted");
+        drawing_takes_what_is_predicted(&mut engine, side, images);
     }
+    drop(engine);
+    let folder = tempfile::tempdir().unwrap();
+    let vae = folder.path().join("taesdxl.safetensors");
+    taesd::write(&vae, &taesd::seeded());
+    let options = Options { device: "cpu".parse().unwrap(), ..Options::default() };
+    for options in [
+        Options { preview_vae: Some(vae.clone()), ..options.clone() },
+        Options { parts: [(Component::Vae, vae)].into(), ..options.clone() },
+    ] {
+        let mut engine = Engine::open(&options).unwrap();
+        draw(&mut engine, 64, 1);
+        for side in [384, 768] {
+            drawing_takes_what_is_predicted(&mut engine, side, 1);
+        }
+    }
+}
+
+fn drawing_takes_what_is_predicted(engine: &mut Engine, side: usize, images: usize) {
+    let (peak, (need, _)) = peak_of(|| draw(engine, side, images));
+    let predicted = need.total() as usize;
+    println!("{images} of {side}²: {} KiB at the peak, {} predicted: {need:?}", peak >> 10, predicted >> 10);
+    assert!(peak <= predicted + SLACK, "{images} of {side}²: {peak} bytes, {predicted} predicted");
+    // In large pictures values outweigh everything else.
+    let least = if side < 512 { predicted / 2 } else { predicted / 10 * 9 };
+    assert!(peak >= least, "{images} of {side}²: {peak} bytes, {predicted} predicted");
 }

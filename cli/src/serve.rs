@@ -51,6 +51,7 @@ fn config(args: ServeArgs) -> Result<Config, Failure> {
         engine: Options {
             model: args.model,
             parts: args.parts.paths(),
+            preview_vae: args.parts.preview_vae,
             loras: args.loras,
             lora_folder: args.lora_dir,
             device: args.device.parse()?,

@@ -6,7 +6,7 @@ use crate::Result;
 use crate::error::Error;
 use crate::text::{ClipConfig, ClipEncoder};
 use crate::unet::{UNet, UNetConfig};
-use crate::vae::{VaeConfig, VaeDecoder, VaeEncoder};
+use crate::vae::{NetworkConfig, TinyDecoder, VaeDecoder, VaeEncoder};
 use crate::weights::{Checkpoint, Component, Configs, Network, TensorSpec, listed};
 
 /// The tensors of a component's network, in the order in which they are loaded.
@@ -25,14 +25,7 @@ pub(crate) fn describe(configs: &Configs, component: Component) -> Result<Networ
             let levels = config.numbering();
             Ok(Network { tensors: listed(|w| UNet::load(w, config).map(drop))?, levels })
         }
-        Component::Vae => {
-            let config = VaeConfig::read(configs)?;
-            let levels = config.numbering();
-            let mut tensors = listed(|w| VaeEncoder::load(w, &config).map(drop))?;
-            tensors.iter_mut().for_each(|spec| spec.optional = true);
-            tensors.extend(listed(|w| VaeDecoder::load(w, config).map(drop))?);
-            Ok(Network { tensors, levels })
-        }
+        Component::Vae => describe_vae(NetworkConfig::read(configs)?),
         Component::TextEncoder | Component::TextEncoder2 => {
             let config = ClipConfig::read(configs, component)?;
             let pooled = component == Component::TextEncoder2;
@@ -42,6 +35,22 @@ pub(crate) fn describe(configs: &Configs, component: Component) -> Result<Networ
         Component::Scheduler | Component::ModelIndex => {
             let what = "describes a part that has no weights".into();
             Err(Error::File { file: configs.file(component), what })
+        }
+    }
+}
+
+fn describe_vae(config: NetworkConfig) -> Result<Network> {
+    match config {
+        NetworkConfig::Kl(config) => {
+            let levels = config.numbering();
+            let mut tensors = listed(|w| VaeEncoder::load(w, &config).map(drop))?;
+            tensors.iter_mut().for_each(|spec| spec.optional = true);
+            tensors.extend(listed(|w| VaeDecoder::load(w, config).map(drop))?);
+            Ok(Network { tensors, levels })
+        }
+        NetworkConfig::Tiny(config) => {
+            let tensors = listed(|w| TinyDecoder::load(w, config).map(drop))?;
+            Ok(Network { tensors, levels: Vec::new() })
         }
     }
 }

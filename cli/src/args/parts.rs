@@ -12,11 +12,15 @@ pub(crate) struct PartArgs {
     #[arg(long, value_name = "PATH", help_heading = "Model")]
     unet: Option<PathBuf>,
 
-    /// A .safetensors or .gguf file with a VAE, or a folder with one, in place of the model's own
+    /// A .safetensors or .gguf file with a VAE or TAESDXL, or a folder with one, in place of the model's own
     #[arg(long, value_name = "PATH", help_heading = "Model")]
     vae: Option<PathBuf>,
 
-    /// The same for the first text encoder, CLIP ViT-L
+    /// The same, but for previews alone; TAESDXL is meant, which decodes them whole
+    #[arg(long, value_name = "PATH", help_heading = "Model")]
+    pub(crate) preview_vae: Option<PathBuf>,
+
+    /// A .safetensors or .gguf file with the first text encoder, CLIP ViT-L, or a folder with it
     #[arg(long, value_name = "PATH", help_heading = "Model")]
     text_encoder: Option<PathBuf>,
 

@@ -27,6 +27,7 @@ impl Job {
         let options = Options {
             model: args.model,
             parts: args.parts.paths(),
+            preview_vae: args.parts.preview_vae,
             loras: args.loras,
             lora_folder: args.lora_dir,
             device: args.device.parse()?,
@@ -34,11 +35,14 @@ impl Job {
             ..Options::default()
         };
         let prompt = prompt::read(args.prompt)?;
-        let empty = prompt.trim().is_empty();
-        let notes = empty
-            .then(|| "the prompt is empty; the model draws what it likes".to_owned())
-            .into_iter()
-            .collect();
+        let notes = [
+            (prompt.trim().is_empty(), "the prompt is empty; the model draws what it likes"),
+            (
+                options.preview_vae.is_some(),
+                "--preview-vae has no effect here; only the server shows previews",
+            ),
+        ];
+        let notes = notes.into_iter().filter(|(is_so, _)| *is_so).map(|(_, note)| note.to_owned()).collect();
         let request = Request {
             prompt,
             negative_prompt: args.negative,

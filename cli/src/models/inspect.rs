@@ -52,7 +52,10 @@ pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
         adapter::say(&adapter, args.json);
         return Ok(());
     }
-    let checkpoint = Checkpoint::open(&args.path)?.with_parts(&args.parts.paths())?;
+    let mut checkpoint = Checkpoint::open(&args.path)?.with_parts(&args.parts.paths())?;
+    if let Some(path) = &args.parts.preview_vae {
+        checkpoint = checkpoint.with_preview_vae(path)?;
+    }
     checkpoint.verify()?;
     // Nothing is said to be drawn in some way that cannot be drawn at all.
     engine::check(&checkpoint)?;

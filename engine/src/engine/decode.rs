@@ -1,16 +1,32 @@
 //! Latents → picture: the VAE's decoder, for pictures and for previews of them.
 
-use super::layout::{averaged, channels_innermost};
+use super::layout::{averaged, averaged_shape, channels_innermost};
 use super::programs::{Compiled, Part, ProgramKey};
-use super::{Engine, Watch};
+use super::{Engine, Model, Watch};
 use crate::backend::HostTensor;
 use crate::graph::Shape;
 use crate::picture::Picture;
+use crate::vae::Vae;
 use crate::{Error, Result};
 
-/// The longest side of a preview's latents. Larger ones are averaged down: a decode costs by the pixel, and
-/// that of a whole SDXL picture costs as much as one or two steps.
+/// The longest side of a preview's latents. Larger ones are averaged down: a decode costs by the pixel, and that of a
+/// whole SDXL picture costs as much as one or two steps.
 const LONGEST_PREVIEW: usize = 32;
+
+/// The same with a tiny VAE, to which a whole SDXL picture is a tenth of the products of a step.
+const LONGEST_TINY_PREVIEW: usize = 128;
+
+/// What latents are decoded for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Picture,
+    Preview,
+}
+
+/// Latents of a preview's longest side, by the VAE that decodes it.
+pub(super) fn longest_preview(vae: &Vae) -> usize {
+    if vae.is_tiny() { LONGEST_TINY_PREVIEW } else { LONGEST_PREVIEW }
+}
 
 /// Whether a preview is shown after step `done` of `steps`: `previews` of them, evenly spread. The last step has none,
 /// for the picture itself follows.
@@ -23,60 +39,72 @@ pub(super) fn is_due(previews: usize, done: usize, steps: usize) -> bool {
 impl Engine {
     /// Latents `[channels, height, width]` to pixels. `shape` is theirs.
     pub(super) fn decode(&mut self, latents: &[f32], shape: Shape, watch: &mut Watch<'_>) -> Result<Picture> {
-        self.decode_as("vae", latents, shape, watch)
+        self.decode_for(Purpose::Picture, latents, shape, watch)
     }
 
-    /// What the picture would be if these latents were finished, at most 32 of them a side.
+    /// What the picture would be if these latents were finished.
     pub(super) fn preview(
         &mut self,
         latents: &[f32],
         shape: Shape,
         watch: &mut Watch<'_>,
     ) -> Result<Picture> {
-        let (latents, small) = averaged(latents, shape, LONGEST_PREVIEW);
+        let longest = longest_preview(self.model.decoding(Purpose::Preview));
+        let (latents, small) = averaged(latents, shape, longest);
         if small != shape {
-            let need = self.decoder(small)?.memory();
+            let need = self.decoder(Purpose::Preview, small)?.memory();
             self.check_memory(need)?;
         }
-        self.decode_as("preview", &latents, small, watch)
+        self.decode_for(Purpose::Preview, &latents, small, watch)
     }
 
-    fn decode_as(
+    /// The shape of what a preview of latents of this shape is decoded from.
+    pub(super) fn previewed(&self, latents: Shape) -> Shape {
+        averaged_shape(latents, longest_preview(self.model.decoding(Purpose::Preview)))
+    }
+
+    fn decode_for(
         &mut self,
-        name: &str,
+        purpose: Purpose,
         latents: &[f32],
         shape: Shape,
         watch: &mut Watch<'_>,
     ) -> Result<Picture> {
-        let scaling = self.model.vae.config().scaling_factor;
+        let scaling = self.model.decoding(purpose).latents().scaling_factor;
         let latents: Vec<f32> = latents.iter().map(|v| v / scaling).collect();
         let latents = HostTensor::f32(shape, channels_innermost(&latents, shape));
         let inputs = [("latents", &latents)];
-        let vae = self.decoder(shape)?;
+        let name = if purpose == Purpose::Picture { "vae" } else { "preview" };
+        let vae = self.decoder(purpose, shape)?;
         let outputs = vae.run(name, &inputs, watch)?;
         let picture = &outputs[0];
         match Picture::from_rgba(picture.shape.width, picture.shape.height, picture.as_u32()) {
-            Err(Error::PictureNotFinite { .. }) if name == "vae" => {
+            Err(Error::PictureNotFinite { .. }) if purpose == Purpose::Picture => {
                 Err(Error::PictureNotFinite { layer: vae.first_not_finite(&inputs)? })
             }
             picture => picture,
         }
     }
 
-    /// The decoder of one picture with latents of this shape.
-    pub(super) fn decoder(&mut self, shape: Shape) -> Result<&mut Compiled> {
+    /// The decoder of one picture or preview with latents of this shape.
+    pub(super) fn decoder(&mut self, purpose: Purpose, shape: Shape) -> Result<&mut Compiled> {
+        let is_other = purpose == Purpose::Preview && self.model.preview_vae.is_some();
+        let part = if is_other { Part::PreviewVae } else { Part::Vae };
         let Shape { height, width, .. } = shape;
-        let key = ProgramKey {
-            part: Part::Vae,
-            model: self.model.id(),
-            images: 1,
-            height,
-            width,
-            tokens: 0,
-            led: false,
-        };
-        let (vae, element) = (&self.model.vae, self.element);
-        self.programs.get(key, || vae.graph(shape, element, false))
+        let key =
+            ProgramKey { part, model: self.model.id(), images: 1, height, width, tokens: 0, led: false };
+        let (vae, element) = (self.model.decoding(purpose), self.element);
+        self.programs.get(key, || vae.graph(shape, element))
+    }
+}
+
+impl Model {
+    /// What latents are decoded with.
+    pub(super) fn decoding(&self, purpose: Purpose) -> &Vae {
+        match purpose {
+            Purpose::Picture => &self.vae,
+            Purpose::Preview => self.preview_vae.as_ref().unwrap_or(&self.vae),
+        }
     }
 }
 

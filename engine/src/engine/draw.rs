@@ -32,7 +32,7 @@ impl Engine {
         let plan = self.plan(request)?;
         plan.warnings.iter().cloned().map(Event::Warning).for_each(&mut *watch.event);
         (watch.event)(Event::Stage(Stage::Load));
-        let need = self.prepare(&plan)?;
+        let need = self.prepare(&plan, watch.previews)?;
         (watch.event)(Event::Memory(need));
         watch.cancel.check()?;
         self.check_memory(need)?;
@@ -48,7 +48,7 @@ impl Engine {
             ..Seconds::default()
         };
 
-        let shape = plan.latents(self.model.vae.config());
+        let shape = plan.latents(self.model.vae.latents());
         let batch = self.batch(&plan);
         for first in (0..plan.images).step_by(batch) {
             let images = first..plan.images.min(first + batch);

@@ -19,8 +19,7 @@ pub(super) fn channels_outermost(values: &[f32], shape: Shape) -> Vec<f32> {
 /// Means of squares of latents `[channels, height, width]`, as few as make the longer side at most `longest`.
 pub(super) fn averaged(latents: &[f32], shape: Shape, longest: usize) -> (Vec<f32>, Shape) {
     let Shape { height, width, channels, .. } = shape;
-    let square = height.max(width).div_ceil(longest);
-    let small = Shape { height: height.div_ceil(square), width: width.div_ceil(square), ..shape };
+    let (square, small) = (square(shape, longest), averaged_shape(shape, longest));
     let mut means = Vec::with_capacity(small.pixels() * channels);
     for channel in latents.chunks_exact(height * width) {
         for top in (0..height).step_by(square) {
@@ -35,6 +34,17 @@ pub(super) fn averaged(latents: &[f32], shape: Shape, longest: usize) -> (Vec<f3
         }
     }
     (means, small)
+}
+
+/// What shape those have.
+pub(super) fn averaged_shape(shape: Shape, longest: usize) -> Shape {
+    let square = square(shape, longest);
+    Shape { height: shape.height.div_ceil(square), width: shape.width.div_ceil(square), ..shape }
+}
+
+/// Latents of a side that one mean is of.
+fn square(shape: Shape, longest: usize) -> usize {
+    shape.height.max(shape.width).div_ceil(longest)
 }
 
 #[cfg(test)]

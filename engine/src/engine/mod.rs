@@ -30,6 +30,7 @@ pub use plan::DrawPlan;
 pub use prompts::Prompts;
 pub use watch::{Drawn, Event, OnTrace, Seconds, Stage as DrawStage, TraceRow, Watch};
 
+use self::decode::Purpose;
 use self::encode::TEXT;
 use self::programs::{ProgramKey, Programs};
 use crate::backend::{Backend, CancelToken, MemoryNeed};
@@ -71,6 +72,8 @@ pub struct Options {
     pub model: Option<PathBuf>,
     /// Files or folders whose parts replace the model's own.
     pub parts: BTreeMap<Component, PathBuf>,
+    /// A file or folder whose VAE decodes previews, in place of that of pictures.
+    pub preview_vae: Option<PathBuf>,
     /// LoRAs that change the model, in this order.
     pub loras: Vec<LoraFile>,
     /// Where the LoRAs are that prompts ask for: `<lora:name:0.8>`.
@@ -175,6 +178,13 @@ impl Engine {
         self.base.outlook.own_size
     }
 
+    /// Picture pixels of a side that a preview has at the most.
+    #[must_use]
+    pub fn largest_preview(&self) -> usize {
+        let vae = self.model.decoding(Purpose::Preview);
+        decode::longest_preview(vae) * vae.latents().scale
+    }
+
     /// What can be said of requests while this engine draws.
     #[must_use]
     pub fn outlook(&self) -> Outlook {
@@ -210,22 +220,26 @@ impl Engine {
         Ok(())
     }
 
-    /// Compiles what `plan` needs, and answers the memory that it will take at its peak.
+    /// Compiles what `plan` needs, with as many previews, and answers the memory that it will take at its peak.
     ///
     /// # Errors
     /// [`crate::Error::Memory`] where the device has not as much, [`crate::Error::Device`].
-    pub fn prepare(&mut self, plan: &DrawPlan) -> Result<MemoryNeed> {
+    pub fn prepare(&mut self, plan: &DrawPlan, previews: usize) -> Result<MemoryNeed> {
         let start = Instant::now();
         self.apply(&plan.loras)?;
-        let latents = plan.latents(self.model.vae.config());
+        let latents = plan.latents(self.model.vae.latents());
         let (text, element) = (&self.model.text, self.element);
         let key = ProgramKey { model: self.model.id(), ..TEXT };
         let text = self.programs.get(key, || text.graph(element))?.memory();
         let (images, led) = (self.batch(plan) * plan.copies(), plan.attention_guidance().is_some());
         let unet = self.unet(images, plan.prompts.tokens(), led, latents)?.memory();
-        let vae = self.decoder(latents)?.memory();
+        let mut needs = vec![text, unet, self.decoder(Purpose::Picture, latents)?.memory()];
+        if previews > 0 && self.model.preview_vae.is_some() {
+            let latents = self.previewed(latents);
+            needs.push(self.decoder(Purpose::Preview, latents)?.memory());
+        }
         self.loading += start.elapsed().as_secs_f64();
-        let need = one_after_the_other([text, unet, vae]);
+        let need = one_after_the_other(&needs);
         let weights = need.weights + if self.is_on_host() { self.model.lora_bytes() } else { 0 };
         Ok(MemoryNeed { picture: picture_need(latents, plan), weights, ..need })
     }
@@ -279,7 +293,7 @@ fn picture_need(latents: Shape, plan: &DrawPlan) -> u64 {
 }
 
 /// Programs follow each other: activations and scratch are those of the largest; weights stay.
-fn one_after_the_other(needs: [MemoryNeed; 3]) -> MemoryNeed {
+fn one_after_the_other(needs: &[MemoryNeed]) -> MemoryNeed {
     let peak = needs.iter().max_by_key(|need| need.activations + need.scratch);
     let weights = needs.iter().map(|need| need.weights).sum();
     MemoryNeed { weights, ..peak.copied().unwrap_or_default() }

@@ -8,7 +8,7 @@ use crate::settings::Asked;
 use crate::text::TextEncoders;
 use crate::tokens::Tokenizer;
 use crate::unet::{UNet, UNetConfig};
-use crate::vae::{VaeConfig, VaeDecoder};
+use crate::vae::{LatentSpace, NetworkConfig, Vae};
 use crate::weights::{Checkpoint, Component, LoraFile, other_channels};
 use crate::{Error, Result, threads};
 
@@ -22,7 +22,9 @@ pub struct Model {
     pub(super) outlook: Outlook,
     pub(super) text: TextEncoders,
     pub(super) unet: UNet,
-    pub(super) vae: VaeDecoder,
+    pub(super) vae: Vae,
+    /// What previews are decoded with, where it is another.
+    pub(super) preview_vae: Option<Vae>,
     /// Whether no negative prompt means zeros, not the empty prompt.
     pub(super) force_zeros: bool,
 }
@@ -40,6 +42,9 @@ impl Model {
             Some(path) => Checkpoint::open(path)?,
         };
         checkpoint = checkpoint.with_parts(&options.parts)?;
+        if let Some(path) = &options.preview_vae {
+            checkpoint = checkpoint.with_preview_vae(path)?;
+        }
         checkpoint.verify()?;
         let model = Self::load(&with_loras(checkpoint, &options.loras)?, options.asked)?;
         let outlook = model.outlook.with_lora_folder(options.lora_folder.clone());
@@ -74,12 +79,16 @@ impl Model {
 
     fn read(checkpoint: Checkpoint, asked: Asked) -> Result<Self> {
         let unet = UNetConfig::read(checkpoint.configs())?;
-        let vae = VaeConfig::read(checkpoint.configs())?;
+        let vae = NetworkConfig::read(checkpoint.configs())?;
+        let preview = checkpoint.preview_vae();
+        let preview =
+            preview.map(|(weights, configs)| Ok((weights, NetworkConfig::read(configs)?))).transpose()?;
         let text = TextEncoders::load(&checkpoint)?;
-        if let Some(what) = misfit(&unet, &vae, &text) {
+        let previewed = preview.as_ref().map_or(vae.latents(), |(_, preview)| preview.latents());
+        if let Some(what) = misfit(&unet, [vae.latents(), previewed], &text) {
             return Err(Error::File { file: checkpoint.configs().file(Component::Unet), what });
         }
-        let grain = vae.scale();
+        let grain = vae.latents().scale;
         let side = unet.sample_size.unwrap_or(USUAL_SAMPLE_SIZE) * grain;
         let tokenizers = Arc::new(Tokenizer::load(&checkpoint)?);
         let index = checkpoint.config::<serde_json::Value>(Component::ModelIndex);
@@ -88,7 +97,8 @@ impl Model {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             text,
             unet: UNet::load(&checkpoint.weights(Component::Unet)?, unet)?,
-            vae: VaeDecoder::load(&checkpoint.weights(Component::Vae)?, vae)?,
+            vae: vae.load(&checkpoint.weights(Component::Vae)?)?,
+            preview_vae: preview.map(|(weights, config)| config.load(&weights)).transpose()?,
             outlook: Outlook::new(&checkpoint, asked, tokenizers, side, grain)?,
             force_zeros: index.is_ok_and(|index| index["force_zeros_for_empty_prompt"] == true),
             checkpoint,
@@ -112,13 +122,14 @@ fn with_loras(checkpoint: Checkpoint, loras: &[LoraFile]) -> Result<Checkpoint> 
 }
 
 /// Which parts of a pipeline do not fit together.
-fn misfit(unet: &UNetConfig, vae: &VaeConfig, text: &TextEncoders) -> Option<String> {
+fn misfit(unet: &UNetConfig, [drawn, previewed]: [LatentSpace; 2], text: &TextEncoders) -> Option<String> {
     // Made for more than latents: a mask, a picture to edit.
     if let Some(what) = other_channels(unet.in_channels, unet.out_channels) {
         return Some(what);
     }
     let checks = [
-        ("in_channels", unet.in_channels, vae.latent_channels, "the VAE's latent_channels"),
+        ("in_channels", unet.in_channels, drawn.channels, "the VAE's latent_channels"),
+        ("in_channels", unet.in_channels, previewed.channels, "the latent_channels of the VAE for previews"),
         ("cross_attention_dim", unet.cross_attention_dim, text.context_channels(), "both text encoders"),
         (
             "projection_class_embeddings_input_dim",

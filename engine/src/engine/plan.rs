@@ -10,7 +10,7 @@ use crate::picture::Parameters;
 use crate::request::{Request, check_pixels};
 use crate::schedule::{Grid, Schedule, SchedulerConfig, Sigmas, TimestepSpacing};
 use crate::settings::{Asked, AttentionGuidance, Settings};
-use crate::vae::VaeConfig;
+use crate::vae::LatentSpace;
 use crate::weights::LoraFile;
 use crate::{Error, Result};
 
@@ -104,10 +104,9 @@ impl DrawPlan {
         }
     }
 
-    /// Of one picture: `[1, height / 8, width / 8, latent channels]`.
-    pub(super) fn latents(&self, vae: &VaeConfig) -> Shape {
-        let scale = vae.scale();
-        Shape::image(1, self.height / scale, self.width / scale, vae.latent_channels)
+    /// Of one picture: `[1, height / scale, width / scale, channels]`.
+    pub(super) fn latents(&self, of: LatentSpace) -> Shape {
+        Shape::image(1, self.height / of.scale, self.width / of.scale, of.channels)
     }
 
     /// How the negative prompt leads attention, where it is read so.

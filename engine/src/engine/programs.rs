@@ -16,6 +16,8 @@ pub(super) enum Part {
     Text,
     Unet,
     Vae,
+    /// That of previews alone.
+    PreviewVae,
 }
 
 /// What a program was compiled for.

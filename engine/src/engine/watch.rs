@@ -16,7 +16,7 @@ pub struct Watch<'a> {
     pub event: &'a mut dyn FnMut(Event),
     /// Shown every node's value. Slow: every value is copied to the host.
     pub trace: Option<&'a mut OnTrace<'a>>,
-    /// How many previews to show of each picture, spread evenly over its steps. Each costs a small decode.
+    /// How many previews to show of each picture, spread evenly over its steps. Each costs less than a step.
     pub previews: usize,
     /// Stops the run at its next node.
     pub cancel: CancelToken,
@@ -43,7 +43,7 @@ pub enum Event {
         /// How long it took.
         seconds: f64,
     },
-    /// What the picture would be if this step had been the last one; at most 32 latents a side.
+    /// What the picture would be if this step had been the last one; no larger than [`super::Engine::largest_preview`].
     Preview {
         /// Which picture, from 0.
         image: usize,

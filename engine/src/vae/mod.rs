@@ -3,9 +3,12 @@
 mod config;
 mod decoder;
 mod encoder;
+mod network;
 mod tiny;
 
 pub use config::VaeConfig;
 pub use decoder::{MidBlock, VaeDecoder};
 pub(crate) use encoder::VaeEncoder;
-pub use tiny::{TinyConfig, TinyDecoder, TinyNames};
+pub(crate) use network::NetworkConfig;
+pub use network::{LatentSpace, Vae};
+pub use tiny::{TinyConfig, TinyDecoder};

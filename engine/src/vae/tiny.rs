@@ -8,7 +8,8 @@ use serde::Deserialize;
 use crate::Result;
 use crate::graph::{Activation, Element, Graph, Recorder, Shape, Tensor};
 use crate::layers::Conv3x3;
-use crate::weights::Weights;
+use crate::layers::limits::{self, Fits};
+use crate::weights::{Component, Configs, Weights};
 
 /// `config.json` of a diffusers `AutoencoderTiny`, as far as its decoder needs it. The default is the
 /// network of all published TAESD files, which come without one.
@@ -26,6 +27,7 @@ pub struct TinyConfig {
     /// The UNet's latents are the encoder's times this.
     pub scaling_factor: f32,
     upsampling_scaling_factor: usize,
+    upsample_fn: String,
     act_fn: String,
     shift_factor: f32,
 }
@@ -39,6 +41,7 @@ impl Default for TinyConfig {
             num_decoder_blocks: vec![3, 3, 3, 1],
             scaling_factor: 1.0,
             upsampling_scaling_factor: 2,
+            upsample_fn: "nearest".into(),
             act_fn: "relu".into(),
             shift_factor: 0.0,
         }
@@ -52,54 +55,28 @@ impl TinyConfig {
         1 << self.num_decoder_blocks.len().saturating_sub(1)
     }
 
-    /// What in this configuration this decoder does not have, as a sentence; `None` if nothing is.
-    #[must_use]
-    pub fn unsupported(&self) -> Option<String> {
+    /// That of a model whose VAE is of this class.
+    pub(super) fn read(configs: &Configs) -> Result<Self> {
+        configs.checked(Component::Vae, Self::check)
+    }
+
+    /// An error, as a sentence, unless this decoder has all that is configured.
+    fn check(&self) -> Fits {
         let (channels, blocks) = (&self.decoder_block_out_channels, &self.num_decoder_blocks);
-        let alike = channels.iter().all(|c| *c == channels[0] && (1..=MOST).contains(c));
+        limits::extents("latent_channels", &[self.latent_channels])?;
+        limits::extents("decoder_block_out_channels", channels)?;
+        limits::blocks("num_decoder_blocks", blocks)?;
         let checks = [
-            ("latent_channels", (1..=MOST).contains(&self.latent_channels)),
             ("out_channels", self.out_channels == 3),
-            ("decoder_block_out_channels", (1..=8).contains(&channels.len()) && alike),
-            ("num_decoder_blocks", blocks.len() == channels.len() && blocks.iter().all(|n| *n <= 64)),
+            ("decoder_block_out_channels", channels.iter().all(|c| *c == channels[0])),
+            ("num_decoder_blocks", blocks.len() == channels.len()),
             ("scaling_factor", self.scaling_factor.is_finite() && self.scaling_factor > 0.0),
             ("upsampling_scaling_factor", self.upsampling_scaling_factor == 2),
+            ("upsample_fn", self.upsample_fn == "nearest"),
             ("act_fn", self.act_fn == "relu"),
             ("shift_factor", self.shift_factor == 0.0),
         ];
-        let field = checks.iter().find(|(_, fits)| !fits)?.0;
-        Some(format!("`{field}` has a value that this decoder does not support"))
-    }
-}
-
-/// Channels at most.
-const MOST: usize = 4096;
-
-/// How a file names the layers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TinyNames {
-    /// diffusers: `decoder.layers.0.weight`.
-    Diffusers,
-    /// `taesdxl_decoder`, one module by itself: `1.weight`, for its layer 0 is the clamp.
-    Original,
-}
-
-impl TinyNames {
-    /// The names that a file with these tensors follows; `None` if it holds no such decoder.
-    #[must_use]
-    pub fn of<'a>(tensors: impl IntoIterator<Item = &'a str>) -> Option<Self> {
-        tensors.into_iter().find_map(|name| match name {
-            "decoder.layers.2.conv.0.weight" => Some(Self::Diffusers),
-            "3.conv.0.weight" => Some(Self::Original),
-            _ => None,
-        })
-    }
-
-    fn layer(self, w: &Weights, number: usize) -> Weights {
-        match self {
-            Self::Diffusers => w.at(&format!("decoder.layers.{number}")),
-            Self::Original => w.at(&(number + 1).to_string()),
-        }
+        limits::all(&checks, "has a value that TAESDXL does not use")
     }
 }
 
@@ -115,27 +92,27 @@ pub struct TinyDecoder {
 }
 
 impl TinyDecoder {
-    /// Under either kind of names.
+    /// Under diffusers' names: `decoder.layers.…`.
     ///
     /// # Errors
     /// A missing or misshapen tensor, by name.
-    pub fn load(w: &Weights, names: TinyNames, config: TinyConfig) -> Result<Self> {
+    pub fn load(w: &Weights, config: TinyConfig) -> Result<Self> {
+        let layer = |number: usize| w.at(&format!("decoder.layers.{number}"));
         let channels = config.decoder_block_out_channels[0];
-        let conv_in = Conv3x3::load(&names.layer(w, 0), config.latent_channels, channels)?;
+        let conv_in = Conv3x3::load(&layer(0), config.latent_channels, channels)?;
         let last = config.num_decoder_blocks.len() - 1;
         // Layer 1 is a ReLU; where the resolution doubles, a layer without weights says so.
         let mut number = 2;
         let mut stages = Vec::new();
         for (place, &count) in config.num_decoder_blocks.iter().enumerate() {
-            let blocks =
-                (number..number + count).map(|number| Block::load(&names.layer(w, number), channels));
+            let blocks = (number..number + count).map(|number| Block::load(&layer(number), channels));
             let blocks = blocks.collect::<Result<_>>()?;
             number += count + usize::from(place < last);
-            let conv = || Conv3x3::without_bias(&names.layer(w, number), channels, channels);
+            let conv = || Conv3x3::without_bias(&layer(number), channels, channels);
             stages.push(Stage { blocks, conv: (place < last).then(conv).transpose()? });
             number += usize::from(place < last);
         }
-        let conv_out = Conv3x3::load(&names.layer(w, number), channels, config.out_channels)?;
+        let conv_out = Conv3x3::load(&layer(number), channels, config.out_channels)?;
         Ok(Self { config, conv_in, stages, conv_out, conv_signed: OnceLock::new() })
     }
 

@@ -155,13 +155,16 @@ fn within(folder: &str, name: &str) -> String {
 /// Why a component has no weights, as a sentence.
 pub(crate) fn why_absent(source: &Source, folder: &str, component: Component) -> Result<String> {
     let present = source.list(folder)?;
-    let pickle = present.iter().find(|name| name.ends_with(".bin") || name.ends_with(".ckpt"));
-    Ok(match pickle {
-        Some(name) => format!(
-            "has its weights only as `{}`, a PyTorch pickle, which can run code when it is opened; \
-             fetch the safetensors files",
-            quote::quoted(name)
-        ),
-        None => format!("has no {}.safetensors; {}", component.weights_stem(), component.remedy()),
-    })
+    let absent = || format!("has no {}.safetensors; {}", component.weights_stem(), component.remedy());
+    Ok(only_pickled(&present).unwrap_or_else(absent))
+}
+
+/// That one of these files is a pickle.
+pub(crate) fn only_pickled(names: &[String]) -> Option<String> {
+    let is_pickle = |name: &&String| [".bin", ".ckpt", ".pt", ".pth"].iter().any(|end| name.ends_with(end));
+    let name = quote::quoted(names.iter().find(is_pickle)?);
+    Some(format!(
+        "has its weights only as `{name}`, a PyTorch pickle, which can run code when it is opened; fetch the \
+         safetensors files"
+    ))
 }

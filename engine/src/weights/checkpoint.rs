@@ -15,7 +15,6 @@ use super::kind;
 use super::listing::Describe;
 use super::lora::Lora;
 use super::names::Layout;
-use super::part_file::PartFile;
 use super::place::{self, Place};
 use super::source::{self, Source};
 use super::tensors::{Tensors, Weights};
@@ -28,19 +27,21 @@ use crate::threads;
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
     /// What the user named last: the model, or the UNet laid over it.
-    path: PathBuf,
-    source: Option<Source>,
+    pub(super) path: PathBuf,
+    pub(super) source: Option<Source>,
     pub(super) configs: Configs,
     /// What networks are made of.
     pub(super) describe: Describe,
     pub(super) parts: BTreeMap<Component, Slot>,
     /// What the tensors are changed by.
     pub(super) loras: Vec<Lora>,
-    unused: Vec<String>,
+    /// A VAE for previews alone, and the configurations that it is one of.
+    pub(super) preview: Option<(Configs, Arc<Tensors>)>,
+    pub(super) unused: Vec<String>,
     /// What lies over the model's own parts, as the user named it.
-    laid: BTreeMap<Component, PathBuf>,
+    pub(super) laid: BTreeMap<Component, PathBuf>,
     /// What the file says of itself that the UNet comes from.
-    about: About,
+    pub(super) about: About,
     /// What the user should know of the files.
     pub(super) warnings: Vec<String>,
 }
@@ -68,12 +69,16 @@ impl Checkpoint {
     pub(crate) fn file(path: &Path, configs: &Configs, describe: Describe) -> Result<Self> {
         let archive = Archive::open(path)?;
         archive.expect_checkpoint(configs, describe)?;
+        let mut configs = configs.clone();
+        if archive.has_tiny_vae() {
+            configs.take_tiny_vae(path);
+        }
         let mut used = HashSet::new();
         let mut parts = BTreeMap::new();
         for part in Component::WITH_WEIGHTS {
             let slot = match archive.layout(part) {
                 Some(layout) => {
-                    let network = describe(configs, part)?;
+                    let network = describe(&configs, part)?;
                     Slot::Here(Arc::new(Tensors::find(&archive, &network, (part, layout), &mut used)))
                 }
                 // A VAE may lie elsewhere; whatever else is missing was refused above.
@@ -88,10 +93,11 @@ impl Checkpoint {
         Ok(Self {
             path: path.to_path_buf(),
             source: None,
-            configs: configs.clone(),
+            configs,
             describe,
             parts,
             loras: Vec::new(),
+            preview: None,
             unused,
             laid: BTreeMap::new(),
             about: archive.about,
@@ -122,86 +128,11 @@ impl Checkpoint {
             describe,
             parts,
             loras: Vec::new(),
+            preview: None,
             unused: found.unused,
             laid: BTreeMap::new(),
             about: found.about,
             warnings: found.warnings,
-        })
-    }
-
-    /// Lays a part over this checkpoint's own: a file with it alone, that of a whole file, or a folder that
-    /// has one.
-    ///
-    /// # Errors
-    /// The file cannot be read, is damaged, has no such part, or one that does not fit.
-    pub fn with_part(mut self, part: Component, path: &Path) -> Result<Self> {
-        let PartFile { archive, config } = PartFile::find(part, path)?;
-        let usual = self.scaling_factor();
-        if let Some((source, name)) = &config {
-            self.configs.take(part, source, name)?;
-        }
-        let sdxl = Configs::sdxl_base()?;
-        let (layout, fitting) = archive.expect_part(part, [&self.configs, &sdxl], self.describe)?;
-        let is_sdxl = std::ptr::eq(fitting, &raw const sdxl);
-        let other = match part {
-            Component::Unet => self.unlike(archive.text_channels(&layout)),
-            Component::Vae => kind::other_vae(self.scaling_factor(), usual),
-            _ => None,
-        };
-        if let Some(what) = other {
-            return Err(bad_file(path, what));
-        }
-        if config.is_none() && is_sdxl {
-            self.configs.replace(part, &sdxl);
-        }
-        let prefix = layout.prefix.clone();
-        let network = (self.describe)(&self.configs, part)?;
-        let mut used = HashSet::new();
-        let tensors = Tensors::find(&archive, &network, (part, layout), &mut used);
-        self.parts.insert(part, Slot::Here(Arc::new(tensors)));
-        let mut extra = archive.unused(&used);
-        // The other parts of a whole file were not asked for.
-        extra.retain(|key| key.starts_with(&prefix));
-        self.warnings.extend(archive.warnings);
-        if part == Component::Unet {
-            self.warnings.extend(kind::homeless(path, extra.iter()));
-            self.path = place::named(path).to_path_buf();
-            self.about = archive.about;
-        }
-        self.laid.insert(part, place::named(path).to_path_buf());
-        self.unused.extend(extra);
-        Ok(self)
-    }
-
-    /// Lays several parts over this checkpoint's own.
-    ///
-    /// # Errors
-    /// As [`Checkpoint::with_part`].
-    pub fn with_parts(self, parts: &BTreeMap<Component, PathBuf>) -> Result<Self> {
-        // The UNet comes last: it is held against the text that it will be given.
-        parts.iter().rev().try_fold(self, |checkpoint, (part, path)| checkpoint.with_part(*part, path))
-    }
-
-    /// What latents are multiplied by, as the VAE's configuration says.
-    fn scaling_factor(&self) -> Option<f64> {
-        self.configs.value(Component::Vae).ok()?["scaling_factor"].as_f64()
-    }
-
-    /// Why a UNet that reads text of so many channels cannot lie over this model.
-    fn unlike(&self, channels: Option<usize>) -> Option<String> {
-        let width = |encoder| self.configs.value(encoder).ok()?["hidden_size"].as_u64();
-        let mine = width(Component::TextEncoder)?.saturating_add(width(Component::TextEncoder2)?);
-        let channels = channels.filter(|channels| *channels as u64 != mine)?;
-        Some(match &self.source {
-            Some(Source::Embedded(..)) => format!(
-                "is a UNet of SDXL's size, and the demo model inside this program is not: give a whole SDXL \
-                 model with --model, for this to lie over (its text has {channels} channels, the demo's {mine})"
-            ),
-            _ => format!(
-                "is a UNet whose text has {channels} channels, and {} gives it {mine}; lay it over the model \
-                 that it was made for",
-                self.path.display()
-            ),
         })
     }
 
@@ -236,6 +167,12 @@ impl Checkpoint {
             Some(Slot::Absent(file, why)) => Err(bad_file(file, why)),
             None => Err(bad_file(&self.path, format!("a {component} has no weights"))),
         }
+    }
+
+    /// The VAE for previews, where one was given, with the configurations that it is one of.
+    pub(crate) fn preview_vae(&self) -> Option<(Weights, &Configs)> {
+        let (configs, tensors) = self.preview.as_ref()?;
+        Some((Weights::new(tensors.clone()), configs))
     }
 
     /// The tokenizer's files that belong to a text encoder.
@@ -342,10 +279,11 @@ impl Checkpoint {
     }
 
     fn here(&self) -> impl Iterator<Item = &Arc<Tensors>> {
-        self.parts.values().filter_map(|slot| match slot {
+        let own = self.parts.values().filter_map(|slot| match slot {
             Slot::Here(tensors) => Some(tensors),
             Slot::Absent(..) => None,
-        })
+        });
+        own.chain(self.preview.iter().map(|(_, tensors)| tensors))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::component::Component;
 use super::file::{self, bad_file};
@@ -41,6 +41,9 @@ static SDXL_BASE: &[(&str, &[u8])] = &[
 ];
 
 impl Configs {
+    /// The class of TAESD and TAESDXL.
+    pub(crate) const TINY_VAE: &str = "AutoencoderTiny";
+
     /// Those of SDXL base 1.0.
     ///
     /// # Errors
@@ -111,6 +114,12 @@ impl Configs {
         let config = self.get(component)?;
         check(&config).map_err(|what| bad_file(&self.file(component), what))?;
         Ok(config)
+    }
+
+    /// Takes TAESDXL's for the VAE, which is its class's default. `file` has the weights, and no configuration.
+    pub(crate) fn take_tiny_vae(&mut self, file: &Path) {
+        let value = json!({ "_class_name": Self::TINY_VAE });
+        self.values[Component::Vae as usize] = Some(Config { file: file.to_path_buf(), value });
     }
 
     /// Takes one component's configuration from another set.

@@ -23,6 +23,7 @@ mod gguf;
 mod guard;
 mod header;
 mod kind;
+mod laying;
 mod listing;
 mod lora;
 mod names;

@@ -38,17 +38,19 @@ impl PartFile {
             return Ok(Self { archive, config: None });
         }
         let names = file::list(&folder)?;
-        let is_file = |name: &String| name.ends_with(".safetensors") || name.ends_with(".gguf");
-        let files: Vec<String> = names.into_iter().filter(is_file).collect();
+        let is_file = |name: &str| name.ends_with(".safetensors") || name.ends_with(".gguf");
+        let files: Vec<String> = names.iter().filter(|name| is_file(name)).cloned().collect();
         match &files[..] {
             [only] => Ok(Self { archive: Archive::open(&folder.join(only))?, config: None }),
-            [] => Err(bad_file(
-                path,
-                format!(
-                    "has neither {} nor a folder `{part}` in it; give a file or folder that has one",
-                    part.noun()
-                ),
-            )),
+            [] => {
+                let neither = || {
+                    let noun = part.noun();
+                    format!(
+                        "has neither {noun} nor a folder `{part}` in it; give a file or folder that has one"
+                    )
+                };
+                Err(bad_file(path, archive::only_pickled(&names).unwrap_or_else(neither)))
+            }
             several => Err(bad_file(
                 path,
                 format!("has several files of weights; give one of {}", place::list(several)),
@@ -79,7 +81,7 @@ impl PartFile {
 fn classes(part: Component) -> &'static [&'static str] {
     match part {
         Component::Unet => &["UNet2DConditionModel"],
-        Component::Vae => &["AutoencoderKL"],
+        Component::Vae => &["AutoencoderKL", Configs::TINY_VAE],
         _ => &["CLIPTextModel", "CLIPTextModelWithProjection", "CLIPModel"],
     }
 }

@@ -36,9 +36,6 @@ const BASE64: u64 = 4;
 /// Bytes of a pixel between two resamplings.
 const RESAMPLED: u64 = 16;
 
-/// Pixels of the largest preview.
-const PREVIEW: u64 = 256 * 256;
-
 /// What becomes of a job's pictures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -68,7 +65,8 @@ pub(super) fn beside(model: &ModelInfo, spec: &Spec, (outcome, previews): (Outco
         Outcome::Base64 => all * 3 * BASE64 - all * PIXEL,
         Outcome::Events => one * 3 * BASE64,
     };
-    let previews = (previews * spec.images) as u64 * PREVIEW * PIXEL;
+    let preview = (model.largest_preview * model.largest_preview) as u64;
+    let previews = (previews * spec.images) as u64 * preview * PIXEL;
     all * PIXEL + resampled + encoding + answer + previews
 }
 
@@ -160,7 +158,17 @@ mod tests {
     fn model(is_demo: bool) -> ModelInfo {
         let (name, device) = ("a model".into(), "cpu".into());
         let own_size = if is_demo { 128 } else { 1024 };
-        ModelInfo { name, own_size, is_demo, distilled: true, steps: 4, hd_steps: 8, guidance: 0.0, device }
+        ModelInfo {
+            name,
+            own_size,
+            is_demo,
+            distilled: true,
+            steps: 4,
+            hd_steps: 8,
+            guidance: 0.0,
+            largest_preview: 256,
+            device,
+        }
     }
 
     fn need(engine: u64, beside: u64) -> Need {

@@ -68,6 +68,7 @@ mod tests {
             steps: 20,
             hd_steps: 40,
             guidance: 5.0,
+            largest_preview: 256,
             device,
         }
     }

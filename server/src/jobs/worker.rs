@@ -39,6 +39,8 @@ pub(crate) struct ModelInfo {
     /// Steps of `quality: hd`: the next number that the model knows from twice its own.
     pub(crate) hd_steps: usize,
     pub(crate) guidance: f32,
+    /// Pixels of a side that a preview has at the most.
+    pub(crate) largest_preview: usize,
     pub(crate) device: String,
 }
 
@@ -163,6 +165,7 @@ impl ModelInfo {
             steps,
             hd_steps,
             guidance: plan.settings.guidance,
+            largest_preview: engine.largest_preview(),
             device: engine.device().to_owned(),
         })
     }

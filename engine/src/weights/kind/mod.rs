@@ -120,6 +120,9 @@ impl Archive {
                     here.join(" and ")
                 )
             }
+            ["a VAE"] if self.has_tiny_vae() => "is a tiny VAE (TAESD) alone; give it with --vae, or with \
+                                                 --preview-vae for previews, over a whole model"
+                .into(),
             ["a VAE"] => "is a VAE alone; give it with --vae, over a whole model".into(),
             _ => format!("holds {}, but no UNet; give a whole model", here.join(" and ")),
         }
@@ -164,6 +167,19 @@ pub(crate) fn other_vae(factor: Option<f64>, usual: Option<f64>) -> Option<Strin
         format!(
             "is the VAE of Stable Diffusion 1 or 2: it scales latents by {factor}, SDXL's by 0.13025; give a VAE \
              of SDXL"
+        )
+    })
+}
+
+/// That a tiny VAE is, by its name, not one of SDXL's latents. Nothing else tells: all have the same shapes.
+pub(crate) fn other_tiny_vae(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_string_lossy().to_lowercase();
+    let is_other = name.contains("taesd") && !name.contains("xl");
+    is_other.then(|| {
+        format!(
+            "{} is by its name the tiny VAE of Stable Diffusion 1 and 2, which shows SDXL's latents in wrong \
+             colours; SDXL's is TAESDXL",
+            path.display()
         )
     })
 }
@@ -215,5 +231,16 @@ fn is_known_extra(key: &str) -> bool {
     let averages = key.starts_with("model_ema.");
     let training = key.starts_with("first_stage_model.loss.") || key.starts_with("posterior_");
     let buffers = key.ends_with("position_ids") || key.ends_with("logit_scale") || SCHEDULE.contains(&key);
-    averages || training || buffers || about::mark(key).is_some() || scale::is_extra(key)
+    averages
+        || training
+        || buffers
+        || is_tiny_encoder(key)
+        || about::mark(key).is_some()
+        || scale::is_extra(key)
+}
+
+/// Whether this is of a tiny VAE's encoder: convolutions, alone or three in a block.
+fn is_tiny_encoder(key: &str) -> bool {
+    let layer = key.strip_prefix("encoder.layers.").and_then(|key| key.split_once('.'));
+    layer.is_some_and(|(_, rest)| rest == "weight" || rest == "bias" || rest.starts_with("conv."))
 }

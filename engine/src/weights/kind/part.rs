@@ -81,6 +81,7 @@ impl Archive {
     /// What a VAE or text encoder is that has other extents.
     fn of_another(&self, part: Component, layout: &Layout) -> Option<String> {
         let name = match part {
+            Component::Vae if self.is_tiny_vae(layout) => "decoder.layers.0.weight",
             Component::Vae => "decoder.conv_in.weight",
             _ => "text_model.embeddings.token_embedding.weight",
         };

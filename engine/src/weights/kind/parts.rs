@@ -107,8 +107,12 @@ pub(super) const PARTS: &[PartKind] = &[
         &[&["emb_params"], &["string_to_param"], &["text_encoders_0"], &["text_encoders_1"]],
     ),
     kind(
-        "is a tiny VAE (TAESD), made for previews; give a whole SDXL model",
-        &[&["taesd_"], &["decoder.layers.", "encoder.layers."], &["decoder.1.weight", "decoder.3.conv.0."]],
+        "is the encoder of a tiny VAE (TAESD), which draws nothing; give its decoder with --vae or --preview-vae",
+        &[
+            &["taesd_encoder."],
+            &["encoder.layers.1.conv.0."],
+            &["1.conv.0.weight", "13.conv.4.weight", "14.bias"],
+        ],
     ),
     kind(
         "is an encoder of pictures (CLIP Vision), not a model that draws; give an SDXL model",

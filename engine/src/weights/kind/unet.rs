@@ -75,7 +75,7 @@ impl Archive {
     fn measures(&self, layout: &Layout) -> Measures {
         let [conv_in, added] = match layout.dialect {
             Dialect::Original => ["input_blocks.0.0.weight", "label_emb.0.0.weight"],
-            Dialect::Diffusers => ["conv_in.weight", "add_embedding.linear_1.weight"],
+            Dialect::Diffusers | Dialect::Numbered => ["conv_in.weight", "add_embedding.linear_1.weight"],
         };
         let extent = |shape: Option<&[usize]>, i: usize| shape.and_then(|shape| shape.get(i)).copied();
         let named = |name: &str| self.tensors.get(&format!("{}{name}", layout.prefix));

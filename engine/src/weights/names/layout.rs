@@ -48,6 +48,14 @@ const ANCHORS: &[Anchors] = &[
         tensors: &["decoder.mid_block.resnets.0.norm1.weight", "decoder.mid_block.resnets.1.norm1.weight"],
         words: &[],
     },
+    Anchors { component: Component::Vae, dialect: Dialect::Diffusers, tensors: &[TINY_VAE], words: &[] },
+    // No layer of its encoder has this number.
+    Anchors {
+        component: Component::Vae,
+        dialect: Dialect::Numbered,
+        tensors: &["18.conv.0.weight"],
+        words: &[],
+    },
     Anchors { component: Component::TextEncoder, dialect: Dialect::Diffusers, tensors: CLIP, words: FIRST },
     Anchors {
         component: Component::TextEncoder2,
@@ -57,6 +65,9 @@ const ANCHORS: &[Anchors] = &[
     },
     Anchors { component: Component::TextEncoder2, dialect: Dialect::Diffusers, tensors: CLIP, words: SECOND },
 ];
+
+/// A tensor of a tiny VAE's decoder.
+const TINY_VAE: &str = "decoder.layers.2.conv.0.weight";
 
 /// With and without the model's own name before it, as [`super`] reads them.
 const CLIP: &[&str] = &[
@@ -74,6 +85,17 @@ impl Archive {
     /// The same for a file that holds this component and no other: its prefix need not tell which.
     pub(crate) fn own_layout(&self, component: Component) -> Option<Layout> {
         self.layout_of(component, false)
+    }
+
+    /// Whether the VAE behind this layout is a tiny one.
+    pub(crate) fn is_tiny_vae(&self, layout: &Layout) -> bool {
+        let has = |name| self.tensors.contains_key(&format!("{}{name}", layout.prefix));
+        layout.dialect == Dialect::Numbered || has(TINY_VAE)
+    }
+
+    /// Whether its VAE is a tiny one.
+    pub(crate) fn has_tiny_vae(&self) -> bool {
+        self.layout(Component::Vae).is_some_and(|layout| self.is_tiny_vae(&layout))
     }
 
     fn layout_of(&self, component: Component, by_words: bool) -> Option<Layout> {

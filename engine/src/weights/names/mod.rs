@@ -32,6 +32,8 @@ pub(crate) enum Dialect {
     Diffusers,
     /// The names of the original code.
     Original,
+    /// Numbers alone, one for each layer in a row, as the original code of tiny VAEs has them.
+    Numbered,
 }
 
 /// What a component's tensors are called in a file: whose names, and what stands before each.
@@ -71,6 +73,7 @@ enum Rule {
     Diffusers(Component),
     Unet(Vec<Level>),
     Vae(Vec<Level>),
+    TinyVae,
     OpenClip,
 }
 
@@ -82,6 +85,7 @@ impl NameTable {
             (Dialect::Original, Component::Unet) => Rule::Unet(levels.to_vec()),
             (Dialect::Original, Component::Vae) => Rule::Vae(levels.to_vec()),
             (Dialect::Original, Component::TextEncoder2) => Rule::OpenClip,
+            (Dialect::Numbered, Component::Vae) => Rule::TinyVae,
             _ => Rule::Diffusers(component),
         };
         Self { rule, prefix }
@@ -93,6 +97,7 @@ impl NameTable {
             Rule::Diffusers(component) => diffusers(*component, name),
             Rule::Unet(levels) => vec![Place::whole(unet::original(levels, name))],
             Rule::Vae(levels) => vae::originals(levels.len(), name).map(Place::whole).collect(),
+            Rule::TinyVae => vec![Place::whole(vae::numbered(name))],
             Rule::OpenClip => clip::originals(name),
         };
         places.iter_mut().for_each(|place| place.key.insert_str(0, &self.prefix));

@@ -1,4 +1,4 @@
-//! The VAE's names in the original code, and in diffusers before attention was renamed.
+//! The VAE's names in the original code, and in diffusers before attention was renamed; a tiny VAE's.
 
 /// The original name of a tensor, without the prefix, and those that diffusers' converter leaves for
 /// attention: it knows the names of one release, and folders have those of several.
@@ -47,6 +47,14 @@ pub(super) fn before_attention_was_renamed(name: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!("{block}attentions.0.{layer}.{last}"))
+}
+
+/// The number of a layer in the original code of tiny VAEs, whose layer 0 is a clamp that diffusers does not count.
+pub(super) fn numbered(name: &str) -> String {
+    let layer = name.strip_prefix("decoder.layers.").and_then(|name| name.split_once('.'));
+    let Some((number, rest)) = layer else { return name.to_owned() };
+    // Names come from the network, where this part is a number.
+    format!("{}.{rest}", number.parse::<usize>().unwrap_or(0) + 1)
 }
 
 fn mirrored(levels: usize, level: &str) -> usize {

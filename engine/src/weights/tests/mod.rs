@@ -15,3 +15,4 @@ mod mutations;
 mod places;
 mod quantised;
 mod synthetic;
+mod tiny_vae;

@@ -61,6 +61,7 @@ fn model(distilled: bool) -> ModelInfo {
         steps: if distilled { 4 } else { 30 },
         hd_steps: 8,
         guidance: if distilled { 0.0 } else { 5.0 },
+        largest_preview: 256,
         device: "cpu".into(),
     }
 }
