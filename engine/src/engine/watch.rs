@@ -16,7 +16,7 @@ pub struct Watch<'a> {
     pub event: &'a mut dyn FnMut(Event),
     /// Shown every node's value. Slow: every value is copied to the host.
     pub trace: Option<&'a mut OnTrace<'a>>,
-    /// How many previews to show of each picture, spread evenly over its steps. Each costs less than a step.
+    /// How many previews to show of each picture, spread evenly over its steps. Each costs less than a step of SDXL's.
     pub previews: usize,
     /// Stops the run at its next node.
     pub cancel: CancelToken,
