@@ -91,7 +91,7 @@ impl fmt::Display for Failure {
             Self::Engine(error) => error.fmt(f),
             Self::Crash(what) => write!(
                 f,
-                "this is a mistake of Fulmen's own, please report it with the command that you typed and \
+                "this is a bug in Fulmen, please report it with the command that you typed and \
                  what `fulmen selftest` prints: {what} (version {})",
                 env!("CARGO_PKG_VERSION")
             ),

@@ -169,7 +169,7 @@ fn conclude(found: &Found, device: &str, json: bool) -> Result<(), Failure> {
         (None, 0) => {
             if !json {
                 let Found { cases, nodes, .. } = found;
-                console::out(&format!("{device} computes right: {cases} cases and {nodes} nodes agree"));
+                console::out(&format!("{device} computes correctly: {cases} cases and {nodes} nodes agree"));
             }
             Ok(())
         }
@@ -177,7 +177,8 @@ fn conclude(found: &Found, device: &str, json: bool) -> Result<(), Failure> {
             let node =
                 node.as_ref().map(|node| format!(", and the demo model at {node}")).unwrap_or_default();
             Err(Failure::Run(format!(
-                "{device} does not compute right: {cases} of {} cases disagree{node}; please report the table above",
+                "{device} does not compute correctly: {cases} of {} cases disagree{node}; please report \
+                 the table above",
                 found.cases
             )))
         }

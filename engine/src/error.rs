@@ -119,7 +119,7 @@ impl Error {
             Self::File { file, what } => format!("{}: {what}", file.display()),
             Self::MissingTensor { file, name } => {
                 let (file, name) = (file.display(), quote::quoted(name));
-                format!("{file} has no tensor `{name}`: it is not whole, or its network is not SDXL's")
+                format!("{file} has no tensor `{name}`: it is incomplete, or its network is not SDXL's")
             }
             Self::TensorShape { file, name, found, wanted } => {
                 let (file, name) = (file.display(), quote::quoted(name));

@@ -10,31 +10,31 @@ pub enum Setting {
     Prompt,
     /// What not to draw.
     Negative,
-    /// Pixels from left to right.
+    /// Width in pixels.
     Width,
-    /// Pixels from top to bottom.
+    /// Height in pixels.
     Height,
     /// Steps of the sampler.
     Steps,
     /// Classifier-free guidance.
     Guidance,
-    /// How far attention is led away from the negative prompt where there is no guidance.
+    /// How far attention is steered away from the negative prompt without guidance.
     NagScale,
-    /// How large what attention finds may become by that.
+    /// How much larger the output of attention may become by that.
     NagTau,
-    /// How much of that is taken.
+    /// How much of that is blended in.
     NagAlpha,
     /// Which sampler.
     Sampler,
     /// How the noise falls.
     Sigmas,
-    /// The share of the noise that is drawn anew in every step.
+    /// The share of fresh noise in every step.
     Eta,
     /// Which levels of noise are picked.
     Spacing,
-    /// What the UNet answers with.
+    /// What the UNet predicts.
     Prediction,
-    /// What becomes of long prompts.
+    /// What to do with long prompts.
     LongPrompts,
     /// Where the noise starts.
     Seed,

@@ -52,11 +52,11 @@ impl Guidance {
 /// where there is no classifier-free guidance. `None` is as usual.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Nag {
-    /// How far attention is led away from what it finds in the negative prompt; up to 1 is not at all.
+    /// How far attention is steered away from what it finds in the negative prompt; up to 1 has no effect.
     pub scale: Option<f32>,
     /// How large what it finds may become by that, as a multiple.
     pub tau: Option<f32>,
-    /// How much of that is taken, 0 to 1.
+    /// How much of that is blended in, 0 to 1.
     pub alpha: Option<f32>,
 }
 
@@ -85,9 +85,9 @@ pub struct Request {
     pub prompt: String,
     /// What not to draw.
     pub negative_prompt: Option<String>,
-    /// Pixels from left to right, a multiple of 8.
+    /// Width in pixels, a multiple of 8.
     pub width: Option<usize>,
-    /// Pixels from top to bottom, a multiple of 8.
+    /// Height in pixels, a multiple of 8.
     pub height: Option<usize>,
     /// Steps of the sampler.
     pub steps: Option<usize>,
@@ -107,7 +107,7 @@ pub struct Request {
     pub prediction: Option<Prediction>,
     /// What is read of the prompts besides their words; AUTOMATIC1111's syntax if nobody says.
     pub prompt_syntax: Option<PromptSyntax>,
-    /// What becomes of prompts of more than 75 tokens; chunks if nobody says, unless prompts are plain.
+    /// What to do with prompts of more than 75 tokens; chunks if nobody says, unless prompts are plain.
     pub long_prompts: Option<LongPrompts>,
     /// Where the noise starts; picture i of several has seed + i. `None` is a random one.
     pub seed: Option<u64>,

@@ -153,7 +153,7 @@ class Mock {
 
   #find(id) {
     const at = this.#images.findIndex(({ image }) => image.id === id);
-    if (at < 0) throw new Refusal(404, 'there is no image of this id');
+    if (at < 0) throw new Refusal(404, 'there is no image with this id');
     return at;
   }
 

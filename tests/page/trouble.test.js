@@ -124,7 +124,7 @@ test('an image that someone else deleted is told of, and the others stay', async
   await page.request.delete(`${server.url}/v1/images/${id}`);
   await page.locator('.card [data-act=Publish]').first().click();
   await page.waitForSelector('#images-note:not([hidden])');
-  assert.equal(await page.textContent('#images-note'), 'There is no image of this id.');
+  assert.equal(await page.textContent('#images-note'), 'There is no image with this id.');
   assert.equal(await page.locator('.card').count(), 2);
 });
 

@@ -17,11 +17,11 @@ use super::lora::lora;
 use super::number::{SeedArg, count, seed};
 use super::parts::PartArgs;
 
-/// Draws pictures of a text
+/// Generates images from a text prompt
 #[derive(Debug, clap::Args)]
 #[command(after_help = help::GENERATE, allow_negative_numbers = true)]
 pub(crate) struct GenerateArgs {
-    /// What to draw; `-` reads it from standard input. It may be empty
+    /// The text prompt; `-` reads it from standard input. It may be empty
     #[arg(value_name = "PROMPT")]
     pub(crate) prompt: OsString,
 
@@ -41,7 +41,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "DIR", help_heading = "Model")]
     pub(crate) lora_dir: Option<PathBuf>,
 
-    /// What to keep out of the picture: by guidance where that is above 1, else by leading attention away from it
+    /// What to keep out of the picture: by guidance if it is above 1, otherwise by steering attention away from it
     #[arg(long, value_name = "TEXT", help_heading = "Picture")]
     pub(crate) negative: Option<String>,
 
@@ -49,51 +49,51 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "N", value_parser = count, help_heading = "Picture")]
     pub(crate) steps: Option<usize>,
 
-    /// How strictly to follow the prompt; above 1 every step costs twice [default: what the model was
+    /// How closely to follow the prompt; above 1 every step takes twice as long [default: what the model was
     /// made for]
     #[arg(long, value_name = "G", help_heading = "Picture")]
     pub(crate) guidance: Option<f32>,
 
-    /// How far attention is led away from the negative prompt where there is no guidance; 1 is not at all
+    /// How far to steer attention away from the negative prompt without guidance; 1 has no effect
     /// [default: 3]
     #[arg(long, value_name = "S", help_heading = "Picture")]
     pub(crate) nag_scale: Option<f32>,
 
-    /// How large what attention finds may become by that, as a multiple [default: 2.5]
+    /// How much larger the output of attention may become by that, as a multiple [default: 2.5]
     #[arg(long, value_name = "T", help_heading = "Picture")]
     pub(crate) nag_tau: Option<f32>,
 
-    /// How much of that is taken, 0 to 1 [default: 0.5]
+    /// How much of that is blended in, 0 to 1 [default: 0.5]
     #[arg(long, value_name = "A", help_heading = "Picture")]
     pub(crate) nag_alpha: Option<f32>,
 
-    /// How the latents move from step to step [default: what the model was made for]
+    /// The sampler, which moves the latents from step to step [default: what the model was made for]
     #[arg(long, value_name = "SAMPLER", value_parser = words(&SamplerName::WORDS), help_heading = "Picture")]
     pub(crate) sampler: Option<SamplerName>,
 
-    /// How the noise falls from step to step [default: the model's own]
+    /// The noise schedule [default: the model's own]
     #[arg(long, value_name = "SIGMAS", value_parser = words(&Sigmas::WORDS), help_heading = "Picture")]
     pub(crate) sigmas: Option<Sigmas>,
 
-    /// The share of the noise that is drawn anew in every step, 0 to 1; only euler-a, ddim and tcd do so [default: 1, 0
+    /// The share of fresh noise in every step, 0 to 1; only euler-a, ddim and tcd use it [default: 1, 0
     /// and 0.3]
     #[arg(long, value_name = "ETA", help_heading = "Picture")]
     pub(crate) eta: Option<f32>,
 
-    /// Which levels of noise the steps pick [default: what the model was made for]
+    /// Which noise levels the steps use [default: what the model was made for]
     #[arg(long, value_name = "SPACING", help_heading = "Picture")]
     pub(crate) spacing: Option<SpacingArg>,
 
-    /// What the model's UNet answers with: noise, velocity, or the picture [default: what the model was
+    /// What the model's UNet predicts: noise, velocity, or the picture [default: what the model was
     /// made for]
     #[arg(long, value_name = "P", help_heading = "Picture")]
     pub(crate) prediction: Option<PredictionArg>,
 
-    /// What is read of prompts: AUTOMATIC1111's weights, BREAK and LoRA tags, or plain words alone [default: a1111]
+    /// How prompts are read: with AUTOMATIC1111's weights, BREAK and LoRA tags, or as plain words [default: a1111]
     #[arg(long, value_name = "SYNTAX", help_heading = "Picture")]
     pub(crate) prompt_syntax: Option<PromptSyntaxArg>,
 
-    /// What becomes of prompts of more than 75 tokens [default: chunk; with plain words cut]
+    /// What to do with prompts of more than 75 tokens [default: chunk; cut with plain words]
     #[arg(long, value_name = "WHAT", help_heading = "Picture")]
     pub(crate) long_prompts: Option<LongPromptsArg>,
 
@@ -105,7 +105,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "H", value_parser = count, help_heading = "Picture")]
     pub(crate) height: Option<usize>,
 
-    /// Seed of the noise: the same seed, the same picture; -1 is another one every time [default: -1]
+    /// Seed of the noise: the same seed, the same picture; -1 is a new one every time [default: -1]
     #[arg(long, value_name = "S", value_parser = seed, help_heading = "Picture")]
     pub(crate) seed: Option<SeedArg>,
 
@@ -113,7 +113,7 @@ pub(crate) struct GenerateArgs {
     #[arg(short = 'n', long = "images", value_name = "COUNT", default_value = "1", value_parser = count, help_heading = "Picture")]
     pub(crate) images: usize,
 
-    /// Whose noise a seed stands for: PyTorch's on the CPU (ComfyUI, diffusers) or on NVIDIA cards (A1111)
+    /// Whose noise generator a seed is for: PyTorch's on the CPU (ComfyUI, diffusers) or on NVIDIA cards (A1111)
     #[arg(long, value_name = "RNG", default_value = "torch", help_heading = "Picture")]
     pub(crate) rng: RngArg,
 
@@ -130,11 +130,11 @@ pub(crate) struct GenerateArgs {
     #[arg(short, long, value_name = "OUT", help_heading = "Output")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Kind of file, where the name does not say it [default: png]
+    /// Format of the file, if the name does not say it [default: png]
     #[arg(long, value_name = "FORMAT", help_heading = "Output")]
     pub(crate) format: Option<FormatArg>,
 
-    /// Whether the file carries its settings, prompt and seed among them; in JPEG and WebP too
+    /// Whether the file carries its settings, including prompt and seed; in JPEG and WebP too
     #[arg(long, value_name = "TEXT", default_value = "full", help_heading = "Output")]
     pub(crate) png_text: PngTextArg,
 
@@ -181,7 +181,7 @@ impl From<SpacingArg> for TimestepSpacing {
     }
 }
 
-/// What the UNet answers with.
+/// What the UNet predicts.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum PredictionArg {
     /// The noise in the picture: SDXL and most others
@@ -205,7 +205,7 @@ impl From<PredictionArg> for Prediction {
     }
 }
 
-/// What is read of prompts.
+/// How prompts are read.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum PromptSyntaxArg {
     /// (word:1.3), ((word)), [word], \(, BREAK and <lora:name:weight>
@@ -224,7 +224,7 @@ impl From<PromptSyntaxArg> for PromptSyntax {
     }
 }
 
-/// What becomes of long prompts.
+/// What to do with long prompts.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum LongPromptsArg {
     /// All is read, 75 tokens at a time

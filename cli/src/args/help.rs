@@ -31,9 +31,9 @@ Examples:
   fulmen generate \"a fox\" -o - | convert - fox.gif
 
 Files:
-  -o OUT.png writes OUT.png; with -n above 1, OUT-SEED.png for every seed. What is there is replaced.
+  -o OUT.png writes OUT.png; with -n above 1, OUT-SEED.png for every seed. An existing file is replaced.
   Without -o, fulmen-SEED.png in this folder, or fulmen-SEED-2.png and so on where that exists.
-  -o - writes one picture to standard output, and what else is said goes to standard error. A named pipe
+  -o - writes one picture to standard output, and messages go to standard error. A named pipe
   is waited for until somebody reads it. --format says what the name does not.
   A picture carries its settings in the form that A1111 began, unless --png-text none says otherwise. A file is
   there whole or not at all.
@@ -57,11 +57,11 @@ max, and the first 8 values.
 Exit codes: 0 drawn, 1 failed or stopped with Ctrl-C, 2 the command line is wrong.";
 
 pub(super) const SERVE: &str = "\
-The page stands at the address itself; GET /openapi.json describes everything that can be asked:
+The page is at the address itself; GET /openapi.json describes every request:
   POST /v1/images/imagine            draws an image and keeps it under a name
   POST /v1/images/generations        the form that OpenAI's clients speak (also under /api)
   POST /generations                  the form that Leonardo's clients speak (also under /api/rest/v1)
-  GET  /healthz, /readyz, /metrics   for those who watch over it
+  GET  /healthz, /readyz, /metrics   for monitoring
 
 Examples:
   fulmen serve
@@ -85,7 +85,7 @@ pub(super) const BACKUP: &str = "\
 The copy is a data directory of its own: `fulmen serve --data DIR` starts on it with every record and
 picture that was there when the copy began, and with the key that links are signed with. The server may
 run and be used meanwhile. Where DIR is on the same disk, the copy shares the pictures' files and takes
-little room; it is one against mistakes then, not against a broken disk. What a start moved to `lost`
+little room; it then protects against mistakes, not against a broken disk. What a start moved to `lost`
 and the file of --api-keys are not copied.
 
 Examples:
@@ -96,7 +96,7 @@ Exit codes: 0 copied, 1 failed or stopped, and nothing of the copy was left, 2 t
 
 pub(super) const DEVICES: &str = "\
 A GPU is asked for with --device gpu:N or with part of its name. `auto` takes the best real GPU, and
-the CPU where there is none. A driver that computes on the CPU is taken only where it is asked for,
+the CPU where there is none. A driver that computes on the CPU is used only when it is asked for,
 since the CPU backend is faster.";
 
 pub(super) const SELFTEST: &str = "\

@@ -25,7 +25,7 @@ pub(crate) use serve::{LogArg, ServeArgs};
 use crate::console;
 use crate::failure::{self, Failure};
 
-/// Draws pictures with SDXL-Lightning on any GPU, or on the CPU, without CUDA or Python.
+/// Generates images with SDXL-Lightning on any GPU, or on the CPU, without CUDA or Python.
 #[derive(Debug, Parser)]
 #[command(name = "fulmen", version, after_help = help::AFTER, arg_required_else_help = true)]
 pub(crate) struct Args {

@@ -9,7 +9,7 @@ pub(super) fn seed(text: &str) -> Result<SeedArg, String> {
     match text.trim() {
         "-1" => Ok(SeedArg(None)),
         text => text.parse().map(|seed| SeedArg(Some(seed))).map_err(|_| {
-            format!("a seed is a whole number from 0 to {}, or -1 for another one every time", u64::MAX)
+            format!("a seed is a whole number from 0 to {}, or -1 for a new one every time", u64::MAX)
         }),
     }
 }
@@ -35,7 +35,7 @@ mod tests {
         assert_eq!(seed("0"), Ok(SeedArg(Some(0))));
         assert_eq!(seed("18446744073709551615"), Ok(SeedArg(Some(u64::MAX))));
         for wrong in ["-2", "18446744073709551616", "1.5", "1e3", "", "any", "-1.0", "−1"] {
-            assert!(seed(wrong).unwrap_err().contains("or -1 for another one"), "{wrong}");
+            assert!(seed(wrong).unwrap_err().contains("or -1 for a new one"), "{wrong}");
         }
     }
 

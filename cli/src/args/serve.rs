@@ -26,22 +26,22 @@ pub(crate) struct ServeArgs {
           help_heading = "Network")]
     pub(crate) listen: Listen,
 
-    /// What clients call this server where it stands behind a proxy, for instance `https://draw.example.org`
+    /// The address by which clients know this server behind a proxy, for instance `https://draw.example.org`
     /// or `https://example.org/draw`
     #[arg(long, value_name = "URL", help_heading = "Network")]
     pub(crate) public_url: Option<String>,
 
-    /// A further name that requests may be sent to, beside localhost and addresses; may be given again
+    /// Another name that requests may be sent to, besides localhost and addresses; may be repeated
     #[arg(long = "host", value_name = "NAME", help_heading = "Network")]
     pub(crate) hosts: Vec<String>,
 
-    /// A proxy whose X-Forwarded-For, -Host, -Proto and -Prefix are believed: an address, or a network such as
-    /// 10.0.0.0/8; may be given again
+    /// A proxy whose X-Forwarded-For, -Host, -Proto and -Prefix are trusted: an address, or a network such as
+    /// 10.0.0.0/8; may be repeated
     #[arg(long = "trusted-proxy", value_name = "ADDRESS", help_heading = "Network")]
     pub(crate) trusted_proxies: Vec<Network>,
 
     /// Another site whose pages may use this server: https://HOST, or such as app://* and tauri://localhost;
-    /// `*` is every site, where keys are needed; may be given again
+    /// `*` is every site, where keys are needed; may be repeated
     #[arg(long = "cors-origin", value_name = "ORIGIN", help_heading = "Network")]
     pub(crate) cors_origins: Vec<AllowedOrigin>,
 
@@ -58,16 +58,16 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "NAME", help_heading = "Keys")]
     pub(crate) new_key: Option<String>,
 
-    /// Let everybody in who reaches the address
+    /// Let everyone in who can reach the address
     #[arg(long, help_heading = "Keys")]
     pub(crate) no_auth: bool,
 
-    /// Requests that may wait for the engine; beyond, they are told when to come back
+    /// Requests that may wait for the engine; further ones are told when to try again
     #[arg(long, value_name = "N", default_value_t = 16, help_heading = "Work",
           value_parser = clap::value_parser!(u16).range(0..=1000))]
     pub(crate) queue: u16,
 
-    /// Requests of one key that may wait, where there are keys; keys take turns, whoever has more waiting
+    /// Requests of one key that may wait, if there are keys; keys take turns, however many requests each has waiting
     #[arg(long, value_name = "N", default_value_t = 4, help_heading = "Work",
           value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) max_jobs_per_key: u16,
@@ -82,7 +82,7 @@ pub(crate) struct ServeArgs {
           value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) max_steps: u16,
 
-    /// Most seconds that one request may be drawn for; then it is stopped, and says so
+    /// Most seconds that one request may take; then it is stopped with an error
     #[arg(long, value_name = "N", default_value_t = 1800, help_heading = "Work",
           value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_seconds: u32,
@@ -102,7 +102,7 @@ pub(crate) struct ServeArgs {
     #[arg(long, help_heading = "Work")]
     pub(crate) accept_loss: bool,
 
-    /// Whether files carry their settings, prompt and seed among them, where a request does not say with
+    /// Whether files carry their settings, including prompt and seed, where a request does not say with
     /// `png_text`; in JPEG and WebP too. What is published never does
     #[arg(long, value_name = "TEXT", default_value = "full", help_heading = "Work")]
     pub(crate) png_text: PngTextArg,
@@ -127,50 +127,50 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_parser = count, value_name = "N", help_heading = "Model")]
     pub(crate) steps: Option<usize>,
 
-    /// Guidance of requests that do not say; above 1 every step costs twice [default: what the model was
+    /// Guidance of requests that do not say; above 1 every step takes twice as long [default: what the model was
     /// made for]
     #[arg(long, value_name = "G", help_heading = "Model", allow_negative_numbers = true)]
     pub(crate) guidance: Option<f32>,
 
-    /// How far attention is led away from negative prompts where there is no guidance; 1 is not at all [default: 3]
+    /// How far to steer attention away from negative prompts without guidance; 1 has no effect [default: 3]
     #[arg(long, value_name = "S", help_heading = "Model")]
     pub(crate) nag_scale: Option<f32>,
 
-    /// How large what attention finds may become by that, as a multiple [default: 2.5]
+    /// How much larger the output of attention may become by that, as a multiple [default: 2.5]
     #[arg(long, value_name = "T", help_heading = "Model")]
     pub(crate) nag_tau: Option<f32>,
 
-    /// How much of that is taken, 0 to 1 [default: 0.5]
+    /// How much of that is blended in, 0 to 1 [default: 0.5]
     #[arg(long, value_name = "A", help_heading = "Model")]
     pub(crate) nag_alpha: Option<f32>,
 
-    /// How the latents of requests that do not say move from step to step [default: what the model was made for]
+    /// Sampler of requests that do not say [default: what the model was made for]
     #[arg(long, value_name = "SAMPLER", value_parser = words(&SamplerName::WORDS), help_heading = "Model")]
     pub(crate) sampler: Option<SamplerName>,
 
-    /// How the noise falls from step to step [default: the model's own]
+    /// The noise schedule [default: the model's own]
     #[arg(long, value_name = "SIGMAS", value_parser = words(&Sigmas::WORDS), help_heading = "Model")]
     pub(crate) sigmas: Option<Sigmas>,
 
-    /// The share of the noise that is drawn anew in every step, 0 to 1; only euler-a, ddim and tcd do so [default: 1, 0
+    /// The share of fresh noise in every step, 0 to 1; only euler-a, ddim and tcd use it [default: 1, 0
     /// and 0.3]
     #[arg(long, value_name = "ETA", help_heading = "Model")]
     pub(crate) eta: Option<f32>,
 
-    /// Which levels of noise the steps of requests that do not say pick [default: what the model was made for]
+    /// Which noise levels the steps of requests that do not say use [default: what the model was made for]
     #[arg(long, value_name = "SPACING", help_heading = "Model")]
     pub(crate) spacing: Option<SpacingArg>,
 
-    /// What the model's UNet answers with: noise, velocity, or the picture [default: what the model was
+    /// What the model's UNet predicts: noise, velocity, or the picture [default: what the model was
     /// made for]
     #[arg(long, value_name = "P", help_heading = "Model")]
     pub(crate) prediction: Option<PredictionArg>,
 
-    /// What is read of prompts: AUTOMATIC1111's weights, BREAK and LoRA tags, or plain words alone [default: a1111]
+    /// How prompts are read: with AUTOMATIC1111's weights, BREAK and LoRA tags, or as plain words [default: a1111]
     #[arg(long, value_name = "SYNTAX", help_heading = "Model")]
     pub(crate) prompt_syntax: Option<PromptSyntaxArg>,
 
-    /// What becomes of prompts of more than 75 tokens [default: chunk; with plain words cut]
+    /// What to do with prompts of more than 75 tokens [default: chunk; cut with plain words]
     #[arg(long, value_name = "WHAT", help_heading = "Model")]
     pub(crate) long_prompts: Option<LongPromptsArg>,
 

@@ -36,7 +36,7 @@ impl Job {
         };
         let prompt = prompt::read(args.prompt)?;
         let notes = [
-            (prompt.trim().is_empty(), "the prompt is empty; the model draws what it likes"),
+            (prompt.trim().is_empty(), "the prompt is empty; the picture may show anything"),
             (
                 options.preview_vae.is_some(),
                 "--preview-vae has no effect here; only the server shows previews",

@@ -142,7 +142,7 @@ fn check_standard_output(images: usize, json: bool) -> Result<(), Failure> {
     }
     if images > 1 {
         return refused(
-            "-o - takes one picture, because nobody could tell where the next one begins; leave out -n",
+            "-o - takes one picture, because it would be unclear where the next one begins; leave out -n",
         );
     }
     if std::io::stdout().is_terminal() {

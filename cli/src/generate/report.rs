@@ -175,7 +175,7 @@ pub(super) fn picture_line(saved: &Saved, seconds: &Seconds) -> String {
 pub(super) fn memory_line(done: &Done) -> Option<String> {
     let peak = done.peak_anonymous_bytes? >> 20;
     Some(format!(
-        "memory: {peak} MiB at the peak beside mapped files; the model was predicted to take {} MiB",
+        "memory: {peak} MiB at the peak besides mapped files; the model was predicted to take {} MiB",
         done.predicted_bytes >> 20
     ))
 }

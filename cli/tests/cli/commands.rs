@@ -20,7 +20,7 @@ fn devices_lists_the_processor_and_says_what_auto_takes() {
 fn the_cpu_backend_passes_its_selftest() {
     let place = Place::new();
     let report = place.run(&["selftest", "--device", "cpu"]).succeeded().stdout;
-    for word in ["fulmen ", "kernel", "conv3x3", "attention", "demo model in f16", "computes right"] {
+    for word in ["fulmen ", "kernel", "conv3x3", "attention", "demo model in f16", "computes correctly"] {
         assert!(report.contains(word), "no `{word}` in: {report}");
     }
 }

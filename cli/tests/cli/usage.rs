@@ -69,8 +69,8 @@ fn seed_minus_one_is_any_seed() {
 fn negative_numbers_are_values_and_told_what_is_wrong_with_them() {
     let place = Place::new();
     for (flag, value, words) in [
-        ("--seed", "-2", "or -1 for another one every time"),
-        ("--seed", "-1.5", "or -1 for another one every time"),
+        ("--seed", "-2", "or -1 for a new one every time"),
+        ("--seed", "-1.5", "or -1 for a new one every time"),
         ("--seed", "18446744073709551616", "from 0 to 18446744073709551615"),
         ("--steps", "-4", "less than 0"),
         ("--width", "-512", "less than 0"),

@@ -162,7 +162,7 @@ impl Device {
         match &*self.failure.lock().unwrap_or_else(PoisonError::into_inner) {
             None => Ok(()),
             Some(what) => Err(Error::Device(format!(
-                "{} failed: {what}; a driver that was updated or a picture that is too large can do that",
+                "{} failed: {what}; a driver that was updated or a picture that is too large can cause that",
                 self.facts.name
             ))),
         }

@@ -37,9 +37,9 @@ const KEYWORD: &str = "parameters";
 /// A picture: `[height, width, 3]`, eight bits a colour, sRGB.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
-    /// Pixels from left to right.
+    /// Width in pixels.
     pub width: usize,
-    /// Pixels from top to bottom.
+    /// Height in pixels.
     pub height: usize,
     /// Red, green, blue of each pixel, rows from the top.
     pub rgb: Vec<u8>,

@@ -38,9 +38,9 @@ pub struct Parameters {
     pub nag: Option<[f32; 3]>,
     /// The seed of this picture.
     pub seed: u64,
-    /// Pixels from left to right.
+    /// Width in pixels.
     pub width: usize,
-    /// Pixels from top to bottom.
+    /// Height in pixels.
     pub height: usize,
     /// The model's name.
     pub model: String,

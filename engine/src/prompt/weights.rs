@@ -105,7 +105,7 @@ impl Weighted {
             true => format!("its weight is taken as {}", weight.clamp(-GREATEST, GREATEST)),
             false => format!("it has a weight of {}", (weight * 1000.0).round() / 1000.0),
         };
-        let advice = "few pictures bear more than 1.5; write `\\(` and `\\)` where brackets are meant";
+        let advice = "few pictures tolerate more than 1.5; write `\\(` and `\\)` where brackets are meant";
         Some(note(&self.text[start..end], &format!("{becomes}; {advice}")))
     }
 }

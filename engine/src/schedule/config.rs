@@ -117,7 +117,7 @@ pub struct SchedulerConfig {
     pub sigma_ends: (Option<f64>, Option<f64>),
     /// What is left after the last step.
     pub last_level: LastLevel,
-    /// What the UNet answers with.
+    /// What the UNet predicts.
     pub prediction: Prediction,
     /// The sampler.
     pub solver: Solver,

@@ -113,7 +113,7 @@ impl Archive {
             .map_err(|e| bad_file(&origin, foreign::instead_of(index, "is not an index of shards", &e)))?;
         let shards: BTreeSet<&String> = index.weight_map.values().collect();
         if shards.len() > MAX_SHARDS {
-            return Err(bad_file(&origin, format!("names {} shards; that is no model", shards.len())));
+            return Err(bad_file(&origin, format!("names {} shards; that is not a model", shards.len())));
         }
         for shard in shards {
             // An index must not lead out of its folder.

@@ -52,7 +52,7 @@ pub(crate) fn check_host(
     let single = hosts.next().is_none();
     if keys_needed {
         let in_order = single && (said.is_none() || host.is_some());
-        let message = "the Host header is no name; send one such as draw.example.org:8188";
+        let message = "the Host header is not a name; send one such as draw.example.org:8188";
         return in_order.then_some(()).ok_or_else(|| Problem::new(400, "malformed_host", message));
     }
     if host.is_some_and(|host| is_ours(config, &host)) && single {

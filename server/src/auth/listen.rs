@@ -15,7 +15,7 @@ pub(crate) fn check_listen(config: &Config) -> Result<()> {
     let keys = &config.keys;
     let has_keys = keys.file.is_some() || keys.key.is_some();
     if has_keys && keys.no_auth {
-        let what = "--no-auth lets everybody in, but there are keys; leave out either --no-auth or the keys \
+        let what = "--no-auth lets everyone in, but there are keys; leave out either --no-auth or the keys \
                     (--api-keys, FULMEN_API_KEY)";
         return Err(Error::Options(what.into()));
     }
@@ -28,8 +28,8 @@ pub(crate) fn check_listen(config: &Config) -> Result<()> {
     }
     Err(Error::Options(format!(
         "at {at} other machines can reach this server, and it has no keys; name a file of keys with --api-keys \
-         (`fulmen serve --new-key NAME` makes a key) or set FULMEN_API_KEY, or listen at 127.0.0.1, or say --no-auth if \
-         everybody who reaches it may use it"
+         (`fulmen serve --new-key NAME` makes a key) or set FULMEN_API_KEY, or listen at 127.0.0.1, or say \
+         --no-auth if everyone who can reach it may use it"
     )))
 }
 

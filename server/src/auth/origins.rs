@@ -19,7 +19,7 @@ pub(crate) fn check_origins(config: &Config) -> Result<()> {
         None => Ok(()),
         Some(origin) => Err(Error::Options(format!(
             "--cors-origin {origin} lets the pages of every site in, and without keys each of them could use this server; \
-             name the sites, or let keys be asked for (--api-keys FILE, FULMEN_API_KEY)"
+             name the sites, or require keys (--api-keys FILE, FULMEN_API_KEY)"
         ))),
     }
 }
@@ -39,7 +39,8 @@ pub(crate) fn check_origin(config: &Config, keys_needed: bool, request: &Request
     if origins.all(|(_, value)| allowed(value)) {
         return Ok(());
     }
-    let message = "pages of other sites may not ask this server; start it with --cors-origin ORIGIN if this one \
+    let message = "pages of other sites may not use this server; start it with --cors-origin ORIGIN if \
+    this one \
                    should, or, if this is its own page behind a proxy, with --public-url URL";
     Err(Problem::new(403, "foreign_origin", message))
 }

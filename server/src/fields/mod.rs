@@ -28,28 +28,29 @@ pub(crate) const SHORTEST_SIDE: usize = 64;
 /// The longest.
 pub(crate) const LONGEST_SIDE: usize = 2048;
 
-/// How far attention is led away from a negative prompt.
+/// How far attention is steered away from a negative prompt.
 pub(crate) const NAG_SCALE: Field = Field::new(
     "nag_scale",
     Kind::Number { least: 0.0, most: 100.0 },
-    "How far attention is led away from the negative prompt where there is no guidance; up to 1 is not at all. 3 if absent.",
+    "How far to steer attention away from the negative prompt without guidance; up to 1 has no effect. \
+     3 if absent.",
 );
 
 /// How large what it finds may become.
 pub(crate) const NAG_TAU: Field = Field::new(
     "nag_tau",
     Kind::Number { least: 1.0, most: 100.0 },
-    "How large what attention finds may become by that, as a multiple; 2.5 if absent.",
+    "How much larger the output of attention may become by that, as a multiple; 2.5 if absent.",
 );
 
-/// How much of it is taken.
+/// How much of it is blended in.
 pub(crate) const NAG_ALPHA: Field = Field::new(
     "nag_alpha",
     Kind::Number { least: 0.0, most: 1.0 },
-    "How much of that is taken; 0.5 if absent.",
+    "How much of that is blended in; 0.5 if absent.",
 );
 
-/// How the latents move from step to step.
+/// The sampler, which moves the latents from step to step.
 pub(crate) const SAMPLER: Field = Field::new(
     "sampler",
     Kind::Word(&words(&SamplerName::WORDS)),
@@ -60,22 +61,21 @@ pub(crate) const SAMPLER: Field = Field::new(
 pub(crate) const SIGMAS: Field = Field::new(
     "sigmas",
     Kind::Word(&words(&Sigmas::WORDS)),
-    "How the noise falls from step to step; as the model wants it if absent.",
+    "The noise schedule; as the model wants it if absent.",
 );
 
-/// What of the noise is drawn anew.
+/// The share of fresh noise.
 pub(crate) const ETA: Field = Field::new(
     "eta",
     Kind::Number { least: 0.0, most: 1.0 },
-    "The share of the noise that is drawn anew in every step, by samplers that do so (euler-a, ddim, tcd); the \
-     sampler's own if absent.",
+    "The share of fresh noise in every step, for euler-a, ddim and tcd; the sampler's own if absent.",
 );
 
-/// Which levels of noise are picked.
+/// Which noise levels the steps use.
 pub(crate) const SPACING: Field = Field::new(
     "spacing",
     Kind::Word(&words(&TimestepSpacing::WORDS)),
-    "Which levels of noise are picked; as the model wants it if absent.",
+    "Which noise levels the steps use; as the model wants it if absent.",
 );
 
 /// What a UNet predicts.
@@ -100,7 +100,7 @@ const fn words<T: Copy, const N: usize>(table: &[(&'static str, T); N]) -> [&'st
 pub(crate) const PNG_TEXT: Field = Field::new(
     "png_text",
     Kind::Word(&["full", "none"]),
-    "Whether the file carries its settings as text, prompt and seed among them; as the server was started with if absent. \
+    "Whether the file carries its settings as text, including prompt and seed; as the server was started with if absent. \
      What is published never does.",
 );
 

@@ -56,7 +56,7 @@ fn description(field: &Field) -> String {
             format!("{about} Accepted, but without effect here: {}.", inert.join(", "))
         }
         Support::Hint(_) => format!("{about} Checked and accepted; it does not change the picture."),
-        Support::Model => format!("{about} The one model that is loaded draws, whatever is named."),
+        Support::Model => format!("{about} Any name is accepted; the loaded model draws."),
         Support::Lacking([]) => format!("{about} Not supported yet: leave it out."),
         Support::Lacking(off) => {
             format!("{about} Not supported yet: leave it out, or send {}.", off.join(" or "))

@@ -94,6 +94,6 @@ impl Reading<'_> {
 
     fn too_large(&self) -> Problem {
         let most = self.limits.body;
-        Problem::new(413, "body_too_large", format!("a body may have {most} bytes"))
+        Problem::new(413, "body_too_large", format!("a body may have at most {most} bytes"))
     }
 }

@@ -72,7 +72,7 @@ pub(super) fn over(gate: &Shared, outgoing: &Outgoing<'_>) -> Result<Handed, Fai
             break;
         }
     }
-    let message = "the server is putting itself in order; try again in a moment";
+    let message = "the server is recovering; try again in a moment";
     Err(Problem::busy("recovering", message, RETRY_AFTER).into())
 }
 

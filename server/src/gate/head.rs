@@ -74,7 +74,11 @@ impl Scan {
     /// What to say of a head that goes on for too long.
     pub(super) fn too_large(&self) -> Problem {
         if self.ended == 0 {
-            return Problem::new(414, "uri_too_long", format!("a target may have {MOST_TARGET} bytes"));
+            return Problem::new(
+                414,
+                "uri_too_long",
+                format!("a target may have at most {MOST_TARGET} bytes"),
+            );
         }
         Problem::new(431, "headers_too_large", "the request's headers are too large")
     }
@@ -92,7 +96,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Head, Problem> {
         Ok(httparse::Status::Complete(end)) if end == bytes.len() => {}
         Ok(_) => return Err(malformed("the headers do not end where they should")),
         Err(httparse::Error::TooManyHeaders) => {
-            let message = format!("a request may have {MOST_HEADERS} headers");
+            let message = format!("a request may have at most {MOST_HEADERS} headers");
             return Err(Problem::new(431, "headers_too_large", message));
         }
         Err(error) => return Err(malformed(&error.to_string())),
@@ -126,15 +130,23 @@ fn request_line(bytes: &[u8]) -> Result<(&str, Target, bool), Problem> {
         "HTTP/1.1" => false,
         "HTTP/1.0" => true,
         _ if is_version(version) => {
-            return Err(Problem::new(505, "version_not_supported", "HTTP/1.1 and HTTP/1.0 are spoken here"));
+            return Err(Problem::new(
+                505,
+                "version_not_supported",
+                "this server speaks HTTP/1.1 and HTTP/1.0",
+            ));
         }
         _ => return Err(malformed("the request line must end in HTTP/1.1")),
     };
     if !is_token(method.as_bytes()) || method.len() > MOST_METHOD {
-        return Err(malformed("the method is not one"));
+        return Err(malformed("the method is malformed"));
     }
     if target.len() > MOST_TARGET {
-        return Err(Problem::new(414, "uri_too_long", format!("a target may have {MOST_TARGET} bytes")));
+        return Err(Problem::new(
+            414,
+            "uri_too_long",
+            format!("a target may have at most {MOST_TARGET} bytes"),
+        ));
     }
     let target = Target::of(method, target)
         .ok_or_else(|| malformed("the target must be a path that begins with /, or an address"))?;

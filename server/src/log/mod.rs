@@ -115,7 +115,7 @@ impl Log {
 
     fn tell_left_out(&self, left_out: u64) {
         if left_out > 0 {
-            let message = "lines like others were left out, because there were too many of them";
+            let message = "repeated lines were left out, because there were too many of them";
             self.write(Cow::Owned(line::of_ours(self.format, message, left_out)));
         }
     }

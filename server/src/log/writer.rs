@@ -77,7 +77,7 @@ impl Writer {
         if dropped == 0 {
             return;
         }
-        let line = of_ours(self.format, "nobody read the log, and lines were dropped", dropped);
+        let line = of_ours(self.format, "the log was not read, and lines were dropped", dropped);
         if self.lines.try_send(Message::Line(line)).is_err() {
             self.dropped.fetch_add(dropped, Ordering::Relaxed);
         }

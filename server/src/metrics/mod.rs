@@ -165,8 +165,8 @@ impl Metrics {
         let build = Family::<Label, Gauge>::default();
         build.get_or_create(&[("version", env!("CARGO_PKG_VERSION"))]).set(1);
         registry.register("build_info", "Which program this is", build);
-        registry.register("queue_length", "Jobs that wait for the engine", waiting);
-        registry.register("jobs_running", "Jobs that are drawn now", running);
+        registry.register("queue_length", "Jobs waiting for the engine", waiting);
+        registry.register("jobs_running", "Jobs being drawn", running);
         registry.register("jobs_ended", "Jobs that ended, by how", self.jobs.clone());
         registry.register("pictures_drawn", "Pictures that were drawn", self.pictures.clone());
         let seconds = Unit::Seconds;

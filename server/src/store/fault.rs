@@ -30,7 +30,7 @@ pub(super) enum Fault {
     Foreign(String),
 
     /// What the server works on was removed or replaced under its hands.
-    #[error("{0}; put it back, or start the server anew")]
+    #[error("{0}; put it back, or restart the server")]
     Gone(String),
 
     /// Others of this server have the database, one after the other.
@@ -171,7 +171,7 @@ impl From<Fault> for Problem {
                 503,
                 "storage_unavailable",
                 "the server's data directory, or a file in it, was removed or replaced while the server runs; nothing \
-                 is kept until it is put back, or the server is started anew; its log says which",
+                 is kept until it is put back, or the server is restarted; its log says which",
             ),
             Verdict::Refused => Self::new(
                 503,

@@ -57,7 +57,7 @@ impl Pool {
                 return Ok(Some(Taken { pool: self, connection: Some(connection) }));
             }
             if state.open < self.most {
-                // Where there is none to be had, one of those that are open will be free soon.
+                // Where none is available, one of those that are open will be free soon.
                 if let Ok(connection) = open() {
                     state.open += 1;
                     return Ok(Some(Taken { pool: self, connection: Some(connection) }));

@@ -191,7 +191,8 @@ impl<'a> Lowering<'a> {
             return Ok(binding);
         }
         Err(Error::Device(format!(
-            "{} shows a kernel at most {} MiB of a buffer, `{}` needs {}: try a smaller size or --device cpu",
+            "{} lets a kernel bind at most {} MiB of a buffer, `{}` needs {}: try a smaller size or \
+             --device cpu",
             self.facts.name,
             self.facts.max_binding >> 20,
             self.graph.node(self.node).label,

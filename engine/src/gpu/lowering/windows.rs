@@ -81,7 +81,7 @@ impl Lowering<'_> {
             let size = self.read(value, rows.clone()).binding.size;
             if size > self.facts.window {
                 return Err(Error::Device(format!(
-                    "{} shows a kernel at most {} bytes of a value, `{}` needs {size} for one line of {}: \
+                    "{} lets a kernel bind at most {} bytes of a value, `{}` needs {size} for one line of {}: \
                      try a smaller size or --device cpu",
                     self.facts.name,
                     self.facts.window,

@@ -65,8 +65,8 @@ impl Archive {
         }
         if self.is_textual_inversion() {
             return Some(
-                "is a textual inversion, which adds a word to a model and is none; \
-                 Fulmen has none of these yet: give an SDXL model"
+                "is a textual inversion, which adds a word to a model but is not one; \
+                 Fulmen does not support these yet: give an SDXL model"
                     .into(),
             );
         }

@@ -12,14 +12,15 @@ const fn kind(what: &'static str, marks: &'static [&'static [&'static str]]) -> 
     PartKind { what, marks }
 }
 
-const CONTROL_NET: &str =
-    "is a ControlNet, which steers a model by a picture; Fulmen has none of these yet: give an SDXL model";
+const CONTROL_NET: &str = "is a ControlNet, which steers a model by a picture; Fulmen does not support these yet: give an SDXL \
+     model";
 
 /// What changes or steers a model; some have the names of a UNet's blocks. The more particular ones
 /// first: an IP-Adapter may carry a LoRA.
 pub(super) const ADAPTERS: &[PartKind] = &[
     kind(
-        "is a Control-LoRA, which steers a model by a picture; Fulmen has none of these yet: give an SDXL model",
+        "is a Control-LoRA, which steers a model by a picture; Fulmen does not support these yet: give an \
+         SDXL model",
         &[&["lora_controlnet"]],
     ),
     kind(CONTROL_NET, &[&["lllite_"], &["control_model."], &["input_hint_block."]]),
@@ -30,7 +31,8 @@ pub(super) const ADAPTERS: &[PartKind] = &[
     // ControlNet-XS.
     kind(CONTROL_NET, &[&["ctrl_model."], &["base_down_subblocks."], &["base_to_ctrl."], &["ctrl_to_base."]]),
     kind(
-        "is a hypernetwork, which changes a model and is none; Fulmen does not apply it yet: give a full model",
+        "is a hypernetwork, which changes a model but is not one; Fulmen does not apply it yet: give a \
+         full model",
         &[
             &["320.0.linear.0."],
             &["640.0.linear.0."],
@@ -41,31 +43,36 @@ pub(super) const ADAPTERS: &[PartKind] = &[
         ],
     ),
     kind(
-        "is an IP-Adapter, which feeds pictures to a model; Fulmen has none of these yet: give an SDXL model",
+        "is an IP-Adapter, which feeds pictures to a model; Fulmen does not support these yet: give an \
+         SDXL model",
         &[&["ip_adapter."], &["to_k_ip."], &["id_encoder."], &["pulid_"], &["perceiver_resampler."]],
     ),
     kind(
-        "holds a LyCORIS adapter (LoKr), which changes a model and is none; give a model, and this file with --lora",
+        "holds a LyCORIS adapter (LoKr), which changes a model but is not one; give a model, and this file \
+         with --lora",
         &[&["lokr_w"], &["lokr_t"]],
     ),
     kind(
-        "holds a LyCORIS adapter (LoHa), which changes a model and is none; give a model, and this file with --lora",
+        "holds a LyCORIS adapter (LoHa), which changes a model but is not one; give a model, and this file \
+         with --lora",
         &[&["hada_w"], &["hada_t"]],
     ),
     kind(
-        "holds an OFT adapter, which changes a model and is none; Fulmen does not apply it: give a full model",
+        "holds an OFT adapter, which changes a model but is not one; Fulmen does not apply it: give a full \
+         model",
         &[&["oft_blocks"], &["oft_diag"], &["oft_R"], &["boft_"]],
     ),
     kind(
-        "holds a LoRA (DoRA), which changes a model and is none; give a model, and this file with --lora",
+        "holds a LoRA (DoRA), which changes a model but is not one; give a model, and this file with --lora",
         &[&["dora_scale"], &["lora_magnitude_vector"]],
     ),
     kind(
-        "holds a LoRA, which changes a model and is none; give a model, and this file with --lora",
+        "holds a LoRA, which changes a model but is not one; give a model, and this file with --lora",
         &[&["lora_"], &[".lora."], &["_lora."], &["vera_lambda"]],
     ),
     kind(
-        "holds a LyCORIS adapter, which changes a model and is none; give a model, and this file with --lora",
+        "holds a LyCORIS adapter, which changes a model but is not one; give a model, and this file with \
+         --lora",
         &[
             &["lycoris_"],
             &["ia3_l"],
@@ -82,7 +89,8 @@ pub(super) const ADAPTERS: &[PartKind] = &[
 /// What is neither a UNet nor a VAE. An upscaler shares names with a T2I-Adapter.
 pub(super) const PARTS: &[PartKind] = &[
     kind(
-        "is a T2I-Adapter, which steers a model by a picture; Fulmen has none of these yet: give an SDXL model",
+        "is a T2I-Adapter, which steers a model by a picture; Fulmen does not support these yet: give an \
+         SDXL model",
         &[
             &["adapter.body."],
             &["adapter.conv_in."],
@@ -92,7 +100,7 @@ pub(super) const PARTS: &[PartKind] = &[
         ],
     ),
     kind(
-        "is an upscaler (ESRGAN or alike), which enlarges pictures and draws none; give an SDXL model",
+        "is an upscaler (ESRGAN or alike), which enlarges pictures but does not draw them; give an SDXL model",
         &[
             &["RDB1.conv1"],
             &["rdb1.conv1"],
@@ -103,7 +111,8 @@ pub(super) const PARTS: &[PartKind] = &[
         ],
     ),
     kind(
-        "is a textual inversion, which adds a word to a model and is none; Fulmen has none of these yet: give an SDXL model",
+        "is a textual inversion, which adds a word to a model but is not one; Fulmen does not support \
+         these yet: give an SDXL model",
         &[&["emb_params"], &["string_to_param"], &["text_encoders_0"], &["text_encoders_1"]],
     ),
     kind(

@@ -43,7 +43,7 @@ impl Archive {
         }
         if self.under(layout, "cond_proj.weight").is_some() {
             return Some(
-                "is a UNet that is told the guidance as a number (a latent consistency model), which Fulmen \
+                "is a UNet that takes the guidance as an input (a latent consistency model), which Fulmen \
                  does not do yet; give one without, or a checkpoint that such a LoRA was merged into"
                     .into(),
             );
@@ -104,7 +104,7 @@ impl Archive {
         let missing: Vec<_> = list.iter().filter(|spec| !is_here(&spec.name)).collect();
         let first = missing.first().filter(|_| missing.len() > list.len() / ANOTHER)?;
         Some(format!(
-            "is another network than SDXL's: its UNet lacks {} of {} tensors, `{}` the first, as the smaller \
+            "is a different network from SDXL's: its UNet lacks {} of {} tensors, `{}` the first, as the smaller \
              models made from SDXL do (SSD-1B, Segmind Vega, KOALA); give a model of SDXL's own size",
             missing.len(),
             list.len(),

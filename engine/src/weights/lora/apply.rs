@@ -45,7 +45,7 @@ pub(crate) fn fit(adapter: &Adapter, networks: &[(Component, Network)]) -> Resul
     let all = adapter.layers.len();
     let first = first.or_else(|| {
         let stray = adapter.strays.first()?;
-        Some(format!("the tensor `{}` is none that is known", quote::quoted(stray)))
+        Some(format!("the tensor `{}` is not a known one", quote::quoted(stray)))
     });
     if let Some(family) = strangers::family(&adapter.layers).filter(|_| fit.used < all) {
         return Err(format!("is a LoRA for another family, {family}; give one for SDXL"));
@@ -77,7 +77,7 @@ fn place(
         let Some(delta) = delta else { continue };
         let name = format!("{name}.{last}");
         let Some(spec) = specs.get(&(component as usize, name.as_str())) else {
-            return Err(format!("changes a {last}, which that layer has not"));
+            return Err(format!("changes a {last}, which that layer does not have"));
         };
         fits(delta, &spec.shape)?;
         placed.push(((component as usize, name), delta.clone()));

@@ -163,7 +163,7 @@ impl Parts {
         match numbers_of(stored)?[..] {
             [alpha] if alpha != 0.0 => Ok(Some(alpha / rank as f32)),
             [_] => Ok(Some(1.0)),
-            _ => Err(format!("has an alpha of shape {:?}, which is no number", stored.shape)),
+            _ => Err(format!("has an alpha of shape {:?}, which is not a number", stored.shape)),
         }
     }
 

@@ -78,7 +78,7 @@ impl Checkpoint {
         if !(unet.is_finite() && text_encoders.is_finite()) {
             return Err(bad_file(
                 adapter.path(),
-                "was given a weight that is no number; 1 is as it was trained",
+                "was given a weight that is not a number; 1 is as it was trained",
             ));
         }
         let mut networks = Vec::new();

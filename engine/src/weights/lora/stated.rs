@@ -30,7 +30,7 @@ impl Stated {
         if let Some(said) = about.text(HEADER) {
             let said = python_json(said.as_bytes());
             let said = said.map_err(|e| {
-                bad_file(path, format!("says `{HEADER}` in its header, which is no JSON: {e}"))
+                bad_file(path, format!("says `{HEADER}` in its header, which is not JSON: {e}"))
             })?;
             return Ok(Self { said, alone: false });
         }

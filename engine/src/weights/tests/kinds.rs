@@ -245,7 +245,7 @@ fn a_smaller_network_is_no_damaged_one() {
     let weights = model.weights(Component::Unet).unwrap();
     let said =
         UNet::load(&weights, UNetConfig::read(model.configs()).unwrap()).map(drop).unwrap_err().to_string();
-    assert!(said.contains("has no tensor `model.diffusion_model.out.0.bias`: it is not whole"), "{said}");
+    assert!(said.contains("has no tensor `model.diffusion_model.out.0.bias`: it is incomplete"), "{said}");
 }
 
 /// The UNet of SDXL base by its header: the numbers are a hole in the file, and are not read.

@@ -168,7 +168,7 @@ fn alpha_is_taken_from_where_peft_writes_it() {
     }
     write(&lora, Some("{"));
     let error = Adapter::open(&lora).unwrap_err().to_string();
-    assert!(error.contains("which is no JSON"), "{error}");
+    assert!(error.contains("which is not JSON"), "{error}");
     write(&lora, None);
     fs::write(keep.path().join("adapter_config.json"), r#"{"r": 4, "lora_alpha": 12}"#).unwrap();
     assert!((moved(&lora) - 3.0 * plain).abs() < 1e-5, "beside the file");

@@ -20,15 +20,16 @@ pub(super) const IMAGINE: &[Field] = &[
     Field::new(
         "negative_prompt",
         Kind::Text { least: 0, most: LONGEST_PROMPT },
-        "What to leave out; read only by models that are drawn with guidance.",
+        "What to keep out of the picture: by guidance if it is above 1, otherwise by steering attention \
+         away from it.",
     ),
     Field::new(
         "seed",
         Kind::Integer { least: ANY_SEED, most: LARGEST_SEED, multiple_of: 1 },
-        "Where the noise begins: the same seed and prompt make the same image. A random one if absent or -1.",
+        "Seed of the noise: the same seed and prompt make the same image. A random one if absent or -1.",
     ),
-    Field::new("width", SIDE, "Pixels from left to right.").or("1024"),
-    Field::new("height", SIDE, "Pixels from top to bottom.").or("1024"),
+    Field::new("width", SIDE, "Width in pixels.").or("1024"),
+    Field::new("height", SIDE, "Height in pixels.").or("1024"),
     Field::new(
         "steps",
         Kind::Integer { least: 1, most: 100, multiple_of: 1 },
@@ -37,7 +38,7 @@ pub(super) const IMAGINE: &[Field] = &[
     Field::new(
         "guidance_scale",
         Kind::Number { least: 0.0, most: 30.0 },
-        "How closely to follow the prompt; up to 1 is not at all. The model's own if absent.",
+        "How closely to follow the prompt; up to 1 is no guidance. The model's own if absent.",
     ),
     NAG_SCALE,
     NAG_TAU,
@@ -53,7 +54,7 @@ pub(super) const IMAGINE: &[Field] = &[
     Field::new(
         "previews",
         Kind::Integer { least: 0, most: 8, multiple_of: 1 },
-        "How many pictures of the work to send on the way, where the answer is events.",
+        "How many previews to send while it is drawn, where the answer is events.",
     )
     .or("0"),
 ];

@@ -69,5 +69,5 @@ fn own(app: &App, call: &Call) -> Result<Image, Problem> {
     // What a link or a generation keeps is no part of this family.
     Some(image)
         .filter(|image| matches!(image.kind, Kind::Named))
-        .ok_or_else(|| Problem::not_found("there is no image of this id"))
+        .ok_or_else(|| Problem::not_found("there is no image with this id"))
 }

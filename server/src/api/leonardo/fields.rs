@@ -63,7 +63,7 @@ pub(super) const GENERATION: &[Field] = &[
         "How closely to follow the prompt; 7 is a good value for models that are drawn with guidance. The model's own if \
          absent.",
     ),
-    side("height", "Pixels from top to bottom.").or("768"),
+    side("height", "Height in pixels.").or("768"),
     flag("highContrast", "Prompt Magic's high contrast.").hint(&[]),
     flag("highResolution", "Prompt Magic's high resolution.").hint(OFF),
     Field::new("imagePrompts", Kind::Texts, "Images that count as part of the prompt.").lacking(EMPTY),
@@ -82,7 +82,8 @@ pub(super) const GENERATION: &[Field] = &[
     Field::new(
         "negative_prompt",
         Kind::Text { least: 0, most: LONGEST_PROMPT },
-        "What to leave out; read only by models that are drawn with guidance.",
+        "What to keep out of the picture: by guidance if it is above 1, otherwise by steering attention \
+         away from it.",
     ),
     Field::new(
         "num_images",
@@ -124,7 +125,7 @@ pub(super) const GENERATION: &[Field] = &[
     Field::new(
         "seed",
         Kind::Integer { least: ANY_SEED, most: 9_999_999_998, multiple_of: 1 },
-        "Where the noise begins; picture i of several has seed + i. At most 2147483637 for FLUX and FLUX_DEV. A random \
+        "Seed of the noise; picture i of several has seed + i. At most 2147483637 for FLUX and FLUX_DEV. A random \
          one if absent or -1.",
     ),
     flag("tiling", "Whether the picture continues at its edges.").lacking(OFF),
@@ -134,7 +135,7 @@ pub(super) const GENERATION: &[Field] = &[
     flag("unzoom", "Whether to draw more around an image.").lacking(OFF),
     Field::new("unzoomAmount", ANY, "How much more.").lacking(&["0"]),
     Field::new("upscaleRatio", ANY, "How much larger the picture becomes.").lacking(&["1"]),
-    side("width", "Pixels from left to right.").or("1024"),
+    side("width", "Width in pixels.").or("1024"),
     flag("controlNet", "Whether an image guides the picture; see controlnets.").lacking(OFF).deprecated(),
     Field::new("controlNetType", Kind::Word(words::CONTROL_TYPES), "What is read from it; see controlnets.")
         .hint(&[])

@@ -40,7 +40,7 @@ fn spec(app: &Arc<App>, generation: &Generation) -> Option<Spec> {
     let Generation { id, attempts, .. } = generation;
     let Ok(spec) = serde_json::from_value::<Spec>(generation.spec.clone()) else {
         tracing::error!(generation = id, "its record is not readable; it is given up");
-        failed(app, id, "the server cannot read what was asked any more");
+        failed(app, id, "the server can no longer read the request");
         return None;
     };
     if *attempts >= MOST_ATTEMPTS {

@@ -36,7 +36,7 @@ pub(super) const GENERATIONS: &[Field] = &[
     Field::new(
         "response_format",
         Kind::Word(&["url", "b64_json", "base64"]),
-        "A link that is good for one hour, or the file itself in base64, which `base64` means too. Absent, it is \
+        "A link that is valid for one hour, or the file itself in base64, which `base64` means too. Absent, it is \
          `b64_json` where `model` begins with `gpt-image` or `chatgpt-image`, as the clients of those expect.",
     )
     .or("\"url\""),
@@ -55,37 +55,38 @@ pub(super) const GENERATIONS: &[Field] = &[
     Field::new(
         "partial_images",
         Kind::Integer { least: 0, most: 3, multiple_of: 1 },
-        "How many pictures of the work to send on the way.",
+        "How many previews to send while it is drawn.",
     )
     .or("0")
     .only_where("stream", &["true"]),
     Field::new("background", ANY, "A background; every picture is opaque.").hint(&["\"auto\"", "\"opaque\"", "\"\""]),
-    Field::new("moderation", ANY, "A strictness; nothing is moderated.").hint(&["\"auto\"", "\"\""]),
+    Field::new("moderation", ANY, "How strictly to moderate; nothing is moderated.").hint(&["\"auto\"", "\"\""]),
     Field::new("complexity", ANY, "How much to plan.").hint(&["\"\""]),
-    Field::new("frame_count", Kind::Integer { least: 0, most: 1000, multiple_of: 1 }, "Pictures of an animation.")
+    Field::new("frame_count", Kind::Integer { least: 0, most: 1000, multiple_of: 1 }, "Frames of an animation.")
         .hint(&["0", "1"]),
     Field::new("frame_duration_ms", Kind::Integer { least: 0, most: 1_000_000, multiple_of: 1 }, "Time of each.")
         .hint(&["0"]),
     Field::new("user", ANY, "Who asks.").hint(&["\"\""]),
     Field::new("safety_identifier", ANY, "Who asks.").hint(&["\"\""]),
-    Field::new("width", SIDE, "Pixels from left to right, instead of `size` or of its first number."),
-    Field::new("height", SIDE, "Pixels from top to bottom, instead of `size` or of its second number."),
+    Field::new("width", SIDE, "Width in pixels, instead of `size` or of its first number."),
+    Field::new("height", SIDE, "Height in pixels, instead of `size` or of its second number."),
     Field::new(
         "seed",
         Kind::Integer { least: ANY_SEED, most: LARGEST_SEED, multiple_of: 1 },
-        "Where the noise begins; image i of several has seed + i. A random one if absent or -1.",
+        "Seed of the noise; image i of several has seed + i. A random one if absent or -1.",
     ),
     Field::new(
         "negative_prompt",
         Kind::Text { least: 0, most: LONGEST_PROMPT },
-        "What to leave out; read only by models that are drawn with guidance.",
+        "What to keep out of the picture: by guidance if it is above 1, otherwise by steering attention \
+         away from it.",
     ),
     Field::new("steps", STEPS, "Steps of the sampler; the model's own number if absent."),
     Field::new("num_inference_steps", STEPS, "The same as `steps`, which wins."),
     Field::new(
         "guidance_scale",
         Kind::Number { least: 0.0, most: 30.0 },
-        "How closely to follow the prompt; up to 1 is not at all. The model's own if absent.",
+        "How closely to follow the prompt; up to 1 is no guidance. The model's own if absent.",
     ),
     NAG_SCALE,
     NAG_TAU,

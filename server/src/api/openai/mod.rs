@@ -50,7 +50,8 @@ pub(crate) const ROUTES: &[Route] = &[
         access: Access::Key,
         handler: generate::generate,
         doc: Doc {
-            summary: "Draws images from a prompt, and answers links that are good for an hour, or the files themselves",
+            summary: "Generates images from a prompt, and returns links that are valid for an hour, or the \
+                      files themselves",
             fields: Some(fields::GENERATIONS),
             query: &[],
             answers: &[(200, Content::JsonOrEvents("ImageGeneration"))],
@@ -64,7 +65,7 @@ pub(crate) const ROUTES: &[Route] = &[
         access: Access::Key,
         handler: edit::refuse,
         doc: Doc {
-            summary: "Refused: nothing is drawn from a picture yet",
+            summary: "Refused: pictures cannot be edited yet",
             fields: None,
             query: &[],
             answers: &[],
@@ -78,7 +79,7 @@ pub(crate) const ROUTES: &[Route] = &[
         access: Access::Key,
         handler: hub::draw,
         doc: Doc {
-            summary: "Draws images as AIGNE's hub does, and answers links that are good for an hour",
+            summary: "Generates images as AIGNE's hub does, and returns links that are valid for an hour",
             fields: Some(fields::HUB),
             query: &[],
             answers: &[(200, Content::Json("HubImages"))],

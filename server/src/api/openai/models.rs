@@ -23,7 +23,7 @@ pub(super) fn get(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
         return Ok(Answer::json(200, &model));
     }
     if !is_name(asked) {
-        let message = format!("that is no name of a model; the model here is {}", model["id"]);
+        let message = format!("that is not the name of a model; the model here is {}", model["id"]);
         return Err(Problem::not_found(message));
     }
     model["fulmen"]["drawn_by"] = model["id"].take();
@@ -40,12 +40,13 @@ fn model(app: &App) -> Value {
     let model = &app.model;
     let note = if model.is_demo {
         format!(
-            "the small model inside the program: shapes and simple scenes, drawn at an area of {0}×{0} in the asked \
-             aspect and resampled to the asked size; start the server with --model for SDXL",
+            "the small model inside the program: shapes and simple scenes, drawn at an area of {0}×{0} in \
+             the requested aspect ratio and resampled to the requested size; start the server with --model \
+             for SDXL",
             model.own_size
         )
     } else {
-        format!("drawn at the asked size; made for about {0}×{0}", model.own_size)
+        format!("drawn at the requested size; made for about {0}×{0}", model.own_size)
     };
     let more = json!({
         "demo": model.is_demo,

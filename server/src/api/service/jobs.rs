@@ -31,7 +31,7 @@ pub(super) fn cancel(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
 
 fn find(app: &App, call: &Call) -> Result<(usize, Arc<Job>), Problem> {
     let job = own(app, call).find(|(_, job)| job.ticket.id == call.params[0]);
-    job.ok_or_else(|| Problem::not_found("no job of this id waits or is drawn"))
+    job.ok_or_else(|| Problem::not_found("no job with this id is waiting or being drawn"))
 }
 
 /// The caller's jobs, each with how many are in front of it.

@@ -86,7 +86,7 @@ pub(crate) const ROUTES: &[Route] = &[
         access: Access::Key,
         handler: jobs::list,
         doc: Doc {
-            summary: "The caller's jobs that wait or are drawn",
+            summary: "The caller's jobs, waiting or being drawn",
             fields: None,
             query: &[],
             answers: &[(200, Content::Json("JobList"))],

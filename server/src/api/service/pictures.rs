@@ -17,7 +17,7 @@ pub(super) fn signed(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let now = crate::clock::now();
     app.links.check(&call.params[0], &call.request, now)?;
     let image = named(app, call)?.filter(|image| image.expires_at.is_none_or(|end| end > now));
-    let image = image.ok_or_else(|| Problem::not_found("this picture is not kept any more"))?;
+    let image = image.ok_or_else(|| Problem::not_found("this picture is no longer kept"))?;
     // What a link shows never changes, so that nobody need ask again until it ends.
     let ends = image.expires_at.map(Timestamp::as_second).into_iter().chain(signed_until(call));
     let left = ends.min().unwrap_or(0).saturating_sub(now.as_second());
@@ -33,7 +33,7 @@ pub(super) fn public(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
         without_text(bytes, image.format).ok_or_else(|| {
             tracing::error!(
                 image = image.id,
-                "its file is not of its kind, so that what it says cannot be taken out"
+                "its file is not in its format, so the text in it cannot be removed"
             );
             Problem::internal()
         })

@@ -82,7 +82,7 @@ fn response(family: Family, status: u16) -> Value {
 /// When a status is answered.
 fn meaning(status: u16) -> &'static str {
     match status {
-        400 => "a value or the request itself is not as it must be; the message says what is.",
+        400 => "the request or one of its values is not valid; the message says what would be.",
         401 => "the key is missing or wrong.",
         403 => {
             "the signature of a link is wrong, the request comes from another site's page, or the key reads metrics only."
@@ -98,7 +98,7 @@ fn meaning(status: u16) -> &'static str {
         416 => "the file has no byte in that range.",
         417 => "an expectation other than 100-continue.",
         421 => "the Host header names another server.",
-        429 => "as many requests of this key are waiting as may, or wrong keys came from this address.",
+        429 => "too many requests of this key are waiting, or too many wrong keys came from this address.",
         431 => "the headers are too large.",
         503 => "no place in the queue, no room for pictures, no connection left, or the server is stopping.",
         505 => "not HTTP/1.",

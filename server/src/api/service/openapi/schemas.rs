@@ -63,7 +63,7 @@ fn generations() -> Value {
     let format = json!({"type": "string", "enum": ["png", "jpeg", "webp"]});
     let time = json!({"type": "integer", "description": "Unix seconds."});
     let one = |name: &str, schema: Value| exactly(&json!({name: schema}));
-    let link = one("url", json!({"type": "string", "format": "uri", "description": "Good for one hour."}));
+    let link = one("url", json!({"type": "string", "format": "uri", "description": "Valid for one hour."}));
     let file = one("b64_json", json!({"type": "string", "contentEncoding": "base64"}));
     json!({
         "ImageGeneration": exactly_warned(&json!({
@@ -83,7 +83,7 @@ fn generations() -> Value {
         "HubImages": exactly_warned(&json!({
             "images": list(&exactly(&json!({
                 "type": {"const": "url"},
-                "url": {"type": "string", "format": "uri", "description": "Good for one hour."},
+                "url": {"type": "string", "format": "uri", "description": "Valid for one hour."},
                 "mimeType": {"type": "string"},
             }))),
             "model": {"type": "string"},
@@ -125,7 +125,7 @@ fn server() -> Value {
         "Warnings": {
             "type": "array",
             "items": {"type": "string"},
-            "description": "What the caller should know, each in a sentence; absent where there is nothing.",
+            "description": "Warnings, each in a sentence; absent if there are none.",
         },
     })
 }
