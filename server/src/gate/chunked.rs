@@ -1,6 +1,6 @@
 //! Chunked bodies (RFC 9112, §7.1), decoded as they come in. The same decoder reads clients and tiny_http.
 
-use super::lines::{Lines, Malformed, is_token};
+use super::crlf::{Lines, Malformed, is_token};
 
 /// Digits of a chunk's size; a body's limit is far below.
 const MOST_DIGITS: usize = 15;

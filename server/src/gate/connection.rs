@@ -4,12 +4,12 @@ use std::net::SocketAddr;
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::time::Instant;
 
+use super::access_log::Line;
+use super::connections::{Phase, Seat};
 use super::forwarded;
 use super::head::{self, Head, Scan, malformed};
-use super::line::Line;
 use super::pass;
 use super::reply::{After, Reply};
-use super::room::{Phase, Seat};
 use super::wire::{Lost, Wire};
 use super::{Shared, body};
 use crate::problem::Problem;

@@ -1,7 +1,7 @@
 //! The head of a request: the line and the headers, read strictly. What two programs could understand differently
 //! is refused, because a proxy in front of us may be the other one.
 
-use super::lines::{Lines, Malformed, is_token};
+use super::crlf::{Lines, Malformed, is_token};
 use super::target::Target;
 use crate::problem::Problem;
 

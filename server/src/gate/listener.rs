@@ -7,9 +7,9 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::connection::Connection;
+use super::connections::{Connections, Seat};
 use super::lobby::Lobby;
 use super::policy::Policy;
-use super::room::{Room, Seat};
 use super::wire::Wire;
 use crate::budget::Memory;
 use crate::config::Limits;
@@ -58,7 +58,7 @@ pub(crate) struct Inside {
 pub(super) struct Shared {
     pub(super) policy: Policy,
     pub(super) inside: Inside,
-    pub(super) room: Arc<Room>,
+    pub(super) room: Arc<Connections>,
     crew: Arc<Crew>,
     lobby: Lobby,
     stopping: AtomicBool,
@@ -86,7 +86,7 @@ impl Gate {
         let crew = Crew::new("fulmen-client", STACK, connections + 2);
         crew.reserve(RESERVED.min(connections));
         let shared = Arc::new(Shared {
-            room: Room::new(limits.connections, limits.write_time / 6, inside.metrics.clone()),
+            room: Connections::new(limits.connections, limits.write_time / 6, inside.metrics.clone()),
             lobby: Lobby::open(policy.clone(), inside.metrics.clone()).map_err(failed)?,
             policy,
             crew,

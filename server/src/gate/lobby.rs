@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::line::Line;
+use super::access_log::Line;
 use super::policy::Policy;
 use super::reply::Reply;
 use crate::metrics::Metrics;

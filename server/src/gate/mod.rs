@@ -10,20 +10,20 @@
 //!     └────── lobby (who may not)          └────── reply ←──────────────────────────────── source ←────┘
 //! ```
 
+mod access_log;
 mod body;
 mod chunked;
 mod connection;
+mod connections;
+mod crlf;
 mod forwarded;
 mod hand;
 mod head;
-mod line;
-mod lines;
 mod listener;
 mod lobby;
 mod pass;
 mod policy;
 mod reply;
-mod room;
 mod source;
 mod target;
 #[cfg(test)]

@@ -5,13 +5,13 @@ use std::thread;
 use std::time::Duration;
 
 use super::Shared;
+use super::access_log::Line;
 use super::chunked::Chunked;
 use super::connection::{Connection, Failure};
+use super::connections::{Phase, Seat};
 use super::hand::{self, Handed, Outgoing, SMALL};
 use super::head::{Head, Length};
-use super::line::Line;
 use super::reply::After;
-use super::room::{Phase, Seat};
 use super::source::{Heard, Source};
 use crate::budget::{Share, too_many_answers};
 use crate::http::Client;

@@ -35,9 +35,9 @@ mod order;
 mod pictures;
 mod pool;
 mod presence;
+mod quota;
 mod record;
 mod returned;
-mod room;
 mod rows;
 mod salvage;
 mod schema;
@@ -59,7 +59,7 @@ use self::health::Health;
 use self::lock::Lock;
 use self::pictures::{BLOCK, Pictures};
 use self::presence::Presence;
-use self::room::Room;
+use self::quota::Quota;
 use self::spare::Spare;
 use crate::clock;
 use crate::error::Result;
@@ -68,8 +68,8 @@ use crate::problem::Problem;
 pub use self::backup::{BackedUp, BackupProgress, backup};
 pub(crate) use self::ids::{new_image_id, new_uuid, random};
 pub(crate) use self::pictures::sync_folder;
+pub(crate) use self::quota::Reservation;
 pub(crate) use self::record::{Generation, Image, Kind, NewImage, State};
-pub(crate) use self::room::Reservation;
 
 /// Records and pictures of one data directory.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ pub(crate) struct Store {
     /// Closed before the lock is let go.
     database: Database,
     pictures: Pictures,
-    room: Arc<Room>,
+    room: Arc<Quota>,
     /// Bytes of what was ever moved aside.
     lost: AtomicU64,
     spare: Spare,

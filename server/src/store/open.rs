@@ -11,7 +11,7 @@ use super::lock::{self, Lock};
 use super::lost::{self, Lost};
 use super::pictures::{Pictures, private_folder};
 use super::presence::Presence;
-use super::room::Room;
+use super::quota::Quota;
 use super::salvage::salvage;
 use super::spare::Spare;
 use super::survey::Survey;
@@ -64,7 +64,7 @@ pub(super) fn open(directory: &Path, opening: Opening) -> Result<Store> {
     spare.make();
     Ok(Store {
         database,
-        room: Room::new(opening.max_storage, kept),
+        room: Quota::new(opening.max_storage, kept),
         lost: AtomicU64::new(lost::size(directory)),
         directory: directory.to_owned(),
         health: Health::default(),

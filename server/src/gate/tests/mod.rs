@@ -3,6 +3,7 @@
 mod answers;
 mod attacks;
 mod chunks;
+mod connections;
 mod cors;
 mod counts;
 mod framing;
@@ -12,7 +13,6 @@ mod properties;
 mod proxies;
 #[cfg(unix)]
 mod renewal;
-mod room;
 mod smuggling;
 
 use std::io::{Read, Write};

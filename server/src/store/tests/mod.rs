@@ -11,7 +11,7 @@ mod loss;
 mod model;
 mod opening;
 mod presence;
-mod room;
+mod quota;
 mod speed;
 mod upgrade;
 mod waits;

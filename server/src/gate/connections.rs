@@ -31,7 +31,7 @@ pub(super) enum Phase {
 
 /// All connections.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct Connections {
     most: usize,
     /// How long a client may take its answer before it can be asked to give way.
     patience: Duration,
@@ -60,11 +60,11 @@ struct Taken {
 /// One connection's place; free again when dropped.
 #[derive(Debug)]
 pub(super) struct Seat {
-    room: Arc<Room>,
+    room: Arc<Connections>,
     number: u64,
 }
 
-impl Room {
+impl Connections {
     pub(super) fn new(most: usize, patience: Duration, metrics: Metrics) -> Arc<Self> {
         Arc::new(Self { most, patience, seats: Mutex::default(), changed: Condvar::new(), metrics })
     }

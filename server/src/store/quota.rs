@@ -9,7 +9,7 @@ use crate::problem::Problem;
 
 /// The bytes in use and those set aside.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct Quota {
     most: Option<u64>,
     taken: Mutex<Taken>,
 }
@@ -26,7 +26,7 @@ struct Taken {
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Reservation {
-    room: Arc<Room>,
+    room: Arc<Quota>,
     bytes: u64,
 }
 
@@ -41,7 +41,7 @@ impl Drop for Reservation {
 #[derive(Debug)]
 #[must_use]
 pub(super) struct Taking<'a> {
-    room: &'a Room,
+    room: &'a Quota,
     bytes: u64,
 }
 
@@ -58,7 +58,7 @@ impl Drop for Taking<'_> {
     }
 }
 
-impl Room {
+impl Quota {
     pub(super) fn new(most: Option<u64>, kept: u64) -> Arc<Self> {
         Arc::new(Self { most, taken: Mutex::new(Taken { kept, reserved: 0 }) })
     }
