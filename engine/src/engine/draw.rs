@@ -8,7 +8,7 @@ use super::decode::is_due;
 use super::encode::NegativePrompt;
 use super::layout::{channels_innermost, channels_outermost};
 use super::programs::{Compiled, Part, ProgramKey};
-use super::watch::{Drawn, Event, Seconds, Stage, Watch};
+use super::watch::{DrawStage, Drawn, Event, Seconds, Watch};
 use super::{DrawPlan, Engine};
 use crate::backend::HostTensor;
 use crate::graph::Shape;
@@ -31,13 +31,13 @@ impl Engine {
     fn drawn(&mut self, request: &Request, watch: &mut Watch<'_>) -> Result<()> {
         let plan = self.plan(request)?;
         plan.warnings.iter().cloned().map(Event::Warning).for_each(&mut *watch.event);
-        (watch.event)(Event::Stage(Stage::Load));
+        (watch.event)(Event::Stage(DrawStage::Load));
         let need = self.prepare(&plan, watch.previews)?;
         (watch.event)(Event::Memory(need));
         watch.cancel.check()?;
         self.check_memory(need)?;
 
-        (watch.event)(Event::Stage(Stage::Text));
+        (watch.event)(Event::Stage(DrawStage::Text));
         let start = Instant::now();
         let conditioning = Arc::new(self.encode(request, &plan, watch)?);
         // What the text encoders read is a fifth of the file, and is not read again.
@@ -74,7 +74,7 @@ impl Engine {
         watch: &mut Watch<'_>,
     ) -> Result<()> {
         for canvas in canvases.iter() {
-            (watch.event)(Event::Stage(Stage::Denoise(canvas.image)));
+            (watch.event)(Event::Stage(DrawStage::Denoise(canvas.image)));
         }
         let steps = plan.schedule.steps();
         let mut since = Instant::now();
@@ -196,7 +196,7 @@ impl Engine {
         watch: &mut Watch<'_>,
     ) -> Result<Drawn> {
         let Canvas { image, seed, latents, mut seconds, .. } = canvas;
-        (watch.event)(Event::Stage(Stage::Decode(image)));
+        (watch.event)(Event::Stage(DrawStage::Decode(image)));
         let start = Instant::now();
         let picture = self.decode(&latents, shape, watch)?;
         // A file that was written to meanwhile has made another picture than the model's.

@@ -28,7 +28,7 @@ pub use model::Model;
 pub use outlook::Outlook;
 pub use plan::DrawPlan;
 pub use prompts::Prompts;
-pub use watch::{Drawn, Event, OnTrace, Seconds, Stage as DrawStage, TraceRow, Watch};
+pub use watch::{DrawStage, Drawn, Event, OnTrace, Seconds, TraceRow, Watch};
 
 use self::decode::Purpose;
 use self::encode::TEXT;

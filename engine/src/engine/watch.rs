@@ -28,7 +28,7 @@ pub enum Event {
     /// Something that the user should know.
     Warning(Message),
     /// A stage begins.
-    Stage(Stage),
+    Stage(DrawStage),
     /// What the run will take at its peak, known before it starts. Whoever needs more for what they do with the
     /// pictures says so now, by cancelling.
     Memory(MemoryNeed),
@@ -58,7 +58,7 @@ pub enum Event {
 
 /// The stages of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
+pub enum DrawStage {
     /// Weights are read, graphs compiled.
     Load,
     /// The prompt is encoded.
