@@ -6,7 +6,7 @@ use fulmen_engine::backend::HostTensor;
 use fulmen_engine::layers::{
     Attention, AttentionShape, Downsample, GroupNorm, ResBlock, ResBlockShape, Upsample,
 };
-use fulmen_engine::unet::{DownBlock, LevelShape, MidBlock, Told, TransformerShape, UpBlock};
+use fulmen_engine::unet::{BlockInputs, DownBlock, LevelShape, MidBlock, TransformerShape, UpBlock};
 
 use super::torch::{Torch, check};
 
@@ -43,8 +43,8 @@ fn down_block(attention: Option<TransformerShape>, published: [f32; 9]) {
         "down block",
         &[&x, &time],
         |g, x| {
-            let told = Told { time: g.silu(x[1]), prompt: None };
-            block.forward(g, x[0], told, &mut Vec::new())
+            let inputs = BlockInputs { time: g.silu(x[1]), conditioning: None };
+            block.forward(g, x[0], inputs, &mut Vec::new())
         },
         published,
     );
@@ -74,8 +74,8 @@ fn unet_mid_block_2d_cross_attn() {
         "mid block",
         &[&x, &time],
         |g, x| {
-            let told = Told { time: g.silu(x[1]), prompt: None };
-            block.forward(g, x[0], told)
+            let inputs = BlockInputs { time: g.silu(x[1]), conditioning: None };
+            block.forward(g, x[0], inputs)
         },
         [0.0187, 2.4220, 0.4484, 1.1203, -0.6121, -1.5122, -0.8270, 0.7851, 1.8335],
     );
@@ -97,8 +97,8 @@ fn up_block(attention: Option<TransformerShape>, published: [f32; 9]) {
         "up block",
         &[&x, &time, &skip],
         |g, x| {
-            let told = Told { time: g.silu(x[1]), prompt: None };
-            block.forward(g, x[0], told, &mut vec![x[2]])
+            let inputs = BlockInputs { time: g.silu(x[1]), conditioning: None };
+            block.forward(g, x[0], inputs, &mut vec![x[2]])
         },
         published,
     );

@@ -1,4 +1,4 @@
-//! Text: two CLIP encoders, and what the UNet is told.
+//! Text: two CLIP encoders, and the conditioning of the UNet.
 
 mod clip;
 mod config;

@@ -6,13 +6,13 @@ use crate::graph::{Recorder, Tensor};
 use crate::layers::{Downsample, ResBlock, ResBlockShape, Upsample};
 use crate::weights::Weights;
 
-/// What the whole UNet tells each of its blocks while they record themselves.
+/// What every block of the UNet takes besides the pixels.
 #[derive(Debug, Clone, Copy)]
-pub struct Told {
+pub struct BlockInputs {
     /// `[n, 1, 1, time channels]`, through SiLU.
     pub time: Tensor,
     /// What the transformers read.
-    pub prompt: Option<Prompt>,
+    pub conditioning: Option<Prompt>,
 }
 
 /// Extents that all blocks of one level share.
@@ -76,12 +76,18 @@ impl DownBlock {
     }
 
     /// `[n, h, w, in] → [n, ⌈h/2⌉, ⌈w/2⌉, c]`; every value on the way is pushed to `skips`.
-    pub fn forward(&self, g: &mut Recorder, x: Tensor, told: Told, skips: &mut Vec<Tensor>) -> Tensor {
+    pub fn forward(
+        &self,
+        g: &mut Recorder,
+        x: Tensor,
+        inputs: BlockInputs,
+        skips: &mut Vec<Tensor>,
+    ) -> Tensor {
         let mut x = x;
         for (i, resnet) in self.resnets.iter().enumerate() {
-            x = resnet.forward(g, x, Some(told.time));
+            x = resnet.forward(g, x, Some(inputs.time));
             if let Some(attention) = self.attentions.get(i) {
-                x = attention.forward(g, x, told.prompt);
+                x = attention.forward(g, x, inputs.conditioning);
             }
             skips.push(x);
         }
@@ -116,10 +122,10 @@ impl MidBlock {
     }
 
     /// The shape stays.
-    pub fn forward(&self, g: &mut Recorder, x: Tensor, told: Told) -> Tensor {
-        let x = self.resnet_in.forward(g, x, Some(told.time));
-        let x = self.attention.forward(g, x, told.prompt);
-        self.resnet_out.forward(g, x, Some(told.time))
+    pub fn forward(&self, g: &mut Recorder, x: Tensor, inputs: BlockInputs) -> Tensor {
+        let x = self.resnet_in.forward(g, x, Some(inputs.time));
+        let x = self.attention.forward(g, x, inputs.conditioning);
+        self.resnet_out.forward(g, x, Some(inputs.time))
     }
 }
 
@@ -152,15 +158,21 @@ impl UpBlock {
 
     /// Takes one skip from the end of `skips` for each residual block. The next skip decides the
     /// size after upsampling: odd sizes were rounded up on the way down.
-    pub fn forward(&self, g: &mut Recorder, x: Tensor, told: Told, skips: &mut Vec<Tensor>) -> Tensor {
+    pub fn forward(
+        &self,
+        g: &mut Recorder,
+        x: Tensor,
+        inputs: BlockInputs,
+        skips: &mut Vec<Tensor>,
+    ) -> Tensor {
         let mut x = x;
         for (i, resnet) in self.resnets.iter().enumerate() {
             if let Some(skip) = skips.pop() {
                 x = g.concat(x, skip);
             }
-            x = resnet.forward(g, x, Some(told.time));
+            x = resnet.forward(g, x, Some(inputs.time));
             if let Some(attention) = self.attentions.get(i) {
-                x = attention.forward(g, x, told.prompt);
+                x = attention.forward(g, x, inputs.conditioning);
             }
         }
         if let Some(upsample) = &self.upsample {

@@ -1,4 +1,4 @@
-//! What every block is told: the time step, the pooled text and the picture's size as one vector.
+//! What every block takes as one vector: the time step, the pooled text and the size of the picture.
 
 use super::UNetConfig;
 use crate::Result;

@@ -1,4 +1,4 @@
-//! The UNet: noisy latents, a time step and a conditioning in, an answer of the latents' shape out.
+//! The UNet: noisy latents, a time step and a conditioning in, a prediction of the latents' shape out.
 
 mod blocks;
 mod conditioning;
@@ -6,7 +6,7 @@ mod config;
 mod model;
 mod transformer;
 
-pub use blocks::{DownBlock, LevelShape, MidBlock, Told, UpBlock};
+pub use blocks::{BlockInputs, DownBlock, LevelShape, MidBlock, UpBlock};
 pub use conditioning::{TimeEmbedding, sinusoid};
 pub use config::{PerLevel, UNetConfig};
 pub use model::UNet;

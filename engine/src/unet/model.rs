@@ -1,6 +1,6 @@
 //! The U itself.
 
-use super::blocks::{DownBlock, LevelShape, MidBlock, Told, UpBlock};
+use super::blocks::{BlockInputs, DownBlock, LevelShape, MidBlock, UpBlock};
 use super::transformer::{Prompt, TransformerShape};
 use super::{TimeEmbedding, UNetConfig};
 use crate::Result;
@@ -100,19 +100,19 @@ impl UNet {
         let added = g.input("added", Shape::vector(n, config.projection_class_embeddings_input_dim));
 
         let time = self.time_embedding.forward(&mut g, time, added);
-        let told = Told { time, prompt: Some(Prompt { context, negative }) };
+        let inputs = BlockInputs { time, conditioning: Some(Prompt { context, negative }) };
         let mut x = self.conv_in.forward(&mut g, x);
         let mut skips = vec![x];
         for block in &self.down_blocks {
-            x = block.forward(&mut g, x, told, &mut skips);
+            x = block.forward(&mut g, x, inputs, &mut skips);
         }
-        x = self.mid_block.forward(&mut g, x, told);
+        x = self.mid_block.forward(&mut g, x, inputs);
         for block in &self.up_blocks {
-            x = block.forward(&mut g, x, told, &mut skips);
+            x = block.forward(&mut g, x, inputs, &mut skips);
         }
         let x = self.norm_out.silu(&mut g, x);
-        let answer = self.conv_out.forward(&mut g, x);
-        g.finish(&[answer])
+        let prediction = self.conv_out.forward(&mut g, x);
+        g.finish(&[prediction])
     }
 }
 
