@@ -34,7 +34,7 @@ fn noise(seed: u64, shape: Shape) -> HostTensor {
 }
 
 /// One call for a picture of 256×256; latents, text and time as the first step would have them.
-fn answer(unet: &UNet, backend: &dyn Backend, element: Element) -> Vec<f32> {
+fn prediction(unet: &UNet, backend: &dyn Backend, element: Element) -> Vec<f32> {
     let config = unet.config();
     let latents = Shape::image(1, 32, 32, config.in_channels);
     let channels = config.block_out_channels[0];
@@ -46,13 +46,14 @@ fn answer(unet: &UNet, backend: &dyn Backend, element: Element) -> Vec<f32> {
     ];
     let graph = unet.graph(latents, LENGTH, element).expect("shapes fit");
     let mut program = backend.compile(graph.into()).expect("it compiles");
-    let mut answer = Vec::new();
+    let mut prediction = Vec::new();
     for _ in 0..2 {
         let start = Instant::now();
-        answer = program.run(&inputs, &CancelToken::default()).expect("it runs").remove(0).as_f32().to_vec();
+        prediction =
+            program.run(&inputs, &CancelToken::default()).expect("it runs").remove(0).as_f32().to_vec();
         println!("{}: a UNet call of 256×256 in {:.2?}", backend.name(), start.elapsed());
     }
-    answer
+    prediction
 }
 
 #[test]
@@ -61,10 +62,11 @@ fn a_unet_call_of_full_size_agrees_on_both_backends() {
     let checkpoint = model();
     let config: UNetConfig = checkpoint.config(Component::Unet).expect("a configuration");
     let unet = UNet::load(&checkpoint.weights(Component::Unet).expect("a UNet"), config).expect("a UNet");
-    let answers: Vec<_> = backends().iter().map(|b| answer(&unet, b.as_ref(), Element::F32)).collect();
+    let predictions: Vec<_> =
+        backends().iter().map(|b| prediction(&unet, b.as_ref(), Element::F32)).collect();
     let square = |x: f32| f64::from(x) * f64::from(x);
-    let error: f64 = answers[0].iter().zip(&answers[1]).map(|(a, b)| square(a - b)).sum();
-    let nmse = error / answers[0].iter().map(|a| square(*a)).sum::<f64>();
+    let error: f64 = predictions[0].iter().zip(&predictions[1]).map(|(a, b)| square(a - b)).sum();
+    let nmse = error / predictions[0].iter().map(|a| square(*a)).sum::<f64>();
     println!("normalised mean square error {nmse:.2e}");
     assert!(nmse < 1e-8, "the backends differ: {nmse:.2e}");
 }

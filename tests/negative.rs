@@ -12,7 +12,7 @@ use fulmen_engine::weights::{Checkpoint, Component, Configs};
 use super::devices::backends;
 use super::golden::{Golden, beside};
 
-/// Relative to the range of the answer, which guidance moves by a tenth of its spread.
+/// Relative to the range of the prediction, which guidance moves by a tenth of its spread.
 const TOLERANCE: f32 = 3e-6;
 const TIMESTEP: f32 = 500.0;
 const PIXELS: usize = 64;
@@ -56,8 +56,8 @@ impl Inputs {
     fn run(&self, graph: Graph, backend: &Arc<dyn Backend>) -> Vec<f32> {
         let given: Vec<(&str, &HostTensor)> = self.0.iter().map(|(name, tensor)| (*name, tensor)).collect();
         let mut program = backend.compile(graph.into()).expect("it compiles");
-        let answer = program.run(&given, &CancelToken::default()).expect("it runs").remove(0);
-        turned(answer.as_f32(), PIXELS, 4)
+        let prediction = program.run(&given, &CancelToken::default()).expect("it runs").remove(0);
+        turned(prediction.as_f32(), PIXELS, 4)
     }
 }
 
