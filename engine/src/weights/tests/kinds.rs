@@ -237,7 +237,7 @@ fn unets_that_read_more_than_latents_are_named() {
 fn a_smaller_network_is_no_damaged_one() {
     let (_keep, model) = changed(|tensor| (!tensor.0.contains("middle_block.")).then_some(tensor));
     let said = model.map(drop).unwrap_err().to_string();
-    assert!(said.contains("another network than SDXL's") && said.contains("SSD-1B"), "{said}");
+    assert!(said.contains("a different network from SDXL's") && said.contains("SSD-1B"), "{said}");
     assert_true(&said);
     // One that is gone is a fault of the file.
     let (_keep, model) = changed(|tensor| (tensor.0 != "model.diffusion_model.out.0.bias").then_some(tensor));
