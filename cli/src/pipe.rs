@@ -86,7 +86,7 @@ mod system {
             }
             check_cancel(cancel)?;
             if !std::mem::replace(&mut told, true) {
-                console::err(&format!("waiting until somebody reads {}", place.display()));
+                console::err(&format!("waiting until something reads {}", place.display()));
             }
             std::thread::sleep(LOOK);
         }

@@ -140,7 +140,7 @@ fn print_new_key(name: &str, args: &ServeArgs) -> Result<(), Failure> {
     console::out(&made.key);
     match &args.api_keys {
         Some(file) => {
-            console::err(&format!("its line stands in {}; the key is shown this once", file.display()));
+            console::err(&format!("its line is in {}; the key is shown this once", file.display()));
         }
         None => console::err(&format!(
             "the key is shown this once; put this line into the file of keys:\n{}",

@@ -10,8 +10,8 @@ const SHOWN: usize = 100;
 const PREFIXES: &[&str] = &["api", "rest", "v1"];
 
 /// What draws here, for those who came with another API in mind.
-const INSTEAD: &str = "POST /v1/images/generations draws a picture from a prompt, as OpenAI's clients ask for it, and \
-                       GET /openapi.json lists everything else";
+const INSTEAD: &str = "POST /v1/images/generations draws a picture from a prompt, as OpenAI's clients request it, \
+     and GET /openapi.json lists everything else";
 
 /// APIs that others speak, and what their paths begin with, behind any prefix.
 const ELSEWHERE: &[(&str, &[&str])] = &[
@@ -83,7 +83,7 @@ pub(crate) fn nothing_at(path: &str, sent: &str, meant: Option<&str>) -> Problem
     let message = match (meant, whose) {
         (Some(meant), _) => format!("there is nothing at `{shown}`; it may be `{meant}` that is meant"),
         (None, _) if words(path).contains(&"rest") => format!(
-            "`{shown}` may be of Leonardo's API, but is not here: POST /generations draws, and GET /openapi.json lists \
+            "`{shown}` looks like Leonardo's API, but is not here: POST /generations draws, and GET /openapi.json lists \
              everything else"
         ),
         (None, Some(whose)) => {

@@ -137,7 +137,7 @@ fn one_signal_ends_the_waiting_for_a_reader() {
         let mut child = Started::new(command.stdout(Stdio::null()).stderr(Stdio::piped()));
         let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
         assert!(
-            lines.any(|line| line.unwrap().starts_with("waiting until somebody reads")),
+            lines.any(|line| line.unwrap().starts_with("waiting until something reads")),
             "it does not wait"
         );
         child.signal(Signal::TERM);

@@ -262,7 +262,7 @@ impl Metadata {
             }
         }
         if alignment == 0 || alignment > MAX_ALIGNMENT || !alignment.is_multiple_of(8) {
-            return Err(format!("has an alignment of {alignment} bytes, which is none; {DAMAGED}"));
+            return Err(format!("has an alignment of {alignment} bytes, which is not possible; {DAMAGED}"));
         }
         Ok(Self { alignment: usize::try_from(alignment).unwrap_or(usize::MAX), about, folded })
     }

@@ -25,7 +25,7 @@ pub(crate) fn seed(values: &Values, warnings: &mut Vec<Warning>) -> u64 {
     let read = seed & u64::from(u32::MAX);
     if seed != read {
         let message = format!(
-            "`seed`: {seed} draws the same picture as {read}, because the generator of noise reads 32 bits"
+            "`seed`: {seed} draws the same picture as {read}, because the noise generator reads 32 bits"
         );
         warnings.push(Warning::new("seed_read_in_part", "seed", message));
     }

@@ -195,7 +195,7 @@ fn entry(line: &str) -> Result<Entry, String> {
     let (name, digest) = line.split_once(':').ok_or("a line is `name:sha256`")?;
     check_name(name)?;
     let digest =
-        hex::decode(digest).ok_or("after the name stand the 64 hexadecimal digits of the key's SHA-256")?;
+        hex::decode(digest).ok_or("after the name come the 64 hexadecimal digits of the key's SHA-256")?;
     Ok(Entry { name: name.into(), digest })
 }
 

@@ -29,7 +29,7 @@ pub(super) fn object(request: &Request) -> Result<(Map<String, Value>, Share), P
     {
         let said = shown(&Value::from(said));
         let message =
-            format!("the body is said to be {said}; send JSON with `Content-Type: application/json`");
+            format!("the body is declared as {said}; send JSON with `Content-Type: application/json`");
         return Err(Problem::new(415, "unsupported_media_type", message));
     }
     charset::check(request)?;

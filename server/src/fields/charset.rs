@@ -26,7 +26,7 @@ pub(super) fn check(request: &Request) -> Result<(), Problem> {
     }
     let charset = request.header("content-type").and_then(charset);
     if let Some(name) = charset.filter(|name| !is_utf8(name) && !body.is_ascii()) {
-        let message = format!("the body is said to be in {}; send JSON in UTF-8", shown(&name.into()));
+        let message = format!("the body is declared to be in {}; send JSON in UTF-8", shown(&name.into()));
         return Err(Problem::new(415, "unsupported_media_type", message));
     }
     let wrong = |what: &str| Problem::new(400, "invalid_json", format!("the body {what}"));

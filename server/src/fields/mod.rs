@@ -100,15 +100,16 @@ const fn words<T: Copy, const N: usize>(table: &[(&'static str, T); N]) -> [&'st
 pub(crate) const PNG_TEXT: Field = Field::new(
     "png_text",
     Kind::Word(&["full", "none"]),
-    "Whether the file carries its settings as text, including prompt and seed; as the server was started with if absent. \
+    "Whether the file carries its settings as text, including prompt and seed; as the server was started if absent. \
      What is published never does.",
 );
 
-/// What is read of a prompt besides its words, by the engine's words.
+/// How a prompt is read, by the engine's words.
 pub(crate) const PROMPT_SYNTAX: Field = Field::new(
     "prompt_syntax",
     Kind::Word(&["a1111", "plain"]),
-    "Whether weights such as `(word:1.3)`, `BREAK` and LoRA tags are read in prompts, or plain words alone; as the server was started if absent.",
+    "Whether prompts are read with weights such as `(word:1.3)`, `BREAK` and LoRA tags, or as plain words; as the \
+     server was started if absent.",
 );
 
 /// What becomes of long prompts, by the engine's words.

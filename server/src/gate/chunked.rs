@@ -112,7 +112,7 @@ impl Chunked {
                 let name = colon.map_or(&line[..0], |colon| &line[..colon]);
                 if is_token(name) { Ok(At::Trailers) } else { Err("a trailer is malformed") }
             }
-            At::Data(_) | At::Done => Err("a line stands where none can"),
+            At::Data(_) | At::Done => Err("there is a line where none can be"),
         }
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn over(gate: &Shared, outgoing: &Outgoing<'_>) -> Result<Handed, Fai
             Ok(handed) => return Ok(handed),
             Err(_) if !expected.withdraw() => return Err(lost()),
             Err(error) => {
-                tracing::warn!(%error, id = outgoing.id, "a request did not get through; it is sent again");
+                tracing::warn!(%error, id = outgoing.id, "a request did not arrive; it is sent again");
                 upstream.report(number);
             }
         }

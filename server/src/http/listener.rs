@@ -138,10 +138,10 @@ impl Shared {
                     self.handlers.metrics.renewed();
                     *self.server() = Some(server.clone());
                     self.private.upstream().sound();
-                    tracing::info!("the server behind the gate was made anew");
+                    tracing::info!("the server behind the gate was replaced");
                     return Some(server);
                 }
-                Err(error) => tracing::warn!(%error, "the server behind the gate cannot be made anew yet"),
+                Err(error) => tracing::warn!(%error, "the server behind the gate cannot be replaced yet"),
             }
         }
         None

@@ -60,7 +60,7 @@ impl From<Vec<Drawing>> for Drawings {
     }
 }
 
-/// How far a job is.
+/// The progress of a job.
 #[derive(Debug, Clone)]
 pub(crate) enum Status {
     Queued,

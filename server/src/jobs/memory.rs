@@ -141,7 +141,7 @@ fn never(need: u64, total: u64) -> Problem {
 
 fn not_now(need: u64, free: u64) -> Problem {
     let message = format!(
-        "this needs {} MiB of memory, with its pictures and their files, and {} MiB are left at the moment; ask again \
+        "this needs {} MiB of memory, with its pictures and their files, and {} MiB are left right now; ask again \
          later, or for fewer pictures or a smaller size",
         need >> 20,
         free >> 20

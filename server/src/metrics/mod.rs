@@ -195,7 +195,7 @@ impl GateCounts {
         registry.register("connections", "Connections that are open now", self.connections.clone());
         registry.register("refused", "Requests that the gate refused, by the code", self.refused.clone());
         registry.register("closed", "Connections closed without an answer, by why", self.closed.clone());
-        let renewed = "How often the server behind the gate was renewed";
+        let renewed = "How often the server behind the gate was replaced";
         registry.register("renewed", renewed, self.renewed.clone());
     }
 }

@@ -86,9 +86,9 @@ fn give_pages_back(db: &Connection) -> Result<(), Fault> {
     if mode == INCREMENTAL {
         return Ok(());
     }
-    tracing::info!("the database is of an older version and is written anew, so that it can become smaller");
+    tracing::info!("the database is of an older version and is rewritten, so that it can become smaller");
     if let Err(error) = db.execute_batch("VACUUM") {
-        tracing::warn!("the database cannot be written anew: {error}; the next start tries again");
+        tracing::warn!("the database cannot be rewritten: {error}; the next start tries again");
     }
     // The log has all of it, or what there was room for.
     db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;

@@ -124,7 +124,7 @@ impl Quota {
         };
         let message = format!(
             "there is no room for {bytes} bytes more: --max-storage allows {most}, images take {kept}, the database and \
-             what lies beside it {beside}, drawings in progress were promised {reserved}; {way_out}"
+             what lies beside it {beside}, drawings in progress have reserved {reserved}; {way_out}"
         );
         Problem::new(503, "storage_full", message)
     }

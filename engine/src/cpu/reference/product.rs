@@ -29,7 +29,7 @@ pub(super) fn linear(
 /// If the node is no convolution.
 pub(super) fn conv3x3(node: &Node, inputs: &[&HostTensor]) -> HostTensor {
     let Op::Conv3x3 { weight, stride, origin: [top, left], epilogue } = &node.op else {
-        panic!("{} is no convolution", node.label)
+        panic!("{} is not a convolution", node.label)
     };
     let from = inputs[0].shape;
     let (x, w) = (inputs[0].as_f32(), weight.to_f32());

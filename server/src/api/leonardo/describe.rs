@@ -7,7 +7,7 @@ use super::{enhance, styles, words};
 /// What no single field can say.
 pub(crate) fn notes() -> String {
     format!(
-        "Pictures that are asked for now and fetched later.\n\n\
+        "Pictures that are requested now and fetched later.\n\n\
          `presetStyle` adds words to the prompt; without alchemy the usual style is NONE:\n\n{}\n\n\
          `enhancePrompt` adds `enhancePromptInstruction` after the prompt, and \"{}\" at the end.\n\n\
          `contrast` c multiplies the picture's contrast by 1 + (c - 3.5) * 0.2, `contrastRatio` r by 1 + (r - 0.5) * 0.5.",

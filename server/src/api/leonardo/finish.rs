@@ -176,7 +176,7 @@ fn give_up(app: &App, id: &str, problem: &Problem) {
 
 fn put_back(app: &App, id: &str) {
     if let Err(problem) = app.store.put_back(id) {
-        tracing::warn!(generation = id, problem.message, "it counts as tried once more");
+        tracing::warn!(generation = id, problem.message, "it counts as one more attempt");
     }
 }
 

@@ -93,7 +93,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route(
         (Method::Get, &["/api/rest/v1/platformModels", "/platformModels"]),
         account::models,
-        "The one model that draws",
+        "The loaded model",
         &[(200, Content::Json("PlatformModels"))],
     ),
 ];

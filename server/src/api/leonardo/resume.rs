@@ -16,7 +16,7 @@ const MOST_ATTEMPTS: usize = 2;
 /// being drawn when the server died comes after all others, and not again if that was the second time.
 pub(crate) fn resume(app: &Arc<App>) {
     let mut pending = app.store.pending().unwrap_or_else(|problem| {
-        tracing::error!(problem.message, "what was not drawn before the restart cannot be read");
+        tracing::error!(problem.message, "unfinished generations cannot be read after the restart");
         vec![]
     });
     pending.sort_by_key(|generation| generation.attempts);
@@ -39,16 +39,12 @@ pub(crate) fn resume(app: &Arc<App>) {
 fn spec(app: &Arc<App>, generation: &Generation) -> Option<Spec> {
     let Generation { id, attempts, .. } = generation;
     let Ok(spec) = serde_json::from_value::<Spec>(generation.spec.clone()) else {
-        tracing::error!(generation = id, "its record is not readable; it is given up");
+        tracing::error!(generation = id, "its record cannot be read; it is given up");
         failed(app, id, "the server can no longer read the request");
         return None;
     };
     if *attempts >= MOST_ATTEMPTS {
-        tracing::error!(
-            generation = id,
-            attempts,
-            "the server ended each time that it was drawn; it is given up"
-        );
+        tracing::error!(generation = id, attempts, "the server ended each time it was drawn; it is given up");
         failed(
             app,
             id,

@@ -104,8 +104,8 @@ pub(super) const GENERATIONS: &[Field] = &[
 /// The members of `POST /api/v2/image`: what AIGNE's hub is sent by its client.
 pub(super) const HUB: &[Field] = &[
     Field::new("input", Kind::Object(INPUT), "What to draw.").required(),
-    Field::new("agent", ANY, "What the client calls the asking model."),
-    Field::new("options", Kind::Object(&[]), "What the client tells of its own state."),
+    Field::new("agent", ANY, "What the client calls the model that makes the request."),
+    Field::new("options", Kind::Object(&[]), "What the client reports of its own state."),
 ];
 
 const INPUT: &[Field] = &[

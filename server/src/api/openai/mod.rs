@@ -93,13 +93,13 @@ pub(crate) const ROUTES: &[Route] = &[
         access: Access::Key,
         handler: hub::models,
         doc: Doc {
-            summary: "The one model that draws, as AIGNE's hub lists its own",
+            summary: "The loaded model, as AIGNE's hub lists its own",
             fields: None,
             query: &[Parameter {
                 name: "type",
                 range: None,
                 required: false,
-                about: "`image`; of other types there are none.",
+                about: "`image`; there are no other types.",
             }],
             answers: &[(200, Content::Json("HubModels"))],
             errors: &[],
@@ -112,7 +112,7 @@ pub(crate) const ROUTES: &[Route] = &[
         access: Access::Open,
         handler: hub::mounts,
         doc: Doc {
-            summary: "Where clients of AIGNE's hub find it",
+            summary: "Where clients of AIGNE's hub find the server",
             fields: None,
             query: &[],
             answers: &[(200, Content::Json("HubMounts"))],
@@ -126,7 +126,7 @@ pub(crate) const ROUTES: &[Route] = &[
         access: Access::Key,
         handler: models::list,
         doc: Doc {
-            summary: "The one model that draws",
+            summary: "The loaded model",
             fields: None,
             query: &[],
             answers: &[(200, Content::Json("ModelList"))],

@@ -122,7 +122,7 @@ fn steps(values: &Values, model: &ModelInfo, warnings: &mut Vec<Warning>) -> Opt
     let hd = values.text("quality") == Some("hd");
     if let Some(steps) = own.or(alias) {
         if hd {
-            let message = format!("`quality`: \"hd\" is overruled by the {steps} steps that were asked for");
+            let message = format!("`quality`: \"hd\" is overruled by the {steps} steps that were requested");
             warnings.push(Warning::no_effect("quality", message));
         }
         return Some(steps as usize);

@@ -100,7 +100,7 @@ pub(crate) const ROUTES: &[Route] = &[
         access: Access::Key,
         handler: jobs::get,
         doc: Doc {
-            summary: "How far a job is",
+            summary: "The progress of a job",
             fields: None,
             query: &[],
             answers: &[(200, Content::Json("Job"))],

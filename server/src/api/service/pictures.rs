@@ -27,7 +27,7 @@ pub(super) fn signed(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
 /// `GET /public/{name}`: the pixels, and nothing of what was asked for.
 pub(super) fn public(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let image = named(app, call)?.filter(|image| image.public);
-    let image = image.ok_or_else(|| Problem::not_found("there is no published picture of this name"))?;
+    let image = image.ok_or_else(|| Problem::not_found("there is no published picture with this name"))?;
     // An image may be unpublished, and must be gone then: kept, but asked for each time.
     let pixels = |bytes| {
         without_text(bytes, image.format).ok_or_else(|| {

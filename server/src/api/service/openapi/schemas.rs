@@ -59,7 +59,7 @@ fn images() -> Value {
 }
 
 fn generations() -> Value {
-    let quality = json!({"type": "string", "description": "The word that was asked for."});
+    let quality = json!({"type": "string", "description": "The word that was requested."});
     let format = json!({"type": "string", "enum": ["png", "jpeg", "webp"]});
     let time = json!({"type": "integer", "description": "Unix seconds."});
     let one = |name: &str, schema: Value| exactly(&json!({name: schema}));
