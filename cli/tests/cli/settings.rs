@@ -54,12 +54,18 @@ fn a_distilled_unet_is_known_by_the_words_in_its_name_and_drawn_as_it_should_be(
     let place = Place::new();
     folder(&place, "base", &sdxl());
     let (right, _) = drawn(&place, &[]);
-    for name in ["RealVisXL_V4.0_Lightning", "sdxl_lightning_4step_unet", "DreamShaperXL_Turbo_v2_1"] {
+    for (name, sampler) in [
+        ("RealVisXL_V4.0_Lightning", "euler"),
+        ("sdxl_lightning_4step_unet", "euler"),
+        ("DreamShaperXL_Turbo_v2_1", "euler-a"),
+    ] {
         let name = format!("{name}.safetensors");
         unet(&place, &name);
         let (picture, run) = drawn(&place, &["--model", "base", "--unet", &name]);
-        assert!(picture == right, "{name} is drawn as the demo's own folder says");
-        let line = "drawn in 4 steps without guidance on trailing timesteps, predicting epsilon: ";
+        let (own, _) = drawn(&place, &["--sampler", sampler]);
+        assert!(picture == own, "{name} is drawn as the demo's own folder says, with {sampler}");
+        assert_eq!(own == right, sampler == "euler");
+        let line = "without guidance on trailing timesteps, predicting epsilon: ";
         assert!(run.stderr.contains(line) && run.stderr.contains("by its name"), "{}", run.stderr);
     }
     unet(&place, "unknown.safetensors");
@@ -84,23 +90,29 @@ fn every_folder_that_diffusers_saves_is_drawn_and_its_scheduler_is_named() {
         }
         scheduler
     };
-    for (class, members) in [
-        ("EulerAncestralDiscrete", json!({})),
-        ("DPMSolverMultistep", json!({"lambda_min_clipped": "-inf", "use_karras_sigmas": true})),
-        ("DPMSolverSinglestep", json!({})),
-        ("LCM", json!({})),
-        ("DDIM", json!({"clip_sample": false})),
-        ("PNDM", json!({"skip_prk_steps": true})),
-        ("UniPCMultistep", json!({})),
-        ("HeunDiscrete", json!({"use_karras_sigmas": true})),
-        ("Own", json!({})),
+    let karras = json!({"lambda_min_clipped": "-inf", "use_karras_sigmas": true});
+    for (class, sampler, members) in [
+        ("EulerAncestralDiscrete", "euler-a", json!({})),
+        ("DPMSolverMultistep", "dpmpp-2m", karras),
+        ("DPMSolverMultistep", "dpmpp-2m-sde", json!({"algorithm_type": "sde-dpmsolver++"})),
+        ("LCM", "lcm", json!({})),
+        ("TCD", "tcd", json!({})),
+        ("DDIM", "ddim", json!({"clip_sample": false})),
+        ("PNDM", "pndm", json!({"skip_prk_steps": true})),
+        ("UniPCMultistep", "unipc", json!({})),
+        ("LMSDiscrete", "lms", json!({})),
+        ("HeunDiscrete", "heun", json!({"use_karras_sigmas": true})),
     ] {
         schedule(&place, "model", &with(class, members));
         let (picture, run) = drawn(&place, &["--model", "model", "--steps", "3"]);
+        let line = format!("drawn in 3 steps of {sampler} ");
+        assert!(run.stderr.contains(&line) && !run.stderr.contains("drawn with Euler"), "{}", run.stderr);
+        assert!(picture != right, "{sampler} draws as Euler does");
+    }
+    for class in ["DPMSolverSinglestep", "Own"] {
+        schedule(&place, "model", &with(class, json!({})));
+        let (_, run) = drawn(&place, &["--model", "model", "--steps", "3"]);
         assert!(run.stderr.contains(class) && run.stderr.contains("drawn with Euler"), "{}", run.stderr);
-        if class == "EulerAncestralDiscrete" {
-            assert!(picture == right, "SDXL-Turbo's own scheduler picks Euler's levels");
-        }
     }
     schedule(&place, "model", &with("FlowMatchEulerDiscrete", json!({})));
     let model = ["a cat", "--model", "model"];
@@ -149,7 +161,7 @@ fn words_of_other_programs_in_prompts_are_warned_of() {
         run.events().into_iter().filter(|event| event["event"] == "warning" && is_told(event)).collect()
     };
     let told = warnings(&[]);
-    for what in ["`{circle|square}`", "the LoRA `x`, which is not applied", "`[sky:sea:0.5]`"] {
+    for what in ["`{circle|square}`", "the LoRA `x`, and no folder of LoRAs was given", "`[sky:sea:0.5]`"] {
         let told = told.iter().filter(|told| told["message"].as_str().unwrap().contains(what)).count();
         assert_eq!(told, 1, "{what}");
     }

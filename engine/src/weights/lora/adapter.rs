@@ -14,6 +14,7 @@ use crate::weights::about::About;
 use crate::weights::archive::Archive;
 use crate::weights::component::Component;
 use crate::weights::file::{Mapped, bad_file};
+use crate::weights::place::{self, Place};
 
 /// What makes a change out of the tensors of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,10 +62,10 @@ impl Adapter {
     /// # Errors
     /// The file cannot be read, or is damaged.
     pub fn find(path: &Path) -> Result<Option<Self>> {
-        if path.is_dir() {
-            return Ok(None);
+        match place::find(path)? {
+            Place::Folder(_) => Ok(None),
+            Place::File(file) => Self::read(path, &Archive::open(&file)?),
         }
-        Self::read(path, &Archive::open(path)?)
     }
 
     /// The same of a file that is open.
