@@ -105,9 +105,9 @@ pub struct Request {
     pub spacing: Option<TimestepSpacing>,
     /// What the UNet predicts.
     pub prediction: Option<Prediction>,
-    /// What is read of the prompts besides their words; AUTOMATIC1111's syntax if nobody says.
+    /// What is read of the prompts besides their words; AUTOMATIC1111's syntax by default.
     pub prompt_syntax: Option<PromptSyntax>,
-    /// What to do with prompts of more than 75 tokens; chunks if nobody says, unless prompts are plain.
+    /// What to do with prompts of more than 75 tokens; chunks by default, unless prompts are plain.
     pub long_prompts: Option<LongPrompts>,
     /// Where the noise starts; picture i of several has seed + i. `None` is a random one.
     pub seed: Option<u64>,

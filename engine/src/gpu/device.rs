@@ -52,7 +52,7 @@ impl Facts {
     }
 }
 
-/// A device, its queue, and what became of them.
+/// A device, its queue, and whether they were lost.
 pub(super) struct Device {
     pub wgpu: wgpu::Device,
     pub queue: wgpu::Queue,

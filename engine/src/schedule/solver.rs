@@ -85,7 +85,7 @@ impl SamplerName {
         }
     }
 
-    /// η where nobody says: the share of the noise that is drawn anew in every step.
+    /// The default η: the share of the noise that is drawn anew in every step.
     #[must_use]
     pub const fn usual_eta(self) -> f32 {
         match self {

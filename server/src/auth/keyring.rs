@@ -1,7 +1,7 @@
 //! The keys that may ask, and whose they are.
 //!
 //! Only digests are kept, in the file and in memory. Keys made by `--new-key` have 256 random bits, so that a plain
-//! SHA-256 of one tells nobody anything.
+//! SHA-256 of one reveals nothing.
 
 use std::fs;
 use std::path::Path;

@@ -71,7 +71,7 @@ fn append(file: &Path, name: &str, line: &str) -> Result<()> {
         .map_err(|error| wrong(format!(" cannot be written: {error}; it is as it was")))
 }
 
-/// Nobody else makes a key while this is held.
+/// No other process makes a key while this is held.
 fn locked(file: &Path) -> io::Result<File> {
     let lock = lock_of(file)?;
     let end = Instant::now() + PATIENCE;

@@ -1,4 +1,4 @@
-//! Members that were sent and change nothing: each is told in a sentence, so that nobody waits for an effect.
+//! Members that were sent and change nothing: each is reported in a sentence, so that no caller waits for an effect.
 
 use serde_json::Value;
 

@@ -17,7 +17,7 @@ use crate::problem::Problem;
 /// Why a request is not passed on, or not answered.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// There is nobody to answer.
+    /// There is no client left to answer.
     Gone,
     /// The client is told, and the connection ends: where the next request would begin is not known for sure.
     Refused(Problem),

@@ -2,7 +2,7 @@
 //!
 //! Whoever has kept us waiting longest gives way: a connection that is idle, that sends slowly, or that has been
 //! taking its answer for long; those that never showed a key before those that did. One that is being worked for
-//! stays. So idle connections, however many, harm nobody.
+//! stays. So idle connections do no harm, however many there are.
 
 use std::collections::HashMap;
 use std::net::{Shutdown, TcpStream};

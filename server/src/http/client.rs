@@ -39,7 +39,7 @@ impl Client {
         self.0.gone.load(Ordering::Relaxed)
     }
 
-    /// They hung up: nobody waits for the answer.
+    /// They hung up: no client waits for the answer.
     pub(crate) fn hang_up(&self) {
         self.0.gone.store(true, Ordering::Relaxed);
     }

@@ -1,5 +1,5 @@
-//! Answers in gzip, for who can read it. Of JSON and metrics only, and only of what is asked for with GET: pictures are
-//! small already, events must not wait, and an answer to POST may be one of pictures in base64.
+//! Answers in gzip, for clients that accept it. Of JSON and metrics only, and only of what is requested with GET:
+//! pictures are small already, events must not wait, and an answer to POST may be one of pictures in base64.
 
 use std::io::Write;
 

@@ -216,7 +216,7 @@ impl Job {
         }
     }
 
-    /// Waits for the pictures, and tells everything that happens meanwhile. Where `tell` fails, nobody listens any
+    /// Waits for the pictures, and tells everything that happens meanwhile. Where `tell` fails, no client listens any
     /// more, and the job is cancelled.
     ///
     /// # Errors

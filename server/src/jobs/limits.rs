@@ -54,7 +54,7 @@ pub(crate) fn check(most: &Work, spec: &Spec, members: &Members) -> Result<(), P
     }
 }
 
-/// Whether the model may draw at all as it does where nobody asks for a number of steps.
+/// Whether the model may draw at all as it does where a request gives no number of steps.
 ///
 /// # Errors
 /// It takes more steps than are allowed.

@@ -15,7 +15,7 @@ use fulmen_engine::picture::encoding;
 use super::{ModelInfo, Spec};
 use crate::problem::Problem;
 
-/// What nobody counts: connections, records, threads.
+/// What is not counted: connections, records, threads.
 const BESIDE: u64 = 32 << 20;
 
 /// How long to wait for others' answers to be written.

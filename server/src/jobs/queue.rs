@@ -53,7 +53,7 @@ pub(crate) struct Place {
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) running: Option<Arc<Job>>,
-    /// In the order in which they will be drawn if nobody else comes.
+    /// In the order in which they will be drawn if no other request comes.
     pub(crate) waiting: Vec<Arc<Job>>,
 }
 

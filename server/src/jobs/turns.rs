@@ -54,7 +54,7 @@ impl Turns {
         next.waiting.pop_front().map(|(_, job)| job)
     }
 
-    /// Everything that waits, in the order in which it is drawn if nobody else comes.
+    /// Everything that waits, in the order in which it is drawn if no other request comes.
     pub(super) fn order(&self) -> Vec<Arc<Job>> {
         let waits = |(_, job): &&(u64, Arc<Job>)| matches!(job.status(), Status::Queued);
         let line =

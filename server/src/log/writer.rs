@@ -1,4 +1,4 @@
-//! Writes lines in a thread of their own: where nobody reads standard error, lines wait there, and beyond some they
+//! Writes lines in a thread of their own: where standard error is not read, lines wait there, and beyond some they
 //! are dropped and counted, but nothing else waits.
 
 use std::io::Write;

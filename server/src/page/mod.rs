@@ -69,7 +69,7 @@ fn protected(answer: Answer) -> Answer {
         .header("Referrer-Policy", "no-referrer")
         .header("Cross-Origin-Opener-Policy", "same-origin")
         .header("Cross-Origin-Resource-Policy", "same-origin")
-        // May be kept, but is asked for each time: a new program has a new page.
+        // May be kept, but is revalidated each time: a new program has a new page.
         .header("Cache-Control", "no-cache")
         .header("ETag", TAG.as_str())
 }

@@ -60,7 +60,7 @@ pub(super) fn reader(file: &Path) -> Result<Connection, Fault> {
     Ok(db)
 }
 
-/// A connection to the database's file as it is, as if there was no log, and nobody changed it.
+/// A connection to the database's file as it is, as if there was no log, and no other program changed it.
 pub(super) fn without_log(file: &Path) -> rusqlite::Result<Connection> {
     const PATH: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC.remove(b'/');
     let path = file.to_string_lossy();

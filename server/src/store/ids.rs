@@ -28,7 +28,7 @@ pub(super) fn new_file_name() -> String {
     format!("{:032x}", u128::from_le_bytes(random()))
 }
 
-/// Bytes that nobody can guess.
+/// Bytes that cannot be guessed.
 pub(crate) fn random<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).expect("an operating system gives random bytes once it has started");

@@ -186,7 +186,7 @@ impl Store {
         self.database.close();
     }
 
-    /// What all but the pictures takes. Without a limit nobody asks.
+    /// What all but the pictures takes. Not needed without a limit.
     fn beside(&self) -> u64 {
         if !self.room.is_limited() {
             return 0;
@@ -195,7 +195,7 @@ impl Store {
         database + lost + self.pictures.folders_size()
     }
 
-    /// Whether the disk has room for this. What waits for room of its own keeps nobody else from it.
+    /// Whether the disk has room for this. What waits for room of its own does not keep others from it.
     fn disk_has(&self, bytes: u64) -> Result<(), Problem> {
         match disk::free(self.pictures.folder()) {
             Some(free) if free < bytes => Err(fault::disk_full()),

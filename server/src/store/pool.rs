@@ -1,4 +1,4 @@
-//! Connections to the database, and who has one at the moment. Nobody waits for one longer than they said.
+//! Connections to the database, and who has one at the moment. A caller waits for one no longer than it said.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};

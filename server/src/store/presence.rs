@@ -13,7 +13,7 @@ use super::fault::Fault;
 #[derive(Debug)]
 pub(super) struct Presence {
     watched: Vec<(PathBuf, Identity)>,
-    /// Stays open: a file system may give the number of what nobody has open to another.
+    /// Stays open: a file system may give the number of what no program has open to another.
     _open: Option<File>,
 }
 

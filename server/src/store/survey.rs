@@ -37,7 +37,7 @@ pub(super) struct Survey {
     pub(super) unnamed: Vec<String>,
     /// Pictures that are whole, but not of the size that their record says.
     pub(super) resized: Vec<(String, u64)>,
-    /// Files of ours that nobody was ever told of, or that were deleted.
+    /// Files of ours that no client was ever told of, or that were deleted.
     pub(super) garbage: Vec<String>,
     /// Records without a whole picture: the file and its size.
     pub(super) lost_records: Vec<(String, u64)>,

@@ -1,6 +1,6 @@
 //! What a file or folder is, by the names and shapes of its tensors, and what to do with it.
 //!
-//! Asked before tensors are looked for, so that nobody is sent to fetch a file again that is whole, and
+//! Asked before tensors are looked for, so that a file that is whole is not called damaged, and
 //! a model of another family is called by its name.
 
 mod families;

@@ -17,7 +17,7 @@ pub(super) struct Files {
     bytes: Cell<u64>,
 }
 
-/// What became of a picture.
+/// How copying a picture ended.
 pub(super) enum Found {
     /// It is the same file in both.
     Linked,
