@@ -5,8 +5,6 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use fulmen_engine::Options;
-use fulmen_engine::request::{Guidance, Nag};
-use fulmen_engine::settings::Asked;
 use fulmen_server::{
     Config, Keys, Limits, LogFormat, Running, Work, log_in_background, log_to_stderr, new_key, start,
 };
@@ -56,19 +54,7 @@ fn config(args: ServeArgs) -> Result<Config, Failure> {
             lora_folder: args.lora_dir,
             device: args.device.parse()?,
             precision: args.precision.map(Into::into),
-            asked: Asked {
-                steps: args.steps,
-                guidance: args.guidance.map(Guidance::Exactly),
-                negative: false,
-                nag: Nag { scale: args.nag_scale, tau: args.nag_tau, alpha: args.nag_alpha },
-                sampler: args.sampler,
-                sigmas: args.sigmas,
-                eta: args.eta,
-                spacing: args.spacing.map(Into::into),
-                prediction: args.prediction.map(Into::into),
-                prompt_syntax: args.prompt_syntax.map(Into::into),
-                long_prompts: args.long_prompts.map(Into::into),
-            },
+            asked: args.drawing.asked(),
         },
         data,
         queue: args.queue.into(),

@@ -1,6 +1,7 @@
 //! What was typed: the first of two stages. Nothing here has been checked against anything else.
 
 mod backup;
+mod drawing;
 mod generate;
 mod help;
 mod listen;

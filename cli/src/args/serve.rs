@@ -3,17 +3,14 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use fulmen_engine::schedule::{SamplerName, Sigmas};
 use fulmen_engine::weights::LoraFile;
 use fulmen_server::{AllowedOrigin, Network, Work};
 
-use super::generate::{
-    LongPromptsArg, PngTextArg, PrecisionArg, PredictionArg, PromptSyntaxArg, SpacingArg, words,
-};
+use super::drawing::DrawingArgs;
+use super::generate::{PngTextArg, PrecisionArg};
 use super::help;
 use super::listen::{Listen, listen};
 use super::lora::lora;
-use super::number::count;
 use super::parts::PartArgs;
 
 /// Serves three documented image APIs and a page over HTTP
@@ -123,56 +120,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "DIR", help_heading = "Model")]
     pub(crate) lora_dir: Option<PathBuf>,
 
-    /// Steps of requests that do not say [default: what the model was made for]
-    #[arg(long, value_parser = count, value_name = "N", help_heading = "Model")]
-    pub(crate) steps: Option<usize>,
-
-    /// Guidance of requests that do not say; above 1 every step takes twice as long [default: what the model was
-    /// made for]
-    #[arg(long, value_name = "G", help_heading = "Model", allow_negative_numbers = true)]
-    pub(crate) guidance: Option<f32>,
-
-    /// How far to steer attention away from negative prompts without guidance; 1 has no effect [default: 3]
-    #[arg(long, value_name = "S", help_heading = "Model")]
-    pub(crate) nag_scale: Option<f32>,
-
-    /// How much larger the output of attention may become by that, as a multiple [default: 2.5]
-    #[arg(long, value_name = "T", help_heading = "Model")]
-    pub(crate) nag_tau: Option<f32>,
-
-    /// How much of that is blended in, 0 to 1 [default: 0.5]
-    #[arg(long, value_name = "A", help_heading = "Model")]
-    pub(crate) nag_alpha: Option<f32>,
-
-    /// Sampler of requests that do not say [default: what the model was made for]
-    #[arg(long, value_name = "SAMPLER", value_parser = words(&SamplerName::WORDS), help_heading = "Model")]
-    pub(crate) sampler: Option<SamplerName>,
-
-    /// The noise schedule [default: the model's own]
-    #[arg(long, value_name = "SIGMAS", value_parser = words(&Sigmas::WORDS), help_heading = "Model")]
-    pub(crate) sigmas: Option<Sigmas>,
-
-    /// The share of fresh noise in every step, 0 to 1; only euler-a, ddim and tcd use it [default: 1, 0
-    /// and 0.3]
-    #[arg(long, value_name = "ETA", help_heading = "Model")]
-    pub(crate) eta: Option<f32>,
-
-    /// Which noise levels the steps of requests that do not say use [default: what the model was made for]
-    #[arg(long, value_name = "SPACING", help_heading = "Model")]
-    pub(crate) spacing: Option<SpacingArg>,
-
-    /// What the model's UNet predicts: noise, velocity, or the picture [default: what the model was
-    /// made for]
-    #[arg(long, value_name = "P", help_heading = "Model")]
-    pub(crate) prediction: Option<PredictionArg>,
-
-    /// How prompts are read: with AUTOMATIC1111's weights, BREAK and LoRA tags, or as plain words [default: a1111]
-    #[arg(long, value_name = "SYNTAX", help_heading = "Model")]
-    pub(crate) prompt_syntax: Option<PromptSyntaxArg>,
-
-    /// What to do with prompts of more than 75 tokens [default: chunk; cut with plain words]
-    #[arg(long, value_name = "WHAT", help_heading = "Model")]
-    pub(crate) long_prompts: Option<LongPromptsArg>,
+    #[command(flatten, next_help_heading = "Defaults of requests")]
+    pub(crate) drawing: DrawingArgs,
 
     /// auto, cpu, gpu, gpu:N, or part of a device's name; `fulmen devices` lists them
     #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = "Device")]

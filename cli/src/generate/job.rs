@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fulmen_engine::engine::Options;
-use fulmen_engine::request::{Guidance, Nag, Request};
+use fulmen_engine::request::Request;
 
 use super::output::Output;
 use super::prompt;
@@ -46,21 +46,12 @@ impl Job {
         let request = Request {
             prompt,
             negative_prompt: args.negative,
-            steps: args.steps,
-            guidance: args.guidance.map(Guidance::Exactly),
-            nag: Nag { scale: args.nag_scale, tau: args.nag_tau, alpha: args.nag_alpha },
-            sampler: args.sampler,
-            sigmas: args.sigmas,
-            eta: args.eta,
-            spacing: args.spacing.map(Into::into),
-            prediction: args.prediction.map(Into::into),
-            prompt_syntax: args.prompt_syntax.map(Into::into),
-            long_prompts: args.long_prompts.map(Into::into),
             width: args.width,
             height: args.height,
             seed: args.seed.and_then(|SeedArg(seed)| seed),
             images: args.images,
             rng: args.rng.into(),
+            ..args.drawing.asked().request()
         };
         request.validate()?;
         if args.trace.as_deref() == Some(Path::new("-")) {

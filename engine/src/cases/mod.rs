@@ -82,7 +82,7 @@ struct Kind {
     bounds: [f64; 2],
 }
 
-/// The list as it grows. A case is added in both precisions; `build` records the operation and answers
+/// The list as it grows. A case is added in both precisions; `build` records the operation and returns
 /// its value.
 #[derive(Default)]
 struct Table {

@@ -60,7 +60,7 @@ impl Canvas {
         self.sampler.done()
     }
 
-    /// Moves the latents by the UNet's predictions, one for each copy of the conditioning; answers x₀, what the
+    /// Moves the latents by the UNet's predictions, one for each copy of the conditioning; returns x₀, what the
     /// latents would be if this were the last step.
     pub(super) fn take(&mut self, predictions: &[Vec<f32>], sigma: f32) -> Vec<f32> {
         let predicted = match predictions {

@@ -43,7 +43,7 @@ use crate::settings::Asked;
 use crate::weights::{Checkpoint, Component, Lora, LoraFile};
 use crate::{Error, Result};
 
-/// Copies of the latents at the most: noise, latents, what the model is given and what it answers, each in torch's
+/// Copies of the latents at the most: noise, latents, what the model is given and what it predicts, each in torch's
 /// order and in that of graphs.
 const LATENTS: usize = 12;
 
@@ -220,7 +220,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Compiles what `plan` needs, with as many previews, and answers the memory that it will take at its peak.
+    /// Compiles what `plan` needs, with as many previews, and returns the memory that it will take at its peak.
     ///
     /// # Errors
     /// [`crate::Error::Memory`] where the device has not as much, [`crate::Error::Device`].

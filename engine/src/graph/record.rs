@@ -1,4 +1,4 @@
-//! Recording: every function adds one node, checks the shapes, and answers the value's handle.
+//! Recording: every function adds one node, checks the shapes, and returns the value's handle.
 
 use std::ops::Range;
 use std::sync::Arc;

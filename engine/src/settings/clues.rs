@@ -165,7 +165,7 @@ impl Clues {
     /// A model of a kind that is drawn in few steps.
     fn few(&self, found: Found, because: String) -> Deduced {
         let own = self.own();
-        // What a folder says of the answers of its own UNet, no name knows better.
+        // What a folder says of its own UNet's predictions, no name knows better.
         let prediction = if self.has_schedule() { own.prediction } else { Prediction::Epsilon };
         let prediction = found.prediction.unwrap_or(prediction);
         // Noise alone at the noisiest level is the business of models in v form: of the base then, not of this UNet.
@@ -210,7 +210,7 @@ impl Clues {
         Deduced { steps, guidance, distilled, made_for: None, side: None, scheduler, because, warnings }
     }
 
-    /// What the UNet answers with: by a mark, by its name, or as `said`.
+    /// What the UNet predicts: by a mark, by its name, or as `said`.
     fn prediction(&self, words: &Words, said: Prediction) -> Prediction {
         match texts::prediction(&self.about) {
             Some((prediction, _)) => prediction,
@@ -219,7 +219,7 @@ impl Clues {
         }
     }
 
-    /// What the UNet answers with, and whether the noisiest level is noise alone.
+    /// What the UNet predicts, and whether the noisiest level is noise alone.
     fn predict(&self, words: &Words, deduced: &mut Deduced) {
         let (marked, named) = (texts::prediction(&self.about), named_v(words));
         let scheduler = &mut deduced.scheduler;
@@ -247,7 +247,7 @@ impl Clues {
         }
     }
 
-    /// Zero terminal SNR; it makes sense only where the answer is no noise, of which the noisiest level knows nothing.
+    /// Zero terminal SNR; it makes sense only where noise is not what is predicted, of which the noisiest level knows nothing.
     fn end_in_noise(&self, words: &Words, deduced: &mut Deduced) {
         let named = || (!self.has_schedule() && named_ztsnr(words)).then(|| "its name".to_owned());
         let Some(by) = texts::zero_snr(&self.about).or_else(named) else { return };

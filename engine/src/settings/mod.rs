@@ -24,7 +24,7 @@ use clues::Deduced;
 const STEPS: usize = 30;
 const GUIDANCE: f32 = 5.0;
 
-/// Guidance that is none: only beyond it the UNet is also asked what it sees without the prompt.
+/// Guidance that is none: only beyond it the UNet also predicts without the prompt.
 const UNGUIDED: f32 = 1.0;
 
 /// The largest scale of attention guidance that few-step models bear.
@@ -96,13 +96,32 @@ impl Asked {
         }
     }
 
+    /// A request that asks for it, and for nothing else.
+    #[must_use]
+    pub fn request(self) -> Request {
+        let Self { steps, guidance, nag, sampler, sigmas, eta, spacing, prediction, .. } = self;
+        let Self { prompt_syntax, long_prompts, .. } = self;
+        Request {
+            steps,
+            guidance,
+            nag,
+            sampler,
+            sigmas,
+            eta,
+            spacing,
+            prediction,
+            prompt_syntax,
+            long_prompts,
+            ..Request::default()
+        }
+    }
+
     /// Whether it can be met at all.
     ///
     /// # Errors
     /// As [`Request::validate`].
     pub fn validate(self) -> Result<()> {
-        let Self { steps, guidance, nag, eta, .. } = self;
-        Request { steps, guidance, nag, eta, ..Request::default() }.validate()
+        self.request().validate()
     }
 
     /// The settings that are asked for, in words.
@@ -148,8 +167,8 @@ impl AttentionGuidance {
 pub struct Settings {
     /// Calls of the UNet, or pairs of calls with guidance.
     pub steps: usize,
-    /// How far to go from the answer without the prompt towards the one with it. At 1 there is no guidance, and only the
-    /// answer with the prompt is asked for.
+    /// How far to go from the prediction without the prompt towards the one with it. At 1 there is no guidance, and
+    /// only the prediction with the prompt is made.
     pub guidance: f32,
     /// What a negative prompt does without guidance.
     pub nag: AttentionGuidance,

@@ -45,7 +45,7 @@ pub(super) fn described(about: &About) -> Option<(&'static str, Found)> {
     found.stated.then_some((DESCRIPTION, found))
 }
 
-/// What the file says of its UNet's answers, and where.
+/// What the file says of its UNet's predictions, and where.
 pub(super) fn prediction(about: &About) -> Option<(Prediction, String)> {
     let velocity = |by: String| (Prediction::Velocity, by);
     if about.has("v_pred") {

@@ -37,7 +37,7 @@ pub(super) struct Kind {
 enum OneStep {
     /// As the others.
     AsOthers,
-    /// It answers with the picture: at σ = 14.6 the error of an answer in ε form would be multiplied by 14.6.
+    /// It predicts the picture: at σ = 14.6 the error of a prediction of ε would be multiplied by 14.6.
     Picture,
     /// It was distilled at this level.
     From(usize),
@@ -114,7 +114,7 @@ pub(super) struct Found {
     /// Whether the name states the number of steps.
     pub(super) stated: bool,
     pub(super) guidance: f32,
-    /// What the UNet answers with, where this kind decides it.
+    /// What the UNet predicts, where this kind decides it.
     pub(super) prediction: Option<Prediction>,
 }
 

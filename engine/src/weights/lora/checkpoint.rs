@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::weights::checkpoint::{Checkpoint, Slot};
 use crate::weights::component::Component;
 use crate::weights::file::bad_file;
+use crate::weights::listing::Network;
 
 /// A LoRA's file, and how strongly it is applied.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,12 +82,7 @@ impl Checkpoint {
                 "was given a weight that is not a number; 1 is as it was trained",
             ));
         }
-        let mut networks = Vec::new();
-        for component in [Component::Unet, Component::TextEncoder, Component::TextEncoder2] {
-            if let Some(Slot::Here(_)) = self.parts.get(&component) {
-                networks.push((component, (self.describe)(&self.configs, component)?));
-            }
-        }
+        let networks = self.networks()?;
         let fit = fit(adapter, &networks).map_err(|what| bad_file(adapter.path(), what))?;
         for (component, network) in &networks {
             let weight = if *component == Component::Unet { unet } else { text_encoders };
@@ -113,6 +109,13 @@ impl Checkpoint {
         self.warnings.extend(warning);
         self.loras.push(Lora { adapter: adapter.clone(), unet, used: fit.used });
         Ok(self)
+    }
+
+    /// What LoRAs may change: the networks that are here.
+    fn networks(&self) -> Result<Vec<(Component, Network)>> {
+        let parts = [Component::Unet, Component::TextEncoder, Component::TextEncoder2];
+        let here = parts.into_iter().filter(|part| matches!(self.parts.get(part), Some(Slot::Here(_))));
+        here.map(|part| Ok((part, (self.describe)(&self.configs, part)?))).collect()
     }
 
     /// The LoRAs that the model is changed by, in their order.
