@@ -76,7 +76,7 @@ impl TextEncoders {
     /// projection `[1, 1, 1, projection]`.
     ///
     /// # Errors
-    /// [`Error::Graph`].
+    /// [`crate::Error::Graph`].
     pub fn graph(&self, element: Element) -> Result<Graph> {
         let mut g = Recorder::new(element);
         let ids_1 = g.ids("ids_1", Shape::tokens(1, LENGTH, 1));
