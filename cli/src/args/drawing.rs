@@ -144,7 +144,7 @@ impl From<PredictionArg> for Prediction {
 /// How prompts are read.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum PromptSyntaxArg {
-    /// (word:1.3), ((word)), [word], \(, BREAK and <lora:name:weight>
+    #[value(help = r"(word:1.3), ((word)), [word], \(, BREAK and <lora:name:weight>")]
     #[value(alias = "automatic1111")]
     A1111,
     /// Words alone
