@@ -41,6 +41,20 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
+fn a_record_names_vae_eta_attention_guidance_and_the_models_loras() {
+    let written = Parameters {
+        nag: Some([3.0, 2.5, 0.5]),
+        vae: "sdxl_vae, fixed".into(),
+        eta: Some(0.3),
+        ..parameters("a fox", Some("a dog"))
+    };
+    assert_eq!(written.to_string().parse::<Parameters>().unwrap(), written);
+    let with = Parameters { loras: vec![("ink".into(), 0.8), ("fox".into(), 1.0)], ..written.clone() };
+    let read: Parameters = with.to_string().parse().unwrap();
+    assert_eq!(read, Parameters { prompt: "a fox <lora:ink:0.8> <lora:fox:1>".into(), ..written });
+}
+
+#[test]
 fn packed_pixels_become_rgb_and_alpha_nought_is_not_finite() {
     let picture = Picture::from_rgba(2, 1, &[0xff03_0201, 0x01ff_8000]).unwrap();
     assert_eq!(picture.rgb, [1, 2, 3, 0, 0x80, 0xff]);

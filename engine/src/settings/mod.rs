@@ -269,18 +269,21 @@ impl Settings {
             self.warnings.extend(self.unsuited(steps));
             self.steps = steps;
         }
-        if let Some(guidance) = asked.guidance {
-            self.guide(guidance, asked.negative);
-        }
         self.nag.ask(asked.nag);
+        if let Some(guidance) = asked.guidance {
+            // Whoever set the scale, or turned it off, meant it.
+            let is_open = asked.negative && asked.nag.scale.is_none();
+            self.guide(guidance, is_open && self.attention_guidance().is_some());
+        }
     }
 
-    fn guide(&mut self, guidance: Guidance, negative: bool) {
+    /// `leads` where the number may become the scale of attention guidance.
+    fn guide(&mut self, guidance: Guidance, leads: bool) {
         let value = guidance.value();
         let made = Message::from("this model was made to draw without guidance; ").setting(Setting::Guidance);
         match guidance {
             _ if value <= UNGUIDED => self.guidance = UNGUIDED,
-            Guidance::Suggested(_) if self.distilled && !self.guided() && negative => {
+            Guidance::Suggested(_) if self.distilled && leads => {
                 self.nag.scale = value.min(MOST_BORNE);
                 let what = format!(
                     " {value} leads attention away from the negative prompt instead, with a scale of {}",

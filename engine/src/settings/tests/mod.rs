@@ -1,5 +1,7 @@
 //! Claims about what is deduced of a model, and what becomes of what is asked.
 
+mod loras;
+
 use std::path::Path;
 
 use super::*;

@@ -1,0 +1,48 @@
+//! What a suggested guidance and few-step LoRAs make of the settings.
+
+use std::path::Path;
+
+use super::{choose, file, told};
+use crate::request::{Guidance, Nag};
+use crate::schedule::SamplerName;
+use crate::settings::{Asked, Settings};
+
+#[test]
+fn a_suggested_guidance_becomes_the_scale_of_attention_guidance_where_that_is_open() {
+    let clues = file("sdxl_lightning_4step.safetensors");
+    let asked = |negative, scale| Asked {
+        guidance: Some(Guidance::Suggested(7.0)),
+        negative,
+        nag: Nag { scale, ..Nag::default() },
+        ..Asked::default()
+    };
+    let off = Asked { nag: Nag { scale: Some(1.0), ..Nag::default() }, ..Asked::default() };
+    for (usual, asked, scale, said) in [
+        (Asked::default(), asked(true, None), 5.0, "with a scale of 5"),
+        (Asked::default(), asked(true, Some(2.0)), 2.0, "7 is not used"),
+        (Asked::default(), asked(false, None), 3.0, "7 is not used"),
+        (off, asked(true, None), 1.0, "7 is not used"),
+    ] {
+        let settings = Settings::choose(&clues, usual, asked).unwrap();
+        assert!(settings.nag.scale == scale && !settings.guided(), "{asked:?}: {:?}", settings.nag);
+        assert!(told(&settings)[0].ends_with(said), "{:?}", told(&settings));
+    }
+}
+
+#[test]
+fn a_lora_for_few_steps_brings_its_kinds_settings_and_the_last_one_decides() {
+    let under = |loras: &[&str]| {
+        let clues = file("juggernautXL.safetensors").under(loras.iter().map(Path::new));
+        choose(&clues, None, None)
+    };
+    let lightning = under(&["sdxl_lightning_8step_lora.safetensors"]);
+    assert_eq!((lightning.steps, lightning.guided(), lightning.distilled), (8, false, true));
+    assert!(lightning.line().contains("by the LoRA `sdxl_lightning_8step_lora`"), "{}", lightning.line());
+    let lcm =
+        under(&["sdxl_lightning_8step_lora.safetensors", "lcm-lora-sdxl.safetensors", "style.safetensors"]);
+    assert_eq!((lcm.steps, lcm.scheduler.solver.sampler), (4, SamplerName::Lcm));
+    assert_eq!(
+        under(&["style.safetensors"]).steps,
+        choose(&file("juggernautXL.safetensors"), None, None).steps
+    );
+}
