@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use fulmen_engine::cpu::CpuBackend;
 use fulmen_engine::synth::{self, SynthLayout};
-use fulmen_engine::weights::{Component, Configs};
+use fulmen_engine::weights::{Configs, Part};
 use fulmen_engine::{Engine, Error, Options, Request};
 use serde_json::{Value, json};
 
@@ -83,11 +83,11 @@ fn peak() -> u64 {
     line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).map_or(0, |kib: u64| kib << 10)
 }
 
-fn assert_refused_or_drawn(component: Component) {
+fn assert_refused_or_drawn(part: Part) {
     let (_keep, folder) = model();
     draw(&folder).expect("the model as it is");
     let before = peak();
-    let file = folder.join(component.config_file());
+    let file = folder.join(part.config_file());
     let usual: Value = serde_json::from_slice(&fs::read(&file).expect("a file")).expect("JSON");
     let mut numbers = Vec::new();
     places(&usual, "", &mut numbers);
@@ -98,37 +98,37 @@ fn assert_refused_or_drawn(component: Component) {
             *config.pointer_mut(place).expect("a place that was found") = extreme.clone();
             fs::write(&file, config.to_string()).expect("written");
             let end = catch_unwind(AssertUnwindSafe(|| draw(&folder)));
-            let end = end.unwrap_or_else(|_| panic!("{component}{place} = {extreme} panics"));
+            let end = end.unwrap_or_else(|_| panic!("{part}{place} = {extreme} panics"));
             if let Err(error) = end {
                 let said = error.to_string();
-                assert!(!matches!(error, Error::Graph { .. }), "{component}{place} = {extreme}: {said}");
-                assert!((20..2000).contains(&said.len()), "{component}{place} = {extreme}: {said}");
+                assert!(!matches!(error, Error::Graph { .. }), "{part}{place} = {extreme}: {said}");
+                assert!((20..2000).contains(&said.len()), "{part}{place} = {extreme}: {said}");
                 refused += 1;
             }
         }
     }
-    assert!(refused > numbers.len(), "{component}: of {} numbers only {refused} were refused", numbers.len());
+    assert!(refused > numbers.len(), "{part}: of {} numbers only {refused} were refused", numbers.len());
     let grown = peak().saturating_sub(before);
-    assert!(grown < MOST_GROWTH, "{component}: {} MiB more at the peak", grown >> 20);
+    assert!(grown < MOST_GROWTH, "{part}: {} MiB more at the peak", grown >> 20);
 }
 
 #[test]
 fn no_number_in_a_unets_configuration_is_a_panic() {
-    assert_refused_or_drawn(Component::Unet);
+    assert_refused_or_drawn(Part::Unet);
 }
 
 #[test]
 fn no_number_in_a_vaes_configuration_is_a_panic() {
-    assert_refused_or_drawn(Component::Vae);
+    assert_refused_or_drawn(Part::Vae);
 }
 
 #[test]
 fn no_number_in_a_text_encoders_configuration_is_a_panic() {
-    assert_refused_or_drawn(Component::TextEncoder);
-    assert_refused_or_drawn(Component::TextEncoder2);
+    assert_refused_or_drawn(Part::TextEncoder);
+    assert_refused_or_drawn(Part::TextEncoder2);
 }
 
 #[test]
 fn no_number_in_a_schedulers_configuration_is_a_panic() {
-    assert_refused_or_drawn(Component::Scheduler);
+    assert_refused_or_drawn(Part::Scheduler);
 }

@@ -12,7 +12,7 @@ use fulmen_engine::noise::TorchRng;
 use fulmen_engine::synth::{self, SynthLayout};
 use fulmen_engine::tokens::LENGTH;
 use fulmen_engine::unet::{UNet, UNetConfig, sinusoid};
-use fulmen_engine::weights::{Checkpoint, Component, Configs};
+use fulmen_engine::weights::{Checkpoint, Configs, Part};
 
 use super::devices::backends;
 
@@ -60,8 +60,8 @@ fn prediction(unet: &UNet, backend: &dyn Backend, element: Element) -> Vec<f32> 
 #[ignore = "writes 7 GB and needs 16 GB of memory"]
 fn a_unet_call_of_full_size_agrees_on_both_backends() {
     let checkpoint = model();
-    let config: UNetConfig = checkpoint.config(Component::Unet).expect("a configuration");
-    let unet = UNet::load(&checkpoint.weights(Component::Unet).expect("a UNet"), config).expect("a UNet");
+    let config: UNetConfig = checkpoint.config(Part::Unet).expect("a configuration");
+    let unet = UNet::load(&checkpoint.weights(Part::Unet).expect("a UNet"), config).expect("a UNet");
     let predictions: Vec<_> =
         backends().iter().map(|b| prediction(&unet, b.as_ref(), Element::F32)).collect();
     let square = |x: f32| f64::from(x) * f64::from(x);

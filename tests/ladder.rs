@@ -13,7 +13,7 @@ use fulmen_engine::text::TextEncoders;
 use fulmen_engine::tokens::Tokenizer;
 use fulmen_engine::unet::{UNet, UNetConfig, sinusoid};
 use fulmen_engine::vae::{VaeConfig, VaeDecoder};
-use fulmen_engine::weights::{Checkpoint, Component};
+use fulmen_engine::weights::{Checkpoint, Part};
 
 use super::golden::Golden;
 
@@ -105,8 +105,8 @@ impl Rung<'_> {
 
     /// Every prediction of the UNet, each asked from the reference's latents before that step.
     fn predictions(&self) {
-        let config: UNetConfig = self.checkpoint.config(Component::Unet).expect("a configuration");
-        let unet = UNet::load(&self.checkpoint.weights(Component::Unet).expect("a UNet"), config.clone());
+        let config: UNetConfig = self.checkpoint.config(Part::Unet).expect("a configuration");
+        let unet = UNet::load(&self.checkpoint.weights(Part::Unet).expect("a UNet"), config.clone());
         let (schedule, _) = self.schedule();
         let noise = self.nhwc("noise");
         let images = noise.shape.images;
@@ -163,9 +163,9 @@ impl Rung<'_> {
 
     /// The decoder alone, from the reference's last latents.
     fn picture(&self) {
-        let config: VaeConfig = self.checkpoint.config(Component::Vae).expect("a configuration");
+        let config: VaeConfig = self.checkpoint.config(Part::Vae).expect("a configuration");
         let scaling = config.scaling_factor;
-        let vae = VaeDecoder::load(&self.checkpoint.weights(Component::Vae).expect("a VAE"), config);
+        let vae = VaeDecoder::load(&self.checkpoint.weights(Part::Vae).expect("a VAE"), config);
         let latents = self.nhwc(&format!("latents_{}", self.case.steps));
         let values = latents.as_f32().iter().map(|v| v / scaling).collect();
         let graph = vae.expect("a VAE").graph(latents.shape, Element::F32, true).expect("shapes fit");

@@ -7,7 +7,7 @@ use fulmen_engine::backend::{Backend, CancelToken, HostTensor};
 use fulmen_engine::graph::{Element, Graph, Shape};
 use fulmen_engine::synth::{self, SynthLayout};
 use fulmen_engine::unet::{UNet, sinusoid};
-use fulmen_engine::weights::{Checkpoint, Component, Configs};
+use fulmen_engine::weights::{Checkpoint, Configs, Part};
 
 use super::devices::backends;
 use super::golden::{Golden, beside};
@@ -67,8 +67,8 @@ fn unet() -> UNet {
     let model = folder.path().join("model");
     synth::write(&configs, &model, SynthLayout::Folder, &|_| Ok(())).expect("a model");
     let checkpoint = Checkpoint::open(&model).expect("the model");
-    let weights = checkpoint.weights(Component::Unet).expect("weights");
-    UNet::load(&weights, checkpoint.config(Component::Unet).expect("a configuration")).expect("a UNet")
+    let weights = checkpoint.weights(Part::Unet).expect("weights");
+    UNet::load(&weights, checkpoint.config(Part::Unet).expect("a configuration")).expect("a UNet")
 }
 
 #[test]

@@ -10,7 +10,7 @@ use fulmen_engine::backend::{CancelToken, MemoryNeed};
 use fulmen_engine::engine::{Event, Watch};
 use fulmen_engine::picture::{Format, Parameters, Picture, encoding};
 use fulmen_engine::prompt::{Prompt, PromptSyntax};
-use fulmen_engine::weights::Component;
+use fulmen_engine::weights::Part;
 use fulmen_engine::{Engine, Options, Request};
 
 /// The system's allocator, counted.
@@ -137,7 +137,7 @@ fn nothing_takes_more_memory_than_is_predicted_and_little_is_predicted_in_vain()
     let options = Options { device: "cpu".parse().unwrap(), ..Options::default() };
     for options in [
         Options { preview_vae: Some(vae.clone()), ..options.clone() },
-        Options { parts: [(Component::Vae, vae)].into(), ..options.clone() },
+        Options { parts: [(Part::Vae, vae)].into(), ..options.clone() },
     ] {
         let mut engine = Engine::open(&options).unwrap();
         draw(&mut engine, 64, 1);

@@ -11,7 +11,7 @@ use fulmen_engine::prompt::{LongPrompts, Prompt, PromptSyntax};
 use fulmen_engine::request::Guidance;
 use fulmen_engine::synth::{self, SynthLayout};
 use fulmen_engine::text::{Conditioning, TextEncoders, encode_prompt};
-use fulmen_engine::tokens::{Chunks, MOST_CHUNKS, Part, Tokenizer, Tokens};
+use fulmen_engine::tokens::{Chunks, MOST_CHUNKS, Span, Tokenizer, Tokens};
 use fulmen_engine::weights::{Checkpoint, Configs};
 use fulmen_engine::{Engine, Options, Request};
 use proptest::prelude::*;
@@ -61,8 +61,8 @@ fn prompts_mean_what_the_fixture_says() {
         let found: Vec<_> = read
             .parts()
             .map(|part| match part {
-                Part::Words { text, weight } => (text, weight),
-                Part::Break => ("BREAK", -1.0),
+                Span::Words { text, weight } => (text, weight),
+                Span::Break => ("BREAK", -1.0),
             })
             .collect();
         let wanted = meant(&case["parts"]);
@@ -194,8 +194,8 @@ proptest! {
         // No token is lost while there is room: as many as the words have by themselves.
         if chunks.dropped.is_none() {
             let alone = |part| match part {
-                Part::Words { text, .. } => BOTH[0].count(text, usize::MAX - 1),
-                Part::Break => 0,
+                Span::Words { text, .. } => BOTH[0].count(text, usize::MAX - 1),
+                Span::Break => 0,
             };
             let words: usize = read.parts().map(alone).sum();
             let inside = |pair: &[Tokens; 2]| pair[0].end - 1;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use fulmen_engine::tokens::{Chunks, LENGTH, Padding, Part, Tokenizer, TokenizerFiles};
+use fulmen_engine::tokens::{Chunks, LENGTH, Padding, Span, Tokenizer, TokenizerFiles};
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -13,7 +13,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// A prompt of plain words in one chunk.
 fn cut(prompt: &str) -> Chunks {
-    Chunks::of(&BOTH, || [Part::Words { text: prompt, weight: 1.0 }].into_iter(), 1)
+    Chunks::of(&BOTH, || [Span::Words { text: prompt, weight: 1.0 }].into_iter(), 1)
 }
 
 /// A folder of the demo model, opened with or without its settings file.

@@ -11,7 +11,7 @@ use fulmen_engine::engine::{Event, Watch};
 use fulmen_engine::networks::inventory;
 use fulmen_engine::picture::Picture;
 use fulmen_engine::synth::{self, SynthLayout};
-use fulmen_engine::weights::{Component, Configs};
+use fulmen_engine::weights::{Configs, Part};
 use fulmen_engine::{Engine, Options, Request};
 use half::f16;
 use safetensors::SafeTensors;
@@ -58,7 +58,7 @@ fn model(folder: &Path) -> PathBuf {
 }
 
 fn engine(backend: Arc<dyn Backend>, model: &Path, vae: &Path) -> Engine {
-    let parts = [(Component::Vae, vae.to_path_buf())].into();
+    let parts = [(Part::Vae, vae.to_path_buf())].into();
     let options = Options { model: Some(model.to_path_buf()), parts, ..Options::default() };
     Engine::open_on(backend, &options).unwrap_or_else(|e| panic!("{}: {e}", vae.display()))
 }
@@ -114,7 +114,7 @@ fn a_vae_of_other_weights_draws_diffusers_picture() {
     let folder = tempfile::tempdir().expect("a folder");
     let model = model(folder.path());
     let configs = Configs::folder(&model).expect("configurations");
-    let specs = inventory(&configs, Component::Vae).expect("a VAE");
+    let specs = inventory(&configs, Part::Vae).expect("a VAE");
     let tensors: Vec<Tensor> = specs
         .into_iter()
         .map(|spec| {
@@ -153,7 +153,7 @@ fn previews_are_decoded_whole_by_a_tiny_vae_of_their_own() {
     let vae = folder.path().join("taesdxl_decoder.safetensors");
     write(&vae, &numbered("", None));
     for backend in backends() {
-        let (vae, parts) = (Some(vae.clone()), [(Component::Vae, vae.clone())]);
+        let (vae, parts) = (Some(vae.clone()), [(Part::Vae, vae.clone())]);
         let own = Options::default();
         let beside = Options { preview_vae: vae, ..own.clone() };
         let instead = Options { parts: parts.into(), ..own.clone() };

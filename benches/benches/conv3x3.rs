@@ -2,7 +2,7 @@
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use fulmen_benches::{Bench, Case, Work, settings};
-use fulmen_engine::graph::{Recorder, Shape, Steps};
+use fulmen_engine::graph::{ConvWindow, Recorder, Shape};
 
 /// Channels and side. All three are the same work.
 const SHAPES: [(usize, usize); 3] = [(320, 128), (640, 64), (1280, 32)];
@@ -16,7 +16,7 @@ fn conv3x3(criterion: &mut Criterion) {
         bench.node(&case, |sketch| {
             let x = sketch.activations(Shape::image(1, side, side, channels));
             let (weight, bias) = (sketch.weight(&[channels, channels, 3, 3]), sketch.vector(channels));
-            move |graph: &mut Recorder| graph.conv3x3(x, &weight, Some(&bias), Steps::SAME)
+            move |graph: &mut Recorder| graph.conv3x3(x, &weight, Some(&bias), ConvWindow::SAME)
         });
     }
 }

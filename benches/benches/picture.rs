@@ -8,7 +8,7 @@ use fulmen_engine::text::TextEncoders;
 use fulmen_engine::tokens::LENGTH;
 use fulmen_engine::unet::{UNet, UNetConfig};
 use fulmen_engine::vae::{VaeConfig, VaeDecoder};
-use fulmen_engine::weights::{Checkpoint, Component};
+use fulmen_engine::weights::{Checkpoint, Part};
 use fulmen_engine::{Engine, Options, Request, Result};
 
 /// The demo model's own.
@@ -33,12 +33,12 @@ fn open(device: &Device) -> Result<Engine> {
 /// Of the text encoders, of every step and of the VAE.
 fn flops() -> Result<u64> {
     let demo = Checkpoint::embedded_demo()?;
-    let (unet, vae): (UNetConfig, VaeConfig) = (demo.config(Component::Unet)?, demo.config(Component::Vae)?);
+    let (unet, vae): (UNetConfig, VaeConfig) = (demo.config(Part::Unet)?, demo.config(Part::Vae)?);
     let (side, channels) = (SIDE / vae.scale(), vae.latent_channels);
     let latents = Shape::image(1, side, side, channels);
     let text = TextEncoders::load(&demo)?.graph(Element::F32)?;
-    let unet = UNet::load(&demo.weights(Component::Unet)?, unet)?.graph(latents, LENGTH, Element::F32)?;
-    let vae = VaeDecoder::load(&demo.weights(Component::Vae)?, vae)?.graph(latents, Element::F32, false)?;
+    let unet = UNet::load(&demo.weights(Part::Unet)?, unet)?.graph(latents, LENGTH, Element::F32)?;
+    let vae = VaeDecoder::load(&demo.weights(Part::Vae)?, vae)?.graph(latents, Element::F32, false)?;
     Ok(text.flops() + STEPS as u64 * unet.flops() + vae.flops())
 }
 

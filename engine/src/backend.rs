@@ -73,10 +73,10 @@ impl HostTensor {
 
 /// Asks a running program to stop at its next node. Clones are the same token.
 #[derive(Debug, Clone, Default)]
-pub struct CancelToken(Arc<Asked>);
+pub struct CancelToken(Arc<Cancelled>);
 
 #[derive(Debug, Default)]
-struct Asked {
+struct Cancelled {
     now: AtomicBool,
     at: OnceLock<Instant>,
 }

@@ -93,10 +93,10 @@ impl Setting {
 /// assert_eq!(message.named(|_| "`steps`".into()), "`steps` 0 is not possible");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Message(Vec<Part>);
+pub struct Message(Vec<Fragment>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
+enum Fragment {
     Text(String),
     Setting(Setting),
 }
@@ -111,22 +111,22 @@ impl Message {
     /// The sentence goes on with this text.
     #[must_use]
     pub fn text(mut self, text: impl Into<String>) -> Self {
-        self.0.push(Part::Text(text.into()));
+        self.0.push(Fragment::Text(text.into()));
         self
     }
 
     /// The sentence goes on with the name of this setting.
     #[must_use]
     pub fn setting(mut self, setting: Setting) -> Self {
-        self.0.push(Part::Setting(setting));
+        self.0.push(Fragment::Setting(setting));
         self
     }
 
     /// The settings that it names, in order: the first one is what it is about.
     pub fn settings(&self) -> impl Iterator<Item = Setting> + '_ {
         self.0.iter().filter_map(|part| match part {
-            Part::Setting(setting) => Some(*setting),
-            Part::Text(_) => None,
+            Fragment::Setting(setting) => Some(*setting),
+            Fragment::Text(_) => None,
         })
     }
 
@@ -134,8 +134,8 @@ impl Message {
     #[must_use]
     pub fn named(&self, name: impl Fn(Setting) -> String) -> String {
         let written = self.0.iter().map(|part| match part {
-            Part::Text(text) => text.clone(),
-            Part::Setting(setting) => name(*setting),
+            Fragment::Text(text) => text.clone(),
+            Fragment::Setting(setting) => name(*setting),
         });
         written.collect()
     }

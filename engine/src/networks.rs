@@ -7,50 +7,50 @@ use crate::error::Error;
 use crate::text::{ClipConfig, ClipEncoder};
 use crate::unet::{UNet, UNetConfig};
 use crate::vae::{NetworkConfig, TinyDecoder, VaeDecoder, VaeEncoder};
-use crate::weights::{Checkpoint, Component, Configs, Network, TensorSpec, listed};
+use crate::weights::{Checkpoint, Configs, NetworkSpec, Part, TensorSpec, listed};
 
-/// The tensors of a component's network, in the order in which they are loaded.
+/// The tensors of a part's network, in the order in which they are loaded.
 ///
 /// # Errors
-/// The component has no configuration, or one of a network that is not of SDXL's kind.
-pub fn inventory(configs: &Configs, component: Component) -> Result<Vec<TensorSpec>> {
-    describe(configs, component).map(|network| network.tensors)
+/// The part has no configuration, or one of a network that is not of SDXL's kind.
+pub fn inventory(configs: &Configs, part: Part) -> Result<Vec<TensorSpec>> {
+    describe(configs, part).map(|network| network.tensors)
 }
 
-/// What a component's network is made of.
-pub(crate) fn describe(configs: &Configs, component: Component) -> Result<Network> {
-    match component {
-        Component::Unet => {
+/// What a part's network is made of.
+pub(crate) fn describe(configs: &Configs, part: Part) -> Result<NetworkSpec> {
+    match part {
+        Part::Unet => {
             let config = UNetConfig::read(configs)?;
             let levels = config.numbering();
-            Ok(Network { tensors: listed(|w| UNet::load(w, config).map(drop))?, levels })
+            Ok(NetworkSpec { tensors: listed(|w| UNet::load(w, config).map(drop))?, levels })
         }
-        Component::Vae => describe_vae(NetworkConfig::read(configs)?),
-        Component::TextEncoder | Component::TextEncoder2 => {
-            let config = ClipConfig::read(configs, component)?;
-            let pooled = component == Component::TextEncoder2;
+        Part::Vae => describe_vae(NetworkConfig::read(configs)?),
+        Part::TextEncoder | Part::TextEncoder2 => {
+            let config = ClipConfig::read(configs, part)?;
+            let pooled = part == Part::TextEncoder2;
             let tensors = listed(|w| ClipEncoder::load(w, &config, pooled).map(drop))?;
-            Ok(Network { tensors, levels: Vec::new() })
+            Ok(NetworkSpec { tensors, levels: Vec::new() })
         }
-        Component::Scheduler | Component::ModelIndex => {
+        Part::Scheduler | Part::ModelIndex => {
             let what = "describes a part that has no weights".into();
-            Err(Error::File { file: configs.file(component), what })
+            Err(Error::File { file: configs.file(part), what })
         }
     }
 }
 
-fn describe_vae(config: NetworkConfig) -> Result<Network> {
+fn describe_vae(config: NetworkConfig) -> Result<NetworkSpec> {
     match config {
         NetworkConfig::Kl(config) => {
             let levels = config.numbering();
             let mut tensors = listed(|w| VaeEncoder::load(w, &config).map(drop))?;
             tensors.iter_mut().for_each(|spec| spec.optional = true);
             tensors.extend(listed(|w| VaeDecoder::load(w, config).map(drop))?);
-            Ok(Network { tensors, levels })
+            Ok(NetworkSpec { tensors, levels })
         }
         NetworkConfig::Tiny(config) => {
             let tensors = listed(|w| TinyDecoder::load(w, config).map(drop))?;
-            Ok(Network { tensors, levels: Vec::new() })
+            Ok(NetworkSpec { tensors, levels: Vec::new() })
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Single layers: `tests/models/test_layers_utils.py`. Seed 0, then the input, then the module.
 
-use fulmen_engine::graph::Steps;
+use fulmen_engine::graph::ConvWindow;
 use fulmen_engine::layers::{Conv3x3, GroupNorm, Linear, ResBlock, ResBlockShape};
-use fulmen_engine::unet::{Prompt, Transformer, TransformerShape};
+use fulmen_engine::unet::{TextContext, Transformer, TransformerShape};
 
 use super::torch::{Torch, check};
 
-const EVERY_SECOND: Steps = Steps { stride: 2, ..Steps::SAME };
+const EVERY_SECOND: ConvWindow = ConvWindow { stride: 2, ..ConvWindow::SAME };
 
 const RES_BLOCK: ResBlockShape =
     ResBlockShape { inputs: 32, outputs: 32, time: Some(128), groups: 32, epsilon: 1e-6 };
@@ -129,7 +129,7 @@ fn test_spatial_transformer_cross_attention_dim() {
         "transformer",
         &[&x, &context],
         |g, x| {
-            let prompt = Prompt { context: x[1], negative: None };
+            let prompt = TextContext { context: x[1], negative: None };
             transformer.forward(g, x[0], Some(prompt))
         },
         published,

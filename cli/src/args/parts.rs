@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use fulmen_engine::weights::Component;
+use fulmen_engine::weights::Part;
 
 /// Each is a file or a folder, of the part alone or of a whole model.
 #[derive(Debug, clap::Args)]
@@ -31,12 +31,12 @@ pub(crate) struct PartArgs {
 
 impl PartArgs {
     /// Those that were given.
-    pub(crate) fn paths(&self) -> BTreeMap<Component, PathBuf> {
+    pub(crate) fn paths(&self) -> BTreeMap<Part, PathBuf> {
         let parts = [
-            (Component::Unet, &self.unet),
-            (Component::Vae, &self.vae),
-            (Component::TextEncoder, &self.text_encoder),
-            (Component::TextEncoder2, &self.text_encoder_2),
+            (Part::Unet, &self.unet),
+            (Part::Vae, &self.vae),
+            (Part::TextEncoder, &self.text_encoder),
+            (Part::TextEncoder2, &self.text_encoder_2),
         ];
         parts.into_iter().filter_map(|(part, path)| Some((part, path.clone()?))).collect()
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use fulmen_engine::networks::inventory;
 use fulmen_engine::schedule::SchedulerConfig;
 use fulmen_engine::settings::{Asked, Clues, Settings};
-use fulmen_engine::weights::{Adapter, Checkpoint, Component};
+use fulmen_engine::weights::{Adapter, Checkpoint, Part};
 use fulmen_engine::{Error, engine};
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ struct Model {
     /// `diffusers folder` or `single file`.
     kind: &'static str,
     bytes: u64,
-    parts: Vec<Part>,
+    parts: Vec<PartReport>,
     /// What it is drawn with where the command line does not say.
     steps: usize,
     guidance: f32,
@@ -39,7 +39,7 @@ struct Model {
 }
 
 #[derive(Debug, Serialize)]
-struct Part {
+struct PartReport {
     name: &'static str,
     tensors: usize,
     parameters: usize,
@@ -62,7 +62,7 @@ pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
     let own = checkpoint.has_own_configs();
     let clues = Clues::of(&checkpoint, SchedulerConfig::load(&checkpoint)?);
     let settings = Settings::choose(&clues, Asked::default(), Asked::default())?;
-    let parts = Component::WITH_WEIGHTS.into_iter().map(|component| part(&checkpoint, component));
+    let parts = Part::WITH_WEIGHTS.into_iter().map(|part| report(&checkpoint, part));
     let notes = checkpoint.warnings().iter().cloned();
     let model = Model {
         kind: if own { "diffusers folder" } else { "single file" },
@@ -86,10 +86,10 @@ pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn part(checkpoint: &Checkpoint, component: Component) -> Result<Part, Error> {
-    let weights = checkpoint.weights(component)?;
+fn report(checkpoint: &Checkpoint, part: Part) -> Result<PartReport, Error> {
+    let weights = checkpoint.weights(part)?;
     let (mut tensors, mut parameters, mut formats) = (0, 0, BTreeSet::new());
-    for spec in inventory(checkpoint.configs(), component)? {
+    for spec in inventory(checkpoint.configs(), part)? {
         let tensor = match weights.tensor(&spec.name, &spec.shape) {
             Err(Error::MissingTensor { .. }) if spec.optional => continue,
             tensor => tensor?,
@@ -98,12 +98,12 @@ fn part(checkpoint: &Checkpoint, component: Component) -> Result<Part, Error> {
         parameters += tensor.len();
         formats.insert(tensor.format());
     }
-    Ok(Part { name: component.name(), tensors, parameters, formats: formats.into_iter().collect() })
+    Ok(PartReport { name: part.name(), tensors, parameters, formats: formats.into_iter().collect() })
 }
 
 fn print(model: &Model) {
     console::out(&format!("{}, {:.1} MiB", model.kind, model.bytes as f64 / f64::from(1 << 20)));
-    for Part { name, tensors, parameters, formats } in &model.parts {
+    for PartReport { name, tensors, parameters, formats } in &model.parts {
         let millions = *parameters as f64 / 1e6;
         let formats = formats.join(" and ");
         console::out(&format!("  {name:<15} {millions:>8.1} M parameters in {tensors} tensors of {formats}"));

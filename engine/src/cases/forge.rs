@@ -7,11 +7,11 @@ use half::{bf16, f16};
 use crate::backend::HostTensor;
 use crate::graph::{Affine, Element, Graph, Recorder, Shape, Tensor};
 use crate::noise::TorchRng;
-use crate::weights::{Format, Weight};
+use crate::weights::{NumberFormat, Weight};
 
 /// What the numbers of a case are like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Numbers {
+pub(super) enum Distribution {
     /// N(0, 1), rounded to halves; weights so that products keep the size of what they multiply.
     Normal,
     /// Whole, from −4 to 4.
@@ -21,14 +21,14 @@ pub(super) enum Numbers {
 pub(super) struct Forge {
     pub(super) graph: Recorder,
     element: Element,
-    numbers: Numbers,
+    numbers: Distribution,
     rng: TorchRng,
     inputs: Vec<(String, HostTensor)>,
     weights: usize,
 }
 
 impl Forge {
-    pub(super) fn new(element: Element, numbers: Numbers, seed: usize) -> Self {
+    pub(super) fn new(element: Element, numbers: Distribution, seed: usize) -> Self {
         let rng = TorchRng::seed(seed as u64);
         Self { graph: Recorder::new(element), element, numbers, rng, inputs: Vec::new(), weights: 0 }
     }
@@ -108,7 +108,7 @@ impl Forge {
             }
             _ => {
                 let bytes: Vec<u8> = values.iter().flat_map(|&v| bf16::from_f32(v).to_le_bytes()).collect();
-                Weight::new(name, shape, Format::Bf16, bytes.into())
+                Weight::new(name, shape, NumberFormat::Bf16, bytes.into())
             }
         })
     }
@@ -117,10 +117,10 @@ impl Forge {
     /// the reference computes with.
     fn draw(&mut self, count: usize, change: impl Fn(f32) -> f32) -> Vec<f32> {
         match self.numbers {
-            Numbers::Whole => {
+            Distribution::Whole => {
                 self.rng.uniforms(count).into_iter().map(|u| (9.0 * u).floor().min(8.0) - 4.0).collect()
             }
-            Numbers::Normal => {
+            Distribution::Normal => {
                 let halves = |v: f32| f16::from_f32(change(v)).to_f32();
                 self.rng.normals(count).into_iter().map(halves).collect()
             }

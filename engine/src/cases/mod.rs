@@ -16,7 +16,7 @@ use std::rc::Rc;
 pub use case::{Case, nmse};
 
 use crate::graph::{Element, Tensor};
-use forge::{Forge, Numbers};
+use forge::{Distribution, Forge};
 
 /// Values in 32 bits: sums in another order than the reference's, functions to a few units in the last place.
 pub(crate) const BOUND_F32: f64 = 1e-9;
@@ -59,7 +59,7 @@ struct Row {
     kernel: &'static str,
     variant: String,
     element: Element,
-    numbers: Numbers,
+    numbers: Distribution,
     bound: f64,
     build: Build,
 }
@@ -77,8 +77,8 @@ impl Row {
 
 /// What the numbers of a case are like, and what its values must then be like in f32 and in f16.
 #[derive(Clone, Copy)]
-struct Kind {
-    numbers: Numbers,
+struct Tolerance {
+    numbers: Distribution,
     bounds: [f64; 2],
 }
 
@@ -92,24 +92,24 @@ struct Table {
 impl Table {
     /// Any numbers.
     fn add(&mut self, kernel: &'static str, variant: &str, build: impl Fn(&mut Forge) -> Tensor + 'static) {
-        let kind = Kind { numbers: Numbers::Normal, bounds: [BOUND_F32, BOUND_F16] };
-        self.add_kind(kernel, variant, kind, &(Rc::new(build) as Build));
+        let tolerance = Tolerance { numbers: Distribution::Normal, bounds: [BOUND_F32, BOUND_F16] };
+        self.add_with(kernel, variant, tolerance, &(Rc::new(build) as Build));
     }
 
     /// Numbers and weights are small and whole, and so is the value, which must be right to the bit.
     fn exact(&mut self, kernel: &'static str, variant: &str, build: impl Fn(&mut Forge) -> Tensor + 'static) {
-        let kind = Kind { numbers: Numbers::Whole, bounds: [0.0; 2] };
-        self.add_kind(kernel, variant, kind, &(Rc::new(build) as Build));
+        let tolerance = Tolerance { numbers: Distribution::Whole, bounds: [0.0; 2] };
+        self.add_with(kernel, variant, tolerance, &(Rc::new(build) as Build));
     }
 
     /// Numbers so far from zero that few of their digits tell them apart.
     fn far(&mut self, kernel: &'static str, variant: &str, build: impl Fn(&mut Forge) -> Tensor + 'static) {
-        let kind = Kind { numbers: Numbers::Normal, bounds: [100.0 * BOUND_F32, BOUND_F16] };
-        self.add_kind(kernel, variant, kind, &(Rc::new(build) as Build));
+        let tolerance = Tolerance { numbers: Distribution::Normal, bounds: [100.0 * BOUND_F32, BOUND_F16] };
+        self.add_with(kernel, variant, tolerance, &(Rc::new(build) as Build));
     }
 
-    fn add_kind(&mut self, kernel: &'static str, variant: &str, kind: Kind, build: &Build) {
-        let Kind { numbers, bounds } = kind;
+    fn add_with(&mut self, kernel: &'static str, variant: &str, tolerance: Tolerance, build: &Build) {
+        let Tolerance { numbers, bounds } = tolerance;
         let precisions = [("f32", Element::F32), ("f16", Element::F16)];
         for ((precision, element), bound) in precisions.into_iter().zip(bounds) {
             let variant = format!("{precision} {variant}");

@@ -3,7 +3,7 @@
 use super::Table;
 use super::forge::Forge;
 use super::pointwise::ACTIVATIONS;
-use crate::graph::{Activation, Padding, Shape, Steps, Tensor};
+use crate::graph::{Activation, ConvWindow, Padding, Shape, Tensor};
 
 /// Rows, inputs, outputs: one of each, less than a word, primes, a tile and one more or less, panels that
 /// are not full, the text encoders' 77.
@@ -127,11 +127,11 @@ pub(super) fn conv3x3(table: &mut Table) {
     for stride in [1, 2] {
         for [images, height, width, inputs, outputs] in CONV {
             let x = Shape::image(images, height, width, inputs);
-            let steps = Steps { stride, ..Steps::SAME };
+            let window = ConvWindow { stride, ..ConvWindow::SAME };
             let variant = format!("{x}→{outputs}, stride {stride}");
-            table.exact("conv3x3", &variant, move |f| conv(f, x, outputs, steps));
+            table.exact("conv3x3", &variant, move |f| conv(f, x, outputs, window));
             table.add("conv3x3", &format!("{variant}, per image, silu, residual"), move |f| {
-                let y = conv(f, x, outputs, steps);
+                let y = conv(f, x, outputs, window);
                 Follow::Everything(Activation::Silu).record(f, y)
             });
         }
@@ -145,20 +145,20 @@ pub(super) fn conv3x3(table: &mut Table) {
     ] {
         // Windows begin anywhere in such pictures too: what they see is counted from another row.
         for x in [Shape::image(2, 3, 3, 5), Shape::image(3, 13, 11, 16), Shape::image(1, 37, 33, 24)] {
-            let steps = Steps { stride, padding };
-            table.exact("conv3x3", &format!("{x}→12, {name}"), move |f| conv(f, x, 12, steps));
+            let window = ConvWindow { stride, padding };
+            table.exact("conv3x3", &format!("{x}→12, {name}"), move |f| conv(f, x, 12, window));
         }
     }
     table.add("conv3x3", "2×6×5×16→24, no bias, residual", |f| {
         let x = f.x(Shape::image(2, 6, 5, 16));
         let weight = f.weight(&[24, 16, 3, 3]);
-        let y = f.graph.conv3x3(x, &weight, None, Steps::SAME);
+        let y = f.graph.conv3x3(x, &weight, None, ConvWindow::SAME);
         Follow::Residual.record(f, y)
     });
 }
 
-fn conv(f: &mut Forge, x: Shape, outputs: usize, steps: Steps) -> Tensor {
+fn conv(f: &mut Forge, x: Shape, outputs: usize, window: ConvWindow) -> Tensor {
     let (weight, bias) = (f.weight(&[outputs, x.channels, 3, 3]), f.shift(outputs));
     let x = f.x(x);
-    f.graph.conv3x3(x, &weight, Some(&bias), steps)
+    f.graph.conv3x3(x, &weight, Some(&bias), window)
 }

@@ -27,17 +27,17 @@ pub(super) struct Taps<'a> {
 }
 
 pub(super) fn conv3x3(taps: Taps<'_>, epilogue: &Epilogue, turn: &Turn<'_>, out: &mut [f32]) {
-    let factors = Conv3x3 { taps, x: turn.inputs[0], to: turn.shape };
+    let factors = Conv3x3Factors { taps, x: turn.inputs[0], to: turn.shape };
     product::run(&factors, &Finish::new(epilogue, turn), turn, out);
 }
 
-struct Conv3x3<'a> {
+struct Conv3x3Factors<'a> {
     taps: Taps<'a>,
     x: Value<'a>,
     to: Shape,
 }
 
-impl Conv3x3<'_> {
+impl Conv3x3Factors<'_> {
     fn channels_of(&self, block: usize) -> usize {
         CHANNELS.min(self.x.shape.channels - block * CHANNELS)
     }
@@ -64,7 +64,7 @@ impl Conv3x3<'_> {
     }
 }
 
-impl Factors for Conv3x3<'_> {
+impl Factors for Conv3x3Factors<'_> {
     fn depth(&self) -> usize {
         TAPS * CHANNELS.min(self.x.shape.channels)
     }

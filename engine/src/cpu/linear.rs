@@ -27,16 +27,16 @@ pub(super) fn linear(weight: &Weight, epilogue: &Epilogue, turn: &Turn<'_>, out:
     if turn.shape.pixels() <= FEW_ROWS {
         few_rows(weight, &finish, turn, out);
     } else {
-        product::run(&Linear { weight, x: turn.inputs[0].numbers }, &finish, turn, out);
+        product::run(&LinearFactors { weight, x: turn.inputs[0].numbers }, &finish, turn, out);
     }
 }
 
-struct Linear<'a> {
+struct LinearFactors<'a> {
     weight: &'a Weight,
     x: &'a [f32],
 }
 
-impl Factors for Linear<'_> {
+impl Factors for LinearFactors<'_> {
     fn depth(&self) -> usize {
         let fan_in = self.weight.fan_in();
         fan_in.div_ceil(fan_in.div_ceil(DEPTH)).next_multiple_of(8).min(fan_in)

@@ -1,7 +1,7 @@
 //! Latents → picture: the VAE's decoder, for pictures and for previews of them.
 
 use super::layout::{averaged, averaged_shape, channels_innermost};
-use super::programs::{Compiled, Part, ProgramKey};
+use super::programs::{Compiled, Network, ProgramKey};
 use super::{Engine, Model, Watch};
 use crate::backend::HostTensor;
 use crate::graph::Shape;
@@ -89,7 +89,7 @@ impl Engine {
     /// The decoder of one picture or preview with latents of this shape.
     pub(super) fn decoder(&mut self, purpose: Purpose, shape: Shape) -> Result<&mut Compiled> {
         let is_other = purpose == Purpose::Preview && self.model.preview_vae.is_some();
-        let part = if is_other { Part::PreviewVae } else { Part::Vae };
+        let part = if is_other { Network::PreviewVae } else { Network::Vae };
         let Shape { height, width, .. } = shape;
         let key =
             ProgramKey { part, model: self.model.id(), images: 1, height, width, tokens: 0, led: false };

@@ -7,7 +7,7 @@ use super::canvas::Canvas;
 use super::decode::is_due;
 use super::encode::NegativePrompt;
 use super::layout::{channels_innermost, channels_outermost};
-use super::programs::{Compiled, Part, ProgramKey};
+use super::programs::{Compiled, Network, ProgramKey};
 use super::watch::{DrawStage, Drawn, Event, Seconds, Watch};
 use super::{DrawPlan, Engine};
 use crate::backend::HostTensor;
@@ -178,7 +178,8 @@ impl Engine {
         shape: Shape,
     ) -> Result<&mut Compiled> {
         let Shape { height, width, .. } = shape;
-        let key = ProgramKey { part: Part::Unet, model: self.model.id(), images, height, width, tokens, led };
+        let key =
+            ProgramKey { part: Network::Unet, model: self.model.id(), images, height, width, tokens, led };
         let (unet, element) = (&self.model.unet, self.element);
         let latents = Shape { images, ..shape };
         self.programs.get(key, || match led {

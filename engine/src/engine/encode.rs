@@ -1,6 +1,6 @@
 //! Prompt → conditioning: both prompts through the text encoders, size and crop as sinusoids.
 
-use super::programs::{Part, ProgramKey};
+use super::programs::{Network, ProgramKey};
 use super::{DrawPlan, Engine, Watch};
 use crate::Result;
 use crate::backend::HostTensor;
@@ -91,4 +91,4 @@ impl Engine {
 
 /// A chunk of a prompt has one size only.
 pub(super) const TEXT: ProgramKey =
-    ProgramKey { part: Part::Text, model: 0, images: 1, height: 1, width: 1, tokens: LENGTH, led: false };
+    ProgramKey { part: Network::Text, model: 0, images: 1, height: 1, width: 1, tokens: LENGTH, led: false };

@@ -40,7 +40,7 @@ use crate::message::{Message, Setting};
 use crate::picture::{self, Picture};
 use crate::request::Request;
 use crate::settings::Asked;
-use crate::weights::{Checkpoint, Component, Lora, LoraFile};
+use crate::weights::{Checkpoint, Lora, LoraFile, Part};
 use crate::{Error, Result};
 
 /// Copies of the latents at the most: noise, latents, what the model is given and what it predicts, each in torch's
@@ -71,7 +71,7 @@ pub struct Options {
     /// A diffusers folder or a single file; `None`: the demo model inside the program.
     pub model: Option<PathBuf>,
     /// Files or folders whose parts replace the model's own.
-    pub parts: BTreeMap<Component, PathBuf>,
+    pub parts: BTreeMap<Part, PathBuf>,
     /// A file or folder whose VAE decodes previews, in place of that of pictures.
     pub preview_vae: Option<PathBuf>,
     /// LoRAs that change the model, in this order.

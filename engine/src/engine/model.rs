@@ -9,7 +9,7 @@ use crate::text::TextEncoders;
 use crate::tokens::Tokenizer;
 use crate::unet::{UNet, UNetConfig};
 use crate::vae::{LatentSpace, NetworkConfig, Vae};
-use crate::weights::{Checkpoint, Component, LoraFile, other_channels};
+use crate::weights::{Checkpoint, LoraFile, Part, other_channels};
 use crate::{Error, Result, threads};
 
 /// Latent pixels of a side where a configuration does not say.
@@ -86,18 +86,18 @@ impl Model {
         let text = TextEncoders::load(&checkpoint)?;
         let previewed = preview.as_ref().map_or(vae.latents(), |(_, preview)| preview.latents());
         if let Some(what) = misfit(&unet, [vae.latents(), previewed], &text) {
-            return Err(Error::File { file: checkpoint.configs().file(Component::Unet), what });
+            return Err(Error::File { file: checkpoint.configs().file(Part::Unet), what });
         }
         let grain = vae.latents().scale;
         let side = unet.sample_size.unwrap_or(USUAL_SAMPLE_SIZE) * grain;
         let tokenizers = Arc::new(Tokenizer::load(&checkpoint)?);
-        let index = checkpoint.config::<serde_json::Value>(Component::ModelIndex);
+        let index = checkpoint.config::<serde_json::Value>(Part::ModelIndex);
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Ok(Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             text,
-            unet: UNet::load(&checkpoint.weights(Component::Unet)?, unet)?,
-            vae: vae.load(&checkpoint.weights(Component::Vae)?)?,
+            unet: UNet::load(&checkpoint.weights(Part::Unet)?, unet)?,
+            vae: vae.load(&checkpoint.weights(Part::Vae)?)?,
             preview_vae: preview.map(|(weights, config)| config.load(&weights)).transpose()?,
             outlook: Outlook::new(&checkpoint, asked, tokenizers, side, grain)?,
             force_zeros: index.is_ok_and(|index| index["force_zeros_for_empty_prompt"] == true),

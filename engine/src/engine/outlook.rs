@@ -14,7 +14,7 @@ use crate::request::Request;
 use crate::schedule::SchedulerConfig;
 use crate::settings::{Asked, Clues, Settings};
 use crate::tokens::Tokenizer;
-use crate::weights::{Checkpoint, Component, LoraFile};
+use crate::weights::{Checkpoint, LoraFile, Part};
 
 /// What is known of a model without its weights. Clones are cheap.
 #[derive(Clone)]
@@ -65,7 +65,7 @@ impl Outlook {
                 .iter()
                 .map(|lora| (name(lora.adapter().path()), lora.weight()))
                 .collect(),
-            vae: checkpoint.laid(Component::Vae).map(name),
+            vae: checkpoint.laid(Part::Vae).map(name),
         })
     }
 

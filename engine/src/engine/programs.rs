@@ -12,7 +12,7 @@ const KEPT: usize = 16;
 
 /// A network of the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum Network {
     Text,
     Unet,
     Vae,
@@ -23,7 +23,7 @@ pub(super) enum Part {
 /// What a program was compiled for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ProgramKey {
-    pub(super) part: Part,
+    pub(super) part: Network,
     /// The model's, which LoRAs make another one.
     pub(super) model: u64,
     /// In the batch.

@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Activation, Affine, Element, Epilogue, Graph, Node, NodeId, Op, Shape, Steps, fuse};
+use super::{Activation, Affine, ConvWindow, Element, Epilogue, Graph, Node, NodeId, Op, Shape, fuse};
 use crate::weights::Weight;
 use crate::{Error, Result};
 
@@ -76,7 +76,7 @@ impl Recorder {
         x: Tensor,
         weight: &Arc<Weight>,
         bias: Option<&Arc<Weight>>,
-        Steps { stride, padding: [rows, columns] }: Steps,
+        ConvWindow { stride, padding: [rows, columns] }: ConvWindow,
     ) -> Tensor {
         let (height, width) = (rows.steps(x.shape.height, stride), columns.steps(x.shape.width, stride));
         let fits = weight.fan_in() == 9 * x.shape.channels && height.is_some() && width.is_some();

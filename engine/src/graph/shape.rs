@@ -99,14 +99,14 @@ impl Padding {
 
 /// How a convolution's window moves over a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Steps {
+pub struct ConvWindow {
     /// Pixels from one place to the next: 1 or 2.
     pub stride: usize,
     /// Of the height and of the width.
     pub padding: [Padding; 2],
 }
 
-impl Steps {
+impl ConvWindow {
     /// Every pixel, with zeros around.
     pub const SAME: Self = Self { stride: 1, padding: [Padding::AROUND; 2] };
 }

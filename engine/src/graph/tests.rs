@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Activation, Affine, Element, Graph, Op, Padding, Recorder, Shape, Steps, plan::plan};
+use super::{Activation, Affine, ConvWindow, Element, Graph, Op, Padding, Recorder, Shape, plan::plan};
 use crate::weights::Weight;
 
 fn weight(name: &str, shape: &[usize]) -> Arc<Weight> {
@@ -19,11 +19,11 @@ fn res_block() -> Graph {
         Affine { scale: weight("norm.weight", &[32]), shift: weight("norm.bias", &[32]), epsilon: 1e-5 };
     let h = g.group_norm(x, 8, &affine);
     let h = g.silu(h);
-    let h = g.conv3x3(h, &weight("conv1.weight", &[32, 32, 3, 3]), None, Steps::SAME);
+    let h = g.conv3x3(h, &weight("conv1.weight", &[32, 32, 3, 3]), None, ConvWindow::SAME);
     let h = g.add_per_image(h, time);
     let h = g.group_norm(h, 8, &affine);
     let h = g.silu(h);
-    let h = g.conv3x3(h, &weight("conv2.weight", &[32, 32, 3, 3]), None, Steps::SAME);
+    let h = g.conv3x3(h, &weight("conv2.weight", &[32, 32, 3, 3]), None, ConvWindow::SAME);
     let y = g.add(x, h);
     g.finish(&[y]).expect("shapes fit")
 }

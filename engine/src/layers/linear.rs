@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::Result;
-use crate::graph::{Recorder, Steps, Tensor};
+use crate::graph::{ConvWindow, Recorder, Tensor};
 use crate::weights::{Weight, Weights};
 
 /// `x · weightᵀ + bias`: `[.., in] → [.., out]`. A 1×1 convolution is the same thing.
@@ -52,7 +52,7 @@ impl Linear {
 pub struct Conv3x3 {
     weight: Arc<Weight>,
     bias: Option<Arc<Weight>>,
-    steps: Steps,
+    window: ConvWindow,
 }
 
 impl Conv3x3 {
@@ -61,16 +61,16 @@ impl Conv3x3 {
     /// # Errors
     /// A missing or misshapen tensor, by name.
     pub fn load(w: &Weights, inputs: usize, outputs: usize) -> Result<Self> {
-        Self::load_with(w, inputs, outputs, Steps::SAME)
+        Self::load_with(w, inputs, outputs, ConvWindow::SAME)
     }
 
-    /// The same, with other steps.
+    /// The same, with another window.
     ///
     /// # Errors
     /// A missing or misshapen tensor, by name.
-    pub fn load_with(w: &Weights, inputs: usize, outputs: usize, steps: Steps) -> Result<Self> {
+    pub fn load_with(w: &Weights, inputs: usize, outputs: usize, window: ConvWindow) -> Result<Self> {
         let weight = w.tensor("weight", &[outputs, inputs, 3, 3])?;
-        Ok(Self { weight, bias: Some(w.vector("bias", outputs)?), steps })
+        Ok(Self { weight, bias: Some(w.vector("bias", outputs)?), window })
     }
 
     /// Every pixel, with one pixel of zeros around, and no bias.
@@ -79,7 +79,7 @@ impl Conv3x3 {
     /// A missing or misshapen tensor, by name.
     pub fn without_bias(w: &Weights, inputs: usize, outputs: usize) -> Result<Self> {
         let weight = w.tensor("weight", &[outputs, inputs, 3, 3])?;
-        Ok(Self { weight, bias: None, steps: Steps::SAME })
+        Ok(Self { weight, bias: None, window: ConvWindow::SAME })
     }
 
     /// The convolution whose values are these times `factor`, plus `summand`.
@@ -89,11 +89,11 @@ impl Conv3x3 {
             Arc::new(Weight::from_f32(weight.name(), weight.shape().to_vec(), &values))
         };
         let bias = self.bias.as_ref().map(|bias| change(bias, summand));
-        Self { weight: change(&self.weight, 0.0), bias, steps: self.steps }
+        Self { weight: change(&self.weight, 0.0), bias, window: self.window }
     }
 
     /// `[n, h, w, in] → [n, h', w', out]`.
     pub fn forward(&self, g: &mut Recorder, x: Tensor) -> Tensor {
-        g.conv3x3(x, &self.weight, self.bias.as_ref(), self.steps)
+        g.conv3x3(x, &self.weight, self.bias.as_ref(), self.window)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Conv3x3;
 use crate::Result;
-use crate::graph::{Padding, Recorder, Steps, Tensor};
+use crate::graph::{ConvWindow, Padding, Recorder, Tensor};
 use crate::weights::Weights;
 
 /// Half the resolution: a convolution at every second pixel.
@@ -29,8 +29,8 @@ impl Downsample {
     }
 
     fn load_padded(w: &Weights, channels: usize, padding: Padding) -> Result<Self> {
-        let steps = Steps { stride: 2, padding: [padding; 2] };
-        Ok(Self { conv: Conv3x3::load_with(&w.at("conv"), channels, channels, steps)? })
+        let window = ConvWindow { stride: 2, padding: [padding; 2] };
+        Ok(Self { conv: Conv3x3::load_with(&w.at("conv"), channels, channels, window)? })
     }
 
     /// To half the height and width; odd ones are rounded up, with one-sided zeros down.

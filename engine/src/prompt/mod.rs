@@ -16,7 +16,7 @@ pub use tags::LoraTag;
 use self::weights::Weighted;
 use crate::message::{Message, Setting};
 use crate::quote;
-use crate::tokens::Part;
+use crate::tokens::Span;
 
 /// What is read of a prompt besides its words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,7 +71,7 @@ impl Prompt {
     }
 
     /// Its words with their weights, and the places where a new chunk begins.
-    pub fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+    pub fn parts(&self) -> impl Iterator<Item = Span<'_>> {
         self.weighted.parts()
     }
 

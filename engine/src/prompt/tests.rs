@@ -10,8 +10,8 @@ fn read(text: &str) -> Prompt {
 /// Its parts as AUTOMATIC1111's documentation writes them.
 fn parts(prompt: &Prompt) -> Vec<(&str, f32)> {
     let pair = |part| match part {
-        Part::Words { text, weight } => (text, weight),
-        Part::Break => ("BREAK", -1.0),
+        Span::Words { text, weight } => (text, weight),
+        Span::Break => ("BREAK", -1.0),
     };
     prompt.parts().map(pair).collect()
 }
@@ -168,10 +168,10 @@ fn long_and_hostile_prompts_are_read_in_a_few_passes() {
     }
 }
 
-fn is_sound(part: &Part<'_>) -> bool {
+fn is_sound(part: &Span<'_>) -> bool {
     match part {
-        Part::Words { text, weight } => !text.is_empty() && weight.is_finite() && weight.abs() <= 100.0,
-        Part::Break => true,
+        Span::Words { text, weight } => !text.is_empty() && weight.is_finite() && weight.abs() <= 100.0,
+        Span::Break => true,
     }
 }
 
@@ -186,10 +186,10 @@ proptest! {
         let parts: Vec<_> = prompt.parts().collect();
         prop_assert!(parts.iter().all(is_sound), "{parts:?}");
         // Nothing is made up: the words are the text's own, in its order, and no more than these.
-        let words: usize = parts.iter().map(|part| if let Part::Words { text, .. } = part { text.len() } else { 0 }).sum();
+        let words: usize = parts.iter().map(|part| if let Span::Words { text, .. } = part { text.len() } else { 0 }).sum();
         let mut rest = text.chars();
         for part in &parts {
-            let Part::Words { text: words, .. } = part else { continue };
+            let Span::Words { text: words, .. } = part else { continue };
             prop_assert!(words.chars().all(|c| rest.any(|of_text| of_text == c)), "{words:?}");
         }
         prop_assert!(words <= text.len() && parts.len() <= text.len() + 1);

@@ -5,7 +5,7 @@
 //! AUTOMATIC1111 has it. Unlike there, `BREAK` is also read within brackets.
 
 use super::note;
-use crate::tokens::Part;
+use crate::tokens::Span;
 
 /// What a pair of brackets without a number does.
 const STEP: f64 = 1.1;
@@ -79,12 +79,12 @@ impl Weighted {
     }
 
     /// Stretches of the text, none of them empty, and the breaks between them.
-    pub(super) fn parts(&self) -> impl Iterator<Item = Part<'_>> {
+    pub(super) fn parts(&self) -> impl Iterator<Item = Span<'_>> {
         let starts = std::iter::once(0).chain(self.stretches.iter().map(|stretch| stretch.end));
         self.stretches.iter().zip(starts).flat_map(|(stretch, start)| {
             let text = &self.text[start..stretch.end];
-            let words = Part::Words { text, weight: stretch.weight as f32 };
-            [stretch.breaks.then_some(Part::Break), (!text.is_empty()).then_some(words)].into_iter().flatten()
+            let words = Span::Words { text, weight: stretch.weight as f32 };
+            [stretch.breaks.then_some(Span::Break), (!text.is_empty()).then_some(words)].into_iter().flatten()
         })
     }
 

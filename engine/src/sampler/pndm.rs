@@ -28,7 +28,7 @@ enum Look {
 
 /// A call, and the levels between which it moves the latents.
 #[derive(Debug, Clone, Copy)]
-struct Turn {
+struct Move {
     look: Look,
     call: Call,
     from: f64,
@@ -36,7 +36,7 @@ struct Turn {
 }
 
 pub(super) struct Pndm {
-    turns: Vec<Turn>,
+    turns: Vec<Move>,
     prediction: Prediction,
     /// Calls that are done.
     asked: usize,
@@ -107,7 +107,7 @@ impl Sampler for Pndm {
     }
 
     fn take(&mut self, latents: &mut [f32], x0: &[f32], _: &mut Noise) {
-        let Turn { look, call, from, to } = self.turns[self.asked];
+        let Move { look, call, from, to } = self.turns[self.asked];
         let sigma = f64::from(call.sigma);
         let predicted = self.predicted(latents, x0, sigma);
         if matches!(look, Look::Step | Look::RungeKutta(0)) {
@@ -132,11 +132,11 @@ impl Sampler for Pndm {
 }
 
 /// A call for each level, and a second one at the second.
-fn multistep(steps: &Steps) -> (Vec<Turn>, Vec<usize>) {
+fn multistep(steps: &Steps) -> (Vec<Move>, Vec<usize>) {
     let turn = |look, step: usize, (from, to)| {
         let schedule = &steps.schedule;
         let call = Call { timestep: schedule.timesteps[step], sigma: schedule.sigmas[step] };
-        Turn { look, call, from, to }
+        Move { look, call, from, to }
     };
     let after = |step: usize| f64::from(steps.schedule.after[step]);
     let (mut turns, mut done) = (vec![], vec![]);
@@ -164,7 +164,7 @@ fn above(steps: &Steps) -> f64 {
 }
 
 /// Three steps of four calls, at the level, twice half a step below, and a step below; then multisteps.
-fn with_runge_kutta(steps: &Steps) -> (Vec<Turn>, Vec<usize>) {
+fn with_runge_kutta(steps: &Steps) -> (Vec<Move>, Vec<usize>) {
     let (schedule, stride) = (&steps.schedule, steps.schedule.train.len() / steps.len());
     let at = |timestep: f32| Call { timestep, sigma: steps.trained(f64::from(timestep)) as f32 };
     let (mut turns, mut done) = (vec![], vec![]);
@@ -172,7 +172,7 @@ fn with_runge_kutta(steps: &Steps) -> (Vec<Turn>, Vec<usize>) {
         let top = schedule.timesteps[step];
         if step >= 3 {
             let (from, to) = (steps.sigma(step), f64::from(schedule.after[step]));
-            turns.push(Turn { look: Look::Step, call: at(top), from, to });
+            turns.push(Move { look: Look::Step, call: at(top), from, to });
             done.push(step);
             continue;
         }
@@ -182,7 +182,7 @@ fn with_runge_kutta(steps: &Steps) -> (Vec<Turn>, Vec<usize>) {
             [(top, half), (half, half), (half, below), (below, below)].into_iter().enumerate()
         {
             let (from, to) = (steps.sigma(step), steps.trained(f64::from(to)));
-            turns.push(Turn { look: Look::RungeKutta(call), call: at(asked), from, to });
+            turns.push(Move { look: Look::RungeKutta(call), call: at(asked), from, to });
             done.push(step);
         }
     }

@@ -17,7 +17,7 @@ pub(super) struct UniPc {
 }
 
 /// The numbers of a step from λ over h.
-struct Step {
+struct Update {
     /// e⁻ʰ − 1, which is also B₂.
     falls: f64,
     /// The right side of the equations that the weights solve (equation 5 of the paper).
@@ -32,21 +32,21 @@ impl UniPc {
     }
 
     /// The step from level `from` to the next.
-    fn step(&self, from: usize) -> Step {
+    fn step(&self, from: usize) -> Update {
         let (sigma, next) = (self.steps.sigma(from), self.steps.sigma(from + 1));
         let h = (sigma / next).ln();
         let falls = next / sigma - 1.0;
         let first = falls / -h - 1.0;
         let second = first / -h - 0.5;
         let before = from.checked_sub(1).map_or(f64::NAN, |before| (sigma / self.steps.sigma(before)).ln());
-        Step { falls, b: [first / falls, 2.0 * second / falls], ratio: before / h }
+        Update { falls, b: [first / falls, 2.0 * second / falls], ratio: before / h }
     }
 
     /// Makes the last step anew, now that x₀ of where it led is known.
     fn correct(&mut self, latents: &mut [f32], x0: &[f32]) {
         let Some((before, order)) = self.before.take() else { return };
         let from = self.steps.done - 1;
-        let Step { falls, b, ratio } = self.step(from);
+        let Update { falls, b, ratio } = self.step(from);
         // One weight of the level before, one of the new level.
         let (old, new) = match order {
             1 => (0.0, 0.5),
@@ -66,7 +66,7 @@ impl UniPc {
 
     /// The step that comes.
     fn predict(&mut self, latents: &mut [f32], order: usize) {
-        let Step { falls, ratio, .. } = self.step(self.steps.done);
+        let Update { falls, ratio, .. } = self.step(self.steps.done);
         let half = if order == 1 { 0.0 } else { 0.5 / ratio };
         let kept = if self.steps.is_last() { 1.0 / deviation(self.steps.sigmas().1) } else { 1.0 };
         let last = &self.x0[0];

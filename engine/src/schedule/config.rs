@@ -7,7 +7,7 @@ use super::read;
 use super::solver::{SamplerName, Solver};
 use super::{BetaSchedule, Prediction, TimestepSpacing};
 use crate::message::Message;
-use crate::weights::{Checkpoint, Component};
+use crate::weights::{Checkpoint, Part};
 use crate::{Error, Result};
 
 /// Levels between which a schedule chooses, and how noise of them begins.
@@ -156,8 +156,8 @@ impl SchedulerConfig {
     /// As [`SchedulerConfig::from_json`].
     pub fn load(checkpoint: &Checkpoint) -> Result<Self> {
         let configs = checkpoint.configs();
-        let json = configs.value(Component::Scheduler)?.to_string();
-        Self::from_json(json.as_bytes(), &configs.file(Component::Scheduler))
+        let json = configs.value(Part::Scheduler)?.to_string();
+        Self::from_json(json.as_bytes(), &configs.file(Part::Scheduler))
     }
 
     /// Reads `scheduler_config.json`. A class of scheduler that is not here is drawn with Euler's method over the same

@@ -15,7 +15,7 @@ use crate::text::TextEncoders;
 use crate::tokens::LENGTH;
 use crate::unet::UNet;
 use crate::vae::VaeDecoder;
-use crate::weights::{Checkpoint, Component};
+use crate::weights::{Checkpoint, Part};
 use crate::{Error, Result};
 
 /// Latent pixels of a side: enough for every level of the network, little enough for plain loops.
@@ -61,8 +61,8 @@ pub fn demo_model(
 fn graphs(element: Element) -> Result<[(&'static str, Graph); 3]> {
     let demo = Checkpoint::embedded_demo()?;
     let text = TextEncoders::load(&demo)?;
-    let unet = UNet::load(&demo.weights(Component::Unet)?, demo.config(Component::Unet)?)?;
-    let vae = VaeDecoder::load(&demo.weights(Component::Vae)?, demo.config(Component::Vae)?)?;
+    let unet = UNet::load(&demo.weights(Part::Unet)?, demo.config(Part::Unet)?)?;
+    let vae = VaeDecoder::load(&demo.weights(Part::Vae)?, demo.config(Part::Vae)?)?;
     let latents = Shape::image(1, LATENT_SIDE, LATENT_SIDE, unet.config().in_channels);
     Ok([
         ("text", text.graph(element)?),

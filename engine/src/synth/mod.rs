@@ -5,21 +5,21 @@
 //! only its pictures mean nothing.
 
 mod aside;
+mod initializer;
 mod plan;
-mod values;
 mod writer;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::weights::{Component, Configs, TokenizerFiles};
+use crate::weights::{Configs, Part, TokenizerFiles};
 use aside::Aside;
 pub use aside::partial;
 use plan::FilePlan;
 use writer::Writer;
 
-pub use values::values;
+pub use initializer::values;
 
 /// How a model lies on a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,8 +78,8 @@ pub fn size(configs: &Configs, layout: SynthLayout) -> Result<SynthSize> {
     let plans = match layout {
         SynthLayout::SingleFile => vec![FilePlan::single_file(configs)?],
         SynthLayout::Folder => {
-            let plan = |component| FilePlan::component(configs, component);
-            Component::WITH_WEIGHTS.into_iter().map(plan).collect::<Result<_>>()?
+            let plan = |part| FilePlan::part(configs, part);
+            Part::WITH_WEIGHTS.into_iter().map(plan).collect::<Result<_>>()?
         }
     };
     let tensors = plans.iter().map(|plan| plan.tensors.len()).sum();
@@ -88,20 +88,20 @@ pub fn size(configs: &Configs, layout: SynthLayout) -> Result<SynthSize> {
 
 fn write_folder(configs: &Configs, folder: &Path, progress: &OnProgress) -> Result<()> {
     make_folder(folder)?;
-    for component in Component::ALL {
-        put(folder, component.config_file(), format!("{:#}\n", configs.value(component)?).as_bytes())?;
+    for part in Part::ALL {
+        put(folder, part.config_file(), format!("{:#}\n", configs.value(part)?).as_bytes())?;
     }
-    for (name, encoder) in [("tokenizer", Component::TextEncoder), ("tokenizer_2", Component::TextEncoder2)] {
+    for (name, encoder) in [("tokenizer", Part::TextEncoder), ("tokenizer_2", Part::TextEncoder2)] {
         let files = TokenizerFiles::clip(encoder);
         put(folder, &format!("{name}/vocab.json"), &files.vocab)?;
         put(folder, &format!("{name}/merges.txt"), &files.merges)?;
         put(folder, &format!("{name}/tokenizer_config.json"), &files.config)?;
     }
-    let file = |component: Component| {
-        let name = format!("{component}/{}.safetensors", component.weights_stem());
-        Ok((folder.join(name), FilePlan::component(configs, component)?))
+    let file = |part: Part| {
+        let name = format!("{part}/{}.safetensors", part.weights_stem());
+        Ok((folder.join(name), FilePlan::part(configs, part)?))
     };
-    let files: Vec<_> = Component::WITH_WEIGHTS.into_iter().map(file).collect::<Result<_>>()?;
+    let files: Vec<_> = Part::WITH_WEIGHTS.into_iter().map(file).collect::<Result<_>>()?;
     write_files(&files, progress)
 }
 

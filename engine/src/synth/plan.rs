@@ -7,11 +7,11 @@ use safetensors::tensor::{Metadata, TensorInfo};
 
 use crate::error::{Error, Result};
 use crate::networks;
-use crate::weights::{Component, Configs, Layout, NameTable, View};
+use crate::weights::{Configs, Layout, NameTable, Part, View};
 
 /// A tensor by its canonical name, and where it goes in a stored one.
 #[derive(Debug)]
-pub(super) struct Piece {
+pub(super) struct Segment {
     pub(super) name: String,
     pub(super) shape: Vec<usize>,
     pub(super) view: View,
@@ -21,7 +21,7 @@ pub(super) struct Piece {
 #[derive(Debug)]
 pub(super) enum Content {
     /// Canonical tensors in f16, one after the other.
-    Drawn(Vec<Piece>),
+    Drawn(Vec<Segment>),
     /// These bytes.
     Fixed(Vec<u8>),
 }
@@ -46,10 +46,10 @@ pub(super) struct FilePlan {
 }
 
 impl FilePlan {
-    /// A component's file in a diffusers folder.
-    pub(super) fn component(configs: &Configs, component: Component) -> Result<Self> {
+    /// A part's file in a diffusers folder.
+    pub(super) fn part(configs: &Configs, part: Part) -> Result<Self> {
         let mut tensors = BTreeMap::new();
-        add(&mut tensors, configs, component, Layout::FOLDER)?;
+        add(&mut tensors, configs, part, Layout::FOLDER)?;
         // Without this word transformers refuses a file.
         Self::new(tensors, Some([("format".to_owned(), "pt".to_owned())].into()))
     }
@@ -57,16 +57,12 @@ impl FilePlan {
     /// The whole model under its original names, with the two buffers that published files have.
     pub(super) fn single_file(configs: &Configs) -> Result<Self> {
         let mut tensors = BTreeMap::new();
-        for component in Component::WITH_WEIGHTS {
-            add(&mut tensors, configs, component, Layout::single_file(component))?;
+        for part in Part::WITH_WEIGHTS {
+            add(&mut tensors, configs, part, Layout::single_file(part))?;
         }
-        let positions =
-            configs.value(Component::TextEncoder)?["max_position_embeddings"].as_u64().unwrap_or(0);
+        let positions = configs.value(Part::TextEncoder)?["max_position_embeddings"].as_u64().unwrap_or(0);
         tensors.insert(
-            format!(
-                "{}text_model.embeddings.position_ids",
-                Layout::single_file(Component::TextEncoder).prefix
-            ),
+            format!("{}text_model.embeddings.position_ids", Layout::single_file(Part::TextEncoder).prefix),
             Planned {
                 dtype: Dtype::I64,
                 shape: vec![1, positions as usize],
@@ -75,7 +71,7 @@ impl FilePlan {
             },
         );
         tensors.insert(
-            format!("{}logit_scale", Layout::single_file(Component::TextEncoder2).prefix),
+            format!("{}logit_scale", Layout::single_file(Part::TextEncoder2).prefix),
             Planned {
                 dtype: Dtype::F16,
                 shape: vec![],
@@ -125,19 +121,14 @@ fn head(infos: Vec<(String, TensorInfo)>, about: Option<HashMap<String, String>>
     Ok(head)
 }
 
-/// Adds a component's tensors under their names in the dialect; fused ones are joined.
-fn add(
-    tensors: &mut BTreeMap<String, Planned>,
-    configs: &Configs,
-    component: Component,
-    layout: Layout,
-) -> Result<()> {
-    let network = networks::describe(configs, component)?;
-    let names = NameTable::new(component, layout, &network.levels);
+/// Adds a part's tensors under their names in the dialect; fused ones are joined.
+fn add(tensors: &mut BTreeMap<String, Planned>, configs: &Configs, part: Part, layout: Layout) -> Result<()> {
+    let network = networks::describe(configs, part)?;
+    let names = NameTable::new(part, layout, &network.levels);
     for spec in network.tensors {
         let place = names.usual_place(&spec.name);
         let shape = names.shape_in_file(&spec.name, place.view.whole_shape(&spec.shape));
-        let piece = Piece { name: format!("{component}.{}", spec.name), shape: spec.shape, view: place.view };
+        let piece = Segment { name: format!("{part}.{}", spec.name), shape: spec.shape, view: place.view };
         let planned = tensors.entry(place.key).or_insert_with(|| Planned {
             dtype: Dtype::F16,
             shape,

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use half::f16;
 use rayon::prelude::*;
 
-use super::plan::{Content, FilePlan, Piece, Planned};
-use super::values::{self, Values};
+use super::initializer::{self, Initializer};
+use super::plan::{Content, FilePlan, Planned, Segment};
 use super::{OnProgress, SynthProgress};
 use crate::error::{Error, Result};
 use crate::weights::View;
@@ -55,15 +55,15 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn piece(&self, piece: &Piece, put: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    fn piece(&self, piece: &Segment, put: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
         if let (View::Transposed, [rows, columns]) = (piece.view, &piece.shape[..]) {
-            let values = values::values(&piece.name, &piece.shape);
+            let values = initializer::values(&piece.name, &piece.shape);
             let at = |i: usize| values[i % rows * columns + i / rows];
             let turned: Vec<f16> = (0..values.len()).map(at).collect();
             put(&little_endian(&turned))?;
             return self.advance(2 * values.len());
         }
-        let mut values = Values::new(&piece.name, &piece.shape);
+        let mut values = Initializer::new(&piece.name, &piece.shape);
         let mut left: usize = piece.shape.iter().product();
         let mut block = vec![f16::ZERO; left.min(BLOCK)];
         let mut scratch = Vec::with_capacity(block.len());

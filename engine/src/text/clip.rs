@@ -13,7 +13,7 @@ use crate::weights::{Weight, Weights};
 pub struct ClipEncoder {
     token_embedding: Arc<Weight>,
     position_embedding: Arc<Weight>,
-    layers: Vec<Layer>,
+    layers: Vec<EncoderLayer>,
     final_norm: LayerNorm,
     /// Without bias; only the second encoder of SDXL has it.
     projection: Option<Linear>,
@@ -38,7 +38,7 @@ impl ClipEncoder {
         let embeddings = model.at("embeddings");
         let width = config.hidden_size;
         let layers = (0..config.num_hidden_layers)
-            .map(|i| Layer::load(&model.at(&format!("encoder.layers.{i}")), config));
+            .map(|i| EncoderLayer::load(&model.at(&format!("encoder.layers.{i}")), config));
         Ok(Self {
             token_embedding: embeddings.tensor("token_embedding.weight", &[config.vocab_size, width])?,
             position_embedding: embeddings
@@ -69,7 +69,7 @@ impl ClipEncoder {
 }
 
 #[derive(Debug)]
-struct Layer {
+struct EncoderLayer {
     norm1: LayerNorm,
     attention: Attention,
     norm2: LayerNorm,
@@ -78,7 +78,7 @@ struct Layer {
     activation: Activation,
 }
 
-impl Layer {
+impl EncoderLayer {
     fn load(w: &Weights, config: &ClipConfig) -> Result<Self> {
         let (width, inner) = (config.hidden_size, config.intermediate_size);
         let heads = config.num_attention_heads;

@@ -6,7 +6,7 @@ use crate::Result;
 use crate::graph::Activation;
 use crate::layers::limits::{self, Fits};
 use crate::tokens::LENGTH;
-use crate::weights::{Component, Configs};
+use crate::weights::{Configs, Part};
 
 /// `text_encoder/config.json`, as far as it matters here.
 #[derive(Debug, Clone, Deserialize)]
@@ -41,7 +41,7 @@ impl ClipConfig {
     ///
     /// # Errors
     /// There is none, or it is not of SDXL's kind.
-    pub fn read(configs: &Configs, encoder: Component) -> Result<Self> {
+    pub fn read(configs: &Configs, encoder: Part) -> Result<Self> {
         configs.checked(encoder, Self::check)
     }
 

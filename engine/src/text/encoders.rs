@@ -4,7 +4,7 @@ use super::{ClipConfig, ClipEncoder};
 use crate::Result;
 use crate::graph::{Element, Graph, Recorder, Shape, Tensor};
 use crate::tokens::LENGTH;
-use crate::weights::{Checkpoint, Component};
+use crate::weights::{Checkpoint, Part};
 
 /// What a prompt means to the UNet.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,13 +37,13 @@ impl TextEncoders {
     /// # Errors
     /// A configuration that is not CLIP's, a missing or misshapen tensor, by name.
     pub fn load(checkpoint: &Checkpoint) -> Result<Self> {
-        let load = |component, pooled| {
-            let config = ClipConfig::read(checkpoint.configs(), component)?;
-            let encoder = ClipEncoder::load(&checkpoint.weights(component)?, &config, pooled)?;
+        let load = |part, pooled| {
+            let config = ClipConfig::read(checkpoint.configs(), part)?;
+            let encoder = ClipEncoder::load(&checkpoint.weights(part)?, &config, pooled)?;
             Ok((encoder, config))
         };
-        let (first, config) = load(Component::TextEncoder, false)?;
-        let (second, config_2) = load(Component::TextEncoder2, true)?;
+        let (first, config) = load(Part::TextEncoder, false)?;
+        let (second, config_2) = load(Part::TextEncoder2, true)?;
         Ok(Self { first, second, configs: [config, config_2] })
     }
 

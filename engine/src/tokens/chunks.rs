@@ -14,7 +14,7 @@ const BACKTRACK: usize = 20;
 
 /// A stretch of a prompt.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Part<'a> {
+pub enum Span<'a> {
     /// Words, and what each of their tokens weighs.
     Words {
         /// The words.
@@ -37,7 +37,7 @@ pub struct Chunks {
 
 impl Chunks {
     /// A prompt in at most `most` chunks. With one chunk a prompt is cut, wherever its commas are.
-    pub fn of<'a, I: Iterator<Item = Part<'a>>>(
+    pub fn of<'a, I: Iterator<Item = Span<'a>>>(
         tokenizers: &[Tokenizer; 2],
         parts: impl Fn() -> I,
         most: usize,
@@ -82,15 +82,15 @@ struct Filling<'a> {
 }
 
 impl<'a> Filling<'a> {
-    fn fill<'b>(tokenizer: &'a Tokenizer, parts: impl Iterator<Item = Part<'b>>, most: usize) -> Self {
+    fn fill<'b>(tokenizer: &'a Tokenizer, parts: impl Iterator<Item = Span<'b>>, most: usize) -> Self {
         let (sections, open) = (vec![vec![]], Vec::with_capacity(ROOM));
         let mut filling = Self { tokenizer, most, sections, closed: 0, open, comma: None, dropped: None };
         for part in parts {
             match part {
-                Part::Words { text, weight } => filling.words(text, weight),
+                Span::Words { text, weight } => filling.words(text, weight),
                 // Where there is one chunk, none can begin.
-                Part::Break if most > 1 => filling.start_section(),
-                Part::Break => {}
+                Span::Break if most > 1 => filling.start_section(),
+                Span::Break => {}
             }
             if filling.dropped.is_some() {
                 break;

@@ -2,7 +2,7 @@
 
 use super::{Padding, Tokenizer, TokenizerFiles};
 use crate::Result;
-use crate::weights::{Checkpoint, Component, TokenizerFiles as CheckpointFiles};
+use crate::weights::{Checkpoint, Part, TokenizerFiles as CheckpointFiles};
 
 impl Tokenizer {
     /// The tokenizers of both text encoders; CLIP's own where the checkpoint brings none.
@@ -10,8 +10,8 @@ impl Tokenizer {
     /// # Errors
     /// A file that cannot be read or is not a tokenizer's.
     pub fn load(checkpoint: &Checkpoint) -> Result<[Self; 2]> {
-        let first = checkpoint.tokenizer(Component::TextEncoder)?;
-        let second = checkpoint.tokenizer(Component::TextEncoder2)?;
+        let first = checkpoint.tokenizer(Part::TextEncoder)?;
+        let second = checkpoint.tokenizer(Part::TextEncoder2)?;
         Self::pair(&borrow(&first, Padding::End), &borrow(&second, Padding::Exclamation))
     }
 }

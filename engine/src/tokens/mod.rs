@@ -10,7 +10,7 @@ mod load;
 mod whole;
 mod words;
 
-pub use chunks::{Chunks, MOST_CHUNKS, Part};
+pub use chunks::{Chunks, MOST_CHUNKS, Span};
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -20,7 +20,7 @@ use serde_json::Value;
 use tokenizers::Model as _;
 use tokenizers::models::bpe::{BPE, Merges, Vocab};
 
-use self::words::{Piece, Special, Words};
+use self::words::{Piece, PreTokenizer, Special};
 use crate::quote;
 use crate::weights::{instead_of, instead_of_lines};
 use crate::{Error, Result};
@@ -82,7 +82,7 @@ pub struct Tokens {
 
 /// One of SDXL's two tokenizers.
 pub struct Tokenizer {
-    words: Words,
+    words: PreTokenizer,
     vocabulary: Vocabulary,
     begin: u32,
     end: u32,
@@ -118,7 +118,7 @@ impl Tokenizer {
         if padding != begin && padding != end && !pad_token.is_empty() {
             specials.push(special(&pad_token, padding, false));
         }
-        let words = Words::new(specials).expect("the pattern is a constant, and tested");
+        let words = PreTokenizer::new(specials).expect("the pattern is a constant, and tested");
         let comma = vocabulary.ids.get(COMMA).copied();
         Ok(Self { words, vocabulary, begin, end, padding, comma })
     }

@@ -25,14 +25,14 @@ pub(super) enum Piece<'a> {
 }
 
 /// Cuts text into pieces.
-pub(super) struct Words {
+pub(super) struct PreTokenizer {
     special: Vec<Special>,
     pattern: SysRegex,
     /// The letter that stands for each byte.
     alphabet: [char; 256],
 }
 
-impl Words {
+impl PreTokenizer {
     pub(super) fn new(special: Vec<Special>) -> tokenizers::Result<Self> {
         Ok(Self { special, pattern: SysRegex::new(PATTERN)?, alphabet: byte_alphabet() })
     }

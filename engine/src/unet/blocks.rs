@@ -1,6 +1,6 @@
 //! The levels of the U: down, middle, up.
 
-use super::transformer::{Prompt, Transformer, TransformerShape};
+use super::transformer::{TextContext, Transformer, TransformerShape};
 use crate::Result;
 use crate::graph::{Recorder, Tensor};
 use crate::layers::{Downsample, ResBlock, ResBlockShape, Upsample};
@@ -12,7 +12,7 @@ pub struct BlockInputs {
     /// `[n, 1, 1, time channels]`, through SiLU.
     pub time: Tensor,
     /// What the transformers read.
-    pub conditioning: Option<Prompt>,
+    pub conditioning: Option<TextContext>,
 }
 
 /// Extents that all blocks of one level share.

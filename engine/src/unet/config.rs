@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::Result;
 use crate::layers::limits::{self, Fits, require};
 use crate::quote;
-use crate::weights::{Component, Configs, Level};
+use crate::weights::{Configs, Level, Part};
 
 /// A number for all levels, or one for each.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -181,7 +181,7 @@ impl UNetConfig {
     /// # Errors
     /// There is none, or it is not of SDXL's kind.
     pub fn read(configs: &Configs) -> Result<Self> {
-        configs.checked(Component::Unet, Self::check)
+        configs.checked(Part::Unet, Self::check)
     }
 
     /// An error, as a sentence, unless this is SDXL's kind of UNet.

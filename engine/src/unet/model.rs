@@ -1,7 +1,7 @@
 //! The U itself.
 
 use super::blocks::{BlockInputs, DownBlock, LevelShape, MidBlock, UpBlock};
-use super::transformer::{Prompt, TransformerShape};
+use super::transformer::{TextContext, TransformerShape};
 use super::{TimeEmbedding, UNetConfig};
 use crate::Result;
 use crate::graph::{Element, Graph, Recorder, Shape};
@@ -100,7 +100,7 @@ impl UNet {
         let added = g.input("added", Shape::vector(n, config.projection_class_embeddings_input_dim));
 
         let time = self.time_embedding.forward(&mut g, time, added);
-        let inputs = BlockInputs { time, conditioning: Some(Prompt { context, negative }) };
+        let inputs = BlockInputs { time, conditioning: Some(TextContext { context, negative }) };
         let mut x = self.conv_in.forward(&mut g, x);
         let mut skips = vec![x];
         for block in &self.down_blocks {

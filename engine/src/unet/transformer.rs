@@ -26,7 +26,7 @@ pub struct TransformerShape {
 
 /// What the layers read besides the pixels.
 #[derive(Debug, Clone, Copy)]
-pub struct Prompt {
+pub struct TextContext {
     /// `[n, 1, tokens, context channels]`.
     pub context: Tensor,
     /// What to keep away from, without a second run of the UNet.
@@ -41,7 +41,7 @@ pub struct Prompt {
 pub struct Transformer {
     norm: GroupNorm,
     proj_in: Linear,
-    layers: Vec<Layer>,
+    layers: Vec<TransformerBlock>,
     proj_out: Linear,
 }
 
@@ -53,7 +53,8 @@ impl Transformer {
     pub fn load(w: &Weights, shape: TransformerShape) -> Result<Self> {
         let channels = shape.channels;
         let project = if shape.linear { Linear::load } else { Linear::pointwise };
-        let layers = (0..shape.layers).map(|i| Layer::load(&w.at(&format!("transformer_blocks.{i}")), shape));
+        let layers = (0..shape.layers)
+            .map(|i| TransformerBlock::load(&w.at(&format!("transformer_blocks.{i}")), shape));
         Ok(Self {
             norm: GroupNorm::load(&w.at("norm"), channels, shape.groups, 1e-6)?,
             proj_in: project(&w.at("proj_in"), channels, channels)?,
@@ -63,7 +64,7 @@ impl Transformer {
     }
 
     /// Without a prompt the layers look at the pixels again, as diffusers' do.
-    pub fn forward(&self, g: &mut Recorder, x: Tensor, prompt: Option<Prompt>) -> Tensor {
+    pub fn forward(&self, g: &mut Recorder, x: Tensor, prompt: Option<TextContext>) -> Tensor {
         let h = self.norm.forward(g, x);
         let mut h = self.proj_in.forward(g, h);
         for layer in &self.layers {
@@ -76,7 +77,7 @@ impl Transformer {
 
 /// One layer: self-attention, cross-attention, feed-forward, each behind a norm and with a way around.
 #[derive(Debug)]
-struct Layer {
+struct TransformerBlock {
     norm1: LayerNorm,
     self_attention: Attention,
     norm2: LayerNorm,
@@ -85,7 +86,7 @@ struct Layer {
     feed_forward: FeedForward,
 }
 
-impl Layer {
+impl TransformerBlock {
     fn load(w: &Weights, shape: TransformerShape) -> Result<Self> {
         let TransformerShape { channels, context_channels, heads, .. } = shape;
         let to_itself =
@@ -102,12 +103,12 @@ impl Layer {
         })
     }
 
-    fn forward(&self, g: &mut Recorder, x: Tensor, prompt: Option<Prompt>) -> Tensor {
+    fn forward(&self, g: &mut Recorder, x: Tensor, prompt: Option<TextContext>) -> Tensor {
         let h = self.norm1.forward(g, x);
         let h = self.self_attention.forward(g, h, h);
         let x = g.add(x, h);
         let h = self.norm2.forward(g, x);
-        let Prompt { context, negative } = prompt.unwrap_or(Prompt { context: h, negative: None });
+        let TextContext { context, negative } = prompt.unwrap_or(TextContext { context: h, negative: None });
         let h = match negative {
             None => self.cross_attention.forward(g, h, context),
             Some(negative) => self.cross_attention.guided(g, h, context, negative),

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::Result;
 use crate::layers::limits::{self, Fits};
-use crate::weights::{Component, Configs, Level};
+use crate::weights::{Configs, Level, Part};
 
 /// `vae/config.json` of a diffusers `AutoencoderKL`, as far as SDXL uses it.
 #[derive(Debug, Clone, Deserialize)]
@@ -68,7 +68,7 @@ impl VaeConfig {
     /// # Errors
     /// There is none, or it is not of SDXL's kind.
     pub fn read(configs: &Configs) -> Result<Self> {
-        configs.checked(Component::Vae, Self::check)
+        configs.checked(Part::Vae, Self::check)
     }
 
     /// An error, as a sentence, unless this is SDXL's kind of VAE.

@@ -16,8 +16,8 @@ pub struct VaeDecoder {
     config: VaeConfig,
     post_quant_conv: Option<Linear>,
     conv_in: Conv3x3,
-    mid_block: MidBlock,
-    up_blocks: Vec<UpBlock>,
+    mid_block: VaeMidBlock,
+    up_blocks: Vec<UpDecoderBlock>,
     norm_out: GroupNorm,
     conv_out: Conv3x3,
 }
@@ -35,14 +35,19 @@ impl VaeDecoder {
         let up_blocks = (0..channels.len()).map(|i| {
             let shape = res_block(&config, channels[i.saturating_sub(1)], channels[i]);
             let last = i + 1 == channels.len();
-            UpBlock::load(&decoder.at(&format!("up_blocks.{i}")), shape, config.layers_per_block + 1, last)
+            UpDecoderBlock::load(
+                &decoder.at(&format!("up_blocks.{i}")),
+                shape,
+                config.layers_per_block + 1,
+                last,
+            )
         });
         let post_quant = || Linear::pointwise(&w.at("post_quant_conv"), latent, latent);
         let mid = res_block(&config, inner, inner);
         Ok(Self {
             post_quant_conv: config.use_post_quant_conv.then(post_quant).transpose()?,
             conv_in: Conv3x3::load(&decoder.at("conv_in"), latent, inner)?,
-            mid_block: MidBlock::load(
+            mid_block: VaeMidBlock::load(
                 &decoder.at("mid_block"),
                 mid,
                 config.mid_block_add_attention.then_some(1),
@@ -92,13 +97,13 @@ pub(super) fn res_block(config: &VaeConfig, inputs: usize, outputs: usize) -> Re
 
 /// Residual block, attention over all pixels, residual block.
 #[derive(Debug)]
-pub struct MidBlock {
+pub struct VaeMidBlock {
     resnet_in: ResBlock,
     attention: Option<(GroupNorm, Attention)>,
     resnet_out: ResBlock,
 }
 
-impl MidBlock {
+impl VaeMidBlock {
     /// Under diffusers' names. `heads` of the attention, where there is one; one in SDXL's VAE.
     ///
     /// # Errors
@@ -133,12 +138,12 @@ impl MidBlock {
 
 /// `UpDecoderBlock2D`: residual blocks, then double the resolution.
 #[derive(Debug)]
-struct UpBlock {
+struct UpDecoderBlock {
     resnets: Vec<ResBlock>,
     upsample: Option<Upsample>,
 }
 
-impl UpBlock {
+impl UpDecoderBlock {
     fn load(w: &Weights, shape: ResBlockShape, layers: usize, last: bool) -> Result<Self> {
         let resnets = (0..layers).map(|i| {
             let inputs = if i == 0 { shape.inputs } else { shape.outputs };

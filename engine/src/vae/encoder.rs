@@ -1,7 +1,7 @@
 //! `AutoencoderKL`'s encoder.
 
 use super::VaeConfig;
-use super::decoder::{EPSILON, MidBlock, res_block};
+use super::decoder::{EPSILON, VaeMidBlock, res_block};
 use crate::Result;
 use crate::layers::{Conv3x3, Downsample, GroupNorm, Linear, ResBlock};
 use crate::weights::Weights;
@@ -12,8 +12,8 @@ use crate::weights::Weights;
 #[expect(dead_code, reason = "its `load` says what a file holds; nothing is encoded yet")]
 pub(crate) struct VaeEncoder {
     conv_in: Conv3x3,
-    down_blocks: Vec<DownBlock>,
-    mid_block: MidBlock,
+    down_blocks: Vec<DownEncoderBlock>,
+    mid_block: VaeMidBlock,
     norm_out: GroupNorm,
     conv_out: Conv3x3,
     quant_conv: Option<Linear>,
@@ -22,7 +22,7 @@ pub(crate) struct VaeEncoder {
 /// `DownEncoderBlock2D`: residual blocks, then half the resolution.
 #[derive(Debug)]
 #[expect(dead_code, reason = "as its encoder")]
-struct DownBlock {
+struct DownEncoderBlock {
     resnets: Vec<ResBlock>,
     downsample: Option<Downsample>,
 }
@@ -33,14 +33,14 @@ impl VaeEncoder {
         let (encoder, moments) = (w.at("encoder"), 2 * config.latent_channels);
         let channels = &config.block_out_channels;
         let (outer, inner) = (channels[0], channels[channels.len() - 1]);
-        let down_blocks = (0..channels.len()).map(|i| DownBlock::load(&encoder, config, i));
+        let down_blocks = (0..channels.len()).map(|i| DownEncoderBlock::load(&encoder, config, i));
         let mid = res_block(config, inner, inner);
         let heads = config.mid_block_add_attention.then_some(1);
         let quant_conv = || Linear::pointwise(&w.at("quant_conv"), moments, moments);
         Ok(Self {
             conv_in: Conv3x3::load(&encoder.at("conv_in"), config.in_channels, outer)?,
             down_blocks: down_blocks.collect::<Result<_>>()?,
-            mid_block: MidBlock::load(&encoder.at("mid_block"), mid, heads)?,
+            mid_block: VaeMidBlock::load(&encoder.at("mid_block"), mid, heads)?,
             norm_out: GroupNorm::load(&encoder.at("conv_norm_out"), inner, config.norm_num_groups, EPSILON)?,
             conv_out: Conv3x3::load(&encoder.at("conv_out"), inner, moments)?,
             quant_conv: config.use_quant_conv.then(quant_conv).transpose()?,
@@ -48,7 +48,7 @@ impl VaeEncoder {
     }
 }
 
-impl DownBlock {
+impl DownEncoderBlock {
     fn load(encoder: &Weights, config: &VaeConfig, level: usize) -> Result<Self> {
         let w = encoder.at(&format!("down_blocks.{level}"));
         let channels = &config.block_out_channels;

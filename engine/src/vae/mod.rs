@@ -7,7 +7,7 @@ mod network;
 mod tiny;
 
 pub use config::VaeConfig;
-pub use decoder::{MidBlock, VaeDecoder};
+pub use decoder::{VaeDecoder, VaeMidBlock};
 pub(crate) use encoder::VaeEncoder;
 pub(crate) use network::NetworkConfig;
 pub use network::{LatentSpace, Vae};

@@ -3,7 +3,7 @@
 use super::{TinyConfig, TinyDecoder, VaeConfig, VaeDecoder};
 use crate::Result;
 use crate::graph::{Element, Graph, Shape};
-use crate::weights::{Component, Configs, Weights};
+use crate::weights::{Configs, Part, Weights};
 
 /// The latents that a VAE decodes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,7 +26,7 @@ pub(crate) enum NetworkConfig {
 impl NetworkConfig {
     /// That of a model.
     pub(crate) fn read(configs: &Configs) -> Result<Self> {
-        match configs.value(Component::Vae)?["_class_name"].as_str() {
+        match configs.value(Part::Vae)?["_class_name"].as_str() {
             Some(Configs::TINY_VAE) => TinyConfig::read(configs).map(Self::Tiny),
             _ => VaeConfig::read(configs).map(Self::Kl),
         }

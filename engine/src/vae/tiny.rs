@@ -9,7 +9,7 @@ use crate::Result;
 use crate::graph::{Activation, Element, Graph, Recorder, Shape, Tensor};
 use crate::layers::Conv3x3;
 use crate::layers::limits::{self, Fits};
-use crate::weights::{Component, Configs, Weights};
+use crate::weights::{Configs, Part, Weights};
 
 /// `config.json` of a diffusers `AutoencoderTiny`, as far as its decoder needs it. The default is the
 /// network of all published TAESD files, which come without one.
@@ -57,7 +57,7 @@ impl TinyConfig {
 
     /// That of a model whose VAE is of this class.
     pub(super) fn read(configs: &Configs) -> Result<Self> {
-        configs.checked(Component::Vae, Self::check)
+        configs.checked(Part::Vae, Self::check)
     }
 
     /// An error, as a sentence, unless this decoder has all that is configured.

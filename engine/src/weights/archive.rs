@@ -1,4 +1,4 @@
-//! The tensors of one component's file, or of all its shards.
+//! The tensors of one part's file, or of all its shards.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::about::About;
-use super::component::Component;
 use super::file::{self, Mapped, bad_file};
 use super::foreign;
-use super::header::{self, Contents, Stored};
+use super::header::{self, Contents, StoredTensor};
+use super::part::Part;
 use super::source::Source;
 use crate::error::{Error, Result};
 use crate::quote;
@@ -22,7 +22,7 @@ const MAX_SHARDS: usize = 1000;
 pub(crate) struct Archive {
     /// The file, or the index of its shards.
     pub(crate) origin: PathBuf,
-    pub(crate) tensors: HashMap<String, Stored>,
+    pub(crate) tensors: HashMap<String, StoredTensor>,
     /// Every file.
     pub(crate) files: Vec<(PathBuf, Mapped)>,
     /// What they say of themselves.
@@ -46,9 +46,9 @@ impl Archive {
         Ok(archive)
     }
 
-    /// A component's file or shards in a folder of the source; `None` if it has none.
-    pub(crate) fn find(source: &Source, folder: &str, component: Component) -> Result<Option<Self>> {
-        let stem = component.weights_stem();
+    /// A part's file or shards in a folder of the source; `None` if it has none.
+    pub(crate) fn find(source: &Source, folder: &str, part: Part) -> Result<Option<Self>> {
+        let stem = part.weights_stem();
         // Full precision first; `fp16` files are the same weights, rounded.
         let names = ["", ".fp16", ".bf16"].map(|variant| {
             [
@@ -152,10 +152,10 @@ fn within(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
-/// Why a component has no weights, as a sentence.
-pub(crate) fn why_absent(source: &Source, folder: &str, component: Component) -> Result<String> {
+/// Why a part has no weights, as a sentence.
+pub(crate) fn why_absent(source: &Source, folder: &str, part: Part) -> Result<String> {
     let present = source.list(folder)?;
-    let absent = || format!("has no {}.safetensors; {}", component.weights_stem(), component.remedy());
+    let absent = || format!("has no {}.safetensors; {}", part.weights_stem(), part.remedy());
     Ok(only_pickled(&present).unwrap_or_else(absent))
 }
 

@@ -8,14 +8,14 @@ use serde::de::DeserializeOwned;
 
 use super::about::About;
 use super::archive::{self, Archive};
-use super::component::Component;
 use super::configs::{self, Configs};
 use super::file::bad_file;
 use super::kind;
 use super::listing::Describe;
 use super::lora::Lora;
 use super::names::Layout;
-use super::place::{self, Place};
+use super::part::Part;
+use super::place::{self, Location};
 use super::source::{self, Source};
 use super::tensors::{Tensors, Weights};
 use super::tokenizer::TokenizerFiles;
@@ -32,14 +32,14 @@ pub struct Checkpoint {
     pub(super) configs: Configs,
     /// What networks are made of.
     pub(super) describe: Describe,
-    pub(super) parts: BTreeMap<Component, Slot>,
+    pub(super) parts: BTreeMap<Part, Slot>,
     /// What the tensors are changed by.
     pub(super) loras: Vec<Lora>,
     /// A VAE for previews alone, and the configurations that it is one of.
     pub(super) preview: Option<(Configs, Arc<Tensors>)>,
     pub(super) unused: Vec<String>,
     /// What lies over the model's own parts, as the user named it.
-    pub(super) laid: BTreeMap<Component, PathBuf>,
+    pub(super) laid: BTreeMap<Part, PathBuf>,
     /// What the file says of itself that the UNet comes from.
     pub(super) about: About,
     /// What the user should know of the files.
@@ -58,8 +58,8 @@ impl Checkpoint {
     /// Opens what a path leads to: a diffusers folder, or a single file.
     pub(crate) fn find(path: &Path, describe: Describe) -> Result<Self> {
         let checkpoint = match place::find(path)? {
-            Place::Folder(folder) => Self::folder(Source::Folder(folder), describe)?,
-            Place::File(file) => Self::file(&file, &Configs::sdxl_base()?, describe)?,
+            Location::Folder(folder) => Self::folder(Source::Folder(folder), describe)?,
+            Location::File(file) => Self::file(&file, &Configs::sdxl_base()?, describe)?,
         };
         // What the user named: a snapshot in the hub's cache has a name that says nothing.
         Ok(Self { path: place::named(path).to_path_buf(), ..checkpoint })
@@ -75,7 +75,7 @@ impl Checkpoint {
         }
         let mut used = HashSet::new();
         let mut parts = BTreeMap::new();
-        for part in Component::WITH_WEIGHTS {
+        for part in Part::WITH_WEIGHTS {
             let slot = match archive.layout(part) {
                 Some(layout) => {
                     let network = describe(&configs, part)?;
@@ -88,7 +88,7 @@ impl Checkpoint {
         }
         let unused = archive.unused(&used);
         let mut warnings = archive.warnings.clone();
-        let of_unet = archive.layout(Component::Unet).map(|layout| layout.prefix).unwrap_or_default();
+        let of_unet = archive.layout(Part::Unet).map(|layout| layout.prefix).unwrap_or_default();
         warnings.extend(kind::homeless(path, unused.iter().filter(|key| key.starts_with(&of_unet))));
         Ok(Self {
             path: path.to_path_buf(),
@@ -115,12 +115,12 @@ impl Checkpoint {
         if let Some(what) = kind::other_pipeline(&configs) {
             return Err(bad_file(source.root(), what));
         }
-        if !configs.has(Component::ModelIndex) && !configs.has(Component::Unet) {
+        if !configs.has(Part::ModelIndex) && !configs.has(Part::Unet) {
             return Err(bad_file(source.root(), place::why_no_model(source.root())?));
         }
         let mut found = Found::default();
         let mut slot = |part| Ok((part, Slot::read(&source, (&configs, describe), part, &mut found)?));
-        let parts = Component::WITH_WEIGHTS.into_iter().map(&mut slot).collect::<Result<_>>()?;
+        let parts = Part::WITH_WEIGHTS.into_iter().map(&mut slot).collect::<Result<_>>()?;
         Ok(Self {
             path: source.root().to_path_buf(),
             source: Some(source),
@@ -136,12 +136,12 @@ impl Checkpoint {
         })
     }
 
-    /// A component's configuration, read into `T` ([`serde_json::Value`] for all of it).
+    /// A part's configuration, read into `T` ([`serde_json::Value`] for all of it).
     ///
     /// # Errors
     /// There is none, or it does not fit `T`.
-    pub fn config<T: DeserializeOwned>(&self, component: Component) -> Result<T> {
-        self.configs.get(component)
+    pub fn config<T: DeserializeOwned>(&self, part: Part) -> Result<T> {
+        self.configs.get(part)
     }
 
     /// All configurations.
@@ -157,15 +157,15 @@ impl Checkpoint {
         self.source.is_some()
     }
 
-    /// A component's tensors.
+    /// A part's tensors.
     ///
     /// # Errors
-    /// The component is not there.
-    pub fn weights(&self, component: Component) -> Result<Weights> {
-        match self.parts.get(&component) {
+    /// The part is not there.
+    pub fn weights(&self, part: Part) -> Result<Weights> {
+        match self.parts.get(&part) {
             Some(Slot::Here(tensors)) => Ok(Weights::new(tensors.clone())),
             Some(Slot::Absent(file, why)) => Err(bad_file(file, why)),
-            None => Err(bad_file(&self.path, format!("a {component} has no weights"))),
+            None => Err(bad_file(&self.path, format!("a {part} has no weights"))),
         }
     }
 
@@ -179,7 +179,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// A file cannot be read.
-    pub fn tokenizer(&self, encoder: Component) -> Result<TokenizerFiles> {
+    pub fn tokenizer(&self, encoder: Part) -> Result<TokenizerFiles> {
         match &self.source {
             Some(source) => TokenizerFiles::read(source, encoder),
             None => Ok(TokenizerFiles::clip(encoder)),
@@ -203,12 +203,12 @@ impl Checkpoint {
     /// Whether a UNet was laid over the model's own.
     #[must_use]
     pub fn is_laid(&self) -> bool {
-        self.laid.contains_key(&Component::Unet)
+        self.laid.contains_key(&Part::Unet)
     }
 
     /// What was laid over a part of the model's own.
     #[must_use]
-    pub fn laid(&self, part: Component) -> Option<&Path> {
+    pub fn laid(&self, part: Part) -> Option<&Path> {
         self.laid.get(&part).map(PathBuf::as_path)
     }
 
@@ -221,7 +221,7 @@ impl Checkpoint {
     /// Bytes of all mapped files.
     #[must_use]
     pub fn mapped_bytes(&self) -> u64 {
-        // A single file is shared by its components.
+        // A single file is shared by its parts.
         self.here()
             .flat_map(|tensors| &tensors.files)
             .map(|(file, mapped)| (file, mapped.bytes.len() as u64))
@@ -287,7 +287,7 @@ impl Checkpoint {
     }
 }
 
-/// What was noticed while components were read.
+/// What was noticed while parts were read.
 #[derive(Default)]
 struct Found {
     unused: Vec<String>,
@@ -300,32 +300,32 @@ impl Slot {
     fn read(
         source: &Source,
         (configs, describe): (&Configs, Describe),
-        component: Component,
+        part: Part,
         found: &mut Found,
     ) -> Result<Self> {
-        let folder = source.path(component.name());
-        if !configs.has(component) {
-            return Ok(Self::Absent(source.root().to_path_buf(), configs::lacks(component)));
+        let folder = source.path(part.name());
+        if !configs.has(part) {
+            return Ok(Self::Absent(source.root().to_path_buf(), configs::lacks(part)));
         }
-        let Some(archive) = Archive::find(source, component.name(), component)? else {
-            return Ok(Self::Absent(folder, archive::why_absent(source, component.name(), component)?));
+        let Some(archive) = Archive::find(source, part.name(), part)? else {
+            return Ok(Self::Absent(folder, archive::why_absent(source, part.name(), part)?));
         };
         let mut used = HashSet::new();
         // In whichever dialect: a VAE in the original names is often put into a folder.
-        let layout = archive.own_layout(component).unwrap_or(Layout::FOLDER);
-        let network = match describe(configs, component) {
+        let layout = archive.own_layout(part).unwrap_or(Layout::FOLDER);
+        let network = match describe(configs, part) {
             // Another may be laid over it, so this is said when it is asked for.
             Err(Error::File { file, what }) => return Ok(Self::Absent(file, what)),
             network => network?,
         };
-        let tensors = Tensors::find(&archive, &network, (component, layout), &mut used);
+        let tensors = Tensors::find(&archive, &network, (part, layout), &mut used);
         let unused = archive.unused(&used);
         found.warnings.extend(archive.warnings);
-        if component == Component::Unet {
+        if part == Part::Unet {
             found.warnings.extend(kind::homeless(&archive.origin, unused.iter()));
             found.about = archive.about;
         }
-        found.unused.extend(unused.iter().map(|key| format!("{component}.{key}")));
+        found.unused.extend(unused.iter().map(|key| format!("{part}.{key}")));
         Ok(Self::Here(Arc::new(tensors)))
     }
 }

@@ -1,13 +1,13 @@
-//! The configuration of every component.
+//! The configuration of every part.
 
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::component::Component;
 use super::file::{self, bad_file};
 use super::foreign;
+use super::part::Part;
 use super::source::Source;
 use crate::error::Result;
 use crate::quote;
@@ -19,7 +19,7 @@ const MOST_MEMBERS: usize = 200;
 #[derive(Debug, Clone)]
 pub struct Configs {
     source: Source,
-    /// In the order of [`Component::ALL`].
+    /// In the order of [`Part::ALL`].
     values: Vec<Option<Config>>,
 }
 
@@ -61,70 +61,70 @@ impl Configs {
     }
 
     pub(crate) fn read(source: Source) -> Result<Self> {
-        let value = |component: &Component| Config::read(&source, component.config_file());
-        let values = Component::ALL.iter().map(value).collect::<Result<_>>()?;
+        let value = |part: &Part| Config::read(&source, part.config_file());
+        let values = Part::ALL.iter().map(value).collect::<Result<_>>()?;
         Ok(Self { source, values })
     }
 
-    /// Takes one component's configuration from a file of another folder, if it is there.
-    pub(crate) fn take(&mut self, component: Component, source: &Source, name: &str) -> Result<()> {
+    /// Takes one part's configuration from a file of another folder, if it is there.
+    pub(crate) fn take(&mut self, part: Part, source: &Source, name: &str) -> Result<()> {
         if let Some(config) = Config::read(source, name)? {
-            self.values[component as usize] = Some(config);
+            self.values[part as usize] = Some(config);
         }
         Ok(())
     }
 
-    /// Where a component's configuration lies, for messages.
+    /// Where a part's configuration lies, for messages.
     #[must_use]
-    pub fn file(&self, component: Component) -> PathBuf {
-        let config = self.values[component as usize].as_ref();
-        config.map_or_else(|| self.source.path(component.config_file()), |config| config.file.clone())
+    pub fn file(&self, part: Part) -> PathBuf {
+        let config = self.values[part as usize].as_ref();
+        config.map_or_else(|| self.source.path(part.config_file()), |config| config.file.clone())
     }
 
-    /// Whether a component has one.
+    /// Whether a part has one.
     #[must_use]
-    pub fn has(&self, component: Component) -> bool {
-        self.values[component as usize].is_some()
+    pub fn has(&self, part: Part) -> bool {
+        self.values[part as usize].is_some()
     }
 
-    /// A component's configuration as JSON.
+    /// A part's configuration as JSON.
     ///
     /// # Errors
     /// There is none.
-    pub fn value(&self, component: Component) -> Result<&Value> {
-        let config = self.values[component as usize].as_ref().map(|config| &config.value);
-        config.ok_or_else(|| bad_file(self.source.root(), lacks(component)))
+    pub fn value(&self, part: Part) -> Result<&Value> {
+        let config = self.values[part as usize].as_ref().map(|config| &config.value);
+        config.ok_or_else(|| bad_file(self.source.root(), lacks(part)))
     }
 
-    /// A component's configuration, read into `T`.
+    /// A part's configuration, read into `T`.
     ///
     /// # Errors
     /// There is none, or it does not fit `T`.
-    pub fn get<T: DeserializeOwned>(&self, component: Component) -> Result<T> {
-        let value = self.value(component)?;
-        T::deserialize(value).map_err(|e| bad_file(&self.file(component), misfit::<T>(value, &e.to_string())))
+    pub fn get<T: DeserializeOwned>(&self, part: Part) -> Result<T> {
+        let value = self.value(part)?;
+        T::deserialize(value).map_err(|e| bad_file(&self.file(part), misfit::<T>(value, &e.to_string())))
     }
 
     /// The same, where it says nothing that `check` does not allow.
     pub(crate) fn checked<T: DeserializeOwned>(
         &self,
-        component: Component,
+        part: Part,
         check: impl FnOnce(&T) -> Result<(), String>,
     ) -> Result<T> {
-        let config = self.get(component)?;
-        check(&config).map_err(|what| bad_file(&self.file(component), what))?;
+        let config = self.get(part)?;
+        check(&config).map_err(|what| bad_file(&self.file(part), what))?;
         Ok(config)
     }
 
     /// Takes TAESDXL's for the VAE, which is its class's default. `file` has the weights, and no configuration.
     pub(crate) fn take_tiny_vae(&mut self, file: &Path) {
         let value = json!({ "_class_name": Self::TINY_VAE });
-        self.values[Component::Vae as usize] = Some(Config { file: file.to_path_buf(), value });
+        self.values[Part::Vae as usize] = Some(Config { file: file.to_path_buf(), value });
     }
 
-    /// Takes one component's configuration from another set.
-    pub(crate) fn replace(&mut self, component: Component, other: &Self) {
-        self.values[component as usize].clone_from(&other.values[component as usize]);
+    /// Takes one part's configuration from another set.
+    pub(crate) fn replace(&mut self, part: Part, other: &Self) {
+        self.values[part as usize].clone_from(&other.values[part as usize]);
     }
 }
 
@@ -182,12 +182,8 @@ impl Config {
 }
 
 /// That a folder has no such configuration.
-pub(crate) fn lacks(component: Component) -> String {
-    format!(
-        "has no {}, which every SDXL model in diffusers' form has; {}",
-        component.config_file(),
-        component.remedy()
-    )
+pub(crate) fn lacks(part: Part) -> String {
+    format!("has no {}, which every SDXL model in diffusers' form has; {}", part.config_file(), part.remedy())
 }
 
 /// What does not fit, with the member's name, which the reader of JSON does not tell: it is the one

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::file::bad_file;
 use super::finite;
-use super::header::Stored;
+use super::header::StoredTensor;
 use super::numbers::Numbers;
 use super::scale;
 use super::weight::{Patch, View, Weight};
@@ -13,10 +13,10 @@ use crate::error::{Error, Result};
 /// A canonical tensor.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    stored: Stored,
+    stored: StoredTensor,
     view: View,
     /// What the numbers are multiplied by, where that stands beside them.
-    scale: Option<Stored>,
+    scale: Option<StoredTensor>,
     /// What changes them then, in this order.
     patches: Vec<Arc<dyn Patch>>,
     made: Mutex<Made>,
@@ -32,12 +32,12 @@ struct Made {
 }
 
 impl Entry {
-    pub(crate) fn new(stored: Stored, view: View) -> Self {
+    pub(crate) fn new(stored: StoredTensor, view: View) -> Self {
         Self { stored, view, scale: None, patches: Vec::new(), made: Mutex::default() }
     }
 
     /// The same tensor with a scale.
-    pub(crate) fn scaled(self, scale: Option<Stored>) -> Self {
+    pub(crate) fn scaled(self, scale: Option<StoredTensor>) -> Self {
         Self { scale, ..self }
     }
 

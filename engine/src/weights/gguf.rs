@@ -15,8 +15,8 @@ use bytes::Bytes;
 
 use super::about::About;
 use super::blocks::BlockFormat;
-use super::header::{Contents, Stored};
-use super::numbers::{Format, Numbers};
+use super::header::{Contents, StoredTensor};
+use super::numbers::{NumberFormat, Numbers};
 
 /// How the files begin.
 pub(crate) const MAGIC: &[u8; 4] = b"GGUF";
@@ -110,7 +110,8 @@ impl Data<'_> {
             }
             about.mark(&info.name);
             let (numbers, bytes) = (Ok(info.numbers), self.bytes.slice(range));
-            let tensor = Stored { file: self.file.clone(), key: info.name.clone(), numbers, shape, bytes };
+            let tensor =
+                StoredTensor { file: self.file.clone(), key: info.name.clone(), numbers, shape, bytes };
             if let Some(twice) = tensors.insert(info.name, tensor) {
                 return Err(format!("has two tensors `{}`; {DAMAGED}", twice.key));
             }
@@ -212,9 +213,9 @@ fn numbers(name: &str, number: u32) -> Result<Numbers, String> {
         (41, "Q1_0"),
     ];
     Ok(match number {
-        0 => Numbers::Plain(Format::F32),
-        1 => Numbers::Plain(Format::F16),
-        30 => Numbers::Plain(Format::Bf16),
+        0 => Numbers::Plain(NumberFormat::F32),
+        1 => Numbers::Plain(NumberFormat::F16),
+        30 => Numbers::Plain(NumberFormat::Bf16),
         2 => Numbers::Blocks(BlockFormat::Q4_0),
         3 => Numbers::Blocks(BlockFormat::Q4_1),
         6 => Numbers::Blocks(BlockFormat::Q5_0),

@@ -36,7 +36,7 @@ const METADATA: &str = "__metadata__";
 
 /// A tensor as it lies in a file.
 #[derive(Debug, Clone)]
-pub(crate) struct Stored {
+pub(crate) struct StoredTensor {
     pub(crate) file: Arc<Path>,
     /// Its name in that file.
     pub(crate) key: String,
@@ -50,7 +50,7 @@ pub(crate) struct Stored {
 #[derive(Debug)]
 pub(crate) struct Contents {
     /// By their names in the file.
-    pub(crate) tensors: HashMap<String, Stored>,
+    pub(crate) tensors: HashMap<String, StoredTensor>,
     /// Bytes after the last tensor, which nothing speaks of.
     pub(crate) rest: usize,
     /// What the file says of itself.
@@ -90,9 +90,9 @@ fn contents(file: &Path, bytes: &Bytes) -> Result<Contents, String> {
                  the download did not finish, fetch it again"
             ));
         }
-        let Info { dtype, shape: Extents(shape), .. } = info;
+        let Info { dtype, shape: BoundedShape(shape), .. } = info;
         let (numbers, bytes) = (Numbers::of(dtype), data.slice(range));
-        let tensor = Stored { file: file.clone(), key: key.clone(), numbers, shape, bytes };
+        let tensor = StoredTensor { file: file.clone(), key: key.clone(), numbers, shape, bytes };
         if let Some(twice) = tensors.insert(key, tensor) {
             return Err(format!("has two tensors `{}`; {DAMAGED}", twice.key));
         }
@@ -136,7 +136,7 @@ struct Header {
 #[derive(Deserialize)]
 struct Info {
     dtype: Dtype,
-    shape: Extents,
+    shape: BoundedShape,
     data_offsets: (usize, usize),
 }
 
@@ -185,19 +185,19 @@ impl<'de> Deserialize<'de> for Metadata {
 }
 
 /// A shape; its length is bounded before anything is kept.
-struct Extents(Vec<usize>);
+struct BoundedShape(Vec<usize>);
 
-impl<'de> Deserialize<'de> for Extents {
+impl<'de> Deserialize<'de> for BoundedShape {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Bounded;
         impl<'de> Visitor<'de> for Bounded {
-            type Value = Extents;
+            type Value = BoundedShape;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, "a shape of at most {MAX_DIMENSIONS} dimensions")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut extents: A) -> Result<Extents, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut extents: A) -> Result<BoundedShape, A::Error> {
                 let mut shape = Vec::new();
                 while let Some(extent) = extents.next_element()? {
                     if shape.len() == MAX_DIMENSIONS {
@@ -205,7 +205,7 @@ impl<'de> Deserialize<'de> for Extents {
                     }
                     shape.push(extent);
                 }
-                Ok(Extents(shape))
+                Ok(BoundedShape(shape))
             }
         }
         deserializer.deserialize_seq(Bounded)

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use super::archive::Archive;
 use super::checkpoint::{Checkpoint, Slot};
-use super::component::Component;
 use super::configs::Configs;
 use super::file::bad_file;
 use super::kind;
 use super::names::Layout;
+use super::part::Part;
 use super::part_file::PartFile;
 use super::place;
 use super::source::Source;
@@ -23,11 +23,11 @@ impl Checkpoint {
     ///
     /// # Errors
     /// The file cannot be read, is damaged, has no such part, or one that does not fit.
-    pub fn with_part(mut self, part: Component, path: &Path) -> Result<Self> {
+    pub fn with_part(mut self, part: Part, path: &Path) -> Result<Self> {
         let file = PartFile::find(part, path)?;
         let layout = self.fitting(part, path, &file)?;
         let archive = file.archive;
-        if part == Component::Vae && archive.is_tiny_vae(&layout) {
+        if part == Part::Vae && archive.is_tiny_vae(&layout) {
             self.warnings.extend(kind::other_tiny_vae(place::named(path)));
         }
         let prefix = layout.prefix.clone();
@@ -39,7 +39,7 @@ impl Checkpoint {
         // The other parts of a whole file were not asked for.
         extra.retain(|key| key.starts_with(&prefix));
         self.warnings.extend(archive.warnings);
-        if part == Component::Unet {
+        if part == Part::Unet {
             self.warnings.extend(kind::homeless(path, extra.iter()));
             self.path = place::named(path).to_path_buf();
             self.about = archive.about;
@@ -53,7 +53,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// As [`Checkpoint::with_part`].
-    pub fn with_parts(self, parts: &BTreeMap<Component, PathBuf>) -> Result<Self> {
+    pub fn with_parts(self, parts: &BTreeMap<Part, PathBuf>) -> Result<Self> {
         // The UNet comes last: it is held against the text that it will be given.
         parts.iter().rev().try_fold(self, |checkpoint, (part, path)| checkpoint.with_part(*part, path))
     }
@@ -63,8 +63,8 @@ impl Checkpoint {
     /// # Errors
     /// As [`Checkpoint::with_part`].
     pub fn with_preview_vae(self, path: &Path) -> Result<Self> {
-        let mut laid = self.clone().with_part(Component::Vae, path)?;
-        let preview = match laid.parts.remove(&Component::Vae) {
+        let mut laid = self.clone().with_part(Part::Vae, path)?;
+        let preview = match laid.parts.remove(&Part::Vae) {
             Some(Slot::Here(tensors)) => Some((laid.configs, tensors)),
             _ => None,
         };
@@ -72,10 +72,10 @@ impl Checkpoint {
     }
 
     /// Where the part stands in its file. Its configuration replaces the model's own.
-    fn fitting(&mut self, part: Component, path: &Path, file: &PartFile) -> Result<Layout> {
+    fn fitting(&mut self, part: Part, path: &Path, file: &PartFile) -> Result<Layout> {
         let archive: &Archive = &file.archive;
         let usual = self.scaling_factor();
-        let is_tiny = part == Component::Vae && archive.has_tiny_vae();
+        let is_tiny = part == Part::Vae && archive.has_tiny_vae();
         match &file.config {
             Some((source, name)) => self.configs.take(part, source, name)?,
             None if is_tiny => self.configs.take_tiny_vae(&archive.origin),
@@ -89,8 +89,8 @@ impl Checkpoint {
         let (layout, fitting) = archive.expect_part(part, [&self.configs, &sdxl], self.describe)?;
         let is_sdxl = std::ptr::eq(fitting, &raw const sdxl);
         let other = match part {
-            Component::Unet => self.unlike(archive.text_channels(&layout)),
-            Component::Vae => kind::other_vae(self.scaling_factor(), usual),
+            Part::Unet => self.unlike(archive.text_channels(&layout)),
+            Part::Vae => kind::other_vae(self.scaling_factor(), usual),
             _ => None,
         };
         if let Some(what) = other {
@@ -104,13 +104,13 @@ impl Checkpoint {
 
     /// What latents are multiplied by, as the VAE's configuration says.
     fn scaling_factor(&self) -> Option<f64> {
-        self.configs.value(Component::Vae).ok()?["scaling_factor"].as_f64()
+        self.configs.value(Part::Vae).ok()?["scaling_factor"].as_f64()
     }
 
     /// Why a UNet that reads text of so many channels cannot lie over this model.
     fn unlike(&self, channels: Option<usize>) -> Option<String> {
         let width = |encoder| self.configs.value(encoder).ok()?["hidden_size"].as_u64();
-        let mine = width(Component::TextEncoder)?.saturating_add(width(Component::TextEncoder2)?);
+        let mine = width(Part::TextEncoder)?.saturating_add(width(Part::TextEncoder2)?);
         let channels = channels.filter(|channels| *channels as u64 != mine)?;
         Some(match &self.source {
             Some(Source::Embedded(..)) => format!(

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::component::Component;
 use super::configs::Configs;
+use super::part::Part;
 use super::tensors::{TensorSource, Weights};
 use super::weight::Weight;
 use crate::error::Result;
@@ -11,7 +11,7 @@ use crate::error::Result;
 /// A tensor that a network has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorSpec {
-    /// In diffusers' naming, within the component: `conv_in.weight`.
+    /// In diffusers' naming, within the part: `conv_in.weight`.
     pub name: String,
     /// Outermost extent first.
     pub shape: Vec<usize>,
@@ -38,15 +38,15 @@ pub(crate) struct Level {
 
 /// What a network is made of.
 #[derive(Debug, Clone)]
-pub(crate) struct Network {
+pub(crate) struct NetworkSpec {
     /// In the order in which they are loaded.
     pub(crate) tensors: Vec<TensorSpec>,
     /// Outermost first; none in a text encoder.
     pub(crate) levels: Vec<Level>,
 }
 
-/// Says what a component's network is made of. Networks stand above files, so files are told.
-pub(crate) type Describe = fn(&Configs, Component) -> Result<Network>;
+/// Says what a part's network is made of. Networks stand above files, so files are told.
+pub(crate) type Describe = fn(&Configs, Part) -> Result<NetworkSpec>;
 
 /// The tensors that `load` asks for.
 pub(crate) fn listed(load: impl FnOnce(&Weights) -> Result<()>) -> Result<Vec<TensorSpec>> {

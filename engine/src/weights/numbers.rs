@@ -14,7 +14,7 @@ use super::fp8;
 
 /// How a number is stored that stands for itself. All little-endian, as safetensors has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
+pub enum NumberFormat {
     /// IEEE 754 binary32.
     F32,
     /// IEEE 754 binary16.
@@ -27,7 +27,7 @@ pub enum Format {
     F8E5m2,
 }
 
-impl Format {
+impl NumberFormat {
     /// Bytes of one number.
     #[must_use]
     pub fn size(self) -> usize {
@@ -43,7 +43,7 @@ impl Format {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Numbers {
     /// Each by itself.
-    Plain(Format),
+    Plain(NumberFormat),
     /// In blocks that share their scales.
     Blocks(BlockFormat),
 }
@@ -52,11 +52,11 @@ impl Numbers {
     /// Those of a safetensors file; an error with the name of a type that is not read.
     pub(crate) fn of(dtype: Dtype) -> Result<Self, String> {
         match dtype {
-            Dtype::F32 => Ok(Self::Plain(Format::F32)),
-            Dtype::F16 => Ok(Self::Plain(Format::F16)),
-            Dtype::BF16 => Ok(Self::Plain(Format::Bf16)),
-            Dtype::F8_E4M3 => Ok(Self::Plain(Format::F8E4m3)),
-            Dtype::F8_E5M2 => Ok(Self::Plain(Format::F8E5m2)),
+            Dtype::F32 => Ok(Self::Plain(NumberFormat::F32)),
+            Dtype::F16 => Ok(Self::Plain(NumberFormat::F16)),
+            Dtype::BF16 => Ok(Self::Plain(NumberFormat::Bf16)),
+            Dtype::F8_E4M3 => Ok(Self::Plain(NumberFormat::F8E4m3)),
+            Dtype::F8_E5M2 => Ok(Self::Plain(NumberFormat::F8E5m2)),
             other => Err(other.to_string()),
         }
     }
@@ -78,26 +78,26 @@ impl Numbers {
         let size = format.size();
         let bytes = &bytes[start * size..(start + out.len()) * size];
         match format {
-            Format::F32 => each(bytes, out, f32::from_le_bytes),
-            Format::F16 => each(
+            NumberFormat::F32 => each(bytes, out, f32::from_le_bytes),
+            NumberFormat::F16 => each(
                 bytes,
                 out,
                 #[inline(always)]
                 |b| from_half(u16::from_le_bytes(b)),
             ),
-            Format::Bf16 => each(
+            NumberFormat::Bf16 => each(
                 bytes,
                 out,
                 #[inline(always)]
                 |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16),
             ),
-            Format::F8E4m3 => each(
+            NumberFormat::F8E4m3 => each(
                 bytes,
                 out,
                 #[inline(always)]
                 |[b]| fp8::from_e4m3(b),
             ),
-            Format::F8E5m2 => each(
+            NumberFormat::F8E5m2 => each(
                 bytes,
                 out,
                 #[inline(always)]
@@ -140,8 +140,8 @@ fn from_half(half: u16) -> f32 {
 impl Display for Numbers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Plain(Format::F8E4m3) => f.write_str("F8_E4M3"),
-            Self::Plain(Format::F8E5m2) => f.write_str("F8_E5M2"),
+            Self::Plain(NumberFormat::F8E4m3) => f.write_str("F8_E4M3"),
+            Self::Plain(NumberFormat::F8E5m2) => f.write_str("F8_E5M2"),
             Self::Plain(format) => f.write_str(&format!("{format:?}").to_uppercase()),
             Self::Blocks(format) => f.write_str(&format!("{format:?}").replace('K', "_K")),
         }

@@ -5,10 +5,10 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::archive::{self, Archive};
-use super::component::Component;
 use super::configs::Configs;
 use super::file::{self, bad_file};
-use super::place::{self, Place};
+use super::part::Part;
+use super::place::{self, Location};
 use super::source::Source;
 use crate::error::Result;
 use crate::quote;
@@ -23,10 +23,10 @@ pub(crate) struct PartFile {
 impl PartFile {
     /// A file; a diffusers folder or one with a subfolder of the part's name; a repository of the part
     /// alone; a folder with one file of weights.
-    pub(crate) fn find(part: Component, path: &Path) -> Result<Self> {
+    pub(crate) fn find(part: Part, path: &Path) -> Result<Self> {
         let folder = match place::find(path)? {
-            Place::File(file) => return Ok(Self { archive: Archive::open(&file)?, config: None }),
-            Place::Folder(folder) => folder,
+            Location::File(file) => return Ok(Self { archive: Archive::open(&file)?, config: None }),
+            Location::Folder(folder) => folder,
         };
         let source = Source::Folder(folder.clone());
         for (within, config) in [(part.name(), part.config_file()), ("", "config.json")] {
@@ -58,7 +58,7 @@ impl PartFile {
         }
     }
 
-    fn with_config(part: Component, source: Source, within: &str, config: &str) -> Result<Self> {
+    fn with_config(part: Part, source: Source, within: &str, config: &str) -> Result<Self> {
         let mut configs = Configs::sdxl_base()?;
         configs.take(part, &source, config)?;
         let class = class(configs.value(part)?);
@@ -78,10 +78,10 @@ impl PartFile {
 }
 
 /// What configurations call the classes of a part.
-fn classes(part: Component) -> &'static [&'static str] {
+fn classes(part: Part) -> &'static [&'static str] {
     match part {
-        Component::Unet => &["UNet2DConditionModel"],
-        Component::Vae => &["AutoencoderKL", Configs::TINY_VAE],
+        Part::Unet => &["UNet2DConditionModel"],
+        Part::Vae => &["AutoencoderKL", Configs::TINY_VAE],
         _ => &["CLIPTextModel", "CLIPTextModelWithProjection", "CLIPModel"],
     }
 }

@@ -13,18 +13,18 @@ const LISTED: usize = 6;
 
 /// Where a model lies.
 #[derive(Debug)]
-pub(crate) enum Place {
+pub(crate) enum Location {
     File(PathBuf),
     Folder(PathBuf),
 }
 
 /// Looks at what is there. A folder of the hub's cache leads to the snapshot in it.
-pub(crate) fn find(path: &Path) -> Result<Place> {
+pub(crate) fn find(path: &Path) -> Result<Location> {
     match fs::metadata(path) {
         Ok(about) if about.is_dir() => {
-            Ok(Place::Folder(snapshot(path)?.unwrap_or_else(|| path.to_path_buf())))
+            Ok(Location::Folder(snapshot(path)?.unwrap_or_else(|| path.to_path_buf())))
         }
-        Ok(_) => Ok(Place::File(path.to_path_buf())),
+        Ok(_) => Ok(Location::File(path.to_path_buf())),
         Err(source) if source.kind() == io::ErrorKind::NotFound => Err(absent(path, source)),
         Err(source) => Err(Error::Read { file: path.to_path_buf(), source }),
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::archive::Archive;
 use super::file::bad_file;
-use super::header::Stored;
+use super::header::StoredTensor;
 use super::weight::{Patch, View, Weight};
 use crate::error::Result;
 
@@ -21,7 +21,7 @@ pub(crate) fn is_extra(key: &str) -> bool {
 }
 
 /// The scale of a tensor, if there is one.
-pub(crate) fn beside(archive: &Archive, key: &str, used: &mut HashSet<String>) -> Option<Stored> {
+pub(crate) fn beside(archive: &Archive, key: &str, used: &mut HashSet<String>) -> Option<StoredTensor> {
     let layer = key.strip_suffix("weight").filter(|layer| layer.is_empty() || layer.ends_with('.'))?;
     let name =
         ENDINGS.iter().map(|end| format!("{layer}{end}")).find(|name| archive.tensors.contains_key(name))?;
@@ -31,7 +31,7 @@ pub(crate) fn beside(archive: &Archive, key: &str, used: &mut HashSet<String>) -
 }
 
 /// What multiplies a tensor, or a view of it, by its scale: one for all of it, or one for each row.
-pub(crate) fn of(scale: &Stored, (stored, view): (&Stored, View)) -> Result<Arc<dyn Patch>> {
+pub(crate) fn of(scale: &StoredTensor, (stored, view): (&StoredTensor, View)) -> Result<Arc<dyn Patch>> {
     let wrong = || {
         let (shape, of) = (&scale.shape, &stored.shape);
         let what = format!(

@@ -1,4 +1,4 @@
-//! A component's tensors under canonical names, and the view of them that models load from.
+//! A part's tensors under canonical names, and the view of them that models load from.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Debug;
@@ -8,11 +8,11 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::archive::Archive;
-use super::component::Component;
 use super::entry::{Entry, matrix};
 use super::file::{self, Mapped};
-use super::listing::Network;
+use super::listing::NetworkSpec;
 use super::names::{Layout, NameTable};
+use super::part::Part;
 use super::scale;
 use super::weight::{Patch, Weight};
 use crate::error::{Error, Result};
@@ -20,10 +20,10 @@ use crate::error::{Error, Result};
 /// Looked through before their pages are given back: some hundred megabytes of SDXL.
 const TENSORS_AT_ONCE: usize = 64;
 
-/// A component's tensors, from whatever file.
+/// A part's tensors, from whatever file.
 #[derive(Debug)]
 pub(crate) struct Tensors {
-    component: Component,
+    part: Part,
     /// The file or folder that was searched, for messages.
     origin: PathBuf,
     /// The files that are mapped.
@@ -34,15 +34,15 @@ pub(crate) struct Tensors {
 }
 
 impl Tensors {
-    /// Finds the tensors of a component's network, as far as they are there. `used` collects the names, as
+    /// Finds the tensors of a part's network, as far as they are there. `used` collects the names, as
     /// they are in the file, of those that were found.
     pub(crate) fn find(
         archive: &Archive,
-        network: &Network,
-        (component, layout): (Component, Layout),
+        network: &NetworkSpec,
+        (part, layout): (Part, Layout),
         used: &mut HashSet<String>,
     ) -> Self {
-        let names = NameTable::new(component, layout, &network.levels);
+        let names = NameTable::new(part, layout, &network.levels);
         let mut entries = BTreeMap::new();
         for spec in &network.tensors {
             let found = names.places(&spec.name).into_iter().find_map(|place| {
@@ -54,13 +54,13 @@ impl Tensors {
             entries.extend(found.map(|entry| (spec.name.clone(), entry)));
         }
         let (origin, files) = (archive.origin.clone(), archive.files.clone());
-        Self { component, origin, files, names, entries }
+        Self { part, origin, files, names, entries }
     }
 
     /// The same tensors, to be changed by what is in these files, too.
     pub(crate) fn shared(&self, files: &[(PathBuf, Mapped)]) -> Self {
         Self {
-            component: self.component,
+            part: self.part,
             origin: self.origin.clone(),
             files: [&self.files, files].concat(),
             names: self.names.clone(),
@@ -76,7 +76,7 @@ impl Tensors {
         patch: impl FnOnce(&Weight) -> Arc<dyn Patch>,
     ) -> Result<()> {
         let Some(entry) = self.entries.get_mut(name) else { return Ok(()) };
-        let base = entry.weight(&format!("{}.{name}", self.component), shape)?;
+        let base = entry.weight(&format!("{}.{name}", self.part), shape)?;
         *entry = Arc::new(entry.patched(patch(&base)));
         Ok(())
     }
@@ -112,7 +112,7 @@ pub(crate) trait TensorSource: Debug + Send + Sync {
 impl TensorSource for Tensors {
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Arc<Weight>> {
         match self.entries.get(name) {
-            Some(entry) => entry.weight(&format!("{}.{name}", self.component), shape),
+            Some(entry) => entry.weight(&format!("{}.{name}", self.part), shape),
             None => {
                 let name = self.names.usual_place(name).key;
                 Err(Error::MissingTensor { file: self.origin.clone(), name })
@@ -126,9 +126,9 @@ const MEMORY: &str = "memory";
 
 /// Tensors that were made here, not read.
 #[derive(Debug)]
-struct Made(BTreeMap<String, Weight>);
+struct InMemory(BTreeMap<String, Weight>);
 
-impl TensorSource for Made {
+impl TensorSource for InMemory {
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Arc<Weight>> {
         match self.0.get(name) {
             None => Err(Error::MissingTensor { file: MEMORY.into(), name: name.to_owned() }),
@@ -145,7 +145,7 @@ impl TensorSource for Made {
     }
 }
 
-/// The tensors of a component, or of one layer of it: what models load from. Cheap to clone.
+/// The tensors of a part, or of one layer of it: what models load from. Cheap to clone.
 ///
 /// Names are diffusers' names, whatever the file calls them.
 #[derive(Debug, Clone)]
@@ -163,7 +163,7 @@ impl Weights {
     /// A view of tensors that were made here, not read: for layers outside of a checkpoint.
     #[must_use]
     pub fn of(weights: &[Weight]) -> Self {
-        Self::new(Arc::new(Made(weights.iter().map(|w| (w.name().to_owned(), w.clone())).collect())))
+        Self::new(Arc::new(InMemory(weights.iter().map(|w| (w.name().to_owned(), w.clone())).collect())))
     }
 
     /// The tensors under a name: `w.at("norm1").tensor("weight", …)` is `norm1.weight`.

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
-use super::component::Component;
 use super::file;
+use super::part::Part;
 use super::source::{self, Source};
 use crate::error::Result;
 
@@ -24,9 +24,9 @@ pub struct TokenizerFiles {
 
 impl TokenizerFiles {
     /// CLIP's own, for the first or second encoder.
-    pub(crate) fn clip(encoder: Component) -> Self {
+    pub(crate) fn clip(encoder: Part) -> Self {
         let config = match encoder {
-            Component::TextEncoder2 => source::TOKENIZER_2,
+            Part::TextEncoder2 => source::TOKENIZER_2,
             _ => source::TOKENIZER,
         };
         Self {
@@ -38,9 +38,9 @@ impl TokenizerFiles {
     }
 
     /// Those of a folder; what is not in it is CLIP's own.
-    pub(crate) fn read(source: &Source, encoder: Component) -> Result<Self> {
+    pub(crate) fn read(source: &Source, encoder: Part) -> Result<Self> {
         let folder = match encoder {
-            Component::TextEncoder2 => "tokenizer_2",
+            Part::TextEncoder2 => "tokenizer_2",
             _ => "tokenizer",
         };
         let clip = Self::clip(encoder);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use half::f16;
 
-use super::numbers::{self, Format, Numbers};
+use super::numbers::{self, NumberFormat, Numbers};
 
 /// Which numbers of a stored tensor a weight has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl Weight {
     /// If the bytes are not exactly as many as shape and format say: whoever opened the file has
     /// checked that already.
     #[must_use]
-    pub fn new(name: impl Into<String>, shape: Vec<usize>, format: Format, bytes: Bytes) -> Self {
+    pub fn new(name: impl Into<String>, shape: Vec<usize>, format: NumberFormat, bytes: Bytes) -> Self {
         Self::of(name, shape, (Numbers::Plain(format), View::Whole), bytes)
     }
 
@@ -97,21 +97,21 @@ impl Weight {
 
     /// A tensor of which only the name and the shape are asked: there is nothing to read.
     pub(crate) fn without_numbers(name: impl Into<String>, shape: Vec<usize>) -> Self {
-        Self { shape, ..Self::new(name, vec![0], Format::F32, Bytes::new()) }
+        Self { shape, ..Self::new(name, vec![0], NumberFormat::F32, Bytes::new()) }
     }
 
     /// A tensor of f32 values that were computed here: tests and generated weights.
     #[must_use]
     pub fn from_f32(name: impl Into<String>, shape: Vec<usize>, values: &[f32]) -> Self {
         let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
-        Self::new(name, shape, Format::F32, Bytes::from(bytes))
+        Self::new(name, shape, NumberFormat::F32, Bytes::from(bytes))
     }
 
     /// A tensor of values rounded to f16.
     #[must_use]
     pub fn from_f16(name: impl Into<String>, shape: Vec<usize>, values: &[f16]) -> Self {
         let bytes = values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
-        Self::new(name, shape, Format::F16, Bytes::from(bytes))
+        Self::new(name, shape, NumberFormat::F16, Bytes::from(bytes))
     }
 
     /// The same tensor, changed by `patch` whenever it is read.
@@ -131,7 +131,7 @@ impl Weight {
         self.id
     }
 
-    /// The name in diffusers' naming, component first: `unet.conv_in.weight`.
+    /// The name in diffusers' naming, part first: `unet.conv_in.weight`.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
@@ -151,7 +151,7 @@ impl Weight {
 
     /// Whether the numbers are stored as halves.
     pub(crate) fn has_halves(&self) -> bool {
-        self.numbers == Numbers::Plain(Format::F16)
+        self.numbers == Numbers::Plain(NumberFormat::F16)
     }
 
     /// How many numbers.
@@ -260,7 +260,7 @@ mod tests {
         let mut shifted = vec![0u8];
         shifted.extend(values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()));
         let bytes = Bytes::from(shifted).slice(1..);
-        let weight = Weight::new("x", vec![4], Format::F16, bytes);
+        let weight = Weight::new("x", vec![4], NumberFormat::F16, bytes);
         let expected: Vec<f32> = values.iter().map(|v| f16::from_f32(*v).to_f32()).collect();
         assert_eq!(weight.to_f32(), expected);
     }
@@ -269,9 +269,9 @@ mod tests {
     fn counted(numbers: Numbers, count: usize) -> Bytes {
         let halves = |v: usize| f16::from_f32(v as f32).to_le_bytes();
         match numbers {
-            Numbers::Plain(Format::F32) => (0..count).flat_map(|v| (v as f32).to_le_bytes()).collect(),
-            Numbers::Plain(Format::F16) => (0..count).flat_map(halves).collect(),
-            Numbers::Plain(Format::Bf16) => {
+            Numbers::Plain(NumberFormat::F32) => (0..count).flat_map(|v| (v as f32).to_le_bytes()).collect(),
+            Numbers::Plain(NumberFormat::F16) => (0..count).flat_map(halves).collect(),
+            Numbers::Plain(NumberFormat::Bf16) => {
                 (0..count).flat_map(|v| half::bf16::from_f32(v as f32).to_le_bytes()).collect()
             }
             Numbers::Plain(_) => unreachable!("eight bits cannot count so far"),
@@ -284,9 +284,9 @@ mod tests {
     }
 
     const STORED: [Numbers; 4] = [
-        Numbers::Plain(Format::F32),
-        Numbers::Plain(Format::F16),
-        Numbers::Plain(Format::Bf16),
+        Numbers::Plain(NumberFormat::F32),
+        Numbers::Plain(NumberFormat::F16),
+        Numbers::Plain(NumberFormat::Bf16),
         Numbers::Blocks(BlockFormat::Q8_0),
     ];
 
@@ -332,8 +332,8 @@ mod tests {
 
     #[test]
     fn patches_change_what_is_read_one_after_the_other_and_not_the_weight_itself() {
-        let bytes = counted(Numbers::Plain(Format::F16), 96);
-        let plain = Weight::of("x", vec![4, 8], (Numbers::Plain(Format::F16), View::Third(1)), bytes);
+        let bytes = counted(Numbers::Plain(NumberFormat::F16), 96);
+        let plain = Weight::of("x", vec![4, 8], (Numbers::Plain(NumberFormat::F16), View::Third(1)), bytes);
         let patched = plain.patched(Arc::new(Ramp(2.0))).patched(Arc::new(Ramp(0.5)));
         let wanted: Vec<f32> = (5..32).map(|i| 32.0 + 3.5 * i as f32).collect();
         let (mut found, mut halves) = (vec![0.0; 27], vec![f16::ZERO; 27]);

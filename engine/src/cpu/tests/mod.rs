@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::CpuBackend;
 use crate::backend::{Backend, CancelToken, HostTensor};
 use crate::cases::{self, Case};
-use crate::graph::{Affine, Element, Recorder, Shape, Steps, Tensor};
+use crate::graph::{Affine, ConvWindow, Element, Recorder, Shape, Tensor};
 use crate::noise::TorchRng;
 use crate::weights::Weight;
 use crate::{Error, Result};
@@ -124,7 +124,7 @@ fn a_block() -> Case {
         let shift = &affine.shift;
         let h = g.group_norm(x[0], 32, &affine);
         let h = g.silu(h);
-        let h = g.conv3x3(h, &maker.half_weight(&[64, 64, 3, 3]), Some(shift), Steps::SAME);
+        let h = g.conv3x3(h, &maker.half_weight(&[64, 64, 3, 3]), Some(shift), ConvWindow::SAME);
         let h = g.add(x[0], h);
         let [q, k, v] = [(); 3].map(|()| g.linear(h, &maker.half_weight(&[64, 64]), None));
         let a = g.attention(q, k, v, 2, false);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::super::{CpuBackend, reference};
 use super::{recorded, run, worst};
 use crate::backend::{Backend, CancelToken, HostTensor};
-use crate::graph::{Element, Padding, Recorder, Shape, Steps};
+use crate::graph::{ConvWindow, Element, Padding, Recorder, Shape};
 use crate::weights::Weight;
 
 /// burn's test_conv2d_simple: x = 0..31 as [1, 2, 4, 4], weights 0..35, bias 0 and 1.
@@ -16,7 +16,7 @@ fn a_convolution_of_integers_is_exact() {
     let weight: Vec<f32> = (0..36).map(|i| i as f32).collect();
     let weight = Arc::new(Weight::from_f32("conv.weight", vec![2, 2, 3, 3], &weight));
     let bias = Arc::new(Weight::from_f32("conv.bias", vec![2], &[0.0, 1.0]));
-    let y = g.conv3x3(x, &weight, Some(&bias), Steps::SAME);
+    let y = g.conv3x3(x, &weight, Some(&bias), ConvWindow::SAME);
     let graph = Arc::new(g.finish(&[y]).expect("shapes fit"));
     // Theirs has channels outermost.
     let numbers = (0..32).map(|i| (i % 2 * 16 + i / 2) as f32).collect();
@@ -34,7 +34,7 @@ fn a_convolution_of_integers_is_exact() {
 /// One channel of ones under a kernel of ones: each sum counts the pixels that the window sees.
 #[test]
 fn zeros_stand_where_the_padding_says() {
-    let counts = |[height, width]: [usize; 2], steps: Steps| {
+    let counts = |[height, width]: [usize; 2], steps: ConvWindow| {
         let shape = Shape::image(1, height, width, 1);
         let mut case = recorded(&[shape], |g, _, x| {
             let ones = Weight::from_f32("conv.weight", vec![1, 1, 3, 3], &[1.0; 9]);
@@ -45,11 +45,11 @@ fn zeros_stand_where_the_padding_says() {
         run(&case).as_f32().to_vec()
     };
     let (none, after) = (Padding::NONE, Padding::AFTER);
-    let steps = |stride, padding| Steps { stride, padding };
+    let steps = |stride, padding| ConvWindow { stride, padding };
     assert_eq!(counts([3, 4], steps(1, [none; 2])), [9.0, 9.0]);
     assert_eq!(counts([4, 4], steps(2, [after; 2])), [9.0, 6.0, 6.0, 4.0]);
     assert_eq!(counts([2, 3], steps(1, [Padding::AROUND, none])), [6.0, 6.0]);
-    assert_eq!(counts([2, 2], Steps::SAME), [4.0; 4]);
+    assert_eq!(counts([2, 2], ConvWindow::SAME), [4.0; 4]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::graph::{Affine, NodeId};
 /// How an image's pixels are cut for statistics: enough chunks to fill a GPU, none so long that its
 /// sums lose digits.
 #[derive(Clone, Copy)]
-struct Chunks {
+struct PixelChunks {
     /// Rows of a chunk.
     rows: usize,
     /// Chunks of an image.
@@ -21,7 +21,7 @@ struct Chunks {
     pixels: usize,
 }
 
-impl Chunks {
+impl PixelChunks {
     fn of(x: &Value) -> Self {
         let pixels = x.shape.pixels();
         let rows = pixels.div_ceil(512).clamp(16, 256);
@@ -45,7 +45,7 @@ impl Chunks {
 /// Two kernels: statistics of chunks, merged to those of groups.
 pub(super) fn lower_moments(lowering: &mut Lowering, id: NodeId) -> Result<()> {
     let x = lowering.input(0);
-    let chunks = Chunks::of(&x);
+    let chunks = PixelChunks::of(&x);
     let numbers = 2 * x.pitch * size_of::<f32>();
     let partials = lowering.scratch((x.shape.images * chunks.per_image * numbers) as u64)?;
     moments_stats(lowering, &x, chunks, &partials)?;
@@ -64,7 +64,7 @@ params! {
     }
 }
 
-fn moments_stats(lowering: &mut Lowering, x: &Value, chunks: Chunks, partials: &Binding) -> Result<()> {
+fn moments_stats(lowering: &mut Lowering, x: &Value, chunks: PixelChunks, partials: &Binding) -> Result<()> {
     let all = x.shape.images * chunks.per_image;
     for window in lowering.windows(all, 1, |window| vec![(*x, chunks.rows_of(&window))])? {
         let rows = lowering.read(x, chunks.rows_of(&window));
@@ -97,7 +97,7 @@ params! {
 }
 
 /// A workgroup for a group of an image.
-fn moments_merge(lowering: &mut Lowering, id: NodeId, chunks: Chunks, partials: &Binding) -> Result<()> {
+fn moments_merge(lowering: &mut Lowering, id: NodeId, chunks: PixelChunks, partials: &Binding) -> Result<()> {
     let (x, y) = (lowering.input(0), lowering.value(id));
     let groups = y.shape.width;
     let params = MomentsMergeParams {

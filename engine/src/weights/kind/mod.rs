@@ -16,10 +16,10 @@ use self::parts::{ADAPTERS, PARTS};
 pub(crate) use self::unet::other_channels;
 use super::about;
 use super::archive::Archive;
-use super::component::Component;
 use super::configs::Configs;
 use super::file::bad_file;
 use super::listing::Describe;
+use super::part::Part;
 use super::scale;
 use crate::error::{Error, Result};
 use crate::quote;
@@ -33,9 +33,9 @@ const EMBEDDINGS: [usize; 3] = [768, 1024, 1280];
 impl Archive {
     /// An error unless this is a whole SDXL checkpoint; a VAE may be missing.
     pub(crate) fn expect_checkpoint(&self, configs: &Configs, describe: Describe) -> Result<()> {
-        let has = |component| self.layout(component).is_some();
-        let texts = has(Component::TextEncoder) && has(Component::TextEncoder2);
-        if let Some(layout) = self.layout(Component::Unet).filter(|_| texts) {
+        let has = |part| self.layout(part).is_some();
+        let texts = has(Part::TextEncoder) && has(Part::TextEncoder2);
+        if let Some(layout) = self.layout(Part::Unet).filter(|_| texts) {
             let other = self.other_unet(&layout, &[configs], describe);
             return other.map_or(Ok(()), |what| Err(self.not_sdxl(&what)));
         }
@@ -45,7 +45,7 @@ impl Archive {
 
     /// Files that are often taken for an SDXL checkpoint, as the rest of a sentence.
     fn other_kind(&self, configs: &Configs, describe: Describe) -> Option<String> {
-        let unet = || self.other_unet(&self.layout(Component::Unet)?, &[configs], describe);
+        let unet = || self.other_unet(&self.layout(Part::Unet)?, &[configs], describe);
         self.other_name().or_else(unet)
     }
 
@@ -80,7 +80,7 @@ impl Archive {
     /// That it is neither a UNet nor a VAE, but something else that draws no pictures.
     fn other_part(&self) -> Option<String> {
         // A UNet or a VAE is no part of the table: what to do depends on what else there is.
-        let is_bare = self.layout(Component::Unet).is_none() && self.layout(Component::Vae).is_none();
+        let is_bare = self.layout(Part::Unet).is_none() && self.layout(Part::Vae).is_none();
         PARTS.iter().find(|part| is_bare && self.is_one(part.marks)).map(|part| part.what.into())
     }
 
@@ -104,8 +104,8 @@ impl Archive {
 
     /// Which parts are there, where they are not enough.
     fn in_parts(&self) -> String {
-        const FIRST: &str = Component::TextEncoder.noun();
-        const SECOND: &str = Component::TextEncoder2.noun();
+        const FIRST: &str = Part::TextEncoder.noun();
+        const SECOND: &str = Part::TextEncoder2.noun();
         let here = self.nouns();
         match here[..] {
             [] => self.unknown(),
@@ -138,8 +138,8 @@ impl Archive {
 
     /// The parts that it has.
     fn nouns(&self) -> Vec<&'static str> {
-        let here = Component::WITH_WEIGHTS.into_iter().filter(|part| self.layout(*part).is_some());
-        here.map(Component::noun).collect()
+        let here = Part::WITH_WEIGHTS.into_iter().filter(|part| self.layout(*part).is_some());
+        here.map(Part::noun).collect()
     }
 
     fn unknown(&self) -> String {
@@ -191,7 +191,7 @@ fn of_family(name: &str) -> String {
 
 /// What a diffusers folder is by its model_index.json, if that is not SDXL.
 pub(crate) fn other_pipeline(configs: &Configs) -> Option<String> {
-    let index = configs.value(Component::ModelIndex).ok()?;
+    let index = configs.value(Part::ModelIndex).ok()?;
     let class = index["_class_name"].as_str().unwrap_or_default();
     let is_null =
         |part: &str| index[part].as_array().is_some_and(|pair| pair.iter().all(serde_json::Value::is_null));

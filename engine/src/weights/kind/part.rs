@@ -5,11 +5,11 @@ use super::unet::ANOTHER;
 use crate::error::Result;
 use crate::quote;
 use crate::weights::archive::Archive;
-use crate::weights::component::Component;
 use crate::weights::configs::Configs;
 use crate::weights::entry::matrix;
-use crate::weights::listing::{Describe, Network};
+use crate::weights::listing::{Describe, NetworkSpec};
 use crate::weights::names::{Layout, NameTable};
+use crate::weights::part::Part;
 
 const FIRST: &str = "is the first text encoder; give it with --text-encoder";
 const SECOND: &str = "is the second text encoder; give it with --text-encoder-2";
@@ -19,21 +19,21 @@ impl Archive {
     /// it fits none of them.
     pub(crate) fn expect_part<'a>(
         &self,
-        part: Component,
+        part: Part,
         [own, other]: [&'a Configs; 2],
         describe: Describe,
     ) -> Result<(Layout, &'a Configs)> {
         let configs = &[own, other];
-        let whole = self.layout(Component::TextEncoder2).is_some() && self.layout(Component::Unet).is_some();
+        let whole = self.layout(Part::TextEncoder2).is_some() && self.layout(Part::Unet).is_some();
         if !whole && let Some(what) = self.other_model() {
             return Err(self.not_sdxl(&what));
         }
-        let alone = || self.own_layout(part).filter(|_| part != Component::Unet);
+        let alone = || self.own_layout(part).filter(|_| part != Part::Unet);
         let Some(layout) = self.layout(part).or_else(alone) else {
             return Err(self.not_sdxl(&self.lacks(part)));
         };
         let fitting = match part {
-            Component::Unet => match self.other_unet(&layout, configs, describe) {
+            Part::Unet => match self.other_unet(&layout, configs, describe) {
                 Some(other) => Err(other),
                 None => Ok(self.reading(&layout, configs, describe).map(|(configs, _)| configs)),
             },
@@ -45,8 +45,8 @@ impl Archive {
     }
 
     /// What there is in place of a part.
-    fn lacks(&self, part: Component) -> String {
-        if part == Component::TextEncoder && self.own_layout(Component::TextEncoder2).is_some() {
+    fn lacks(&self, part: Part) -> String {
+        if part == Part::TextEncoder && self.own_layout(Part::TextEncoder2).is_some() {
             return SECOND.into();
         }
         let here = self.nouns();
@@ -63,7 +63,7 @@ impl Archive {
     /// The first configurations whose network is the one behind this layout.
     fn fitting<'a>(
         &self,
-        part: Component,
+        part: Part,
         layout: &Layout,
         (configs, describe): (&[&'a Configs], Describe),
     ) -> Result<Option<&'a Configs>, String> {
@@ -79,28 +79,28 @@ impl Archive {
     }
 
     /// What a VAE or text encoder is that has other extents.
-    fn of_another(&self, part: Component, layout: &Layout) -> Option<String> {
+    fn of_another(&self, part: Part, layout: &Layout) -> Option<String> {
         let name = match part {
-            Component::Vae if self.is_tiny_vae(layout) => "decoder.layers.0.weight",
-            Component::Vae => "decoder.conv_in.weight",
+            Part::Vae if self.is_tiny_vae(layout) => "decoder.layers.0.weight",
+            Part::Vae => "decoder.conv_in.weight",
             _ => "text_model.embeddings.token_embedding.weight",
         };
         let places = NameTable::new(part, layout.clone(), &[]).places(name);
         let stored = places.iter().find_map(|place| self.tensors.get(&place.key))?;
         match (part, *stored.shape.get(1)?) {
-            (Component::Vae, 4) => None,
-            (Component::Vae, latents) => Some(format!(
+            (Part::Vae, 4) => None,
+            (Part::Vae, latents) => Some(format!(
                 "is a VAE of another family: its latents have {latents} channels, SDXL's have 4"
             )),
-            (Component::TextEncoder, 1280) => Some(SECOND.into()),
-            (Component::TextEncoder2, 768) => Some(FIRST.into()),
+            (Part::TextEncoder, 1280) => Some(SECOND.into()),
+            (Part::TextEncoder2, 768) => Some(FIRST.into()),
             (_, 1024) => Some(of_family("Stable Diffusion 2")),
             _ => None,
         }
     }
 
     /// What of a network is not here, or has another shape.
-    fn misfit(&self, part: Component, layout: &Layout, network: &Network) -> Option<String> {
+    fn misfit(&self, part: Part, layout: &Layout, network: &NetworkSpec) -> Option<String> {
         let names = NameTable::new(part, layout.clone(), &network.levels);
         let (mut missing, mut needed) = (0, 0);
         for spec in network.tensors.iter().filter(|spec| !spec.optional) {

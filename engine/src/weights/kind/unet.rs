@@ -1,10 +1,10 @@
 //! Which UNet a file holds, by the shapes of a few tensors: SDXL's relatives have its names.
 
 use crate::weights::archive::Archive;
-use crate::weights::component::Component;
 use crate::weights::configs::Configs;
-use crate::weights::listing::{Describe, Network};
+use crate::weights::listing::{Describe, NetworkSpec};
 use crate::weights::names::{Dialect, Layout, NameTable};
+use crate::weights::part::Part;
 
 use super::of_family;
 
@@ -57,13 +57,13 @@ impl Archive {
         layout: &Layout,
         configs: &[&'a Configs],
         describe: Describe,
-    ) -> Option<(&'a Configs, Network)> {
+    ) -> Option<(&'a Configs, NetworkSpec)> {
         let context = self.measures(layout).context;
         let reads = |configs: &&Configs| {
             context.is_none_or(|context| number(configs, "cross_attention_dim") == Some(context))
         };
         // What is wrong with a configuration is said where it is used.
-        let described = |configs| Some((configs, describe(configs, Component::Unet).ok()?));
+        let described = |configs| Some((configs, describe(configs, Part::Unet).ok()?));
         configs.iter().copied().filter(reads).find_map(described)
     }
 
@@ -96,8 +96,8 @@ impl Archive {
     }
 
     /// A UNet of SDXL's kind with blocks left out.
-    fn smaller_unet(&self, layout: &Layout, network: &Network) -> Option<String> {
-        let names = NameTable::new(Component::Unet, layout.clone(), &network.levels);
+    fn smaller_unet(&self, layout: &Layout, network: &NetworkSpec) -> Option<String> {
+        let names = NameTable::new(Part::Unet, layout.clone(), &network.levels);
         let list = &network.tensors;
         let is_here =
             |name: &str| names.places(name).iter().any(|place| self.tensors.contains_key(&place.key));
@@ -115,7 +115,7 @@ impl Archive {
 
 /// A number of the UNet's configuration.
 fn number(configs: &Configs, field: &str) -> Option<usize> {
-    configs.value(Component::Unet).ok()?[field].as_u64()?.try_into().ok()
+    configs.value(Part::Unet).ok()?[field].as_u64()?.try_into().ok()
 }
 
 impl Measures {

@@ -12,9 +12,9 @@ use crate::error::Result;
 use crate::quote;
 use crate::weights::about::About;
 use crate::weights::archive::Archive;
-use crate::weights::component::Component;
 use crate::weights::file::{Mapped, bad_file};
-use crate::weights::place::{self, Place};
+use crate::weights::part::Part;
+use crate::weights::place::{self, Location};
 
 /// What makes a change out of the tensors of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,8 +63,8 @@ impl Adapter {
     /// The file cannot be read, or is damaged.
     pub fn find(path: &Path) -> Result<Option<Self>> {
         match place::find(path)? {
-            Place::Folder(_) => Ok(None),
-            Place::File(file) => Self::read(path, &Archive::open(&file)?),
+            Location::Folder(_) => Ok(None),
+            Location::File(file) => Self::read(path, &Archive::open(&file)?),
         }
     }
 
@@ -164,10 +164,9 @@ impl Adapter {
 
     /// How many layers of each part it changes, by their names.
     #[must_use]
-    pub fn parts(&self) -> Vec<(Component, usize)> {
-        let of =
-            |component| self.layers.iter().filter(|layer| names::part(&layer.name).0 == component).count();
-        let parts = [Component::Unet, Component::TextEncoder, Component::TextEncoder2];
+    pub fn parts(&self) -> Vec<(Part, usize)> {
+        let of = |part| self.layers.iter().filter(|layer| names::part(&layer.name).0 == part).count();
+        let parts = [Part::Unet, Part::TextEncoder, Part::TextEncoder2];
         parts.into_iter().map(|part| (part, of(part))).filter(|(_, count)| *count > 0).collect()
     }
 

@@ -8,13 +8,13 @@ use super::change::{Delta, Magnitude};
 use super::names::Layers;
 use super::strangers;
 use crate::quote;
-use crate::weights::component::Component;
-use crate::weights::listing::{Network, TensorSpec};
+use crate::weights::listing::{NetworkSpec, TensorSpec};
+use crate::weights::part::Part;
 
 /// What a LoRA changes in a model.
 #[derive(Debug, Default)]
 pub(crate) struct Fit {
-    /// By component and tensor.
+    /// By part and tensor.
     pub(crate) deltas: BTreeMap<(usize, String), Vec<Arc<Delta>>>,
     /// Layers that were found in the model.
     pub(crate) used: usize,
@@ -23,12 +23,12 @@ pub(crate) struct Fit {
 }
 
 /// Finds the layers of a model that an adapter changes; an error, as the rest of a sentence, if there are none.
-pub(crate) fn fit(adapter: &Adapter, networks: &[(Component, Network)]) -> Result<Fit, String> {
+pub(crate) fn fit(adapter: &Adapter, networks: &[(Part, NetworkSpec)]) -> Result<Fit, String> {
     let layers = Layers::of(networks);
     let specs: BTreeMap<(usize, &str), &TensorSpec> = networks
         .iter()
-        .flat_map(|(component, network)| {
-            network.tensors.iter().map(|spec| ((*component as usize, spec.name.as_str()), spec))
+        .flat_map(|(part, network)| {
+            network.tensors.iter().map(|spec| ((*part as usize, spec.name.as_str()), spec))
         })
         .collect();
     let mut fit = Fit::default();
@@ -68,7 +68,7 @@ fn place(
     layers: &Layers,
     specs: &BTreeMap<(usize, &str), &TensorSpec>,
 ) -> Result<Placed, String> {
-    let Some((component, name)) = layers.find(&layer.name) else {
+    let Some((part, name)) = layers.find(&layer.name) else {
         return Err("is not in the model".into());
     };
     let mut placed = Vec::new();
@@ -76,11 +76,11 @@ fn place(
     for (last, delta) in [("weight", &change.weight), ("bias", &change.bias)] {
         let Some(delta) = delta else { continue };
         let name = format!("{name}.{last}");
-        let Some(spec) = specs.get(&(component as usize, name.as_str())) else {
+        let Some(spec) = specs.get(&(part as usize, name.as_str())) else {
             return Err(format!("changes a {last}, which that layer does not have"));
         };
         fits(delta, &spec.shape)?;
-        placed.push(((component as usize, name), delta.clone()));
+        placed.push(((part as usize, name), delta.clone()));
     }
     Ok(placed)
 }

@@ -7,7 +7,7 @@ use super::matrix::Matrix;
 use super::names::Role;
 use super::tiles::Tiles;
 use crate::weights::finite::all_finite;
-use crate::weights::header::Stored;
+use crate::weights::header::StoredTensor;
 use crate::weights::weight::{View, Weight};
 
 /// Factors with more rows than this are no LoRA's.
@@ -42,7 +42,7 @@ pub(super) enum Magnitude {
 
 /// The tensors of one layer, by what they are.
 #[derive(Debug, Default)]
-pub(super) struct Parts(pub(super) BTreeMap<Role, Stored>);
+pub(super) struct Parts(pub(super) BTreeMap<Role, StoredTensor>);
 
 impl Parts {
     /// The change, or what is wrong, as the rest of a sentence that begins with the layer.
@@ -189,7 +189,7 @@ impl Parts {
 
     /// A tensor that is read in place.
     fn stored(&self, role: Role) -> Result<Option<Matrix>, String> {
-        self.0.get(&role).map(|stored| Ok(Matrix::Stored(Arc::new(weight_of(stored)?)))).transpose()
+        self.0.get(&role).map(|stored| Ok(Matrix::StoredTensor(Arc::new(weight_of(stored)?)))).transpose()
     }
 
     /// A factor in memory: a matrix, with all extents but the first taken together.
@@ -249,12 +249,12 @@ fn low_rank(up: Factor, down: &Factor) -> Result<Matrix, String> {
     Ok(Matrix::LowRank { up: up.numbers, down: Tiles::new(&down.numbers, down.rows) })
 }
 
-fn numbers_of(stored: &Stored) -> Result<Vec<f32>, String> {
+fn numbers_of(stored: &StoredTensor) -> Result<Vec<f32>, String> {
     Ok(weight_of(stored)?.to_f32())
 }
 
 /// A tensor of the file, to be read in place.
-fn weight_of(stored: &Stored) -> Result<Weight, String> {
+fn weight_of(stored: &StoredTensor) -> Result<Weight, String> {
     let unknown = |other| format!("is stored as {other}; Fulmen reads F16, BF16 and F32");
     let numbers = stored.numbers.clone().map_err(unknown)?;
     if !all_finite(numbers, &stored.bytes) {

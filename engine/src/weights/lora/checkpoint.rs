@@ -9,9 +9,9 @@ use super::apply::fit;
 use super::patch::Applied;
 use crate::error::Result;
 use crate::weights::checkpoint::{Checkpoint, Slot};
-use crate::weights::component::Component;
 use crate::weights::file::bad_file;
-use crate::weights::listing::Network;
+use crate::weights::listing::NetworkSpec;
+use crate::weights::part::Part;
 
 /// A LoRA's file, and how strongly it is applied.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,12 +84,12 @@ impl Checkpoint {
         }
         let networks = self.networks()?;
         let fit = fit(adapter, &networks).map_err(|what| bad_file(adapter.path(), what))?;
-        for (component, network) in &networks {
-            let weight = if *component == Component::Unet { unet } else { text_encoders };
-            let Some(Slot::Here(tensors)) = self.parts.get(component) else { continue };
+        for (part, network) in &networks {
+            let weight = if *part == Part::Unet { unet } else { text_encoders };
+            let Some(Slot::Here(tensors)) = self.parts.get(part) else { continue };
             let mut changed = Vec::new();
             for spec in network.tensors.iter().filter(|_| weight != 0.0) {
-                let key = (*component as usize, spec.name.clone());
+                let key = (*part as usize, spec.name.clone());
                 for delta in fit.deltas.get(&key).into_iter().flatten() {
                     changed.push((spec, delta));
                 }
@@ -100,7 +100,7 @@ impl Checkpoint {
                     tensors
                         .patch(&spec.name, &spec.shape, |base| Arc::new(Applied::new(delta, weight, base)))?;
                 }
-                self.parts.insert(*component, Slot::Here(Arc::new(tensors)));
+                self.parts.insert(*part, Slot::Here(Arc::new(tensors)));
             }
         }
         // What DoRA was measured by is read again when it is needed.
@@ -112,8 +112,8 @@ impl Checkpoint {
     }
 
     /// What LoRAs may change: the networks that are here.
-    fn networks(&self) -> Result<Vec<(Component, Network)>> {
-        let parts = [Component::Unet, Component::TextEncoder, Component::TextEncoder2];
+    fn networks(&self) -> Result<Vec<(Part, NetworkSpec)>> {
+        let parts = [Part::Unet, Part::TextEncoder, Part::TextEncoder2];
         let here = parts.into_iter().filter(|part| matches!(self.parts.get(part), Some(Slot::Here(_))));
         here.map(|part| Ok((part, (self.describe)(&self.configs, part)?))).collect()
     }

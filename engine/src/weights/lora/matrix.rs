@@ -13,7 +13,7 @@ const PIECE: usize = 256;
 #[derive(Debug)]
 pub(super) enum Matrix {
     /// As it lies in its file.
-    Stored(Arc<Weight>),
+    StoredTensor(Arc<Weight>),
     /// `up [rows, rank] · down [rank, columns]`.
     LowRank { up: Vec<f32>, down: Tiles },
     /// The product of each number with its like (LoHa).
@@ -26,7 +26,7 @@ impl Matrix {
     /// Whether some of its numbers are read from its file.
     pub(super) fn is_stored(&self) -> bool {
         match self {
-            Self::Stored(_) => true,
+            Self::StoredTensor(_) => true,
             Self::LowRank { .. } => false,
             Self::Hadamard(pair) => pair.iter().any(Self::is_stored),
             Self::Kronecker { right, .. } => right.is_stored(),
@@ -36,7 +36,7 @@ impl Matrix {
     /// Bytes in memory.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Stored(_) => 0,
+            Self::StoredTensor(_) => 0,
             Self::LowRank { up, down } => size_of_val(&up[..]) + down.bytes(),
             Self::Hadamard(pair) => pair.iter().map(Self::bytes).sum(),
             Self::Kronecker { left, right, .. } => size_of_val(&left[..]) + right.bytes(),
@@ -45,7 +45,7 @@ impl Matrix {
 
     pub(super) fn rows(&self) -> usize {
         match self {
-            Self::Stored(weight) => weight.outputs(),
+            Self::StoredTensor(weight) => weight.outputs(),
             Self::LowRank { up, down } => up.len() / down.rank(),
             Self::Hadamard(pair) => pair[0].rows(),
             Self::Kronecker { left, across, right } => left.len() / across * right.rows(),
@@ -54,7 +54,7 @@ impl Matrix {
 
     pub(super) fn columns(&self) -> usize {
         match self {
-            Self::Stored(weight) => weight.fan_in(),
+            Self::StoredTensor(weight) => weight.fan_in(),
             Self::LowRank { down, .. } => down.columns(),
             Self::Hadamard(pair) => pair[0].columns(),
             Self::Kronecker { across, right, .. } => across * right.columns(),
@@ -64,7 +64,7 @@ impl Matrix {
     /// Adds `factor` times the numbers of a row from the `start`-th on.
     pub(super) fn add(&self, row: usize, start: usize, factor: f32, out: &mut [f32]) {
         match self {
-            Self::Stored(weight) => {
+            Self::StoredTensor(weight) => {
                 let mut piece = [0.0; PIECE];
                 for (i, out) in out.chunks_mut(PIECE).enumerate() {
                     let piece = &mut piece[..out.len()];

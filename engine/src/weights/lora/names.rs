@@ -5,9 +5,9 @@
 
 use std::collections::HashMap;
 
-use crate::weights::component::Component;
-use crate::weights::listing::Network;
+use crate::weights::listing::NetworkSpec;
 use crate::weights::names::{Dialect, Layout, NameTable};
+use crate::weights::part::Part;
 
 /// What a tensor is in its layer's change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -92,44 +92,44 @@ fn of_named_adapter(key: &str) -> Option<(&str, Role)> {
 }
 
 /// What stands before a layer's name, and whose layer it is. Longer ones first.
-const PREFIXES: &[(&str, Component)] = &[
-    ("lora_unet_", Component::Unet),
-    ("lora_te1_", Component::TextEncoder),
-    ("lora_te2_", Component::TextEncoder2),
-    ("lora_te_", Component::TextEncoder),
-    ("lycoris_unet_", Component::Unet),
-    ("lycoris_te1_", Component::TextEncoder),
-    ("lycoris_te2_", Component::TextEncoder2),
-    ("lycoris_", Component::Unet),
-    ("model.diffusion_model.", Component::Unet),
-    ("diffusion_model.", Component::Unet),
-    ("unet.", Component::Unet),
-    ("text_encoders.clip_l.transformer.", Component::TextEncoder),
-    ("text_encoders.clip_g.transformer.", Component::TextEncoder2),
-    ("text_encoder_2.", Component::TextEncoder2),
-    ("text_encoder.", Component::TextEncoder),
+const PREFIXES: &[(&str, Part)] = &[
+    ("lora_unet_", Part::Unet),
+    ("lora_te1_", Part::TextEncoder),
+    ("lora_te2_", Part::TextEncoder2),
+    ("lora_te_", Part::TextEncoder),
+    ("lycoris_unet_", Part::Unet),
+    ("lycoris_te1_", Part::TextEncoder),
+    ("lycoris_te2_", Part::TextEncoder2),
+    ("lycoris_", Part::Unet),
+    ("model.diffusion_model.", Part::Unet),
+    ("diffusion_model.", Part::Unet),
+    ("unet.", Part::Unet),
+    ("text_encoders.clip_l.transformer.", Part::TextEncoder),
+    ("text_encoders.clip_g.transformer.", Part::TextEncoder2),
+    ("text_encoder_2.", Part::TextEncoder2),
+    ("text_encoder.", Part::TextEncoder),
 ];
 
 /// The layers of a model by all the names that LoRAs have for them.
-pub(super) struct Layers(HashMap<(Component, String), String>);
+pub(super) struct Layers(HashMap<(Part, String), String>);
 
 impl Layers {
-    pub(super) fn of(networks: &[(Component, Network)]) -> Self {
+    pub(super) fn of(networks: &[(Part, NetworkSpec)]) -> Self {
         let mut layers = HashMap::new();
-        for (component, network) in networks {
+        for (part, network) in networks {
             let original = Layout { dialect: Dialect::Original, prefix: String::new() };
-            let originals = NameTable::new(*component, original, &network.levels);
+            let originals = NameTable::new(*part, original, &network.levels);
             for name in network.tensors.iter().map(|spec| &spec.name) {
                 let Some(layer) = layer(name) else { continue };
-                layers.insert((*component, underscored(layer)), layer.to_owned());
+                layers.insert((*part, underscored(layer)), layer.to_owned());
                 // Text encoders have transformers' names in every dialect.
-                if *component == Component::Unet
+                if *part == Part::Unet
                     && let Some(original) = layer_of_original(&originals, name)
                 {
-                    layers.insert((*component, underscored(&original)), layer.to_owned());
+                    layers.insert((*part, underscored(&original)), layer.to_owned());
                 }
                 if let Some(bare) = layer.strip_prefix("text_model.") {
-                    layers.insert((*component, underscored(bare)), layer.to_owned());
+                    layers.insert((*part, underscored(bare)), layer.to_owned());
                 }
             }
         }
@@ -137,32 +137,31 @@ impl Layers {
     }
 
     /// The layer that the file calls so.
-    pub(super) fn find(&self, name: &str) -> Option<(Component, &str)> {
-        let (component, name) = part(name);
-        let layer = self.0.get(&(component, underscored(&today(component, name))))?;
-        Some((component, layer))
+    pub(super) fn find(&self, name: &str) -> Option<(Part, &str)> {
+        let (part, name) = part(name);
+        let layer = self.0.get(&(part, underscored(&today(part, name))))?;
+        Some((part, layer))
     }
 }
 
-/// The component that a layer's name in a file speaks of, and the rest of the name. Adapters of a network
+/// The part that a layer's name in a file speaks of, and the rest of the name. Adapters of a network
 /// alone have no prefix; of such there are the UNet's.
-pub(super) fn part(name: &str) -> (Component, &str) {
+pub(super) fn part(name: &str) -> (Part, &str) {
     let name = name.strip_prefix("base_model.model.").unwrap_or(name);
-    let prefixed =
-        PREFIXES.iter().find_map(|(prefix, component)| Some((*component, name.strip_prefix(prefix)?)));
-    prefixed.unwrap_or((Component::Unet, name))
+    let prefixed = PREFIXES.iter().find_map(|(prefix, part)| Some((*part, name.strip_prefix(prefix)?)));
+    prefixed.unwrap_or((Part::Unet, name))
 }
 
 /// A layer's name as diffusers has it today: before, LoRAs belonged to processors of attention.
-fn today(component: Component, name: &str) -> String {
+fn today(part: Part, name: &str) -> String {
     let name = name.replace(".processor.", ".");
     let Some((before, last)) = name.rsplit_once('.') else { return name };
-    let last = match (component, last) {
-        (Component::Unet, "to_out") => "to_out.0",
-        (Component::TextEncoder | Component::TextEncoder2, "to_q") => "q_proj",
-        (Component::TextEncoder | Component::TextEncoder2, "to_k") => "k_proj",
-        (Component::TextEncoder | Component::TextEncoder2, "to_v") => "v_proj",
-        (Component::TextEncoder | Component::TextEncoder2, "to_out") => "out_proj",
+    let last = match (part, last) {
+        (Part::Unet, "to_out") => "to_out.0",
+        (Part::TextEncoder | Part::TextEncoder2, "to_q") => "q_proj",
+        (Part::TextEncoder | Part::TextEncoder2, "to_k") => "k_proj",
+        (Part::TextEncoder | Part::TextEncoder2, "to_v") => "v_proj",
+        (Part::TextEncoder | Part::TextEncoder2, "to_out") => "out_proj",
         _ => last,
     };
     format!("{before}.{last}")

@@ -45,10 +45,10 @@ impl Stated {
 
     /// What a layer's difference is multiplied by, if that is said.
     pub(super) fn scale(&self, layer: &str, rank: usize) -> Option<f32> {
-        let (component, name) = names::part(layer);
+        let (part, name) = names::part(layer);
         let member = |key: &str| match self.alone {
             true => &self.said[key],
-            false => &self.said[format!("{component}.{key}")],
+            false => &self.said[format!("{part}.{key}")],
         };
         let is_of =
             |key: &str| name.strip_suffix(key).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));

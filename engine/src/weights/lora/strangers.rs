@@ -4,11 +4,11 @@ use super::adapter::Layer;
 use super::names;
 use crate::quote;
 use crate::weights::archive::Archive;
-use crate::weights::component::Component;
+use crate::weights::part::Part;
 
 /// What a file is that has no changes in it.
 pub(super) fn no_adapter(archive: &Archive) -> String {
-    let is_model = archive.layout(Component::Unet).is_some() || archive.layout(Component::Vae).is_some();
+    let is_model = archive.layout(Part::Unet).is_some() || archive.layout(Part::Vae).is_some();
     if is_model {
         return "is a model, not a LoRA; give it as the model itself".into();
     }
@@ -54,9 +54,9 @@ pub(super) fn family(layers: &[Layer]) -> Option<&'static str> {
 /// The family by the text's width, which all cross-attentions read.
 fn by_text(layers: &[Layer]) -> Option<&'static str> {
     let reads_text = |layer: &&Layer| {
-        let (component, name) = names::part(&layer.name);
+        let (part, name) = names::part(&layer.name);
         let name = name.replace('.', "_");
-        component == Component::Unet && (name.ends_with("attn2_to_k") || name.ends_with("attn2_to_v"))
+        part == Part::Unet && (name.ends_with("attn2_to_k") || name.ends_with("attn2_to_v"))
     };
     let layer = layers.iter().find(reads_text)?;
     match layer.change.weight.as_ref()?.matrix.columns() {

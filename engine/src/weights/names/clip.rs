@@ -1,34 +1,34 @@
 //! The second text encoder's names in OpenCLIP, from which it comes.
 
-use super::{Place, View};
+use super::{Origin, View};
 
 /// transformers' name of the projection of the pooled state.
 pub(super) const PROJECTION: &str = "text_projection.weight";
 
 /// The original name of a tensor, and those that converters leave.
-pub(super) fn originals(name: &str) -> Vec<Place> {
+pub(super) fn originals(name: &str) -> Vec<Origin> {
     let mut places = vec![original(name)];
     if name == PROJECTION {
         // diffusers' converter to a single file leaves this one as transformers has it: [out, in]. The
         // matrix is square in SDXL, so the name alone tells which way round it is.
-        places.push(Place { key: name.to_owned(), view: View::Whole });
+        places.push(Origin { key: name.to_owned(), view: View::Whole });
     }
     places
 }
 
 /// Where stable-diffusion.cpp's converter leaves what transformers has otherwise.
-pub(super) fn converted(name: &str) -> Option<Place> {
+pub(super) fn converted(name: &str) -> Option<Origin> {
     if name == PROJECTION {
-        return Some(Place { key: "text_model.text_projection".into(), view: View::Transposed });
+        return Some(Origin { key: "text_model.text_projection".into(), view: View::Transposed });
     }
     let (before, rest) = name.split_once(".self_attn.")?;
     let thirds = [("q_proj.", 0), ("k_proj.", 1), ("v_proj.", 2)];
     let (last, third) = thirds.iter().find_map(|(proj, third)| Some((rest.strip_prefix(proj)?, *third)))?;
-    Some(Place { key: format!("{before}.self_attn.in_proj.{last}"), view: View::Third(third) })
+    Some(Origin { key: format!("{before}.self_attn.in_proj.{last}"), view: View::Third(third) })
 }
 
 /// The original name of a tensor, without the prefix.
-fn original(name: &str) -> Place {
+fn original(name: &str) -> Origin {
     let parts: Vec<&str> = name.split('.').collect();
     let (key, view) = match parts.as_slice() {
         ["text_model", "embeddings", "token_embedding", last] => {
@@ -44,7 +44,7 @@ fn original(name: &str) -> Place {
         }
         _ => (name.to_owned(), View::Whole),
     };
-    Place { key, view }
+    Origin { key, view }
 }
 
 fn layer(rest: &[&str]) -> (String, View) {

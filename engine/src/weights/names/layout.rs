@@ -1,4 +1,4 @@
-//! Where a component stands in a single file: behind which prefix, and under whose names.
+//! Where a part stands in a single file: behind which prefix, and under whose names.
 //!
 //! Published checkpoints have four prefixes, but trainers and wrappers put others before them or in
 //! their place (`unet.`, `module.`, `diffusion_model.`), so the prefix is read off the file: it is what
@@ -6,11 +6,11 @@
 
 use super::{Dialect, Layout};
 use crate::weights::archive::Archive;
-use crate::weights::component::Component;
+use crate::weights::part::Part;
 
-/// Tensors by which a component is known, in each dialect.
+/// Tensors by which a part is known, in each dialect.
 struct Anchors {
-    component: Component,
+    part: Part,
     dialect: Dialect,
     /// Any of these; the first that a file has.
     tensors: &'static [&'static str],
@@ -25,45 +25,40 @@ const SECOND: &[&str] = &["embedders.1.", "text_encoder_2.", "clip_g", "te2.", "
 
 const ANCHORS: &[Anchors] = &[
     Anchors {
-        component: Component::Unet,
+        part: Part::Unet,
         dialect: Dialect::Original,
         tensors: &["input_blocks.0.0.weight", "middle_block.0.in_layers.0.weight", "out.2.weight"],
         words: &[],
     },
     Anchors {
-        component: Component::Unet,
+        part: Part::Unet,
         dialect: Dialect::Diffusers,
         tensors: &["time_embedding.linear_1.weight", "mid_block.resnets.0.time_emb_proj.weight"],
         words: &[],
     },
     Anchors {
-        component: Component::Vae,
+        part: Part::Vae,
         dialect: Dialect::Original,
         tensors: &["decoder.mid.block_1.norm1.weight", "decoder.mid.block_2.norm1.weight"],
         words: &[],
     },
     Anchors {
-        component: Component::Vae,
+        part: Part::Vae,
         dialect: Dialect::Diffusers,
         tensors: &["decoder.mid_block.resnets.0.norm1.weight", "decoder.mid_block.resnets.1.norm1.weight"],
         words: &[],
     },
-    Anchors { component: Component::Vae, dialect: Dialect::Diffusers, tensors: &[TINY_VAE], words: &[] },
+    Anchors { part: Part::Vae, dialect: Dialect::Diffusers, tensors: &[TINY_VAE], words: &[] },
     // No layer of its encoder has this number.
+    Anchors { part: Part::Vae, dialect: Dialect::Numbered, tensors: &["18.conv.0.weight"], words: &[] },
+    Anchors { part: Part::TextEncoder, dialect: Dialect::Diffusers, tensors: CLIP, words: FIRST },
     Anchors {
-        component: Component::Vae,
-        dialect: Dialect::Numbered,
-        tensors: &["18.conv.0.weight"],
-        words: &[],
-    },
-    Anchors { component: Component::TextEncoder, dialect: Dialect::Diffusers, tensors: CLIP, words: FIRST },
-    Anchors {
-        component: Component::TextEncoder2,
+        part: Part::TextEncoder2,
         dialect: Dialect::Original,
         tensors: &["transformer.resblocks.0.ln_1.weight", "ln_final.weight"],
         words: SECOND,
     },
-    Anchors { component: Component::TextEncoder2, dialect: Dialect::Diffusers, tensors: CLIP, words: SECOND },
+    Anchors { part: Part::TextEncoder2, dialect: Dialect::Diffusers, tensors: CLIP, words: SECOND },
 ];
 
 /// A tensor of a tiny VAE's decoder.
@@ -77,14 +72,14 @@ const CLIP: &[&str] = &[
 ];
 
 impl Archive {
-    /// How this file names the tensors of a component; `None` if it has no such component.
-    pub(crate) fn layout(&self, component: Component) -> Option<Layout> {
-        self.layout_of(component, true)
+    /// How this file names the tensors of a part; `None` if it has no such part.
+    pub(crate) fn layout(&self, part: Part) -> Option<Layout> {
+        self.layout_of(part, true)
     }
 
-    /// The same for a file that holds this component and no other: its prefix need not tell which.
-    pub(crate) fn own_layout(&self, component: Component) -> Option<Layout> {
-        self.layout_of(component, false)
+    /// The same for a file that holds this part and no other: its prefix need not tell which.
+    pub(crate) fn own_layout(&self, part: Part) -> Option<Layout> {
+        self.layout_of(part, false)
     }
 
     /// Whether the VAE behind this layout is a tiny one.
@@ -95,11 +90,11 @@ impl Archive {
 
     /// Whether its VAE is a tiny one.
     pub(crate) fn has_tiny_vae(&self) -> bool {
-        self.layout(Component::Vae).is_some_and(|layout| self.is_tiny_vae(&layout))
+        self.layout(Part::Vae).is_some_and(|layout| self.is_tiny_vae(&layout))
     }
 
-    fn layout_of(&self, component: Component, by_words: bool) -> Option<Layout> {
-        ANCHORS.iter().filter(|anchors| anchors.component == component).find_map(|anchors| {
+    fn layout_of(&self, part: Part, by_words: bool) -> Option<Layout> {
+        ANCHORS.iter().filter(|anchors| anchors.part == part).find_map(|anchors| {
             let anchors = Anchors { words: if by_words { anchors.words } else { &[] }, ..*anchors };
             let prefix = anchors.tensors.iter().find_map(|tensor| self.prefix(tensor, &anchors))?;
             Some(Layout { dialect: anchors.dialect, prefix: prefix.to_owned() })
@@ -109,7 +104,7 @@ impl Archive {
     /// What stands before a tensor; of several the usual one, else the shortest: averages and copies
     /// have longer ones.
     fn prefix(&self, tensor: &str, anchors: &Anchors) -> Option<&str> {
-        let usual = Layout::single_file(anchors.component).prefix;
+        let usual = Layout::single_file(anchors.part).prefix;
         let is_one = |prefix: &&str| {
             let is_whole = prefix.is_empty() || prefix.ends_with('.');
             let is_named = anchors.words.is_empty() || anchors.words.iter().any(|word| prefix.contains(word));

@@ -8,18 +8,18 @@ mod layout;
 mod unet;
 mod vae;
 
-use super::component::Component;
 use super::listing::Level;
+use super::part::Part;
 use super::weight::View;
 
 /// A name in a file, and what of that tensor is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct Origin {
     pub(crate) key: String,
     pub(crate) view: View,
 }
 
-impl Place {
+impl Origin {
     fn whole(key: String) -> Self {
         Self { key, view: View::Whole }
     }
@@ -36,7 +36,7 @@ pub(crate) enum Dialect {
     Numbered,
 }
 
-/// What a component's tensors are called in a file: whose names, and what stands before each.
+/// What a part's tensors are called in a file: whose names, and what stands before each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Layout {
     pub(crate) dialect: Dialect,
@@ -45,23 +45,23 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// That of a component's own file in a diffusers folder.
+    /// That of a part's own file in a diffusers folder.
     pub(crate) const FOLDER: Self = Self { dialect: Dialect::Diffusers, prefix: String::new() };
 
     /// That of a single file as the original code writes it.
-    pub(crate) fn single_file(component: Component) -> Self {
-        let (dialect, prefix) = match component {
-            Component::Vae => (Dialect::Original, "first_stage_model."),
+    pub(crate) fn single_file(part: Part) -> Self {
+        let (dialect, prefix) = match part {
+            Part::Vae => (Dialect::Original, "first_stage_model."),
             // The first encoder comes from transformers in either case.
-            Component::TextEncoder => (Dialect::Diffusers, "conditioner.embedders.0.transformer."),
-            Component::TextEncoder2 => (Dialect::Original, "conditioner.embedders.1.model."),
+            Part::TextEncoder => (Dialect::Diffusers, "conditioner.embedders.0.transformer."),
+            Part::TextEncoder2 => (Dialect::Original, "conditioner.embedders.1.model."),
             _ => (Dialect::Original, "model.diffusion_model."),
         };
         Self { dialect, prefix: prefix.to_owned() }
     }
 }
 
-/// The names of one component's tensors in one file.
+/// The names of one part's tensors in one file.
 #[derive(Debug, Clone)]
 pub(crate) struct NameTable {
     rule: Rule,
@@ -70,7 +70,7 @@ pub(crate) struct NameTable {
 
 #[derive(Debug, Clone)]
 enum Rule {
-    Diffusers(Component),
+    Diffusers(Part),
     Unet(Vec<Level>),
     Vae(Vec<Level>),
     TinyVae,
@@ -78,26 +78,26 @@ enum Rule {
 }
 
 impl NameTable {
-    /// `levels`: of the component's network, outermost first.
-    pub(crate) fn new(component: Component, layout: Layout, levels: &[Level]) -> Self {
+    /// `levels`: of the part's network, outermost first.
+    pub(crate) fn new(part: Part, layout: Layout, levels: &[Level]) -> Self {
         let Layout { dialect, prefix } = layout;
-        let rule = match (dialect, component) {
-            (Dialect::Original, Component::Unet) => Rule::Unet(levels.to_vec()),
-            (Dialect::Original, Component::Vae) => Rule::Vae(levels.to_vec()),
-            (Dialect::Original, Component::TextEncoder2) => Rule::OpenClip,
-            (Dialect::Numbered, Component::Vae) => Rule::TinyVae,
-            _ => Rule::Diffusers(component),
+        let rule = match (dialect, part) {
+            (Dialect::Original, Part::Unet) => Rule::Unet(levels.to_vec()),
+            (Dialect::Original, Part::Vae) => Rule::Vae(levels.to_vec()),
+            (Dialect::Original, Part::TextEncoder2) => Rule::OpenClip,
+            (Dialect::Numbered, Part::Vae) => Rule::TinyVae,
+            _ => Rule::Diffusers(part),
         };
         Self { rule, prefix }
     }
 
     /// The names that a file may have for a canonical name, likeliest first.
-    pub(crate) fn places(&self, name: &str) -> Vec<Place> {
+    pub(crate) fn places(&self, name: &str) -> Vec<Origin> {
         let mut places = match &self.rule {
-            Rule::Diffusers(component) => diffusers(*component, name),
-            Rule::Unet(levels) => vec![Place::whole(unet::original(levels, name))],
-            Rule::Vae(levels) => vae::originals(levels.len(), name).map(Place::whole).collect(),
-            Rule::TinyVae => vec![Place::whole(vae::numbered(name))],
+            Rule::Diffusers(part) => diffusers(*part, name),
+            Rule::Unet(levels) => vec![Origin::whole(unet::original(levels, name))],
+            Rule::Vae(levels) => vae::originals(levels.len(), name).map(Origin::whole).collect(),
+            Rule::TinyVae => vec![Origin::whole(vae::numbered(name))],
             Rule::OpenClip => clip::originals(name),
         };
         places.iter_mut().for_each(|place| place.key.insert_str(0, &self.prefix));
@@ -105,7 +105,7 @@ impl NameTable {
     }
 
     /// The likeliest of them: the one to write, and to speak of in messages.
-    pub(crate) fn usual_place(&self, name: &str) -> Place {
+    pub(crate) fn usual_place(&self, name: &str) -> Origin {
         self.places(name).swap_remove(0)
     }
 
@@ -120,20 +120,20 @@ impl NameTable {
 }
 
 /// diffusers' own names, today's and those of older and newer releases.
-fn diffusers(component: Component, name: &str) -> Vec<Place> {
-    let mut places = vec![Place::whole(name.to_owned())];
-    match component {
-        Component::Vae => places.extend(vae::before_attention_was_renamed(name).map(Place::whole)),
+fn diffusers(part: Part, name: &str) -> Vec<Origin> {
+    let mut places = vec![Origin::whole(name.to_owned())];
+    match part {
+        Part::Vae => places.extend(vae::before_attention_was_renamed(name).map(Origin::whole)),
         // transformers 5 writes text encoders without the model's own name.
-        Component::TextEncoder | Component::TextEncoder2 => {
-            places.extend(name.strip_prefix("text_model.").map(|name| Place::whole(name.to_owned())));
+        Part::TextEncoder | Part::TextEncoder2 => {
+            places.extend(name.strip_prefix("text_model.").map(|name| Origin::whole(name.to_owned())));
         }
         _ => {}
     }
     if name == clip::PROJECTION {
         places.extend(clip::originals(name));
     }
-    if component == Component::TextEncoder2 {
+    if part == Part::TextEncoder2 {
         places.extend(clip::converted(name));
     }
     places

@@ -3,11 +3,11 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::make::{assert_same, assert_same_component, rename, safetensors, synthetic, tensors_of, tiny};
+use super::make::{assert_same, assert_same_part, rename, safetensors, synthetic, tensors_of, tiny};
 use crate::error::Error;
 use crate::synth::SynthLayout;
 use crate::vae::{VaeConfig, VaeDecoder};
-use crate::weights::{Checkpoint, Component};
+use crate::weights::{Checkpoint, Part};
 
 const UNET: &str = "model.diffusion_model.";
 
@@ -32,7 +32,7 @@ fn a_unet_in_any_dialect_can_be_laid_over() {
     rename(&file, &alone, |key| key.starts_with(UNET).then(|| key.to_owned()));
     let base = Checkpoint::open(&folder).unwrap();
     for unet in &[unet_file(&folder), file, bare, alone] {
-        let laid = base.clone().with_part(Component::Unet, unet).unwrap();
+        let laid = base.clone().with_part(Part::Unet, unet).unwrap();
         assert_same(&base, &laid);
         assert!(laid.unused().is_empty(), "{}: {:?}", unet.display(), laid.unused());
         // Every model has a file of that name; its folder's says more.
@@ -47,9 +47,9 @@ fn a_base_without_a_unet_is_completed_by_one() {
     let whole = Checkpoint::open(&folder).unwrap();
     fs::remove_file(unet_file(&folder)).unwrap();
     let base = Checkpoint::open(&folder).unwrap();
-    let error = base.weights(Component::Unet).unwrap_err().to_string();
+    let error = base.weights(Part::Unet).unwrap_err().to_string();
     assert!(error.contains("unet: has no diffusion_pytorch_model.safetensors"), "{error}");
-    assert_same(&whole, &base.with_part(Component::Unet, &file).unwrap());
+    assert_same(&whole, &base.with_part(Part::Unet, &file).unwrap());
 }
 
 #[test]
@@ -79,13 +79,13 @@ fn vae_attention_under_its_older_names_and_as_1x1_convolutions_is_read() {
     }
     fs::write(&path, safetensors(&tensors)).unwrap();
     let single = Checkpoint::single_file(&file, &tiny("odd_sizes")).unwrap();
-    assert_same_component(&single, &Checkpoint::open(&folder).unwrap(), Component::Vae);
+    assert_same_part(&single, &Checkpoint::open(&folder).unwrap(), Part::Vae);
 }
 
 #[test]
 fn the_same_tensor_is_handed_out_once() {
     let (_keep, folder, ..) = both();
-    let unet = Checkpoint::open(&folder).unwrap().weights(Component::Unet).unwrap();
+    let unet = Checkpoint::open(&folder).unwrap().weights(Part::Unet).unwrap();
     let again = unet.clone().at("mid_block").at("resnets.0");
     let first = unet.vector("mid_block.resnets.0.norm1.weight", 60).unwrap();
     assert_eq!(first.id(), again.vector("norm1.weight", 60).unwrap().id());
@@ -99,7 +99,7 @@ fn a_decoder_without_its_encoder_is_enough() {
     let needed = |key: &str| !key.starts_with("encoder.") && !key.starts_with("quant_conv.");
     rename(&path, &path, |key| needed(key).then(|| key.to_owned()));
     let model = Checkpoint::open(&folder).unwrap();
-    let vae = model.weights(Component::Vae).unwrap();
+    let vae = model.weights(Part::Vae).unwrap();
     assert!(matches!(vae.vector("quant_conv.bias", 8), Err(Error::MissingTensor { .. })));
     VaeDecoder::load(&vae, VaeConfig::read(model.configs()).unwrap()).unwrap();
 }
@@ -145,7 +145,7 @@ fn a_square_projection_is_turned_by_its_name() {
     let key = "conditioner.embedders.1.model.text_projection";
     let projection = |file: &Path| {
         let model = Checkpoint::single_file(file, &configs).unwrap();
-        let weights = model.weights(Component::TextEncoder2).unwrap();
+        let weights = model.weights(Part::TextEncoder2).unwrap();
         weights.tensor("text_projection.weight", &[48, 48]).unwrap().to_f32()
     };
     let original = projection(&file);
@@ -174,11 +174,11 @@ fn prefixes_and_wrappers_around_the_names_are_seen_through() {
         "module._orig_mod.unet.",
     ] {
         rename(&unet_file(&folder), &path, |key| Some(format!("{prefix}{key}")));
-        let laid = base.clone().with_part(Component::Unet, &path).unwrap();
+        let laid = base.clone().with_part(Part::Unet, &path).unwrap();
         assert_same(&base, &laid);
         assert!(laid.unused().is_empty(), "{prefix}: {:?}", laid.unused());
         rename(&file, &path, |key| Some(format!("{prefix}{}", original(key)?)));
-        assert_same(&base, &base.clone().with_part(Component::Unet, &path).unwrap());
+        assert_same(&base, &base.clone().with_part(Part::Unet, &path).unwrap());
         // The same in a folder of diffusers, and around a whole checkpoint.
         let (_keep, wrapped) = synthetic(&tiny("odd_sizes"), SynthLayout::Folder);
         rename(&unet_file(&folder), &unet_file(&wrapped), |key| Some(format!("{prefix}{key}")));
@@ -188,16 +188,16 @@ fn prefixes_and_wrappers_around_the_names_are_seen_through() {
     }
     // Blocks compiled one by one.
     rename(&unet_file(&folder), &path, |key| Some(key.replace("attentions.0.", "attentions.0._orig_mod.")));
-    assert_same(&base, &base.clone().with_part(Component::Unet, &path).unwrap());
+    assert_same(&base, &base.clone().with_part(Part::Unet, &path).unwrap());
 }
 
 #[test]
 fn parts_under_diffusers_names_in_one_file_are_a_model() {
     let (_keep, folder, keep, _) = both();
     let mut tensors = Vec::new();
-    for component in Component::WITH_WEIGHTS {
-        let name = format!("{component}/{}.safetensors", component.weights_stem());
-        let prefixed = |(key, dtype, shape, bytes)| (format!("{component}.{key}"), dtype, shape, bytes);
+    for part in Part::WITH_WEIGHTS {
+        let name = format!("{part}/{}.safetensors", part.weights_stem());
+        let prefixed = |(key, dtype, shape, bytes)| (format!("{part}.{key}"), dtype, shape, bytes);
         tensors.extend(tensors_of(&folder.join(name)).into_iter().map(prefixed));
     }
     let path = keep.path().join("joined.safetensors");
@@ -212,7 +212,7 @@ fn a_vae_under_its_original_names_in_a_folder_is_read() {
     let vae = folder.join("vae/diffusion_pytorch_model.safetensors");
     rename(&file, &vae, |key| key.strip_prefix("first_stage_model.").map(str::to_owned));
     let single = Checkpoint::single_file(&file, &tiny("odd_sizes")).unwrap();
-    assert_same_component(&single, &Checkpoint::open(&folder).unwrap(), Component::Vae);
+    assert_same_part(&single, &Checkpoint::open(&folder).unwrap(), Part::Vae);
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn marks_and_words_in_a_file_are_kept_and_are_no_strangers_in_it() {
     let marked = keep.path().join("marked.safetensors");
     fs::write(&marked, ::safetensors::serialize(views, Some(said.into())).unwrap()).unwrap();
     let single = Checkpoint::single_file(&marked, &configs).unwrap();
-    let laid = Checkpoint::open(&folder).unwrap().with_part(Component::Unet, &marked).unwrap();
+    let laid = Checkpoint::open(&folder).unwrap().with_part(Part::Unet, &marked).unwrap();
     for model in [single, laid] {
         let about = model.about();
         assert!(about.has("v_pred") && about.has("ztsnr") && !about.has("edm_mean"), "{about:?}");

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::make::{Tensor, assert_same_component, safetensors, synthetic, tensors_of, tiny};
+use super::make::{Tensor, assert_same_part, safetensors, synthetic, tensors_of, tiny};
 use crate::synth::SynthLayout;
-use crate::weights::{Checkpoint, Component};
+use crate::weights::{Checkpoint, Part};
 
 const VAE: &str = "vae/diffusion_pytorch_model.safetensors";
 
@@ -45,7 +45,7 @@ fn shards_are_one_model() {
         let ((_keep, whole), (_keep_too, sharded)) = (folder(), folder());
         shard(&sharded, index);
         let (whole, sharded) = (Checkpoint::open(&whole).unwrap(), Checkpoint::open(&sharded).unwrap());
-        assert_same_component(&whole, &sharded, Component::Vae);
+        assert_same_part(&whole, &sharded, Part::Vae);
     }
 }
 
@@ -82,7 +82,7 @@ fn full_precision_is_preferred_and_fp16_is_enough() {
     let (full, half) = (folder.join(VAE), folder.join("vae/diffusion_pytorch_model.fp16.safetensors"));
     fs::copy(&full, &half).unwrap();
     let mapped = |path: &Path| {
-        let vae = Checkpoint::open(&folder).unwrap().weights(Component::Vae).unwrap();
+        let vae = Checkpoint::open(&folder).unwrap().weights(Part::Vae).unwrap();
         let error = vae.tensor("decoder.conv_in.weight", &[1]).unwrap_err().to_string();
         assert!(error.contains(&path.display().to_string()), "{error}");
     };
@@ -120,7 +120,7 @@ fn bfloat_and_full_floats_are_read_as_they_are() {
 }
 
 fn canonical_bias(folder: &Path) -> Vec<f32> {
-    let vae = Checkpoint::open(folder).unwrap().weights(Component::Vae).unwrap();
+    let vae = Checkpoint::open(folder).unwrap().weights(Part::Vae).unwrap();
     vae.vector("decoder.conv_in.bias", 28).unwrap().to_f32()
 }
 
@@ -130,7 +130,7 @@ fn a_folders_own_tokenizer_is_used() {
     fs::write(folder.join("tokenizer_2/vocab.json"), "{}").unwrap();
     let model = Checkpoint::open(&folder).unwrap();
     let (first, second) =
-        (model.tokenizer(Component::TextEncoder).unwrap(), model.tokenizer(Component::TextEncoder2).unwrap());
+        (model.tokenizer(Part::TextEncoder).unwrap(), model.tokenizer(Part::TextEncoder2).unwrap());
     assert_eq!((first.vocab.len(), &second.vocab[..]), (961_143, &b"{}"[..]));
     assert_eq!(second.folder, folder.join("tokenizer_2"));
     assert!(second.config.windows(3).any(|w| w == b"\"!\""), "the second pads with `!`");

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::weights::blocks::BlockFormat;
 use crate::weights::gguf;
 use crate::weights::header::Contents;
-use crate::weights::numbers::{Format, Numbers};
+use crate::weights::numbers::{NumberFormat, Numbers};
 
 /// The file that the gguf package wrote.
 fn valid() -> Vec<u8> {
@@ -31,9 +31,9 @@ fn a_file_that_the_gguf_package_wrote_is_read_whole() {
     assert_eq!(tensors.len(), 12);
     let blocks = |format: BlockFormat, blocks: usize| (Numbers::Blocks(format), blocks * format.bytes());
     for (name, shape, (numbers, bytes)) in [
-        ("f32", &[2, 4, 2, 2][..], (Numbers::Plain(Format::F32), 128)),
-        ("f16", &[4, 8], (Numbers::Plain(Format::F16), 64)),
-        ("bf16", &[3], (Numbers::Plain(Format::Bf16), 6)),
+        ("f32", &[2, 4, 2, 2][..], (Numbers::Plain(NumberFormat::F32), 128)),
+        ("f16", &[4, 8], (Numbers::Plain(NumberFormat::F16), 64)),
+        ("bf16", &[3], (Numbers::Plain(NumberFormat::Bf16), 6)),
         ("folded", &[2, 4, 2, 2], blocks(BlockFormat::Q8_0, 1)),
         ("q8_0", &[1, 352], blocks(BlockFormat::Q8_0, 11)),
         ("q5_1", &[1, 352], blocks(BlockFormat::Q5_1, 11)),

@@ -9,7 +9,7 @@ use super::make::{Tensor, safetensors, synthetic, tensors_of, tiny};
 use crate::error::Error;
 use crate::networks::inventory;
 use crate::synth::SynthLayout;
-use crate::weights::{Checkpoint, Component, Configs, header};
+use crate::weights::{Checkpoint, Configs, Part, header};
 
 /// A file with this header and so many bytes of data.
 fn with_header(header: &str, data: usize) -> Bytes {
@@ -117,7 +117,7 @@ fn paths_that_are_no_files_are_told_apart() {
     assert!(error(folder.path()).contains("no model_index.json"));
     fs::create_dir(at("unet.safetensors")).unwrap();
     let laid =
-        Checkpoint::embedded_demo().unwrap().with_part(Component::Unet, &at("unet.safetensors")).unwrap_err();
+        Checkpoint::embedded_demo().unwrap().with_part(Part::Unet, &at("unet.safetensors")).unwrap_err();
     assert!(laid.to_string().contains("neither a UNet nor a folder `unet`"), "{laid}");
     #[cfg(unix)]
     {
@@ -140,8 +140,8 @@ fn damaged_vae(damage: impl Fn(&mut Vec<Tensor>)) -> Error {
     fs::write(&path, safetensors(&tensors)).unwrap();
     let model = Checkpoint::open(&folder).unwrap();
     let everything = || {
-        let vae = model.weights(Component::Vae)?;
-        let list = inventory(model.configs(), Component::Vae)?;
+        let vae = model.weights(Part::Vae)?;
+        let list = inventory(model.configs(), Part::Vae)?;
         list.iter().try_for_each(|spec| vae.tensor(&spec.name, &spec.shape).map(drop))
     };
     let error = everything().unwrap_err();
@@ -185,20 +185,20 @@ fn damage_in_a_single_file_is_told_in_the_names_of_that_file() {
     let configs = tiny("odd_sizes");
     let (_keep, path) = synthetic(&configs, SynthLayout::SingleFile);
     let whole = tensors_of(&path);
-    let open = |tensors: &[Tensor], component: Component, name: &str, shape: &[usize]| {
+    let open = |tensors: &[Tensor], part: Part, name: &str, shape: &[usize]| {
         fs::write(&path, safetensors(tensors)).unwrap();
         let model = Checkpoint::single_file(&path, &configs).unwrap();
-        model.weights(component).and_then(|w| w.tensor(name, shape)).unwrap_err().to_string()
+        model.weights(part).and_then(|w| w.tensor(name, shape)).unwrap_err().to_string()
     };
     let fused = "conditioner.embedders.1.model.transformer.resblocks.1.attn.in_proj_weight";
     let mut misshapen = whole.clone();
     misshapen.iter_mut().filter(|t| t.0 == fused).for_each(|t| t.2 = vec![36, 108]);
     let key = "text_model.encoder.layers.1.self_attn.k_proj.weight";
-    let error = open(&misshapen, Component::TextEncoder2, key, &[36, 36]);
+    let error = open(&misshapen, Part::TextEncoder2, key, &[36, 36]);
     assert!(error.contains(&format!("`{fused}` has shape [36, 108], the model needs [108, 36]")), "{error}");
     let missing: Vec<Tensor> =
         whole.into_iter().filter(|t| t.0 != "model.diffusion_model.out.0.bias").collect();
-    let error = open(&missing, Component::Unet, "conv_norm_out.bias", &[20]);
+    let error = open(&missing, Part::Unet, "conv_norm_out.bias", &[20]);
     assert!(error.contains("has no tensor `model.diffusion_model.out.0.bias`"), "{error}");
 }
 
@@ -218,7 +218,7 @@ fn tensors_that_nobody_asked_for_are_listed() {
 fn configurations_out_of_this_world_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("unet")).unwrap();
-    let usual = tiny("odd_sizes").value(Component::Unet).unwrap().clone();
+    let usual = tiny("odd_sizes").value(Part::Unet).unwrap().clone();
     for (field, value) in [
         ("block_out_channels", json!([])),
         ("block_out_channels", json!([32, 0, 32])),
@@ -235,7 +235,7 @@ fn configurations_out_of_this_world_are_refused() {
         config[field] = value.clone();
         fs::write(folder.path().join("unet/config.json"), config.to_string()).unwrap();
         let configs = Configs::folder(folder.path()).unwrap();
-        let error = inventory(&configs, Component::Unet).map(drop).unwrap_err().to_string();
+        let error = inventory(&configs, Part::Unet).map(drop).unwrap_err().to_string();
         assert!(error.contains("unet/config.json: "), "{field} = {value}: {error}");
     }
     fs::write(folder.path().join("unet/config.json"), "{\"a\": ").unwrap();
@@ -289,11 +289,11 @@ fn names_in_messages_cannot_steer_a_terminal_nor_fill_it() {
     let config = json!({ "_class_name": long[..900_000], "block_out_channels": [4], "x": steer }).to_string();
     fs::write(folder.join("unet/config.json"), config).unwrap();
     let configs = Configs::folder(&folder).unwrap();
-    visible(&inventory(&configs, Component::Unet).map(drop).unwrap_err().to_string());
+    visible(&inventory(&configs, Part::Unet).map(drop).unwrap_err().to_string());
     fs::remove_file(folder.join("vae/diffusion_pytorch_model.safetensors.index.json")).unwrap();
     fs::remove_file(folder.join("vae/a.safetensors")).unwrap();
     fs::write(folder.join("vae").join("\u{1b}[31m.bin"), "x").unwrap();
-    fs::write(folder.join("unet/config.json"), tiny("odd_sizes").value(Component::Unet).unwrap().to_string())
+    fs::write(folder.join("unet/config.json"), tiny("odd_sizes").value(Part::Unet).unwrap().to_string())
         .unwrap();
-    visible(&Checkpoint::open(&folder).unwrap().weights(Component::Vae).map(drop).unwrap_err().to_string());
+    visible(&Checkpoint::open(&folder).unwrap().weights(Part::Vae).map(drop).unwrap_err().to_string());
 }

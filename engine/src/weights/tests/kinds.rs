@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::make::{Tensor, safetensors, synthetic, tensors_of, tiny};
 use crate::synth::SynthLayout;
 use crate::unet::{UNet, UNetConfig};
-use crate::weights::{Checkpoint, Component};
+use crate::weights::{Checkpoint, Part};
 
 const UNET: &str = "model.diffusion_model.";
 
@@ -26,7 +26,7 @@ fn file(folder: &TempDir, tensors: &[(&str, &[usize])]) -> std::path::PathBuf {
 fn said(path: &Path) -> [String; 2] {
     let model = Checkpoint::open(path).map(drop).unwrap_err().to_string();
     let demo = Checkpoint::embedded_demo().unwrap();
-    [model, demo.with_part(Component::Unet, path).map(drop).unwrap_err().to_string()]
+    [model, demo.with_part(Part::Unet, path).map(drop).unwrap_err().to_string()]
 }
 
 /// Neither a wrong guess nor useless advice.
@@ -190,10 +190,10 @@ fn changed(change: impl Fn(Tensor) -> Option<Tensor>) -> (TempDir, crate::Result
 fn a_checkpoint_without_its_vae_says_which_parts_it_has() {
     let (_keep, model) = changed(|tensor| (!tensor.0.starts_with("first_stage_model.")).then_some(tensor));
     let model = model.unwrap();
-    let said = model.weights(Component::Vae).map(drop).unwrap_err().to_string();
+    let said = model.weights(Part::Vae).map(drop).unwrap_err().to_string();
     assert!(said.contains("holds a UNet and both text encoders, but no VAE;"), "{said}");
     assert_true(&said);
-    model.weights(Component::Unet).unwrap();
+    model.weights(Part::Unet).unwrap();
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn a_smaller_network_is_no_damaged_one() {
     // One that is gone is a fault of the file.
     let (_keep, model) = changed(|tensor| (tensor.0 != "model.diffusion_model.out.0.bias").then_some(tensor));
     let model = model.unwrap();
-    let weights = model.weights(Component::Unet).unwrap();
+    let weights = model.weights(Part::Unet).unwrap();
     let said =
         UNet::load(&weights, UNetConfig::read(model.configs()).unwrap()).map(drop).unwrap_err().to_string();
     assert!(said.contains("has no tensor `model.diffusion_model.out.0.bias`: it is incomplete"), "{said}");
@@ -255,7 +255,7 @@ fn sdxl_unet(path: &Path) {
     use crate::weights::Configs;
     let mut header = serde_json::Map::new();
     let mut end = 0;
-    for spec in inventory(&Configs::sdxl_base().unwrap(), Component::Unet).unwrap() {
+    for spec in inventory(&Configs::sdxl_base().unwrap(), Part::Unet).unwrap() {
         let start = end;
         end += 2 * spec.parameters();
         header.insert(
@@ -285,6 +285,6 @@ fn a_unet_of_sdxl_needs_a_model_of_that_size_under_it() {
     // Over another model that is not of its size either, that one is named.
     let (_keep, base) = synthetic(&tiny("odd_sizes"), SynthLayout::Folder);
     let laid =
-        Checkpoint::open(&base).unwrap().with_part(Component::Unet, &path).map(drop).unwrap_err().to_string();
+        Checkpoint::open(&base).unwrap().with_part(Part::Unet, &path).map(drop).unwrap_err().to_string();
     assert!(laid.contains("2048 channels") && laid.contains(&base.display().to_string()), "{laid}");
 }

@@ -6,9 +6,9 @@ use tempfile::TempDir;
 use super::make::{Tensor, assert_same, rename, safetensors, synthetic, tensors_of, tiny};
 use crate::synth::SynthLayout;
 use crate::weights::names::Layout;
-use crate::weights::{Checkpoint, Component};
+use crate::weights::{Checkpoint, Part};
 
-const PARTS: [Component; 3] = [Component::Vae, Component::TextEncoder, Component::TextEncoder2];
+const PARTS: [Part; 3] = [Part::Vae, Part::TextEncoder, Part::TextEncoder2];
 
 /// A tiny model: a folder of its own for each form, the folder, and the single file.
 fn both() -> (TempDir, PathBuf, TempDir, PathBuf) {
@@ -18,7 +18,7 @@ fn both() -> (TempDir, PathBuf, TempDir, PathBuf) {
     (keep, folder, keep_too, file)
 }
 
-fn weights_of(folder: &Path, part: Component) -> PathBuf {
+fn weights_of(folder: &Path, part: Part) -> PathBuf {
     folder.join(part.name()).join(format!("{}.safetensors", part.weights_stem()))
 }
 
@@ -71,18 +71,18 @@ fn a_part_that_the_model_has_in_another_kind_is_replaced() {
     fs::write(&config, usual.replace("\"latent_channels\": 4", "\"latent_channels\": 16")).unwrap();
     fs::write(other.join("text_encoder/config.json"), "{}").unwrap();
     let base = Checkpoint::open(&other).unwrap();
-    let said = base.weights(Component::TextEncoder).map(drop).unwrap_err().to_string();
+    let said = base.weights(Part::TextEncoder).map(drop).unwrap_err().to_string();
     assert!(said.contains("text_encoder/config.json: "), "{said}");
-    let laid = base.with_part(Component::Vae, &folder).unwrap();
-    assert_same(&whole, &laid.with_part(Component::TextEncoder, &folder).unwrap());
+    let laid = base.with_part(Part::Vae, &folder).unwrap();
+    assert_same(&whole, &laid.with_part(Part::TextEncoder, &folder).unwrap());
     // A file without a configuration has the model's own, or SDXL's.
     let said =
-        Checkpoint::open(&other).unwrap().with_part(Component::Vae, &file).map(drop).unwrap_err().to_string();
+        Checkpoint::open(&other).unwrap().with_part(Part::Vae, &file).map(drop).unwrap_err().to_string();
     assert!(said.contains("that fits this model has"), "{said}");
 }
 
 /// What is said of tensors, of which only names and shapes count, that are given as a part of SDXL.
-fn said(part: Component, tensors: &[(&str, &[usize])]) -> String {
+fn said(part: Part, tensors: &[(&str, &[usize])]) -> String {
     let keep = tempfile::tempdir().unwrap();
     let path = keep.path().join("given.safetensors");
     let tensor = |(key, shape): &(&str, &[usize])| {
@@ -95,7 +95,7 @@ fn said(part: Component, tensors: &[(&str, &[usize])]) -> String {
 
 #[test]
 fn what_is_given_as_a_part_and_is_another_is_called_by_its_name() {
-    use Component::{TextEncoder, TextEncoder2, Unet, Vae};
+    use Part::{TextEncoder, TextEncoder2, Unet, Vae};
     const UNET: (&str, &[usize]) = ("model.diffusion_model.input_blocks.0.0.weight", &[8, 4, 3, 3]);
     const FIRST: (&str, &[usize]) = ("embeddings.token_embedding.weight", &[200, 768]);
     const SECOND: (&str, &[usize]) = ("embeddings.token_embedding.weight", &[200, 1280]);
@@ -139,15 +139,15 @@ fn a_whole_model_without_the_part_says_which_it_has() {
     tensors.retain(|tensor| !tensor.0.starts_with("first_stage_model."));
     fs::write(&file, safetensors(&tensors)).unwrap();
     let base = Checkpoint::open(&folder).unwrap();
-    let said = base.clone().with_part(Component::Vae, &file).map(drop).unwrap_err().to_string();
+    let said = base.clone().with_part(Part::Vae, &file).map(drop).unwrap_err().to_string();
     assert!(
         said.contains("the second text encoder, but not a VAE; give a file or folder that has"),
         "{said}"
     );
     let own = Checkpoint::single_file(&file, &tiny("odd_sizes")).unwrap();
-    let said = own.weights(Component::Vae).map(drop).unwrap_err().to_string();
+    let said = own.weights(Part::Vae).map(drop).unwrap_err().to_string();
     assert!(said.contains("but no VAE; give one with --vae"), "{said}");
-    assert_same(&base, &own.with_part(Component::Vae, &folder).unwrap());
+    assert_same(&base, &own.with_part(Part::Vae, &folder).unwrap());
 }
 
 #[test]
@@ -161,6 +161,6 @@ fn a_vae_whose_latents_are_scaled_as_in_another_family_is_refused() {
         fs::write(&config, json.to_string()).unwrap();
     }
     let base = Checkpoint::open(&folder).unwrap();
-    let said = base.with_part(Component::Vae, &other).map(drop).unwrap_err().to_string();
+    let said = base.with_part(Part::Vae, &other).map(drop).unwrap_err().to_string();
     assert!(said.contains("is the VAE of Stable Diffusion 1 or 2: it scales latents by 0.18215"), "{said}");
 }

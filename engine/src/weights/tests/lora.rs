@@ -13,7 +13,7 @@ use super::make::{Tensor, safetensors, synthetic, tensors_of, tiny};
 use crate::synth::SynthLayout;
 use crate::weights::archive::Archive;
 use crate::weights::header;
-use crate::weights::{Adapter, Checkpoint, Component, LoraFile, Weight};
+use crate::weights::{Adapter, Checkpoint, LoraFile, Part, Weight};
 
 /// Three times what is measured: the difference between sums in f32 and in f64.
 const TOLERANCE: f32 = 3.6e-7;
@@ -33,13 +33,13 @@ fn file(name: &str) -> PathBuf {
     loras().join(format!("{name}.safetensors"))
 }
 
-/// A tensor of a checkpoint by its name with the component.
+/// A tensor of a checkpoint by its name with the part.
 fn tensor(checkpoint: &Checkpoint, name: &str) -> Arc<Weight> {
-    let (component, name) = name.split_once('.').unwrap();
-    let component = Component::WITH_WEIGHTS.into_iter().find(|c| c.name() == component).unwrap();
-    let list = crate::networks::inventory(checkpoint.configs(), component).unwrap();
+    let (part, name) = name.split_once('.').unwrap();
+    let part = Part::WITH_WEIGHTS.into_iter().find(|c| c.name() == part).unwrap();
+    let list = crate::networks::inventory(checkpoint.configs(), part).unwrap();
     let spec = list.iter().find(|spec| spec.name == name).unwrap();
-    checkpoint.weights(component).unwrap().tensor(name, &spec.shape).unwrap()
+    checkpoint.weights(part).unwrap().tensor(name, &spec.shape).unwrap()
 }
 
 #[test]

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::networks::inventory;
 use crate::synth::{self, SynthLayout};
-use crate::weights::{Checkpoint, Component, Configs};
+use crate::weights::{Checkpoint, Configs, Part};
 
 /// A tensor of a file: name, type, shape, bytes.
 pub(super) type Tensor = (String, Dtype, Vec<usize>, Vec<u8>);
@@ -54,11 +54,11 @@ pub(super) fn synthetic(configs: &Configs, layout: SynthLayout) -> (TempDir, Pat
     (folder, out)
 }
 
-/// All tensors of a component as a model sees them, in the order of the network: canonical names, shapes,
+/// All tensors of a part as a model sees them, in the order of the network: canonical names, shapes,
 /// numbers as halves.
-pub(super) fn canonical(checkpoint: &Checkpoint, component: Component) -> Vec<(String, Vec<usize>, Vec<u8>)> {
-    let weights = checkpoint.weights(component).unwrap();
-    let list = inventory(checkpoint.configs(), component).unwrap();
+pub(super) fn canonical(checkpoint: &Checkpoint, part: Part) -> Vec<(String, Vec<usize>, Vec<u8>)> {
+    let weights = checkpoint.weights(part).unwrap();
+    let list = inventory(checkpoint.configs(), part).unwrap();
     let tensor = |spec: &crate::weights::TensorSpec| {
         let tensor = weights.tensor(&spec.name, &spec.shape).unwrap();
         let mut halves = vec![f16::ZERO; tensor.len()];
@@ -71,14 +71,14 @@ pub(super) fn canonical(checkpoint: &Checkpoint, component: Component) -> Vec<(S
 
 /// Fails unless both checkpoints hold the same model.
 pub(super) fn assert_same(left: &Checkpoint, right: &Checkpoint) {
-    for component in Component::WITH_WEIGHTS {
-        assert_same_component(left, right, component);
+    for part in Part::WITH_WEIGHTS {
+        assert_same_part(left, right, part);
     }
 }
 
-/// Fails unless a component is the same in both.
-pub(super) fn assert_same_component(left: &Checkpoint, right: &Checkpoint, component: Component) {
-    for (a, b) in canonical(left, component).iter().zip(canonical(right, component)) {
+/// Fails unless a part is the same in both.
+pub(super) fn assert_same_part(left: &Checkpoint, right: &Checkpoint, part: Part) {
+    for (a, b) in canonical(left, part).iter().zip(canonical(right, part)) {
         assert_eq!((&a.0, &a.1), (&b.0, &b.1));
         assert!(a.2 == b.2, "{} has other values", a.0);
     }

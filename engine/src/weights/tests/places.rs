@@ -3,9 +3,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::make::{assert_same, assert_same_component, synthetic, tiny};
+use super::make::{assert_same, assert_same_part, synthetic, tiny};
 use crate::synth::SynthLayout;
-use crate::weights::{Checkpoint, Component};
+use crate::weights::{Checkpoint, Part};
 
 const UNET: &str = "unet/diffusion_pytorch_model.safetensors";
 
@@ -57,7 +57,7 @@ fn a_folder_of_the_hubs_cache_opens_its_snapshot() {
             // A commit's name says nothing of a model.
             assert_eq!(opened.file_name_hint(), cache, "{}", path.display());
         }
-        assert_same(&whole, &whole.clone().with_part(Component::Unet, &cache).unwrap());
+        assert_same(&whole, &whole.clone().with_part(Part::Unet, &cache).unwrap());
     }
 }
 
@@ -128,7 +128,7 @@ fn a_unet_is_laid_over_from_any_folder_that_has_one() {
     fs::create_dir(&only).unwrap();
     fs::copy(folder.join(UNET), only.join("lightning.safetensors")).unwrap();
     for unet in [&folder, &folder.join("unet"), &alone, &only] {
-        let laid = base.clone().with_part(Component::Unet, unet).unwrap();
+        let laid = base.clone().with_part(Part::Unet, unet).unwrap();
         assert_same(&base, &laid);
         assert!(laid.unused().is_empty(), "{}: {:?}", unet.display(), laid.unused());
     }
@@ -138,16 +138,16 @@ fn a_unet_is_laid_over_from_any_folder_that_has_one() {
     let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
     json["sample_size"] = 24.into();
     fs::write(&config, json.to_string()).unwrap();
-    let laid = base.clone().with_part(Component::Unet, &alone).unwrap();
-    assert_eq!(laid.config::<serde_json::Value>(Component::Unet).unwrap()["sample_size"], 24);
-    assert_same_component(&base, &laid, Component::Vae);
+    let laid = base.clone().with_part(Part::Unet, &alone).unwrap();
+    assert_eq!(laid.config::<serde_json::Value>(Part::Unet).unwrap()["sample_size"], 24);
+    assert_same_part(&base, &laid, Part::Vae);
 }
 
 #[test]
 fn a_folder_without_a_unet_is_not_laid_over() {
     let (_keep, folder) = model();
     let base = Checkpoint::open(&folder).unwrap();
-    let said = |path: &Path| base.clone().with_part(Component::Unet, path).map(drop).unwrap_err().to_string();
+    let said = |path: &Path| base.clone().with_part(Part::Unet, path).map(drop).unwrap_err().to_string();
     assert!(said(&folder.join("vae")).contains("is of a `AutoencoderKL`"), "{}", said(&folder.join("vae")));
     let at = tempfile::tempdir().unwrap();
     assert!(said(at.path()).contains("neither a UNet nor a folder `unet`"), "{}", said(at.path()));

@@ -13,7 +13,7 @@ use crate::networks::inventory;
 use crate::request::Request;
 use crate::synth::SynthLayout;
 use crate::weights::fp8::{from_e4m3, from_e5m2};
-use crate::weights::{Checkpoint, Component};
+use crate::weights::{Checkpoint, Part};
 
 const UNET: &str = "model.diffusion_model.";
 
@@ -22,18 +22,18 @@ fn whole() -> (TempDir, PathBuf) {
     synthetic(&tiny("sdxl_like"), SynthLayout::SingleFile)
 }
 
-/// All numbers of a component, as the network has them.
-fn numbers(checkpoint: &Checkpoint, component: Component) -> Vec<(String, Vec<f32>)> {
-    let weights = checkpoint.weights(component).unwrap();
-    let list = inventory(checkpoint.configs(), component).unwrap();
+/// All numbers of a part, as the network has them.
+fn numbers(checkpoint: &Checkpoint, part: Part) -> Vec<(String, Vec<f32>)> {
+    let weights = checkpoint.weights(part).unwrap();
+    let list = inventory(checkpoint.configs(), part).unwrap();
     list.iter()
         .map(|spec| (spec.name.clone(), weights.tensor(&spec.name, &spec.shape).unwrap().to_f32()))
         .collect()
 }
 
-fn assert_same_numbers(left: &Checkpoint, right: &Checkpoint, component: Component) {
-    for ((name, a), (_, b)) in numbers(left, component).iter().zip(numbers(right, component)) {
-        assert!(a.iter().zip(&b).all(|(a, b)| a.to_bits() == b.to_bits()), "{component}.{name}");
+fn assert_same_numbers(left: &Checkpoint, right: &Checkpoint, part: Part) {
+    for ((name, a), (_, b)) in numbers(left, part).iter().zip(numbers(right, part)) {
+        assert!(a.iter().zip(&b).all(|(a, b)| a.to_bits() == b.to_bits()), "{part}.{name}");
     }
 }
 
@@ -136,7 +136,7 @@ fn twins(from: &Path, folder: &Path, name: impl Fn(&str) -> Option<String>) -> (
 }
 
 fn picture(model: &Path, unet: Option<&Path>) -> Vec<u8> {
-    let parts = unet.map(|unet| (Component::Unet, unet.to_path_buf())).into_iter().collect();
+    let parts = unet.map(|unet| (Part::Unet, unet.to_path_buf())).into_iter().collect();
     let options = Options { model: Some(model.into()), parts, ..Options::default() };
     let mut engine = Engine::open_on(Arc::new(CpuBackend::new()), &options).unwrap();
     let request = Request {
@@ -164,10 +164,9 @@ fn a_gguf_unet_in_any_names_is_drawn_as_its_twin_without_blocks() {
     ];
     for (from, name) in names {
         let (quantised, twin) = twins(from, keep.path(), name);
-        let [laid, plain] =
-            [&quantised, &twin].map(|unet| base.clone().with_part(Component::Unet, unet).unwrap());
+        let [laid, plain] = [&quantised, &twin].map(|unet| base.clone().with_part(Part::Unet, unet).unwrap());
         assert_eq!((laid.unused().len(), laid.warnings().len()), (0, 0), "{:?}", laid.warnings());
-        assert_same_numbers(&laid, &plain, Component::Unet);
+        assert_same_numbers(&laid, &plain, Part::Unet);
     }
     let (quantised, twin) = (keep.path().join("quantised.gguf"), keep.path().join("twin.safetensors"));
     let drawn = picture(&folder, Some(&quantised));
@@ -214,8 +213,8 @@ fn a_whole_checkpoint_in_gguf_is_read_as_its_twin() {
         let (quantised, twin) = twins(&file, keep.path(), |key| Some(name(key)));
         let [gguf, plain] = [&quantised, &twin].map(|path| Checkpoint::single_file(path, &configs).unwrap());
         assert!(gguf.unused().is_empty(), "{:?}", gguf.unused());
-        for component in Component::WITH_WEIGHTS {
-            assert_same_numbers(&gguf, &plain, component);
+        for part in Part::WITH_WEIGHTS {
+            assert_same_numbers(&gguf, &plain, part);
         }
     }
 }
@@ -259,10 +258,10 @@ fn weights_in_eight_bits_are_multiplied_by_the_scales_beside_them() {
             tensors.push(("scaled_fp8".into(), dtype, vec![2], vec![0; 2]));
             let path = folder.join("eighths.safetensors");
             fs::write(&path, safetensors(&tensors)).unwrap();
-            let laid = base.clone().with_part(Component::Unet, &path).unwrap();
+            let laid = base.clone().with_part(Part::Unet, &path).unwrap();
             assert_eq!((laid.unused().len(), laid.warnings().len()), (0, 0), "{:?}", laid.unused());
             laid.verify().unwrap();
-            for (name, found) in numbers(&laid, Component::Unet) {
+            for (name, found) in numbers(&laid, Part::Unet) {
                 let (_, _, shape, bytes) = whole.iter().find(|(key, ..)| *key == name).unwrap();
                 let columns: usize = shape.iter().skip(1).product();
                 let right: Vec<f32> = match shape.len() {
@@ -287,8 +286,8 @@ fn a_scale_that_does_not_fit_is_never_dropped_in_silence() {
     };
     let path = folder.join("eighths.safetensors");
     fs::write(&path, safetensors(&eighths(&unet, Dtype::F8_E4M3, scale))).unwrap();
-    let laid = Checkpoint::open(&folder).unwrap().with_part(Component::Unet, &path).unwrap();
-    let error = laid.weights(Component::Unet).unwrap().tensor("conv_in.weight", &[20, 4, 3, 3]).unwrap_err();
+    let laid = Checkpoint::open(&folder).unwrap().with_part(Part::Unet, &path).unwrap();
+    let error = laid.weights(Part::Unet).unwrap().tensor("conv_in.weight", &[20, 4, 3, 3]).unwrap_err();
     assert!(
         error.to_string().contains("the scale `conv_in.scale_weight` of shape [3] is neither"),
         "{error}"

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::make::{assert_same, canonical, synthetic, tiny};
 use crate::error::Error;
 use crate::synth::{self, SynthLayout};
-use crate::weights::{Checkpoint, Component, Configs};
+use crate::weights::{Checkpoint, Configs, Part};
 
 const CASES: [&str; 4] = ["sdxl_like", "odd_sizes", "x0_one_step", "epsilon_linspace_cfg"];
 
@@ -20,14 +20,14 @@ fn synthetic_models_are_those_of_the_goldens() {
     for case in CASES {
         let (_folder, out) = synthetic(&tiny(case), SynthLayout::Folder);
         let model = Checkpoint::open(&out).unwrap();
-        for component in Component::WITH_WEIGHTS {
-            let mut tensors = canonical(&model, component);
+        for part in Part::WITH_WEIGHTS {
+            let mut tensors = canonical(&model, part);
             tensors.sort();
             let mut crc = crc32fast::Hasher::new();
             tensors.iter().for_each(|(_, _, bytes)| crc.update(bytes));
-            let expected = &published()["cases"][case][component.name()];
-            assert_eq!(tensors.len() as u64, expected["tensors"], "{case}: tensors of {component}");
-            assert_eq!(crc.finalize(), expected["crc32_f16"], "{case}: values of {component}");
+            let expected = &published()["cases"][case][part.name()];
+            assert_eq!(tensors.len() as u64, expected["tensors"], "{case}: tensors of {part}");
+            assert_eq!(crc.finalize(), expected["crc32_f16"], "{case}: values of {part}");
         }
     }
 }
@@ -78,8 +78,8 @@ fn a_full_size_model_is_written_opened_and_finite() {
     let model = Checkpoint::open(&file).unwrap();
     assert_eq!(model.mapped_bytes(), 6_938_041_144);
     model.verify().unwrap();
-    for component in Component::WITH_WEIGHTS {
-        model.weights(component).unwrap();
+    for part in Part::WITH_WEIGHTS {
+        model.weights(part).unwrap();
     }
 }
 

@@ -6,7 +6,7 @@ use safetensors::Dtype;
 use super::make::{Tensor, safetensors};
 use crate::networks::inventory;
 use crate::vae::{NetworkConfig, TinyConfig};
-use crate::weights::{Checkpoint, Component};
+use crate::weights::{Checkpoint, Part};
 
 /// A decoder with latents of so many channels, in the original code's names; of zeros.
 fn decoder(prefix: &str, latents: usize) -> Vec<Tensor> {
@@ -35,7 +35,7 @@ fn write(path: &Path, tensors: &[Tensor]) {
 /// The demo model with this VAE for pictures, and with it for previews.
 fn laid(path: &Path) -> [crate::Result<Checkpoint>; 2] {
     let demo = || Checkpoint::embedded_demo().unwrap();
-    [demo().with_part(Component::Vae, path), demo().with_preview_vae(path)]
+    [demo().with_part(Part::Vae, path), demo().with_preview_vae(path)]
 }
 
 /// What is said of it either way.
@@ -64,7 +64,7 @@ fn a_tiny_vae_is_told_by_its_tensors_and_its_latents_are_not_scaled() {
         let [instead, beside] = laid(&path).map(Result::unwrap);
         let latents = NetworkConfig::read(instead.configs()).unwrap().latents();
         assert_eq!((latents.channels, latents.scale, latents.scaling_factor), (4, 8, 1.0));
-        assert_eq!(inventory(instead.configs(), Component::Vae).unwrap().len(), decoder("", 4).len());
+        assert_eq!(inventory(instead.configs(), Part::Vae).unwrap().len(), decoder("", 4).len());
         // The model keeps its own for pictures.
         let latents = NetworkConfig::read(beside.configs()).unwrap().latents();
         assert_eq!(latents.scaling_factor, 0.32899);

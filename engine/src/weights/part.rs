@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A part of a pipeline that has a configuration, and mostly weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Component {
+pub enum Part {
     /// The denoising network.
     Unet,
     /// The autoencoder between latents and pictures.
@@ -19,7 +19,7 @@ pub enum Component {
     ModelIndex,
 }
 
-impl Component {
+impl Part {
     /// Those that have weights.
     pub const WITH_WEIGHTS: [Self; 4] = [Self::Unet, Self::Vae, Self::TextEncoder, Self::TextEncoder2];
 
@@ -94,7 +94,7 @@ impl Component {
     }
 }
 
-impl fmt::Display for Component {
+impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }

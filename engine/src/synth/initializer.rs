@@ -19,13 +19,13 @@ const RESIDUAL_OUT: [&str; 6] = [
 ];
 
 /// A tensor's values in row-major order, drawn as they are asked for.
-pub(super) struct Values {
+pub(super) struct Initializer {
     rng: TorchRng,
     offset: f32,
     scale: f32,
 }
 
-impl Values {
+impl Initializer {
     /// Of a canonical name: `unet.conv_in.weight`.
     pub(super) fn new(name: &str, shape: &[usize]) -> Self {
         let (offset, scale) = spread(name, shape);
@@ -46,7 +46,7 @@ impl Values {
 #[must_use]
 pub fn values(name: &str, shape: &[usize]) -> Vec<f16> {
     let mut out = vec![f16::ZERO; shape.iter().product()];
-    Values::new(name, shape).fill(&mut out, &mut Vec::new());
+    Initializer::new(name, shape).fill(&mut out, &mut Vec::new());
     out
 }
 
