@@ -42,12 +42,27 @@ pub(super) fn attention(table: &mut Table) {
     for (place, [queries, keys, heads, head_dim]) in SIZES.into_iter().enumerate() {
         let images = 1 + place % 2;
         let variant = format!("{images}×{queries}×{keys}, {heads}×{head_dim}");
-        add(table, &variant, (Shape::tokens(images, queries, heads * head_dim), keys), (heads, false));
+        add(
+            table,
+            &variant,
+            Shape::tokens(images, queries, heads * head_dim),
+            Keys { keys, heads, causal: false },
+        );
     }
-    add(table, "2 images, 6×7×77, 2×16", (Shape::image(2, 6, 7, 32), 77), (2, false));
+    add(
+        table,
+        "2 images, 6×7×77, 2×16",
+        Shape::image(2, 6, 7, 32),
+        Keys { keys: 77, heads: 2, causal: false },
+    );
     for [tokens, heads, head_dim] in CAUSAL {
         let variant = format!("{tokens}×{tokens}, {heads}×{head_dim}, causal");
-        add(table, &variant, (Shape::tokens(2, tokens, heads * head_dim), tokens), (heads, true));
+        add(
+            table,
+            &variant,
+            Shape::tokens(2, tokens, heads * head_dim),
+            Keys { keys: tokens, heads, causal: true },
+        );
     }
     // Scores in the hundreds: without the running maximum they would overflow.
     table.far("attention", "80×80, 2×64, large scores", |f| {
@@ -63,7 +78,14 @@ pub(super) fn attention(table: &mut Table) {
     });
 }
 
-fn add(table: &mut Table, variant: &str, (q, keys): (Shape, usize), (heads, causal): (usize, bool)) {
+/// What is looked at.
+struct Keys {
+    keys: usize,
+    heads: usize,
+    causal: bool,
+}
+
+fn add(table: &mut Table, variant: &str, q: Shape, Keys { keys, heads, causal }: Keys) {
     let kv = Shape::tokens(q.images, keys, q.channels);
     table.add("attention", variant, move |f| {
         let (q, k, v) = (f.x(q), f.x(kv), f.x(kv));

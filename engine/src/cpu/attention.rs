@@ -33,9 +33,9 @@ pub(super) fn attention(heads: usize, causal: bool, turn: &Turn<'_>, out: &mut [
     let out = Strips::of(out, shape.channels);
     (0..shape.images * heads * tasks).into_par_iter().for_each(|task| {
         let (strip, first) = (task / tasks, task % tasks * share);
-        let head = Head { image: strip / heads, channel: strip % heads * head_dim, head_dim, keys };
+        let head = Head { image: strip / heads, channel: strip % heads * head_dim, head_dim, keys, causal };
         // SAFETY: no two tasks share both a query and a head.
-        unsafe { head.run(first..(first + share).min(queries), causal, turn, &out) };
+        unsafe { head.run(first..(first + share).min(queries), turn, &out) };
     });
 }
 
@@ -46,6 +46,7 @@ struct Head {
     channel: usize,
     head_dim: usize,
     keys: usize,
+    causal: bool,
 }
 
 /// A panel of queries, and what is known of their softmax and mean so far.
@@ -62,7 +63,7 @@ struct Panel<'a> {
 impl Head {
     /// # Safety
     /// These queries and channels of `out` are this task's alone.
-    unsafe fn run(&self, queries: Range<usize>, causal: bool, turn: &Turn<'_>, out: &Strips<'_>) {
+    unsafe fn run(&self, queries: Range<usize>, turn: &Turn<'_>, out: &Strips<'_>) {
         let len = self.head_dim * PANEL;
         let count = queries.len().div_ceil(PANEL);
         let lengths = [len * count, len * count, 2 * PANEL * count, KEYS * PANEL];
@@ -80,7 +81,7 @@ impl Head {
                     return;
                 }
                 for panel in &mut panels {
-                    self.block(start..(start + KEYS).min(self.keys), causal, turn, (panel, scores));
+                    self.block(start..(start + KEYS).min(self.keys), turn, panel, scores);
                 }
             }
             for panel in &panels {
@@ -108,14 +109,8 @@ impl Head {
     }
 
     /// Scores against a block of keys, their softmax, and their values' share.
-    fn block(
-        &self,
-        keys: Range<usize>,
-        causal: bool,
-        turn: &Turn<'_>,
-        (panel, scores): (&mut Panel<'_>, &mut [f32]),
-    ) {
-        let keys = if causal { keys.start..keys.end.min(panel.queries.end) } else { keys };
+    fn block(&self, keys: Range<usize>, turn: &Turn<'_>, panel: &mut Panel<'_>, scores: &mut [f32]) {
+        let keys = if self.causal { keys.start..keys.end.min(panel.queries.end) } else { keys };
         if keys.is_empty() {
             return;
         }
@@ -123,17 +118,18 @@ impl Head {
         let [k, v] = [1, 2].map(|input| &turn.inputs[input].numbers[start..]);
         let stride = turn.shape.channels;
         let scores = &mut scores[..keys.len() * PANEL];
-        let key = Factor { numbers: k, along: 1, across: stride };
-        multiply(panel.q, key, (keys.len(), self.head_dim), (scores, false));
-        if causal {
+        let key = Factor { numbers: k, along: 1, across: stride, depth: self.head_dim, outputs: keys.len() };
+        multiply(panel.q, key, scores, false);
+        if self.causal {
             hide_the_future(panel.queries.start, keys.start, scores);
         }
         vectorised(
             #[inline(always)]
             || soften(scores, panel),
         );
-        let value = Factor { numbers: v, along: stride, across: 1 };
-        multiply(scores, value, (self.head_dim, keys.len()), (panel.mean, true));
+        let value =
+            Factor { numbers: v, along: stride, across: 1, depth: keys.len(), outputs: self.head_dim };
+        multiply(scores, value, panel.mean, true);
     }
 
     /// Divides by the sum of the weights and writes.
@@ -194,15 +190,13 @@ struct Factor<'a> {
     numbers: &'a [f32],
     along: usize,
     across: usize,
+    depth: usize,
+    outputs: usize,
 }
 
-/// `sums [outputs][PANEL] (+)= Σ columns [depth][PANEL] · factor[depth, output]`.
-fn multiply(
-    columns: &[f32],
-    factor: Factor<'_>,
-    (outputs, depth): (usize, usize),
-    (sums, more): (&mut [f32], bool),
-) {
+/// `sums [outputs][PANEL] (+)= Σ columns [depth][PANEL] · factor[depth, output]`, added where there is `more`.
+fn multiply(columns: &[f32], factor: Factor<'_>, sums: &mut [f32], more: bool) {
+    let Factor { depth, outputs, .. } = factor;
     assert!(columns.len() >= depth * PANEL && sums.len() >= outputs * PANEL);
     assert!(factor.numbers.len() > (depth - 1) * factor.along + (outputs - 1) * factor.across);
     // SAFETY: every place that these extents and strides reach is within its slice, as asserted.

@@ -31,6 +31,13 @@ pub(super) fn conv3x3(taps: Taps<'_>, epilogue: &Epilogue, turn: &Turn<'_>, out:
     product::run(&factors, &Finish::new(epilogue, turn), turn, out);
 }
 
+#[derive(Clone, Copy)]
+struct Pixel {
+    image: usize,
+    y: usize,
+    x: usize,
+}
+
 struct Conv3x3Factors<'a> {
     taps: Taps<'a>,
     x: Value<'a>,
@@ -42,10 +49,11 @@ impl Conv3x3Factors<'_> {
         CHANNELS.min(self.x.shape.channels - block * CHANNELS)
     }
 
-    /// Copies the pixels under one tap of neighbouring outputs, from `(image, y, x)` of the output on,
+    /// Copies the pixels under one tap of neighbouring outputs, from `at` in the output on,
     /// each to its place in one of the `lines [..][9 taps][channels of the block]`.
     #[inline(always)]
-    fn gather(&self, tap: usize, (image, y, x): (usize, usize, usize), block: usize, lines: &mut [f32]) {
+    fn gather(&self, tap: usize, at: Pixel, block: usize, lines: &mut [f32]) {
+        let Pixel { image, y, x } = at;
         let (from, count) = (self.x.shape, self.channels_of(block));
         let Taps { stride, origin: [top, left], .. } = self.taps;
         // With the zeros before the picture; beyond an end the difference is no place of a pixel.
@@ -88,7 +96,7 @@ impl Factors for Conv3x3Factors<'_> {
             let (line, x) = (row / to.width, row % to.width);
             let count = (to.width - x).min(rows.end - row);
             let lines = &mut space[(row - rows.start) * stride..][..count * stride];
-            let place = (line / to.height, line % to.height, x);
+            let place = Pixel { image: line / to.height, y: line % to.height, x };
             vectorised(
                 #[inline(always)]
                 || {

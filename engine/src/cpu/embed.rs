@@ -6,7 +6,7 @@ use super::value::Turn;
 use crate::weights::Weight;
 
 /// Row `ids[i]` of the table plus row `i` of the positions. A few hundred rows: no threads.
-pub(super) fn embed((table, positions): (&Weight, &Weight), turn: &Turn<'_>, out: &mut [f32]) {
+pub(super) fn embed(table: &Weight, positions: &Weight, turn: &Turn<'_>, out: &mut [f32]) {
     let (channels, tokens) = (turn.shape.channels, turn.shape.pixels());
     let mut place = vec![0.0; channels];
     for (i, (out, &id)) in out.chunks_exact_mut(channels).zip(turn.inputs[0].ids()).enumerate() {

@@ -1,4 +1,4 @@
-//! Normalised attention guidance: what queries found in a prompt, led away from a negative prompt.
+//! Normalised attention guidance: what queries found in a prompt, moved away from a negative prompt.
 //!
 //! Twin: `reference::guide`. NMSE ≤ 1e-12.
 

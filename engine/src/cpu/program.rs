@@ -155,7 +155,7 @@ fn compute(node: &Node, turn: &Turn<'_>, out: &mut [f32]) {
             pad::pad(&Frame { first, wrap: [false; 2] }, turn, out);
         }
         Op::Convert => pointwise::activate(Activation::None, turn, out),
-        Op::Embed { table, positions } => embed::embed((table, positions), turn, out),
+        Op::Embed { table, positions } => embed::embed(table, positions, turn, out),
         Op::TakeToken => embed::take_token(turn, out),
         Op::Picture => picture::picture(turn, out),
     }

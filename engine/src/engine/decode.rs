@@ -92,7 +92,7 @@ impl Engine {
         let part = if is_other { Network::PreviewVae } else { Network::Vae };
         let Shape { height, width, .. } = shape;
         let key =
-            ProgramKey { part, model: self.model.id(), images: 1, height, width, tokens: 0, led: false };
+            ProgramKey { part, model: self.model.id(), images: 1, height, width, tokens: 0, nag: false };
         let (vae, element) = (self.model.decoding(purpose), self.element);
         self.programs.get(key, || vae.graph(shape, element))
     }

@@ -58,7 +58,7 @@ impl Engine {
             self.denoise(&mut canvases, shape, &plan, watch)?;
             self.model.checkpoint.release();
             for canvas in canvases {
-                let drawn = self.finish(canvas, shape, (request, &plan), watch)?;
+                let drawn = self.finish(canvas, request, &plan, watch)?;
                 (watch.event)(Event::Picture(Box::new(drawn)));
             }
         }
@@ -168,21 +168,21 @@ impl Engine {
         inputs
     }
 
-    /// The UNet for a batch of `images` latents of this shape, and so many tokens of the prompt; `led` where a negative
-    /// prompt leads attention.
+    /// The UNet for a batch of `images` latents of this shape, and so many tokens of the prompt; `nag` where a negative
+    /// prompt guides attention.
     pub(super) fn unet(
         &mut self,
         images: usize,
         tokens: usize,
-        led: bool,
+        nag: bool,
         shape: Shape,
     ) -> Result<&mut Compiled> {
         let Shape { height, width, .. } = shape;
         let key =
-            ProgramKey { part: Network::Unet, model: self.model.id(), images, height, width, tokens, led };
+            ProgramKey { part: Network::Unet, model: self.model.id(), images, height, width, tokens, nag };
         let (unet, element) = (&self.model.unet, self.element);
         let latents = Shape { images, ..shape };
-        self.programs.get(key, || match led {
+        self.programs.get(key, || match nag {
             true => unet.guided_graph(latents, tokens, tokens, element),
             false => unet.graph(latents, tokens, element),
         })
@@ -192,13 +192,14 @@ impl Engine {
     fn finish(
         &mut self,
         canvas: Canvas,
-        shape: Shape,
-        (request, plan): (&Request, &DrawPlan),
+        request: &Request,
+        plan: &DrawPlan,
         watch: &mut Watch<'_>,
     ) -> Result<Drawn> {
         let Canvas { image, seed, latents, mut seconds, .. } = canvas;
         (watch.event)(Event::Stage(DrawStage::Decode(image)));
         let start = Instant::now();
+        let shape = plan.latents(self.model.vae.latents());
         let picture = self.decode(&latents, shape, watch)?;
         // A file that was written to meanwhile has made another picture than the model's.
         self.model.checkpoint.unchanged()?;

@@ -20,11 +20,11 @@ pub(super) struct UNetConditioning {
     pub(super) context: Vec<f32>,
     /// `[copies, pooled + 6 sinusoids]`
     pub(super) added: Vec<f32>,
-    /// What attention is led away from, where it is.
+    /// The negative prompt of attention guidance, where there is one.
     pub(super) negative: Option<NegativePrompt>,
 }
 
-/// A negative prompt that leads attention.
+/// A negative prompt that attention is guided by.
 pub(super) struct NegativePrompt {
     /// `[tokens, context channels]`
     pub(super) context: Vec<f32>,
@@ -91,4 +91,4 @@ impl Engine {
 
 /// A chunk of a prompt has one size only.
 pub(super) const TEXT: ProgramKey =
-    ProgramKey { part: Network::Text, model: 0, images: 1, height: 1, width: 1, tokens: LENGTH, led: false };
+    ProgramKey { part: Network::Text, model: 0, images: 1, height: 1, width: 1, tokens: LENGTH, nag: false };

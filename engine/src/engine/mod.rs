@@ -231,8 +231,8 @@ impl Engine {
         let (text, element) = (&self.model.text, self.element);
         let key = ProgramKey { model: self.model.id(), ..TEXT };
         let text = self.programs.get(key, || text.graph(element))?.memory();
-        let (images, led) = (self.batch(plan) * plan.copies(), plan.attention_guidance().is_some());
-        let unet = self.unet(images, plan.prompts.tokens(), led, latents)?.memory();
+        let (images, nag) = (self.batch(plan) * plan.copies(), plan.attention_guidance().is_some());
+        let unet = self.unet(images, plan.prompts.tokens(), nag, latents)?.memory();
         let mut needs = vec![text, unet, self.decoder(Purpose::Picture, latents)?.memory()];
         if previews > 0 && self.model.preview_vae.is_some() {
             let latents = self.previewed(latents);

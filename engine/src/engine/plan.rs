@@ -109,7 +109,7 @@ impl DrawPlan {
         Shape::image(1, self.height / of.scale, self.width / of.scale, of.channels)
     }
 
-    /// How the negative prompt leads attention, where it is read so.
+    /// How the negative prompt guides attention, where it does.
     pub(super) fn attention_guidance(&self) -> Option<AttentionGuidance> {
         self.settings.attention_guidance().filter(|_| self.prompts.negative.is_some())
     }

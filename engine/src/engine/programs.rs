@@ -34,8 +34,8 @@ pub(super) struct ProgramKey {
     pub(super) width: usize,
     /// Of the prompt; none of the VAE.
     pub(super) tokens: usize,
-    /// Whether a negative prompt leads attention.
-    pub(super) led: bool,
+    /// Whether attention is guided by a negative prompt.
+    pub(super) nag: bool,
 }
 
 /// Programs by what they were compiled for, the one that was used last at the end.
@@ -122,7 +122,7 @@ impl Compiled {
         self.program.trace(inputs, &mut |node, value| {
             cancel.check()?;
             if let Values::F32(values) = &value.values {
-                trace(&TraceRow::new(name, (&node.label, node.op.name()), value.shape, values))?;
+                trace(&TraceRow::new(name, node, value.shape, values))?;
             }
             if let Some(place) = graph.outputs().iter().position(|&output| output == id) {
                 outputs[place] = Some(value.clone());

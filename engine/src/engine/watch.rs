@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::backend::{CancelToken, MemoryNeed};
-use crate::graph::Shape;
+use crate::graph::{Node, Shape};
 use crate::message::Message;
 use crate::picture::Parameters;
 use crate::picture::Picture;
@@ -120,15 +120,15 @@ pub struct TraceRow {
 
 impl TraceRow {
     /// Statistics of `values`.
-    pub(super) fn new(program: &str, (node, op): (&str, &'static str), shape: Shape, values: &[f32]) -> Self {
+    pub(super) fn new(program: &str, node: &Node, shape: Shape, values: &[f32]) -> Self {
         let count = values.len().max(1) as f64;
         let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / count;
         let spread = values.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / count;
         let bad = values.iter().copied().find(|v| v.is_nan());
         Self {
             program: program.into(),
-            node: node.into(),
-            op,
+            node: node.label.clone(),
+            op: node.op.name(),
             shape: [shape.images, shape.height, shape.width, shape.channels],
             mean,
             sigma: spread.sqrt(),

@@ -177,7 +177,7 @@ fn pack_matrix(weight: &Weight, columns: Columns, extents: Extents, words: &mut 
             for (tap, rows) in block.iter_mut().enumerate() {
                 for channel in 0..count {
                     let value = bits[channel * taps + tap];
-                    put(rows, (channel, column), extents, value);
+                    put(rows, channel, column, extents, value);
                 }
             }
         }
@@ -185,7 +185,7 @@ fn pack_matrix(weight: &Weight, columns: Columns, extents: Extents, words: &mut 
 }
 
 /// Puts the bits of one number into a row-major block of rows.
-fn put(rows: &mut [u32], (row, column): (usize, usize), extents: Extents, bits: u32) {
+fn put(rows: &mut [u32], row: usize, column: usize, extents: Extents, bits: u32) {
     match extents.stored {
         Stored::F16 => rows[row / 2 * extents.columns + column] |= bits << (16 * (row % 2)),
         Stored::F32 => rows[row * extents.columns + column] = bits,

@@ -86,7 +86,7 @@ pub enum Op {
         /// Whether a query sees only keys at its own place and before: the text encoders.
         causal: bool,
     },
-    /// Normalised attention guidance: what queries found in a prompt, led away from what they found
+    /// Normalised attention guidance: what queries found in a prompt, moved away from what they found
     /// in a negative prompt. `g = scale · a − (scale − 1) · b`, scaled back to `tau` times the L1 norm
     /// of `a` (of each pixel, over the channels) where its own exceeds that; then
     /// `alpha · g + (1 − alpha) · a`. `[a, b, guidance]`, guidance `[images, 1, 1, 3]` of scale, tau, alpha

@@ -80,7 +80,7 @@ impl Attention {
         self.out.forward(g, h)
     }
 
-    /// The same, led away from a negative prompt by normalised attention guidance.
+    /// The same, guided away from a negative prompt (normalised attention guidance).
     pub fn guided(&self, g: &mut Recorder, x: Tensor, context: Tensor, negative: Negative) -> Tensor {
         let q = self.query.forward(g, x);
         let (found, unwanted) = (self.find(g, q, context), self.find(g, q, negative.context));

@@ -51,7 +51,7 @@ pub fn demo_model(
     visit: &mut dyn FnMut(&NodeVerdict),
 ) -> Result<bool> {
     for (program, graph) in graphs(element)? {
-        if !compare(backend, (program, Arc::new(graph)), visit)? {
+        if !compare(backend, program, &Arc::new(graph), visit)? {
             return Ok(false);
         }
     }
@@ -73,10 +73,11 @@ fn graphs(element: Element) -> Result<[(&'static str, Graph); 3]> {
 
 fn compare(
     backend: &dyn Backend,
-    (program, graph): (&'static str, Arc<Graph>),
+    program: &'static str,
+    graph: &Arc<Graph>,
     visit: &mut dyn FnMut(&NodeVerdict),
 ) -> Result<bool> {
-    let given = inputs(&graph);
+    let given = inputs(graph);
     let by_name: Vec<(&str, &HostTensor)> = given.iter().map(|(name, tensor)| (&**name, tensor)).collect();
     let mut values: Vec<HostTensor> = Vec::with_capacity(graph.nodes().len());
     let mut agrees = true;

@@ -142,15 +142,17 @@ impl Clues {
 
     /// What the file's maker calls it, or made it from.
     fn by_texts(&self) -> Option<Deduced> {
-        Some(self.by_text(texts::kind(&self.about)?))
+        let (name, found) = texts::kind(&self.about)?;
+        Some(self.by_text(name, found))
     }
 
     /// What its maker writes of it in sentences: a weak sign.
     fn by_description(&self) -> Option<Deduced> {
-        Some(self.by_text(texts::described(&self.about)?))
+        let (name, found) = texts::described(&self.about)?;
+        Some(self.by_text(name, found))
     }
 
-    fn by_text(&self, (name, found): (&str, Found)) -> Deduced {
+    fn by_text(&self, name: &str, found: Found) -> Deduced {
         self.few(found, format!("{}, by `{name}` in the file", found.kind.name))
     }
 

@@ -143,7 +143,7 @@ impl Asked {
 /// Normalised attention guidance (arXiv 2505.21179).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AttentionGuidance {
-    /// How far attention is led away from what it finds in the negative prompt; up to 1 is not at all.
+    /// How far attention is moved away from what it finds in the negative prompt; up to 1 has no effect.
     pub scale: f32,
     /// How large what it finds may become by that, as a multiple.
     pub tau: f32,
@@ -224,7 +224,7 @@ impl Settings {
         self.guidance > UNGUIDED
     }
 
-    /// How a negative prompt leads attention; nothing where classifier-free guidance reads it, or it is turned off.
+    /// Attention guidance by a negative prompt; nothing where classifier-free guidance reads it, or it is turned off.
     #[must_use]
     pub fn attention_guidance(&self) -> Option<AttentionGuidance> {
         (!self.guided() && self.nag.scale > UNGUIDED && self.nag.alpha > 0.0).then_some(self.nag)
@@ -277,13 +277,13 @@ impl Settings {
         }
     }
 
-    /// `leads` where the number may become the scale of attention guidance.
-    fn guide(&mut self, guidance: Guidance, leads: bool) {
+    /// `nag` where the number may become the scale of attention guidance.
+    fn guide(&mut self, guidance: Guidance, nag: bool) {
         let value = guidance.value();
         let made = Message::from("this model was made to draw without guidance; ").setting(Setting::Guidance);
         match guidance {
             _ if value <= UNGUIDED => self.guidance = UNGUIDED,
-            Guidance::Suggested(_) if self.distilled && leads => {
+            Guidance::Suggested(_) if self.distilled && nag => {
                 self.nag.scale = value.min(MOST_BORNE);
                 let what = format!(
                     " {value} leads attention away from the negative prompt instead, with a scale of {}",

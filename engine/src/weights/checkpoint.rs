@@ -79,7 +79,7 @@ impl Checkpoint {
             let slot = match archive.layout(part) {
                 Some(layout) => {
                     let network = describe(&configs, part)?;
-                    Slot::Here(Arc::new(Tensors::find(&archive, &network, (part, layout), &mut used)))
+                    Slot::Here(Arc::new(Tensors::find(&archive, &network, part, layout, &mut used)))
                 }
                 // A VAE may lie elsewhere; whatever else is missing was refused above.
                 None => Slot::Absent(path.to_path_buf(), kind::NO_VAE.into()),
@@ -119,7 +119,7 @@ impl Checkpoint {
             return Err(bad_file(source.root(), place::why_no_model(source.root())?));
         }
         let mut found = Found::default();
-        let mut slot = |part| Ok((part, Slot::read(&source, (&configs, describe), part, &mut found)?));
+        let mut slot = |part| Ok((part, Slot::read(&source, &configs, describe, part, &mut found)?));
         let parts = Part::WITH_WEIGHTS.into_iter().map(&mut slot).collect::<Result<_>>()?;
         Ok(Self {
             path: source.root().to_path_buf(),
@@ -299,7 +299,8 @@ struct Found {
 impl Slot {
     fn read(
         source: &Source,
-        (configs, describe): (&Configs, Describe),
+        configs: &Configs,
+        describe: Describe,
         part: Part,
         found: &mut Found,
     ) -> Result<Self> {
@@ -318,7 +319,7 @@ impl Slot {
             Err(Error::File { file, what }) => return Ok(Self::Absent(file, what)),
             network => network?,
         };
-        let tensors = Tensors::find(&archive, &network, (part, layout), &mut used);
+        let tensors = Tensors::find(&archive, &network, part, layout, &mut used);
         let unused = archive.unused(&used);
         found.warnings.extend(archive.warnings);
         if part == Part::Unet {

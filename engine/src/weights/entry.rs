@@ -70,9 +70,8 @@ impl Entry {
         }
         self.look_through(&mut made, numbers)?;
         let bytes = self.stored.bytes.clone();
-        let weight = Weight::of(name, wanted.to_vec(), (numbers, self.view), bytes);
-        let scale =
-            self.scale.as_ref().map(|scale| scale::of(scale, (&self.stored, self.view))).transpose()?;
+        let weight = Weight::of(name, wanted.to_vec(), numbers, self.view, bytes);
+        let scale = self.scale.as_ref().map(|scale| scale::of(scale, &self.stored, self.view)).transpose()?;
         let patches = scale.into_iter().chain(self.patches.iter().cloned());
         let weight = Arc::new(patches.fold(weight, |weight, patch| weight.patched(patch)));
         made.weights.push(weight.clone());

@@ -31,7 +31,7 @@ pub(crate) fn beside(archive: &Archive, key: &str, used: &mut HashSet<String>) -
 }
 
 /// What multiplies a tensor, or a view of it, by its scale: one for all of it, or one for each row.
-pub(crate) fn of(scale: &StoredTensor, (stored, view): (&StoredTensor, View)) -> Result<Arc<dyn Patch>> {
+pub(crate) fn of(scale: &StoredTensor, stored: &StoredTensor, view: View) -> Result<Arc<dyn Patch>> {
     let wrong = || {
         let (shape, of) = (&scale.shape, &stored.shape);
         let what = format!(
@@ -43,7 +43,7 @@ pub(crate) fn of(scale: &StoredTensor, (stored, view): (&StoredTensor, View)) ->
     };
     let numbers = scale.numbers.clone().map_err(|_| wrong())?;
     let whole =
-        Weight::of(scale.key.as_str(), scale.shape.clone(), (numbers, View::Whole), scale.bytes.clone());
+        Weight::of(scale.key.as_str(), scale.shape.clone(), numbers, View::Whole, scale.bytes.clone());
     let factors = whole.to_f32();
     if factors.iter().any(|factor| !factor.is_finite()) {
         return Err(crate::Error::TensorNotFinite {

@@ -39,7 +39,8 @@ impl Tensors {
     pub(crate) fn find(
         archive: &Archive,
         network: &NetworkSpec,
-        (part, layout): (Part, Layout),
+        part: Part,
+        layout: Layout,
         used: &mut HashSet<String>,
     ) -> Self {
         let names = NameTable::new(part, layout, &network.levels);

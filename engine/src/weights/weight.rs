@@ -76,7 +76,7 @@ impl Weight {
     /// checked that already.
     #[must_use]
     pub fn new(name: impl Into<String>, shape: Vec<usize>, format: NumberFormat, bytes: Bytes) -> Self {
-        Self::of(name, shape, (Numbers::Plain(format), View::Whole), bytes)
+        Self::of(name, shape, Numbers::Plain(format), View::Whole, bytes)
     }
 
     /// A tensor that is a view of the one in `bytes`.
@@ -86,7 +86,8 @@ impl Weight {
     pub(crate) fn of(
         name: impl Into<String>,
         shape: Vec<usize>,
-        (numbers, view): (Numbers, View),
+        numbers: Numbers,
+        view: View,
         bytes: Bytes,
     ) -> Self {
         let name = name.into();
@@ -305,7 +306,7 @@ mod tests {
                 (View::Third(2), vec![4, 8]),
                 (View::Transposed, vec![8, 12]),
             ] {
-                let weight = Weight::of("x", shape, (numbers, view), counted(numbers, 96));
+                let weight = Weight::of("x", shape, numbers, view, counted(numbers, 96));
                 for start in 0..weight.len() {
                     let wanted: Vec<f32> = (start..weight.len()).map(|i| number(view, i) as f32).collect();
                     let mut found = vec![0.0; wanted.len()];
@@ -333,7 +334,7 @@ mod tests {
     #[test]
     fn patches_change_what_is_read_one_after_the_other_and_not_the_weight_itself() {
         let bytes = counted(Numbers::Plain(NumberFormat::F16), 96);
-        let plain = Weight::of("x", vec![4, 8], (Numbers::Plain(NumberFormat::F16), View::Third(1)), bytes);
+        let plain = Weight::of("x", vec![4, 8], Numbers::Plain(NumberFormat::F16), View::Third(1), bytes);
         let patched = plain.patched(Arc::new(Ramp(2.0))).patched(Arc::new(Ramp(0.5)));
         let wanted: Vec<f32> = (5..32).map(|i| 32.0 + 3.5 * i as f32).collect();
         let (mut found, mut halves) = (vec![0.0; 27], vec![f16::ZERO; 27]);

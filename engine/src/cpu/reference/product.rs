@@ -20,7 +20,7 @@ pub(super) fn linear(
         let (x, w) = (&x[row * depth..][..depth], &w[output * depth..][..depth]);
         x.iter().zip(w).map(|(&x, &w)| f64::from(x) * f64::from(w)).sum()
     };
-    finish(node, inputs, epilogue, (weight.outputs(), &sum))
+    finish(node, inputs, epilogue, weight.outputs(), &sum)
 }
 
 /// 3×3 convolution, with zeros beyond the picture, then the epilogue.
@@ -51,7 +51,7 @@ pub(super) fn conv3x3(node: &Node, inputs: &[&HostTensor]) -> HostTensor {
         }
         sum
     };
-    finish(node, inputs, epilogue, (weight.outputs(), &sum))
+    finish(node, inputs, epilogue, weight.outputs(), &sum)
 }
 
 /// Computes `outputs` sums for each row and applies the epilogue, all in f64.
@@ -59,7 +59,8 @@ fn finish(
     node: &Node,
     inputs: &[&HostTensor],
     epilogue: &Epilogue,
-    (outputs, sum): (usize, &(dyn Fn(usize, usize) -> f64 + Sync)),
+    outputs: usize,
+    sum: &(dyn Fn(usize, usize) -> f64 + Sync),
 ) -> HostTensor {
     let bias = epilogue.bias.as_ref().map_or_else(|| vec![0.0; outputs], |bias| bias.to_f32());
     let per_image = epilogue.per_image.then(|| inputs[1].as_f32());

@@ -41,7 +41,7 @@ pub(super) fn lower_conv3x3(lowering: &mut Lowering, id: NodeId) -> Result<()> {
         Core::Subgroup => banded(lowering, product.kernel(&shaders::CONV3X3_SUBGROUP)),
     };
     let (x, y) = (*product.x(), *product.y());
-    let seen = |rows: &Range<usize>| seen_by(rows, &x, &y, (*stride, origin[0]));
+    let seen = |rows: &Range<usize>| seen_by(rows, &x, &y, *stride, origin[0]);
     let bound = |rows: Range<usize>| {
         let mut bound = product.rows(&rows);
         bound.push((x, seen(&rows)));
@@ -74,7 +74,7 @@ pub(super) fn lower_conv3x3(lowering: &mut Lowering, id: NodeId) -> Result<()> {
 
 /// The pixels of x that some output pixels see: three whole rows of pixels for each row of theirs,
 /// as far as the picture has them. `top` rows of zeros stand before it.
-fn seen_by(rows: &Range<usize>, x: &Value, y: &Value, (stride, top): (usize, usize)) -> Range<usize> {
+fn seen_by(rows: &Range<usize>, x: &Value, y: &Value, stride: usize, top: usize) -> Range<usize> {
     let row_of = |pixel: usize| {
         let row = pixel / y.shape.width;
         (row / y.shape.height * x.shape.height, row % y.shape.height * stride)

@@ -46,7 +46,7 @@ pub(super) fn lower(lowering: &mut Lowering, id: NodeId) -> Result<()> {
             pad::lower_pad(lowering, id, &Frame { first, wrap: [false; 2] })
         }
         Op::Convert => pointwise::lower_activate(lowering, id, Activation::None),
-        Op::Embed { table, positions } => token::lower_embed(lowering, id, (table, positions)),
+        Op::Embed { table, positions } => token::lower_embed(lowering, id, table, positions),
         Op::TakeToken => token::lower_take_token(lowering, id),
         Op::Picture => pointwise::lower_picture(lowering, id),
     }

@@ -27,7 +27,8 @@ params! {
 pub(super) fn lower_embed(
     lowering: &mut Lowering,
     id: NodeId,
-    (table, positions): (&Arc<Weight>, &Arc<Weight>),
+    table: &Arc<Weight>,
+    positions: &Arc<Weight>,
 ) -> Result<()> {
     let (ids, y) = (lowering.input(0), lowering.value(id));
     let (table, positions) = (lowering.table(table), lowering.table(positions));

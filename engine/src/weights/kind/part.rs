@@ -37,7 +37,7 @@ impl Archive {
                 Some(other) => Err(other),
                 None => Ok(self.reading(&layout, configs, describe).map(|(configs, _)| configs)),
             },
-            _ => self.fitting(part, &layout, (configs, describe)),
+            _ => self.fitting(part, &layout, configs, describe),
         };
         let fitting = fitting.map_err(|what| self.not_sdxl(&what))?;
         // What is wrong with a configuration is said where it is used.
@@ -65,7 +65,8 @@ impl Archive {
         &self,
         part: Part,
         layout: &Layout,
-        (configs, describe): (&[&'a Configs], Describe),
+        configs: &[&'a Configs],
+        describe: Describe,
     ) -> Result<Option<&'a Configs>, String> {
         let mut why = None;
         for configs in configs {

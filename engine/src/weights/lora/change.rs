@@ -260,6 +260,5 @@ fn weight_of(stored: &StoredTensor) -> Result<Weight, String> {
     if !all_finite(numbers, &stored.bytes) {
         return Err(format!("holds values that are not finite, in `{}`", stored.key));
     }
-    let numbers = (numbers, View::Whole);
-    Ok(Weight::of(stored.key.as_str(), stored.shape.clone(), numbers, stored.bytes.clone()))
+    Ok(Weight::of(stored.key.as_str(), stored.shape.clone(), numbers, View::Whole, stored.bytes.clone()))
 }
