@@ -11,7 +11,7 @@ const STOREYS: &[&str] = &[
     "error",
     "weights",
     "graph tokens schedule picture",
-    "prompt",
+    "init prompt",
     "request",
     "backend settings sampler",
     "layers cpu gpu",

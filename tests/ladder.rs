@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fulmen_engine::backend::{Backend, CancelToken, HostTensor};
-use fulmen_engine::graph::{Element, Graph, Shape};
+use fulmen_engine::graph::{Element, Graph, Shape, Tiling};
 use fulmen_engine::noise::{Noise, Rng};
 use fulmen_engine::sampler::{self, Call};
 use fulmen_engine::schedule::{Prediction, SamplerName, Schedule, SchedulerConfig, Solver};
 use fulmen_engine::text::TextEncoders;
 use fulmen_engine::tokens::Tokenizer;
-use fulmen_engine::unet::{UNet, UNetConfig, sinusoid};
+use fulmen_engine::unet::{UNet, UNetConfig, UNetInputs, sinusoid};
 use fulmen_engine::vae::{VaeConfig, VaeDecoder};
 use fulmen_engine::weights::{Checkpoint, Part};
 
@@ -122,7 +122,8 @@ impl Rung<'_> {
             HostTensor::f32(Shape::tokens(shape.images, tokens, config.cross_attention_dim), context),
             HostTensor::f32(Shape::vector(shape.images, inner), added),
         );
-        let graph = unet.expect("a UNet").graph(shape, tokens, Element::F32).expect("shapes fit");
+        let graph =
+            unet.expect("a UNet").graph(UNetInputs::new(shape, tokens), Element::F32).expect("shapes fit");
         let mut program = self.backend.compile(graph.into()).expect("it compiles");
         for (done, &timestep) in schedule.timesteps.iter().enumerate() {
             let before = match done {
@@ -168,7 +169,10 @@ impl Rung<'_> {
         let vae = VaeDecoder::load(&self.checkpoint.weights(Part::Vae).expect("a VAE"), config);
         let latents = self.nhwc(&format!("latents_{}", self.case.steps));
         let values = latents.as_f32().iter().map(|v| v / scaling).collect();
-        let graph = vae.expect("a VAE").graph(latents.shape, Element::F32, true).expect("shapes fit");
+        let graph = vae
+            .expect("a VAE")
+            .graph(latents.shape, Tiling::default(), Element::F32, true)
+            .expect("shapes fit");
         let outputs = self.run(graph, &[("latents", &HostTensor::f32(latents.shape, values))]);
         self.check("image", &to_nchw(&outputs[1]));
     }

@@ -9,6 +9,7 @@ mod drawing;
 mod full_size;
 mod golden;
 mod house;
+mod init;
 mod ladder;
 mod negative;
 mod noise;

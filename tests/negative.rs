@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fulmen_engine::backend::{Backend, CancelToken, HostTensor};
 use fulmen_engine::graph::{Element, Graph, Shape};
 use fulmen_engine::synth::{self, SynthLayout};
-use fulmen_engine::unet::{UNet, sinusoid};
+use fulmen_engine::unet::{UNet, UNetInputs, sinusoid};
 use fulmen_engine::weights::{Checkpoint, Configs, Part};
 
 use super::devices::backends;
@@ -77,9 +77,10 @@ fn a_guided_unet_agrees_with_diffusers_in_f64() {
     let unet = unet();
     let inputs = Inputs::of(&golden, &unet);
     let latents = Shape::image(2, 8, 8, 4);
+    let guided = UNetInputs { negative_tokens: Some(9), ..UNetInputs::new(latents, 7) };
     for backend in backends() {
-        let guided = unet.guided_graph(latents, 7, 9, Element::F32).expect("a graph");
-        golden.check("guided", &inputs.run(guided, &backend), TOLERANCE, backend.name());
+        let graph = unet.graph(guided, Element::F32).expect("a graph");
+        golden.check("guided", &inputs.run(graph, &backend), TOLERANCE, backend.name());
     }
 }
 
@@ -89,13 +90,14 @@ fn guidance_of_nothing_is_the_network_without_it() {
     let unet = unet();
     let mut inputs = Inputs::of(&golden, &unet);
     let latents = Shape::image(2, 8, 8, 4);
+    let guided = UNetInputs { negative_tokens: Some(9), ..UNetInputs::new(latents, 7) };
     for backend in backends() {
-        let plain = unet.graph(latents, 7, Element::F32).expect("a graph");
+        let plain = unet.graph(UNetInputs::new(latents, 7), Element::F32).expect("a graph");
         assert!(plain.input("negative").is_none(), "a graph without guidance has no input for it");
         let unguided = inputs.run(plain, &backend);
         golden.check("unguided", &unguided, TOLERANCE, backend.name());
         inputs.0[5].1 = HostTensor::f32(Shape::vector(2, 3), vec![5.0, 2.5, 0.0, 3.0, 2.0, 0.0]);
-        let guided = unet.guided_graph(latents, 7, 9, Element::F32).expect("a graph");
-        assert_eq!(inputs.run(guided, &backend), unguided, "an alpha of 0 on {}", backend.name());
+        let graph = unet.graph(guided, Element::F32).expect("a graph");
+        assert_eq!(inputs.run(graph, &backend), unguided, "an alpha of 0 on {}", backend.name());
     }
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use fulmen_engine::noise::{Noise, Rng};
+use fulmen_engine::picture::Picture;
 use fulmen_engine::request::Guidance;
 use fulmen_engine::sampler::{self, Call};
 use fulmen_engine::schedule::{Schedule, SchedulerConfig, Sigmas, Solver};
@@ -15,19 +16,20 @@ use serde_json::Value;
 use super::devices::backends;
 use super::golden::beside;
 
-fn read(name: &str) -> Vec<u8> {
+pub(super) fn read(name: &str) -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name);
     std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-fn cases() -> Vec<Value> {
-    let mut all: Value = serde_json::from_slice(&read("samplers.json")).expect("cases");
+/// Every case of a file that a script has written.
+pub(super) fn cases(name: &str, count: usize) -> Vec<Value> {
+    let mut all: Value = serde_json::from_slice(&read(name)).expect("cases");
     let Value::Array(cases) = all["cases"].take() else { panic!("no list of cases") };
-    assert_eq!(cases.len(), 310, "every case is there");
+    assert_eq!(cases.len(), count, "every case is there");
     cases
 }
 
-fn floats(tensors: &SafeTensors<'_>, name: &str) -> Vec<f32> {
+pub(super) fn floats(tensors: &SafeTensors<'_>, name: &str) -> Vec<f32> {
     bytemuck::pod_collect_to_vec(tensors.tensor(name).unwrap_or_else(|e| panic!("{name}: {e}")).data())
 }
 
@@ -53,7 +55,7 @@ fn config(case: &Value) -> SchedulerConfig {
 fn every_sampler_alone_gives_diffusers_latents() {
     let bytes = read("samplers.safetensors");
     let tensors = SafeTensors::deserialize(&bytes).expect("tensors");
-    let alone = cases().into_iter().filter(|case| case["model"].is_null());
+    let alone = cases("samplers.json", 310).into_iter().filter(|case| case["model"].is_null());
     let mut wrong = vec![];
     for case in alone {
         let name = case["name"].as_str().expect("a name");
@@ -81,7 +83,7 @@ fn every_sampler_alone_gives_diffusers_latents() {
 }
 
 /// The request of a case, as a caller would make it of a folder with the case's scheduler_config.json.
-fn request(case: &Value) -> Request {
+pub(super) fn request(case: &Value) -> Request {
     let golden = beside("fixtures/goldens").join(case["model"].as_str().expect("a model")).join("case.json");
     let golden: Value = serde_json::from_slice(&std::fs::read(golden).expect("case.json")).expect("a case");
     let number = |name: &str| golden[name].as_u64().map(|number| number as usize);
@@ -99,6 +101,14 @@ fn request(case: &Value) -> Request {
     }
 }
 
+/// How far a picture is from diffusers', of 255.
+pub(super) fn apart(picture: &Picture, tensors: &SafeTensors<'_>, name: &str) -> f64 {
+    let want = tensors.tensor(&format!("{name}.picture")).expect(name).data();
+    assert_eq!(picture.rgb.len(), want.len(), "{name}");
+    let apart = picture.rgb.iter().zip(want).map(|(a, b)| f64::from(a.abs_diff(*b)));
+    apart.sum::<f64>() / want.len() as f64
+}
+
 /// Of 255; 0.0013 is the most that was measured, on the CPU and on lavapipe.
 const MEAN: f64 = 0.004;
 
@@ -114,7 +124,7 @@ fn every_samplers_pictures_are_diffusers_on_every_backend() {
             .expect("a model");
     }
     let mut wrong = vec![];
-    for case in cases().into_iter().filter(|case| !case["model"].is_null()) {
+    for case in cases("samplers.json", 310).into_iter().filter(|case| !case["model"].is_null()) {
         let name = case["name"].as_str().expect("a name");
         let model = folder.path().join(case["model"].as_str().expect("a model"));
         std::fs::write(model.join("scheduler/scheduler_config.json"), case["config"].to_string())
@@ -127,10 +137,7 @@ fn every_samplers_pictures_are_diffusers_on_every_backend() {
             let options = Options { model: Some(model.clone()), ..Options::default() };
             let mut engine = Engine::open_on(backend, &options).expect(name);
             let picture = engine.draw(&request(&case)).expect(name);
-            let want = tensors.tensor(&format!("{name}.picture")).expect(name).data();
-            assert_eq!(picture.rgb.len(), want.len(), "{name}");
-            let apart = picture.rgb.iter().zip(want).map(|(a, b)| f64::from(a.abs_diff(*b)));
-            let mean = apart.sum::<f64>() / want.len() as f64;
+            let mean = apart(&picture, &tensors, name);
             if mean > MEAN {
                 wrong.push(format!("{name} on {}: {mean}", engine.device()));
             }

@@ -1,7 +1,7 @@
 //! The tiny decoder against diffusers' `AutoencoderTiny` (tests/fixtures/make_taesd.py).
 
 use fulmen_engine::backend::{CancelToken, HostTensor};
-use fulmen_engine::graph::{Element, Shape};
+use fulmen_engine::graph::{Element, Shape, Tiling};
 use fulmen_engine::vae::{TinyConfig, TinyDecoder};
 use fulmen_engine::weights::{Weight, Weights};
 
@@ -36,7 +36,7 @@ fn the_tiny_decoder_agrees_with_diffusers() {
     let decoder = decoder();
     for backend in backends() {
         for (element, tolerance) in [(Element::F32, 3e-6), (Element::F16, 2.7e-3)] {
-            let graph = decoder.graph(LATENTS, element, true).expect("a graph");
+            let graph = decoder.graph(LATENTS, Tiling::default(), element, true).expect("a graph");
             let mut program = backend.compile(graph.into()).expect("it compiles");
             let outputs = program.run(&[("latents", &latents)], &CancelToken::default()).expect("it runs");
             assert_eq!(outputs[1].shape, Shape::image(1, 24, 32, 3));

@@ -3,10 +3,10 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use fulmen_benches::{Bench, Case, Device, Work, settings};
 use fulmen_engine::engine::Precision;
-use fulmen_engine::graph::{Element, Shape};
+use fulmen_engine::graph::{Element, Shape, Tiling};
 use fulmen_engine::text::TextEncoders;
 use fulmen_engine::tokens::LENGTH;
-use fulmen_engine::unet::{UNet, UNetConfig};
+use fulmen_engine::unet::{UNet, UNetConfig, UNetInputs};
 use fulmen_engine::vae::{VaeConfig, VaeDecoder};
 use fulmen_engine::weights::{Checkpoint, Part};
 use fulmen_engine::{Engine, Options, Request, Result};
@@ -37,8 +37,14 @@ fn flops() -> Result<u64> {
     let (side, channels) = (SIDE / vae.scale(), vae.latent_channels);
     let latents = Shape::image(1, side, side, channels);
     let text = TextEncoders::load(&demo)?.graph(Element::F32)?;
-    let unet = UNet::load(&demo.weights(Part::Unet)?, unet)?.graph(latents, LENGTH, Element::F32)?;
-    let vae = VaeDecoder::load(&demo.weights(Part::Vae)?, vae)?.graph(latents, Element::F32, false)?;
+    let unet = UNet::load(&demo.weights(Part::Unet)?, unet)?
+        .graph(UNetInputs::new(latents, LENGTH), Element::F32)?;
+    let vae = VaeDecoder::load(&demo.weights(Part::Vae)?, vae)?.graph(
+        latents,
+        Tiling::default(),
+        Element::F32,
+        false,
+    )?;
     Ok(text.flops() + STEPS as u64 * unet.flops() + vae.flops())
 }
 

@@ -19,6 +19,7 @@ pub mod engine;
 pub mod error;
 pub mod gpu;
 pub mod graph;
+pub mod init;
 pub mod layers;
 pub mod memory;
 pub mod message;

@@ -1,5 +1,7 @@
 //! What a caller wants drawn, checked once before any work begins.
 
+use crate::graph::Tiling;
+use crate::init::Init;
 use crate::message::{Message, Setting};
 use crate::noise::Rng;
 use crate::prompt::{LongPrompts, PromptSyntax};
@@ -109,6 +111,10 @@ pub struct Request {
     pub prompt_syntax: Option<PromptSyntax>,
     /// What to do with prompts of more than 75 tokens; chunks by default, unless prompts are plain.
     pub long_prompts: Option<LongPrompts>,
+    /// Latents to begin from, in place of noise alone.
+    pub init: Option<Init>,
+    /// Where pictures continue on their opposite sides.
+    pub tiling: Tiling,
     /// Where the noise starts; picture i of several has seed + i. `None` is a random one.
     pub seed: Option<u64>,
     /// How many pictures.
@@ -134,6 +140,8 @@ impl Default for Request {
             prediction: None,
             prompt_syntax: None,
             long_prompts: None,
+            init: None,
+            tiling: Tiling::default(),
             seed: None,
             images: 1,
             rng: Rng::default(),

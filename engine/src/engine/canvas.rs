@@ -1,11 +1,12 @@
-//! A picture on its way: its latents, the noise that they came from, and the sampler that moves them.
+//! A picture on its way: its latents, what they came from, and the sampler that moves them.
 
 use std::sync::Arc;
 
 use super::DrawPlan;
 use super::encode::UNetConditioning;
+use super::layout::Frame;
 use super::watch::Seconds;
-use crate::graph::Shape;
+use crate::init::Init;
 use crate::noise::Noise;
 use crate::sampler::{self, Call, Sampler};
 use crate::schedule::Prediction;
@@ -16,34 +17,52 @@ pub(super) struct Canvas {
     pub(super) image: usize,
     pub(super) seed: u64,
     pub(super) conditioning: Arc<UNetConditioning>,
+    pub(super) frame: Frame,
     /// `[channels, height, width]`, as torch draws noise and diffusers keeps latents.
     pub(super) latents: Vec<f32>,
     noise: Noise,
     sampler: Box<dyn Sampler>,
+    start: Start,
     prediction: Prediction,
     guidance: f32,
     pub(super) seconds: Seconds,
 }
 
+/// What the latents came from.
+struct Start {
+    /// N(0, 1), in the order of the latents.
+    normals: Vec<f32>,
+    init: Option<Init>,
+    /// Steps that are left out for it.
+    skipped: usize,
+}
+
 impl Canvas {
-    /// A canvas of noise for the `image`-th picture. `shape` is that of its latents.
+    /// A canvas for the `image`-th picture, as it is before its first step.
     pub(super) fn new(
         plan: &DrawPlan,
         image: usize,
-        shape: Shape,
+        frame: Frame,
         conditioning: Arc<UNetConditioning>,
     ) -> Self {
         let seed = plan.seed.wrapping_add(image as u64);
         let mut noise = Noise::new(plan.rng, seed);
-        let latents = sampler::first_latents(&noise.normals(shape.channels * shape.pixels()), &plan.schedule);
+        let (normals, init) = (noise.normals(frame.shape.len()), plan.init.clone());
+        let skipped = init.as_ref().map_or(0, |init| init.first_step(plan.schedule.steps()));
+        let latents = match &init {
+            None => sampler::first_latents(&normals, &plan.schedule),
+            Some(init) => init.noised(&normals, plan.schedule.sigmas[skipped]),
+        };
         let scheduler = &plan.settings.scheduler;
         Self {
             image,
             seed,
             conditioning,
+            frame,
             latents,
             noise,
-            sampler: sampler::sampler(scheduler.solver, scheduler.prediction, &plan.schedule, 0),
+            sampler: sampler::sampler(scheduler.solver, scheduler.prediction, &plan.schedule, skipped),
+            start: Start { normals, init, skipped },
             prediction: scheduler.prediction,
             guidance: plan.settings.guidance,
             seconds: Seconds::default(),
@@ -57,7 +76,12 @@ impl Canvas {
 
     /// Steps that are done.
     pub(super) fn done(&self) -> usize {
-        self.sampler.done()
+        self.sampler.done() - self.start.skipped
+    }
+
+    /// Steps in all, where the schedule has `scheduled`.
+    pub(super) fn steps(&self, scheduled: usize) -> usize {
+        scheduled - self.start.skipped
     }
 
     /// Moves the latents by the UNet's predictions, one for each copy of the conditioning; returns x₀, what the
@@ -69,6 +93,10 @@ impl Canvas {
         };
         let x0 = sampler::denoised(&self.latents, &predicted, self.prediction, sigma);
         self.sampler.take(&mut self.latents, &x0, &mut self.noise);
+        if let Some(init) = &self.start.init {
+            let left = self.sampler.next().map_or(0.0, |call| call.sigma);
+            init.keep(&mut self.latents, &self.start.normals, left);
+        }
         x0
     }
 }

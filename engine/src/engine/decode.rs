@@ -1,6 +1,6 @@
 //! Latents → picture: the VAE's decoder, for pictures and for previews of them.
 
-use super::layout::{averaged, averaged_shape, channels_innermost};
+use super::layout::{Frame, averaged, averaged_shape, channels_innermost};
 use super::programs::{Compiled, Network, ProgramKey};
 use super::{Engine, Model, Watch};
 use crate::backend::HostTensor;
@@ -37,45 +37,49 @@ pub(super) fn is_due(previews: usize, done: usize, steps: usize) -> bool {
 }
 
 impl Engine {
-    /// Latents `[channels, height, width]` to pixels. `shape` is theirs.
-    pub(super) fn decode(&mut self, latents: &[f32], shape: Shape, watch: &mut Watch<'_>) -> Result<Picture> {
-        self.decode_for(Purpose::Picture, latents, shape, watch)
+    /// Latents `[channels, height, width]` to pixels.
+    pub(super) fn decode(&mut self, latents: &[f32], frame: Frame, watch: &mut Watch<'_>) -> Result<Picture> {
+        self.decode_for(Purpose::Picture, latents, frame, watch)
     }
 
     /// What the picture would be if these latents were finished.
     pub(super) fn preview(
         &mut self,
         latents: &[f32],
-        shape: Shape,
+        frame: Frame,
         watch: &mut Watch<'_>,
     ) -> Result<Picture> {
-        let longest = longest_preview(self.model.decoding(Purpose::Preview));
-        let (latents, small) = averaged(latents, shape, longest);
-        if small != shape {
+        let small = self.previewed(frame);
+        if small != frame {
             let need = self.decoder(Purpose::Preview, small)?.memory();
             self.check_memory(need)?;
         }
+        let latents = averaged(latents, frame.shape, self.longest_preview());
         self.decode_for(Purpose::Preview, &latents, small, watch)
     }
 
-    /// The shape of what a preview of latents of this shape is decoded from.
-    pub(super) fn previewed(&self, latents: Shape) -> Shape {
-        averaged_shape(latents, longest_preview(self.model.decoding(Purpose::Preview)))
+    /// What a preview of latents in this frame is decoded from.
+    pub(super) fn previewed(&self, frame: Frame) -> Frame {
+        Frame { shape: averaged_shape(frame.shape, self.longest_preview()), ..frame }
+    }
+
+    fn longest_preview(&self) -> usize {
+        longest_preview(self.model.decoding(Purpose::Preview))
     }
 
     fn decode_for(
         &mut self,
         purpose: Purpose,
         latents: &[f32],
-        shape: Shape,
+        frame: Frame,
         watch: &mut Watch<'_>,
     ) -> Result<Picture> {
         let scaling = self.model.decoding(purpose).latents().scaling_factor;
         let latents: Vec<f32> = latents.iter().map(|v| v / scaling).collect();
-        let latents = HostTensor::f32(shape, channels_innermost(&latents, shape));
+        let latents = HostTensor::f32(frame.shape, channels_innermost(&latents, frame.shape));
         let inputs = [("latents", &latents)];
         let name = if purpose == Purpose::Picture { "vae" } else { "preview" };
-        let vae = self.decoder(purpose, shape)?;
+        let vae = self.decoder(purpose, frame)?;
         let outputs = vae.run(name, &inputs, watch)?;
         let picture = &outputs[0];
         match Picture::from_rgba(picture.shape.width, picture.shape.height, picture.as_u32()) {
@@ -86,15 +90,15 @@ impl Engine {
         }
     }
 
-    /// The decoder of one picture or preview with latents of this shape.
-    pub(super) fn decoder(&mut self, purpose: Purpose, shape: Shape) -> Result<&mut Compiled> {
+    /// The decoder of one picture or preview with latents in this frame.
+    pub(super) fn decoder(&mut self, purpose: Purpose, frame: Frame) -> Result<&mut Compiled> {
         let is_other = purpose == Purpose::Preview && self.model.preview_vae.is_some();
         let part = if is_other { Network::PreviewVae } else { Network::Vae };
-        let Shape { height, width, .. } = shape;
-        let key =
-            ProgramKey { part, model: self.model.id(), images: 1, height, width, tokens: 0, nag: false };
+        let Frame { shape, tiling } = frame;
+        let (model, Shape { height, width, .. }) = (self.model.id(), shape);
+        let key = ProgramKey { part, model, images: 1, height, width, tokens: 0, nag: false, tiling };
         let (vae, element) = (self.model.decoding(purpose), self.element);
-        self.programs.get(key, || vae.graph(shape, element))
+        self.programs.get(key, || vae.graph(shape, tiling, element))
     }
 }
 

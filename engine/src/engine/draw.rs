@@ -14,7 +14,7 @@ use crate::backend::HostTensor;
 use crate::graph::Shape;
 use crate::request::Request;
 use crate::sampler::{self, Call};
-use crate::unet::sinusoid;
+use crate::unet::{UNetInputs, sinusoid};
 use crate::{Error, Result};
 
 impl Engine {
@@ -30,6 +30,8 @@ impl Engine {
 
     fn drawn(&mut self, request: &Request, watch: &mut Watch<'_>) -> Result<()> {
         let plan = self.plan(request)?;
+        let frame = plan.frame(self.model.vae.latents());
+        plan.init.as_ref().map_or(Ok(()), |init| init.check(frame.shape, plan.schedule.steps()))?;
         plan.warnings.iter().cloned().map(Event::Warning).for_each(&mut *watch.event);
         (watch.event)(Event::Stage(DrawStage::Load));
         let need = self.prepare(&plan, watch.previews)?;
@@ -48,14 +50,13 @@ impl Engine {
             ..Seconds::default()
         };
 
-        let shape = plan.latents(self.model.vae.latents());
         let batch = self.batch(&plan);
         for first in (0..plan.images).step_by(batch) {
             let images = first..plan.images.min(first + batch);
-            let canvas = |image| Canvas::new(&plan, image, shape, conditioning.clone());
+            let canvas = |image| Canvas::new(&plan, image, frame, conditioning.clone());
             let mut canvases: Vec<Canvas> = images.map(canvas).collect();
             canvases[0].seconds = std::mem::take(&mut before);
-            self.denoise(&mut canvases, shape, &plan, watch)?;
+            self.denoise(&mut canvases, &plan, watch)?;
             self.model.checkpoint.release();
             for canvas in canvases {
                 let drawn = self.finish(canvas, request, &plan, watch)?;
@@ -66,20 +67,14 @@ impl Engine {
     }
 
     /// Noise to finished latents, all canvases side by side.
-    fn denoise(
-        &mut self,
-        canvases: &mut [Canvas],
-        shape: Shape,
-        plan: &DrawPlan,
-        watch: &mut Watch<'_>,
-    ) -> Result<()> {
+    fn denoise(&mut self, canvases: &mut [Canvas], plan: &DrawPlan, watch: &mut Watch<'_>) -> Result<()> {
         for canvas in canvases.iter() {
             (watch.event)(Event::Stage(DrawStage::Denoise(canvas.image)));
         }
-        let steps = plan.schedule.steps();
+        let steps = canvases[0].steps(plan.schedule.steps());
         let mut since = Instant::now();
         while let Some(calls) = canvases.iter().map(Canvas::next).collect::<Option<Vec<Call>>>() {
-            let predictions = self.ask_unet(canvases, &calls, shape, watch)?;
+            let predictions = self.ask_unet(canvases, &calls, plan, watch)?;
             self.model.checkpoint.unchanged()?;
             let seconds = since.elapsed().as_secs_f64() / canvases.len() as f64;
             let mut is_step = false;
@@ -94,7 +89,7 @@ impl Engine {
                 canvas.seconds.unet_steps.push(seconds);
                 (watch.event)(Event::Step { image, step, steps, seconds });
                 if is_due(watch.previews, step, steps) {
-                    let picture = Box::new(self.preview(&x0, shape, watch)?);
+                    let picture = Box::new(self.preview(&x0, canvas.frame, watch)?);
                     (watch.event)(Event::Preview { image, step, picture });
                 }
             }
@@ -111,30 +106,26 @@ impl Engine {
         &mut self,
         canvases: &[Canvas],
         calls: &[Call],
-        shape: Shape,
+        plan: &DrawPlan,
         watch: &mut Watch<'_>,
     ) -> Result<Vec<Vec<Vec<f32>>>> {
-        let inputs = self.unet_inputs(canvases, calls, shape);
+        let inputs = self.unet_inputs(canvases, calls);
         let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, input)| (*name, input)).collect();
-        let (images, conditioning) = (inputs[0].1.shape.images, &canvases[0].conditioning);
+        let frame = canvases[0].frame;
         let name = format!("unet step {}", canvases[0].done() + 1);
-        let unet = self.unet(images, conditioning.tokens, conditioning.negative.is_some(), shape)?;
+        let unet = self.unet(plan.unet_inputs(frame, canvases.len()))?;
         let outputs = unet.run(&name, &inputs, watch)?;
         let predicted = outputs[0].as_f32();
         if predicted.iter().any(|v| !v.is_finite()) {
             return Err(Error::PictureNotFinite { layer: unet.first_not_finite(&inputs)? });
         }
-        let mut each = predicted.chunks(predicted.len() / images).map(|one| channels_outermost(one, shape));
+        let mut each = predicted.chunks(frame.shape.len()).map(|one| channels_outermost(one, frame.shape));
         Ok(canvases.iter().map(|canvas| each.by_ref().take(canvas.conditioning.copies).collect()).collect())
     }
 
     /// The UNet's inputs: every canvas as often as its conditioning has copies, one canvas after the other.
-    fn unet_inputs(
-        &self,
-        canvases: &[Canvas],
-        calls: &[Call],
-        shape: Shape,
-    ) -> Vec<(&'static str, HostTensor)> {
+    fn unet_inputs(&self, canvases: &[Canvas], calls: &[Call]) -> Vec<(&'static str, HostTensor)> {
+        let shape = canvases[0].frame.shape;
         let config = self.model.unet.config();
         let channels = config.block_out_channels[0];
         let (mut latents, mut time, mut context, mut added) = (vec![], vec![], vec![], vec![]);
@@ -168,24 +159,14 @@ impl Engine {
         inputs
     }
 
-    /// The UNet for a batch of `images` latents of this shape, and so many tokens of the prompt; `nag` where a negative
-    /// prompt guides attention.
-    pub(super) fn unet(
-        &mut self,
-        images: usize,
-        tokens: usize,
-        nag: bool,
-        shape: Shape,
-    ) -> Result<&mut Compiled> {
-        let Shape { height, width, .. } = shape;
-        let key =
-            ProgramKey { part: Network::Unet, model: self.model.id(), images, height, width, tokens, nag };
+    /// The UNet for inputs of these extents.
+    pub(super) fn unet(&mut self, inputs: UNetInputs) -> Result<&mut Compiled> {
+        let UNetInputs { latents: Shape { images, height, width, .. }, tokens, negative_tokens, tiling } =
+            inputs;
+        let (model, nag) = (self.model.id(), negative_tokens.is_some());
+        let key = ProgramKey { part: Network::Unet, model, images, height, width, tokens, nag, tiling };
         let (unet, element) = (&self.model.unet, self.element);
-        let latents = Shape { images, ..shape };
-        self.programs.get(key, || match nag {
-            true => unet.guided_graph(latents, tokens, tokens, element),
-            false => unet.graph(latents, tokens, element),
-        })
+        self.programs.get(key, || unet.graph(inputs, element))
     }
 
     /// The picture of finished latents.
@@ -196,11 +177,10 @@ impl Engine {
         plan: &DrawPlan,
         watch: &mut Watch<'_>,
     ) -> Result<Drawn> {
-        let Canvas { image, seed, latents, mut seconds, .. } = canvas;
+        let Canvas { image, seed, latents, frame, mut seconds, .. } = canvas;
         (watch.event)(Event::Stage(DrawStage::Decode(image)));
         let start = Instant::now();
-        let shape = plan.latents(self.model.vae.latents());
-        let picture = self.decode(&latents, shape, watch)?;
+        let picture = self.decode(&latents, frame, watch)?;
         // A file that was written to meanwhile has made another picture than the model's.
         self.model.checkpoint.unchanged()?;
         seconds.vae = start.elapsed().as_secs_f64();

@@ -4,7 +4,7 @@ use super::programs::{Network, ProgramKey};
 use super::{DrawPlan, Engine, Watch};
 use crate::Result;
 use crate::backend::HostTensor;
-use crate::graph::Shape;
+use crate::graph::{Shape, Tiling};
 use crate::request::Request;
 use crate::text::{Conditioning, encode_prompt};
 use crate::tokens::{Chunks, LENGTH, Tokens};
@@ -90,5 +90,13 @@ impl Engine {
 }
 
 /// A chunk of a prompt has one size only.
-pub(super) const TEXT: ProgramKey =
-    ProgramKey { part: Network::Text, model: 0, images: 1, height: 1, width: 1, tokens: LENGTH, nag: false };
+pub(super) const TEXT: ProgramKey = ProgramKey {
+    part: Network::Text,
+    model: 0,
+    images: 1,
+    height: 1,
+    width: 1,
+    tokens: LENGTH,
+    nag: false,
+    tiling: Tiling { x: false, y: false },
+};

@@ -1,6 +1,13 @@
 //! Latents in memory: the order of torch, channel by channel, and that of graphs, pixel by pixel.
 
-use crate::graph::Shape;
+use crate::graph::{Shape, Tiling};
+
+/// The extents of a picture's latents, `[1, height, width, channels]`, and where they continue on their opposite sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Frame {
+    pub(super) shape: Shape,
+    pub(super) tiling: Tiling,
+}
 
 /// `[channels, height, width]`, as torch draws noise, to `[height, width, channels]`, as graphs want it.
 pub(super) fn channels_innermost(values: &[f32], shape: Shape) -> Vec<f32> {
@@ -17,10 +24,10 @@ pub(super) fn channels_outermost(values: &[f32], shape: Shape) -> Vec<f32> {
 }
 
 /// Means of squares of latents `[channels, height, width]`, as few as make the longer side at most `longest`.
-pub(super) fn averaged(latents: &[f32], shape: Shape, longest: usize) -> (Vec<f32>, Shape) {
+pub(super) fn averaged(latents: &[f32], shape: Shape, longest: usize) -> Vec<f32> {
     let Shape { height, width, channels, .. } = shape;
-    let (square, small) = (square(shape, longest), averaged_shape(shape, longest));
-    let mut means = Vec::with_capacity(small.pixels() * channels);
+    let square = square(shape, longest);
+    let mut means = Vec::with_capacity(averaged_shape(shape, longest).pixels() * channels);
     for channel in latents.chunks_exact(height * width) {
         for top in (0..height).step_by(square) {
             for left in (0..width).step_by(square) {
@@ -33,7 +40,7 @@ pub(super) fn averaged(latents: &[f32], shape: Shape, longest: usize) -> (Vec<f3
             }
         }
     }
-    (means, small)
+    means
 }
 
 /// What shape those have.
@@ -55,10 +62,11 @@ mod tests {
     fn latents_are_averaged_only_where_they_are_many() {
         let shape = Shape::image(1, 3, 65, 1);
         let latents: Vec<f32> = (0..3 * 65).map(|i| (i % 65) as f32).collect();
-        let (means, small) = averaged(&latents, shape, 32);
-        assert_eq!((small.height, small.width), (1, 22));
+        let means = averaged(&latents, shape, 32);
+        assert_eq!(averaged_shape(shape, 32), Shape::image(1, 1, 22, 1));
         assert_eq!((means[0], means[1], means[21]), (1.0, 4.0, 63.5));
-        let (same, small) = averaged(&latents[..32], Shape::image(1, 1, 32, 1), 32);
-        assert_eq!((same.as_slice(), small.width), (&latents[..32], 32));
+        let few = Shape::image(1, 1, 32, 1);
+        assert_eq!(averaged(&latents[..32], few, 32), &latents[..32]);
+        assert_eq!(averaged_shape(few, 32), few);
     }
 }

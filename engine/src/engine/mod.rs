@@ -227,21 +227,20 @@ impl Engine {
     pub fn prepare(&mut self, plan: &DrawPlan, previews: usize) -> Result<MemoryNeed> {
         let start = Instant::now();
         self.apply(&plan.loras)?;
-        let latents = plan.latents(self.model.vae.latents());
+        let frame = plan.frame(self.model.vae.latents());
         let (text, element) = (&self.model.text, self.element);
         let key = ProgramKey { model: self.model.id(), ..TEXT };
         let text = self.programs.get(key, || text.graph(element))?.memory();
-        let (images, nag) = (self.batch(plan) * plan.copies(), plan.attention_guidance().is_some());
-        let unet = self.unet(images, plan.prompts.tokens(), nag, latents)?.memory();
-        let mut needs = vec![text, unet, self.decoder(Purpose::Picture, latents)?.memory()];
+        let unet = self.unet(plan.unet_inputs(frame, self.batch(plan)))?.memory();
+        let mut needs = vec![text, unet, self.decoder(Purpose::Picture, frame)?.memory()];
         if previews > 0 && self.model.preview_vae.is_some() {
-            let latents = self.previewed(latents);
-            needs.push(self.decoder(Purpose::Preview, latents)?.memory());
+            let previewed = self.previewed(frame);
+            needs.push(self.decoder(Purpose::Preview, previewed)?.memory());
         }
         self.loading += start.elapsed().as_secs_f64();
         let need = one_after_the_other(&needs);
         let weights = need.weights + if self.is_on_host() { self.model.lora_bytes() } else { 0 };
-        Ok(MemoryNeed { picture: picture_need(latents, plan), weights, ..need })
+        Ok(MemoryNeed { picture: picture_need(frame.shape, plan), weights, ..need })
     }
 
     /// Whether the device keeps values in this machine's own memory.

@@ -2,14 +2,17 @@
 
 use std::path::Path;
 
+use super::layout::Frame;
 use super::{Outlook, Prompts};
-use crate::graph::Shape;
+use crate::graph::{Shape, Tiling};
+use crate::init::Init;
 use crate::message::{Message, Setting};
 use crate::noise::Rng;
 use crate::picture::Parameters;
 use crate::request::{Request, check_pixels};
 use crate::schedule::{Grid, Schedule, SchedulerConfig, Sigmas, TimestepSpacing};
 use crate::settings::{Asked, AttentionGuidance, Settings};
+use crate::unet::UNetInputs;
 use crate::vae::LatentSpace;
 use crate::weights::LoraFile;
 use crate::{Error, Result};
@@ -31,6 +34,10 @@ pub struct DrawPlan {
     pub vae: Option<String>,
     /// Those that the prompt asks for.
     pub loras: Vec<LoraFile>,
+    /// Latents to begin from.
+    pub init: Option<Init>,
+    /// Where pictures continue on their opposite sides.
+    pub tiling: Tiling,
     /// Of the first picture.
     pub seed: u64,
     /// The generator of the first latents.
@@ -61,7 +68,7 @@ impl DrawPlan {
         let (prompts, about) = outlook.prompts(request, &settings);
         warnings.extend(about);
         let seed = request.seed.unwrap_or_else(fresh_seed);
-        let Request { images, rng, .. } = *request;
+        let Request { images, rng, tiling, .. } = *request;
         let (model, (model_loras, vae)) = (name(outlook.file()), outlook.named_parts());
         Ok(Self {
             width,
@@ -71,6 +78,8 @@ impl DrawPlan {
             model_loras,
             vae,
             loras,
+            init: request.init.clone(),
+            tiling,
             seed,
             rng,
             prompts,
@@ -104,9 +113,17 @@ impl DrawPlan {
         }
     }
 
-    /// Of one picture: `[1, height / scale, width / scale, channels]`.
-    pub(super) fn latents(&self, of: LatentSpace) -> Shape {
-        Shape::image(1, self.height / of.scale, self.width / of.scale, of.channels)
+    /// Latents of one picture: `[1, height / scale, width / scale, channels]`.
+    pub(super) fn frame(&self, of: LatentSpace) -> Frame {
+        let shape = Shape::image(1, self.height / of.scale, self.width / of.scale, of.channels);
+        Frame { shape, tiling: self.tiling }
+    }
+
+    /// What the UNet is given of so many pictures.
+    pub(super) fn unet_inputs(&self, frame: Frame, pictures: usize) -> UNetInputs {
+        let (images, tokens) = (pictures * self.copies(), self.prompts.tokens());
+        let negative_tokens = self.attention_guidance().map(|_| tokens);
+        UNetInputs { latents: Shape { images, ..frame.shape }, tokens, negative_tokens, tiling: frame.tiling }
     }
 
     /// How the negative prompt guides attention, where it does.

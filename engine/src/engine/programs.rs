@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::watch::{TraceRow, Watch};
 use crate::backend::{Backend, HostTensor, MemoryNeed, Program, Values};
-use crate::graph::Graph;
+use crate::graph::{Graph, Tiling};
 use crate::{Error, Result};
 
 /// Programs that are kept: those of a few picture sizes, with the decoders of their previews.
@@ -34,8 +34,10 @@ pub(super) struct ProgramKey {
     pub(super) width: usize,
     /// Of the prompt; none of the VAE.
     pub(super) tokens: usize,
-    /// Whether attention is guided by a negative prompt.
+    /// Whether a negative prompt guides attention.
     pub(super) nag: bool,
+    /// Where pictures continue on their opposite sides; nowhere of text.
+    pub(super) tiling: Tiling,
 }
 
 /// Programs by what they were compiled for, the one that was used last at the end.

@@ -14,7 +14,7 @@ mod tests;
 
 pub use op::{Activation, Affine, Epilogue, Op};
 pub use record::{Recorder, Tensor};
-pub use shape::{ConvWindow, Element, Padding, Shape};
+pub use shape::{ConvWindow, Element, Padding, Shape, Tiling};
 
 /// A node's place in its graph; also the name of the one value that it makes.
 pub type NodeId = usize;

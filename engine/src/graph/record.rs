@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::{Activation, Affine, ConvWindow, Element, Epilogue, Graph, Node, NodeId, Op, Shape, fuse};
+use super::{
+    Activation, Affine, ConvWindow, Element, Epilogue, Graph, Node, NodeId, Op, Padding, Shape, Tiling, fuse,
+};
 use crate::weights::Weight;
 use crate::{Error, Result};
 
@@ -31,6 +33,7 @@ impl Tensor {
 pub struct Recorder {
     nodes: Vec<Node>,
     element: Element,
+    tiling: Tiling,
     error: Option<Error>,
 }
 
@@ -38,7 +41,14 @@ impl Recorder {
     /// An empty graph whose inner values are stored as `element`.
     #[must_use]
     pub fn new(element: Element) -> Self {
-        Self { nodes: Vec::new(), element, error: None }
+        Self { nodes: Vec::new(), element, tiling: Tiling::default(), error: None }
+    }
+
+    /// The same for pictures that continue on their opposite sides: convolutions see those where there would be zeros
+    /// around.
+    #[must_use]
+    pub fn tiled(self, tiling: Tiling) -> Self {
+        Self { tiling, ..self }
     }
 
     /// A value given from outside as f32.
@@ -76,8 +86,9 @@ impl Recorder {
         x: Tensor,
         weight: &Arc<Weight>,
         bias: Option<&Arc<Weight>>,
-        ConvWindow { stride, padding: [rows, columns] }: ConvWindow,
+        window: ConvWindow,
     ) -> Tensor {
+        let (x, ConvWindow { stride, padding: [rows, columns] }) = self.wrapped(x, window);
         let (height, width) = (rows.steps(x.shape.height, stride), columns.steps(x.shape.width, stride));
         let fits = weight.fan_in() == 9 * x.shape.channels && height.is_some() && width.is_some();
         self.check(fits, weight.name(), || format!("{} for a weight {:?}", x.shape, weight.shape()));
@@ -240,6 +251,19 @@ impl Recorder {
             }
         }
         Ok(fuse::fuse(graph))
+    }
+
+    /// `x` with the border of its opposite sides, along the axes of the tiling on which there would be zeros on both
+    /// sides, and the window of a convolution over that.
+    fn wrapped(&mut self, x: Tensor, mut window: ConvWindow) -> (Tensor, ConvWindow) {
+        let mut wrap = [self.tiling.y, self.tiling.x];
+        for (wrap, padding) in wrap.iter_mut().zip(&mut window.padding) {
+            *wrap &= *padding == Padding::AROUND;
+            if *wrap {
+                *padding = Padding::NONE;
+            }
+        }
+        if wrap == [false; 2] { (x, window) } else { (self.pad(x, wrap, wrap.map(usize::from)), window) }
     }
 
     fn input_as(&mut self, name: &str, shape: Shape, element: Element) -> Tensor {

@@ -111,6 +111,15 @@ impl ConvWindow {
     pub const SAME: Self = Self { stride: 1, padding: [Padding::AROUND; 2] };
 }
 
+/// Which axes of a picture continue on their opposite sides, so that copies of it fit together without a seam.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Tiling {
+    /// From left to right.
+    pub x: bool,
+    /// From top to bottom.
+    pub y: bool,
+}
+
 /// How a value is stored on the device. Sums are always f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Element {

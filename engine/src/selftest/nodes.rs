@@ -9,11 +9,11 @@ use std::sync::Arc;
 use crate::backend::{Backend, HostTensor};
 use crate::cases::{BOUND_F16, BOUND_F32, nmse};
 use crate::cpu::reference;
-use crate::graph::{Element, Graph, Node, Op, Shape};
+use crate::graph::{Element, Graph, Node, Op, Shape, Tiling};
 use crate::noise::TorchRng;
 use crate::text::TextEncoders;
 use crate::tokens::LENGTH;
-use crate::unet::UNet;
+use crate::unet::{UNet, UNetInputs};
 use crate::vae::VaeDecoder;
 use crate::weights::{Checkpoint, Part};
 use crate::{Error, Result};
@@ -66,8 +66,8 @@ fn graphs(element: Element) -> Result<[(&'static str, Graph); 3]> {
     let latents = Shape::image(1, LATENT_SIDE, LATENT_SIDE, unet.config().in_channels);
     Ok([
         ("text", text.graph(element)?),
-        ("unet", unet.graph(latents, LENGTH, element)?),
-        ("vae", vae.graph(latents, element, false)?),
+        ("unet", unet.graph(UNetInputs::new(latents, LENGTH), element)?),
+        ("vae", vae.graph(latents, Tiling::default(), element, false)?),
     ])
 }
 

@@ -9,5 +9,5 @@ mod transformer;
 pub use blocks::{BlockInputs, DownBlock, LevelShape, MidBlock, UpBlock};
 pub use conditioning::{TimeEmbedding, sinusoid};
 pub use config::{PerLevel, UNetConfig};
-pub use model::UNet;
+pub use model::{UNet, UNetInputs};
 pub use transformer::{TextContext, Transformer, TransformerShape};

@@ -4,9 +4,30 @@ use super::blocks::{BlockInputs, DownBlock, LevelShape, MidBlock, UpBlock};
 use super::transformer::{TextContext, TransformerShape};
 use super::{TimeEmbedding, UNetConfig};
 use crate::Result;
-use crate::graph::{Element, Graph, Recorder, Shape};
+use crate::graph::{Element, Graph, Recorder, Shape, Tiling};
 use crate::layers::{Conv3x3, GroupNorm, Negative};
 use crate::weights::Weights;
+
+/// What a graph of the UNet is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UNetInputs {
+    /// `[n, h, w, in]`.
+    pub latents: Shape,
+    /// Of each image's prompt.
+    pub tokens: usize,
+    /// Of its negative prompt, where there is attention guidance.
+    pub negative_tokens: Option<usize>,
+    /// Where latents continue on their opposite sides.
+    pub tiling: Tiling,
+}
+
+impl UNetInputs {
+    /// Latents and a prompt alone.
+    #[must_use]
+    pub fn new(latents: Shape, tokens: usize) -> Self {
+        Self { latents, tokens, negative_tokens: None, tiling: Tiling::default() }
+    }
+}
 
 /// SDXL's UNet (Podell et al. 2023, arXiv 2307.01952): `UNet2DConditionModel` with SDXL's block
 /// types, of any size.
@@ -58,38 +79,17 @@ impl UNet {
     /// sinusoid), `context [n, 1, tokens, context]`, `added [n, 1, 1, pooled + 6 sinusoids]`; one
     /// output `[n, h, w, out]`.
     ///
-    /// # Errors
-    /// [`crate::Error::Graph`].
-    pub fn graph(&self, latents: Shape, tokens: usize, element: Element) -> Result<Graph> {
-        self.record(latents, tokens, None, element)
-    }
-
-    /// [`UNet::graph`] with normalised attention guidance in every cross-attention, and for it two
-    /// inputs more: `negative [n, 1, negative tokens, context]` and `guidance [n, 1, 1, 3]`, scale,
+    /// A negative prompt brings normalised attention guidance into every cross-attention, and for it
+    /// two inputs more: `negative [n, 1, negative tokens, context]` and `guidance [n, 1, 1, 3]`, scale,
     /// tau and alpha of each image. With an alpha of 0 an image is drawn as if it had no negative prompt.
     ///
     /// # Errors
     /// [`crate::Error::Graph`].
-    pub fn guided_graph(
-        &self,
-        latents: Shape,
-        tokens: usize,
-        negative_tokens: usize,
-        element: Element,
-    ) -> Result<Graph> {
-        self.record(latents, tokens, Some(negative_tokens), element)
-    }
-
-    fn record(
-        &self,
-        latents: Shape,
-        tokens: usize,
-        negative_tokens: Option<usize>,
-        element: Element,
-    ) -> Result<Graph> {
+    pub fn graph(&self, inputs: UNetInputs, element: Element) -> Result<Graph> {
+        let UNetInputs { latents, tokens, negative_tokens, tiling } = inputs;
         let config = &self.config;
         let n = latents.images;
-        let mut g = Recorder::new(element);
+        let mut g = Recorder::new(element).tiled(tiling);
         let x = g.input("latents", latents);
         let time = g.input("time", Shape::vector(n, config.block_out_channels[0]));
         let context = g.input("context", Shape::tokens(n, tokens, config.cross_attention_dim));

@@ -2,7 +2,7 @@
 
 use super::VaeConfig;
 use crate::Result;
-use crate::graph::{Element, Graph, Recorder, Shape, Tensor};
+use crate::graph::{Element, Graph, Recorder, Shape, Tensor, Tiling};
 use crate::layers::{
     Attention, AttentionShape, Conv3x3, GroupNorm, Linear, ResBlock, ResBlockShape, Upsample,
 };
@@ -72,9 +72,9 @@ impl VaeDecoder {
     ///
     /// # Errors
     /// [`crate::Error::Graph`].
-    pub fn graph(&self, latents: Shape, element: Element, float: bool) -> Result<Graph> {
+    pub fn graph(&self, latents: Shape, tiling: Tiling, element: Element, float: bool) -> Result<Graph> {
         let element = if self.config.force_upcast { Element::F32 } else { element };
-        let mut g = Recorder::new(element);
+        let mut g = Recorder::new(element).tiled(tiling);
         let mut x = g.input("latents", latents);
         if let Some(conv) = &self.post_quant_conv {
             x = conv.forward(&mut g, x);

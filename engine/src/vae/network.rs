@@ -2,7 +2,7 @@
 
 use super::{TinyConfig, TinyDecoder, VaeConfig, VaeDecoder};
 use crate::Result;
-use crate::graph::{Element, Graph, Shape};
+use crate::graph::{Element, Graph, Shape, Tiling};
 use crate::weights::{Configs, Part, Weights};
 
 /// The latents that a VAE decodes.
@@ -85,14 +85,14 @@ impl Vae {
     }
 
     /// From `latents [n, h, w, channels]`, already divided by the scaling factor, to the packed picture
-    /// `[n, scale · h, scale · w, 1]`.
+    /// `[n, scale · h, scale · w, 1]`. `tiling` says where latents continue on their opposite sides.
     ///
     /// # Errors
     /// [`crate::Error::Graph`].
-    pub fn graph(&self, latents: Shape, element: Element) -> Result<Graph> {
+    pub fn graph(&self, latents: Shape, tiling: Tiling, element: Element) -> Result<Graph> {
         match &self.decoder {
-            Decoder::Kl(decoder) => decoder.graph(latents, element, false),
-            Decoder::Tiny(decoder) => decoder.graph(latents, element, false),
+            Decoder::Kl(decoder) => decoder.graph(latents, tiling, element, false),
+            Decoder::Tiny(decoder) => decoder.graph(latents, tiling, element, false),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 
 use crate::Result;
-use crate::graph::{Activation, Element, Graph, Recorder, Shape, Tensor};
+use crate::graph::{Activation, Element, Graph, Recorder, Shape, Tensor, Tiling};
 use crate::layers::Conv3x3;
 use crate::layers::limits::{self, Fits};
 use crate::weights::{Configs, Part, Weights};
@@ -128,8 +128,8 @@ impl TinyDecoder {
     ///
     /// # Errors
     /// [`crate::Error::Graph`].
-    pub fn graph(&self, latents: Shape, element: Element, float: bool) -> Result<Graph> {
-        let mut g = Recorder::new(element);
+    pub fn graph(&self, latents: Shape, tiling: Tiling, element: Element, float: bool) -> Result<Graph> {
+        let mut g = Recorder::new(element).tiled(tiling);
         let x = g.input("latents", latents);
         let x = g.activate(x, Activation::SoftClamp);
         let x = self.conv_in.forward(&mut g, x);
