@@ -65,6 +65,15 @@ impl Checkpoint {
         Self::find(path, describe)
     }
 
+    /// Opens a file or folder with some of a model's parts, to look into it; `None` where it is a whole model, or nothing
+    /// that a model has.
+    ///
+    /// # Errors
+    /// The file or folder cannot be read, is damaged, or has a part that is not SDXL's.
+    pub fn open_parts(path: &Path) -> Result<Option<Self>> {
+        Self::find_parts(path, describe)
+    }
+
     /// Opens a single file whose network is not of SDXL base's shape.
     ///
     /// # Errors

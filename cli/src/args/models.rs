@@ -18,10 +18,10 @@ pub(crate) enum ModelsCommand {
     Synth(SynthArgs),
 }
 
-/// Says what a model is: its parts, parameters, precision, and the settings it is drawn with
+/// Says what a file or folder is: parts, parameters, precision, and the settings it is drawn with
 #[derive(Debug, clap::Args)]
 pub(crate) struct InspectArgs {
-    /// A diffusers folder, or a single .safetensors file
+    /// A model, a part of one or a LoRA: a folder, a .safetensors or .gguf file, or a repository in the hub's cache
     #[arg(value_name = "PATH")]
     pub(crate) path: PathBuf,
 

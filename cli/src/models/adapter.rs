@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use fulmen_engine::Error;
+use fulmen_engine::settings::{Asked, Clues, Settings};
 use fulmen_engine::weights::Adapter;
 use serde::Serialize;
 
@@ -22,9 +24,12 @@ struct About {
     /// For which other family it is, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     family: Option<&'static str>,
+    /// How a model is drawn under it, where it says so, and by which sign.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drawn: Option<String>,
 }
 
-pub(super) fn say(adapter: &Adapter, json: bool) {
+pub(super) fn say(adapter: &Adapter, json: bool) -> Result<(), Error> {
     let about = About {
         kind: adapter.kind(),
         names: adapter.dialect(),
@@ -32,16 +37,26 @@ pub(super) fn say(adapter: &Adapter, json: bool) {
         ranks: adapter.ranks(),
         parts: adapter.parts().into_iter().map(|(part, count)| (part.name(), count)).collect(),
         family: adapter.other_family(),
+        drawn: drawn(adapter)?,
     };
     if json {
         console::json(&about);
     } else {
         print(&about);
     }
+    Ok(())
+}
+
+/// What it changes of how models are drawn that say nothing themselves.
+fn drawn(adapter: &Adapter) -> Result<Option<String>, Error> {
+    let line = |clues: Clues| Ok(Settings::choose(&clues, Asked::default(), Asked::default())?.line());
+    let loras = vec![(adapter.path().to_owned(), adapter.about().clone())];
+    let (under, without) = (line(Clues { loras, ..Clues::default() })?, line(Clues::default())?);
+    Ok((under != without).then_some(under))
 }
 
 fn print(about: &About) {
-    let About { kind, names, modules, ranks, parts, family } = about;
+    let About { kind, names, modules, ranks, parts, family, drawn } = about;
     let ranks = match ranks {
         Some((least, most)) if least == most => format!(" of rank {least}"),
         Some((least, most)) => format!(" of ranks {least} to {most}"),
@@ -51,6 +66,7 @@ fn print(about: &About) {
     for (part, count) in parts {
         console::out(&format!("  {part:<15} {count} modules"));
     }
+    drawn.iter().for_each(|line| console::out(&format!("  a model is drawn in {line}")));
     match family {
         Some(family) => console::out(&format!("  for another family, {family}; Fulmen draws with SDXL")),
         None => console::out("  give it with --lora, over a model"),

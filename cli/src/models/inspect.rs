@@ -1,4 +1,4 @@
-//! `fulmen models inspect`: what a model is, without drawing. Every number is read, so a damaged file is found.
+//! `fulmen models inspect`: what a file or folder is, without drawing. Every number is read, so a damaged file is found.
 
 use std::collections::BTreeSet;
 
@@ -14,16 +14,33 @@ use crate::args::InspectArgs;
 use crate::console;
 use crate::failure::Failure;
 
-/// A model in short.
+/// A model, or a part of one, in short.
 #[derive(Debug, Serialize)]
 struct Model {
     /// `diffusers folder` or `single file`.
     kind: &'static str,
     bytes: u64,
-    parts: Vec<PartReport>,
-    /// What it is drawn with where the command line does not say.
+    parts: Vec<PartSummary>,
+    /// The parts that a model needs and that are not here.
+    lacks: Vec<&'static str>,
+    /// What to do about that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<String>,
+    /// How it is drawn, where there is a UNet.
+    #[serde(flatten)]
+    drawn: Option<Drawn>,
+    /// What is done in another way than the model asks for.
+    warnings: Vec<String>,
+    /// Tensors that no part of the model asks for.
+    unused: Vec<String>,
+}
+
+/// What a model is drawn with where the command line does not say.
+#[derive(Debug, Serialize)]
+struct Drawn {
     steps: usize,
     guidance: f32,
+    sampler: &'static str,
     spacing: String,
     prediction: &'static str,
     /// Whether the noisiest level is noise alone.
@@ -32,14 +49,10 @@ struct Model {
     distilled: bool,
     /// Why it is drawn so.
     because: String,
-    /// What is done in another way than the model asks for.
-    warnings: Vec<String>,
-    /// Tensors that no part of the model asks for.
-    unused: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
-struct PartReport {
+struct PartSummary {
     name: &'static str,
     tensors: usize,
     parameters: usize,
@@ -49,33 +62,37 @@ struct PartReport {
 
 pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
     if let Some(adapter) = Adapter::find(&args.path)? {
-        adapter::say(&adapter, args.json);
+        adapter::say(&adapter, args.json)?;
         return Ok(());
     }
-    let mut checkpoint = Checkpoint::open(&args.path)?.with_parts(&args.parts.paths())?;
+    let opened = match Checkpoint::open_parts(&args.path)? {
+        Some(parts) => parts,
+        None => Checkpoint::open(&args.path)?,
+    };
+    let mut checkpoint = opened.with_parts(&args.parts.paths())?;
     if let Some(path) = &args.parts.preview_vae {
         checkpoint = checkpoint.with_preview_vae(path)?;
     }
     checkpoint.verify()?;
-    // Nothing is said to be drawn in some way that cannot be drawn at all.
-    engine::check(&checkpoint)?;
-    let own = checkpoint.has_own_configs();
-    let clues = Clues::of(&checkpoint, SchedulerConfig::load(&checkpoint)?);
-    let settings = Settings::choose(&clues, Asked::default(), Asked::default())?;
-    let parts = Part::WITH_WEIGHTS.into_iter().map(|part| report(&checkpoint, part));
-    let notes = checkpoint.warnings().iter().cloned();
+    let (here, lacks): (Vec<Part>, Vec<Part>) =
+        Part::WITH_WEIGHTS.into_iter().partition(|part| checkpoint.has(*part));
+    if lacks.is_empty() {
+        // Nothing is said to be drawn in some way that cannot be drawn at all.
+        engine::check(&checkpoint)?;
+    } else if checkpoint.has_own_configs() {
+        // Why a folder lacks a part is worth more than that it does.
+        lacks.iter().try_for_each(|part| checkpoint.weights(*part).map(drop))?;
+    }
+    let settings = here.contains(&Part::Unet).then(|| settings(&checkpoint)).transpose()?;
+    let own = settings.iter().flat_map(|settings| &settings.warnings).map(ToString::to_string);
     let model = Model {
-        kind: if own { "diffusers folder" } else { "single file" },
+        kind: if args.path.is_dir() { "diffusers folder" } else { "single file" },
         bytes: checkpoint.mapped_bytes(),
-        parts: parts.collect::<Result<_, _>>()?,
-        steps: settings.steps,
-        guidance: settings.guidance,
-        spacing: settings.scheduler.spacing(),
-        prediction: settings.scheduler.prediction.word(),
-        zero_terminal_snr: settings.scheduler.zero_terminal_snr,
-        distilled: settings.distilled,
-        because: settings.because,
-        warnings: settings.warnings.iter().map(ToString::to_string).chain(notes).collect(),
+        parts: here.iter().map(|part| summary(&checkpoint, *part)).collect::<Result<_, _>>()?,
+        advice: advice(&checkpoint, &here, &lacks),
+        lacks: lacks.iter().map(|part| part.name()).collect(),
+        warnings: own.chain(checkpoint.warnings().iter().cloned()).collect(),
+        drawn: settings.map(Drawn::of),
         unused: checkpoint.unused().to_vec(),
     };
     if args.json {
@@ -86,7 +103,50 @@ pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn report(checkpoint: &Checkpoint, part: Part) -> Result<PartReport, Error> {
+fn settings(checkpoint: &Checkpoint) -> Result<Settings, Error> {
+    let clues = Clues::of(checkpoint, SchedulerConfig::load(checkpoint)?);
+    Settings::choose(&clues, Asked::default(), Asked::default())
+}
+
+impl Drawn {
+    fn of(settings: Settings) -> Self {
+        Self {
+            steps: settings.steps,
+            guidance: settings.guidance,
+            sampler: settings.scheduler.solver.sampler.word(),
+            spacing: settings.scheduler.spacing(),
+            prediction: settings.scheduler.prediction.word(),
+            zero_terminal_snr: settings.scheduler.zero_terminal_snr,
+            distilled: settings.distilled,
+            because: settings.because,
+        }
+    }
+}
+
+/// What to do with these parts where they are no whole model.
+fn advice(checkpoint: &Checkpoint, here: &[Part], lacks: &[Part]) -> Option<String> {
+    match (here, lacks) {
+        (_, []) => None,
+        ([Part::Vae], _) if checkpoint.has_tiny_vae() => Some(
+            "this is a tiny VAE (TAESD) alone; give it with --vae, or with --preview-vae for previews".into(),
+        ),
+        (_, [Part::Vae]) => Some("it has no VAE; give one with --vae".into()),
+        ([only], _) => Some(format!(
+            "this is {} alone; give it with {}, over a whole model",
+            only.noun(),
+            only.flag().unwrap_or("--model")
+        )),
+        _ => {
+            let lacks: Vec<&str> = lacks.iter().map(|part| part.noun()).collect();
+            Some(format!(
+                "it lacks {}; give its parts with their flags, over a whole model",
+                lacks.join(" and ")
+            ))
+        }
+    }
+}
+
+fn summary(checkpoint: &Checkpoint, part: Part) -> Result<PartSummary, Error> {
     let weights = checkpoint.weights(part)?;
     let (mut tensors, mut parameters, mut formats) = (0, 0, BTreeSet::new());
     for spec in inventory(checkpoint.configs(), part)? {
@@ -98,23 +158,28 @@ fn report(checkpoint: &Checkpoint, part: Part) -> Result<PartReport, Error> {
         parameters += tensor.len();
         formats.insert(tensor.format());
     }
-    Ok(PartReport { name: part.name(), tensors, parameters, formats: formats.into_iter().collect() })
+    Ok(PartSummary { name: part.name(), tensors, parameters, formats: formats.into_iter().collect() })
 }
 
 fn print(model: &Model) {
     console::out(&format!("{}, {:.1} MiB", model.kind, model.bytes as f64 / f64::from(1 << 20)));
-    for PartReport { name, tensors, parameters, formats } in &model.parts {
+    for PartSummary { name, tensors, parameters, formats } in &model.parts {
         let millions = *parameters as f64 / 1e6;
         let formats = formats.join(" and ");
         console::out(&format!("  {name:<15} {millions:>8.1} M parameters in {tensors} tensors of {formats}"));
     }
-    let Model { steps, guidance, spacing, prediction, because, unused, .. } = model;
-    let guidance = if *guidance > 1.0 { format!("guidance {guidance}") } else { "no guidance".into() };
-    let steps = if *steps == 1 { "1 step".into() } else { format!("{steps} steps") };
-    console::out(&format!("drawn in {steps} with {guidance}; {spacing} timesteps, predicts {prediction}"));
-    console::out(&format!("  {because}"));
+    model.advice.iter().for_each(|advice| console::out(advice));
+    if let Some(Drawn { steps, guidance, sampler, spacing, prediction, because, .. }) = &model.drawn {
+        let guidance = if *guidance > 1.0 { format!("guidance {guidance}") } else { "no guidance".into() };
+        let steps = if *steps == 1 { "1 step".into() } else { format!("{steps} steps") };
+        let sampler = if *sampler == "euler" { String::new() } else { format!(" of {sampler}") };
+        let line =
+            format!("drawn in {steps}{sampler} with {guidance}; {spacing} timesteps, predicts {prediction}");
+        console::out(&line);
+        console::out(&format!("  {because}"));
+    }
     model.warnings.iter().for_each(|warning| console::out(&format!("  {warning}")));
-    if let Some(first) = unused.first() {
-        console::out(&format!("{} tensors are not used, `{first}` among them", unused.len()));
+    if let Some(first) = model.unused.first() {
+        console::out(&format!("{} tensors are not used, `{first}` among them", model.unused.len()));
     }
 }

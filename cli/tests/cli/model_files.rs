@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::program::{Place, repository};
+use crate::program::{Place, Run, repository};
 
 #[test]
 fn a_model_that_is_not_there_is_named() {
@@ -180,4 +180,72 @@ fn a_model_without_its_vae_says_how_to_give_one_and_draws_with_it() {
     for flag in ["--vae", "--text-encoder", "--text-encoder-2"] {
         place.draw(&["a cat", flag, "model/unet"]).failed(1, &["is of a `UNet2DConditionModel`, not of "]);
     }
+}
+
+/// A repository of the hub, fetched by its own tools into `at`.
+fn fetched(place: &Place, at: &str, from: &str, repository: &str) {
+    let cache = place.path(at).join(repository);
+    fs::create_dir_all(cache.join("snapshots")).unwrap();
+    fs::create_dir_all(cache.join("refs")).unwrap();
+    fs::write(cache.join("refs/main"), "0123456789abcdef").unwrap();
+    fs::rename(place.path(from), cache.join("snapshots/0123456789abcdef")).unwrap();
+}
+
+#[test]
+fn a_name_of_the_hub_opens_what_its_cache_has() {
+    let place = Place::new();
+    for (variable, value, at) in [
+        ("HF_HUB_CACHE", "a", "a"),
+        ("HUGGINGFACE_HUB_CACHE", "b", "b"),
+        ("HF_HOME", "c", "c/hub"),
+        ("XDG_CACHE_HOME", "d", "d/huggingface/hub"),
+        ("HOME", "e", "e/.cache/huggingface/hub"),
+    ] {
+        let inspect = |path: &str, flags: &[&str]| {
+            let mut command = place.command();
+            for other in ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"] {
+                command.env_remove(other);
+            }
+            command.env(variable, place.path(value)).args(["models", "inspect", path]).args(flags);
+            Run::of(command.output().unwrap())
+        };
+        demo(&place);
+        fetched(&place, at, "model/vae", "models--someone--a-vae");
+        inspect("someone/a-turbo", &[]).failed(1, &["hf download someone/a-turbo"]);
+        fetched(&place, at, "model", "models--someone--a-turbo");
+        let told = inspect("someone/a-turbo", &["--vae", "someone/a-vae"]).succeeded();
+        assert!(told.stdout.contains("Turbo, by its name `a-turbo`"), "{variable}: {}", told.stdout);
+        inspect("someone/a-turbo", &[]).failed(1, &["vae", "with --vae"]);
+        let told = inspect("someone/a-turbo/unet", &[]).succeeded();
+        assert!(told.stdout.contains("a UNet alone; give it with --unet"), "{variable}: {}", told.stdout);
+        inspect("someone/a-turbo/lost.safetensors", &[]).failed(1, &["has no `lost.safetensors`, only `"]);
+    }
+}
+
+#[test]
+fn a_part_by_itself_is_told_with_the_flag_that_takes_it_and_with_what_its_name_says() {
+    let place = Place::new();
+    demo(&place);
+    let inspect = |path: &str| place.run(&["models", "inspect", path]).succeeded().stdout;
+    for (part, said) in [
+        ("unet", "this is a UNet alone; give it with --unet"),
+        ("vae", "this is a VAE alone; give it with --vae"),
+        ("text_encoder", "this is the first text encoder alone; give it with --text-encoder,"),
+        ("text_encoder_2", "this is the second text encoder alone; give it with --text-encoder-2"),
+    ] {
+        let stem = if part.starts_with("text") { "model" } else { "diffusion_pytorch_model" };
+        for path in [format!("model/{part}"), format!("model/{part}/{stem}.safetensors")] {
+            let told = inspect(&path);
+            assert!(told.contains(said) && told.contains(" M parameters in "), "{path}: {told}");
+            assert_eq!(told.contains("drawn in "), part == "unet", "{path}: {told}");
+        }
+    }
+    fs::rename(place.path("model/unet"), place.path("sdxl_lightning_4step_unet")).unwrap();
+    let told = inspect("sdxl_lightning_4step_unet");
+    assert!(told.contains("drawn in 4 steps with no guidance; trailing timesteps"), "{told}");
+    assert!(told.contains("Lightning, by its name `sdxl_lightning_4step_unet`"), "{told}");
+    let run = place.run(&["models", "inspect", "--json", "sdxl_lightning_4step_unet"]).succeeded();
+    let told = run.events().remove(0);
+    assert_eq!(told["lacks"], serde_json::json!(["vae", "text_encoder", "text_encoder_2"]));
+    assert_eq!((&told["steps"], &told["distilled"]), (&4.into(), &true.into()));
 }

@@ -122,6 +122,11 @@ impl Configs {
         self.values[Part::Vae as usize] = Some(Config { file: file.to_path_buf(), value });
     }
 
+    /// Leaves a part without a configuration.
+    pub(crate) fn forget(&mut self, part: Part) {
+        self.values[part as usize] = None;
+    }
+
     /// Takes one part's configuration from another set.
     pub(crate) fn replace(&mut self, part: Part, other: &Self) {
         self.values[part as usize].clone_from(&other.values[part as usize]);

@@ -9,6 +9,7 @@
 //! few times a file's header, whatever the bytes are.
 
 mod about;
+mod alone;
 mod archive;
 mod blocks;
 mod checkpoint;
@@ -21,6 +22,7 @@ mod fp8;
 mod gguf;
 mod guard;
 mod header;
+mod hub;
 mod kind;
 mod laying;
 mod listing;

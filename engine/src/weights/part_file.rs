@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::archive::{self, Archive};
-use super::configs::Configs;
+use super::configs::{Configs, python_json};
 use super::file::{self, bad_file};
 use super::part::Part;
 use super::place::{self, Location};
@@ -84,6 +84,12 @@ fn classes(part: Part) -> &'static [&'static str] {
         Part::Vae => &["AutoencoderKL", Configs::TINY_VAE],
         _ => &["CLIPTextModel", "CLIPTextModelWithProjection", "CLIPModel"],
     }
+}
+
+/// What a file of a configuration says that it is of; `None` where there is no such file.
+pub(super) fn class_in(file: &Path) -> Result<Option<String>> {
+    let text = file::read(file, file::CONFIG)?;
+    Ok(text.and_then(|text| class(&python_json(&text).ok()?)))
 }
 
 /// What a configuration says that it is of.

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::file::{self, bad_file};
+use super::hub::{self, Repository};
 use crate::error::{Error, Result};
 use crate::quote;
 
@@ -18,16 +19,27 @@ pub(crate) enum Location {
     Folder(PathBuf),
 }
 
-/// Looks at what is there. A folder of the hub's cache leads to the snapshot in it.
+/// Looks at what is there. A folder of the hub's cache leads to the snapshot in it, and so does the name of a repository
+/// where there is nothing of that name.
 pub(crate) fn find(path: &Path) -> Result<Location> {
     match fs::metadata(path) {
         Ok(about) if about.is_dir() => {
-            Ok(Location::Folder(snapshot(path)?.unwrap_or_else(|| path.to_path_buf())))
+            Ok(Location::Folder(hub::snapshot(path)?.unwrap_or_else(|| path.to_path_buf())))
         }
         Ok(_) => Ok(Location::File(path.to_path_buf())),
-        Err(source) if source.kind() == io::ErrorKind::NotFound => Err(absent(path, source)),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => match cached(path)? {
+            Some(cached) if cached.is_dir() => Ok(Location::Folder(cached)),
+            Some(cached) => Ok(Location::File(cached)),
+            None => Err(absent(path, source)),
+        },
         Err(source) => Err(Error::Read { file: path.to_path_buf(), source }),
     }
+}
+
+/// Where the hub's cache has the repository of this name.
+fn cached(path: &Path) -> Result<Option<PathBuf>> {
+    let repository = path.to_str().and_then(Repository::named);
+    repository.map_or(Ok(None), |repository| repository.cached())
 }
 
 /// The path whose last part says what a model is: above the names that every model's files have.
@@ -53,42 +65,6 @@ pub(crate) fn resolved(path: &Path) -> PathBuf {
     whole.or_else(|| std::path::absolute(path).ok()).unwrap_or_else(|| path.to_path_buf())
 }
 
-/// The snapshot in a folder of the hub's cache; `None` for other folders.
-fn snapshot(path: &Path) -> Result<Option<PathBuf>> {
-    let is_cache = |path: &Path| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with("models--") && path.join("snapshots").is_dir()
-    };
-    let cache = match path.parent() {
-        _ if is_cache(path) => path,
-        Some(parent) if path.ends_with("snapshots") && is_cache(parent) => parent,
-        _ => return Ok(None),
-    };
-    let snapshots = cache.join("snapshots");
-    // A commit's name has forty letters.
-    let main = file::read(&cache.join("refs/main"), 256).ok().flatten();
-    let main = main.and_then(|name| Some(std::str::from_utf8(&name).ok()?.trim().to_owned()));
-    let is_plain = |name: &String| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric());
-    if let Some(main) = main.filter(is_plain).map(|name| snapshots.join(name)).filter(|path| path.is_dir()) {
-        return Ok(Some(main));
-    }
-    let names = file::list(&snapshots)?;
-    match &names[..] {
-        [only] => Ok(Some(snapshots.join(only))),
-        [] => Err(bad_file(
-            path,
-            "is a folder of the hub's cache with no snapshot in it; the download did not finish, fetch the model again",
-        )),
-        several => {
-            let what = format!(
-                "is a folder of the hub's cache with several snapshots; give one of {}",
-                list(several)
-            );
-            Err(bad_file(&snapshots, what))
-        }
-    }
-}
-
 /// Why there is nothing: names of the hub and addresses are often given where a path is wanted.
 fn absent(path: &Path, source: io::Error) -> Error {
     let text = path.to_string_lossy();
@@ -101,41 +77,16 @@ fn absent(path: &Path, source: io::Error) -> Error {
             "is an address; Fulmen downloads nothing: fetch the model, and give its file or folder",
         );
     }
-    match hub_name(&text) {
-        Some((owner, name)) => match cached(owner, name) {
-            Some(cache) => {
-                bad_file(path, format!("is not here, but in the hub's cache; give {}", cache.display()))
-            }
-            None => bad_file(
-                path,
-                format!(
-                    "is not here, and Fulmen downloads nothing; if it is a name of the hub, fetch it first: \
-                 hf download {owner}/{name} --local-dir {name}, and give that folder"
-                ),
+    match Repository::named(&text).filter(|repository| !Path::new(repository.owner).exists()) {
+        Some(Repository { owner, name, .. }) => bad_file(
+            path,
+            format!(
+                "is not here, nor in the hub's cache, and Fulmen downloads nothing; if it is a name of the hub, fetch \
+                 it first: hf download {owner}/{name}"
             ),
-        },
+        ),
         None => Error::Read { file: path.to_path_buf(), source },
     }
-}
-
-/// `someone/name`, as the hub calls its models, where no folder `someone` is.
-fn hub_name(text: &str) -> Option<(&str, &str)> {
-    let (owner, name) = text.split_once('/')?;
-    let is_name = |part: &str| {
-        let may = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        part.starts_with(|c: char| c.is_ascii_alphanumeric()) && part.chars().all(may) && part.len() <= 96
-    };
-    let is_file = [".safetensors", ".ckpt", ".gguf", ".pt", ".bin"].iter().any(|end| name.ends_with(end));
-    (is_name(owner) && is_name(name) && !is_file && !Path::new(owner).exists()).then_some((owner, name))
-}
-
-/// Where the hub's own tool keeps what it has fetched, if it has fetched this.
-fn cached(owner: &str, name: &str) -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let hub = variable("HF_HUB_CACHE")
-        .or_else(|| Some(variable("HF_HOME")?.join("hub")))
-        .or_else(|| Some(std::env::home_dir()?.join(".cache/huggingface/hub")))?;
-    Some(hub.join(format!("models--{owner}--{name}"))).filter(|cache| cache.join("snapshots").is_dir())
 }
 
 /// Why a folder is no model, and which of the things in it could be.

@@ -44,6 +44,23 @@ impl Archive {
         Ok((layout, fitting.unwrap_or(own)))
     }
 
+    /// The parts in it; none where it is something else. Where it is one text encoder alone, its prefix need not tell
+    /// which.
+    pub(crate) fn parts_alone(&self) -> Vec<Part> {
+        if self.other_model().is_some() {
+            return Vec::new();
+        }
+        let mut here: Vec<Part> =
+            Part::WITH_WEIGHTS.into_iter().filter(|part| self.layout(*part).is_some()).collect();
+        if here.is_empty() {
+            let is_it = |part: &Part| {
+                self.own_layout(*part).is_some_and(|layout| self.of_another(*part, &layout).is_none())
+            };
+            here.extend([Part::TextEncoder2, Part::TextEncoder].into_iter().find(is_it));
+        }
+        here
+    }
+
     /// What there is in place of a part.
     fn lacks(&self, part: Part) -> String {
         if part == Part::TextEncoder && self.own_layout(Part::TextEncoder2).is_some() {

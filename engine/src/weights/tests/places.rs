@@ -75,7 +75,7 @@ fn a_cache_that_does_not_tell_lists_what_it_has() {
 #[test]
 fn names_of_the_hub_and_addresses_are_not_fetched_and_that_is_said() {
     for (path, expected) in [
-        ("stabilityai/sdxl-turbo", "hf download stabilityai/sdxl-turbo --local-dir sdxl-turbo"),
+        ("stabilityai/sdxl-turbo", "hf download stabilityai/sdxl-turbo"),
         ("https://huggingface.co/stabilityai/sdxl-turbo", "is an address; Fulmen downloads nothing"),
         ("someone/model.safetensors", "cannot read"),
         ("nowhere", "cannot read"),

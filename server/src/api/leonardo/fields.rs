@@ -116,9 +116,12 @@ pub(super) const GENERATION: &[Field] = &[
     Field::new("promptMagicStrength", Kind::Number { least: 0.1, most: 1.0 }, "Its strength.").hint(&[]),
     Field::new("promptMagicVersion", Kind::Word(&["v2", "v3"]), "Its version.").hint(&[]),
     flag("public", "Whether the pictures' addresses need no signature."),
-    Field::new("scheduler", Kind::Word(words::SCHEDULERS), "The sampler.")
-        .or("\"EULER_DISCRETE\"")
-        .lacking(&["\"EULER_DISCRETE\"", "\"LEONARDO\""]),
+    Field::new(
+        "scheduler",
+        Kind::Word(words::SCHEDULERS),
+        "The sampler. EULER_DISCRETE, which is what clients send by default, and LEONARDO leave it to the model.",
+    )
+    .or("\"EULER_DISCRETE\""),
     Field::new("sd_version", Kind::Word(words::VERSIONS), "Any version, which is given back.")
         .or("\"v1_5\"")
         .model(),

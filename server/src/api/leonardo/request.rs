@@ -1,5 +1,6 @@
 //! What was asked, twice: as answers give it back, and as it is drawn.
 
+use fulmen_engine::schedule::SamplerName;
 use serde_json::{Map, Value, json};
 
 use super::account::stable_id;
@@ -70,7 +71,7 @@ impl Asked {
             nag_scale: None,
             nag_tau: None,
             nag_alpha: None,
-            sampler: None,
+            sampler: sampler(values.text("scheduler")).map(|sampler| sampler.word().to_owned()),
             sigmas: None,
             eta: None,
             spacing: None,
@@ -106,6 +107,18 @@ fn steps(values: &Values, model: &ModelInfo, warnings: &mut Vec<Warning>) -> Opt
         warnings.push(Warning::no_effect("num_inference_steps", message));
     }
     steps.filter(|_| !model.distilled)
+}
+
+/// The sampler that a documented word means; `None` is the model's own.
+fn sampler(scheduler: Option<&str>) -> Option<SamplerName> {
+    Some(match scheduler? {
+        "KLMS" => SamplerName::Lms,
+        "EULER_ANCESTRAL_DISCRETE" => SamplerName::EulerAncestral,
+        "DDIM" => SamplerName::Ddim,
+        "DPM_SOLVER" => SamplerName::Dpmpp2m,
+        "PNDM" => SamplerName::Pndm,
+        _ => return None,
+    })
 }
 
 /// The style in effect: without alchemy the usual one is none.

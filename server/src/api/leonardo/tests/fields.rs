@@ -74,7 +74,6 @@ fn lacking() -> Vec<(&'static str, Value)> {
         ("init_generation_image_id", json!("a")),
         ("init_image_id", json!("a")),
         ("photoReal", json!(true)),
-        ("scheduler", json!("KLMS")),
         ("tiling", json!(true)),
         ("transparency", json!("foreground_only")),
         ("ultra", json!(true)),
@@ -194,7 +193,7 @@ fn words_are_the_documented_ones() {
         ("controlNetType", CONTROL_TYPES),
         ("photoRealVersion", &["v1", "v2"]),
         ("promptMagicVersion", &["v2", "v3"]),
-        ("scheduler", &["EULER_DISCRETE", "LEONARDO"]),
+        ("scheduler", SCHEDULERS),
         ("transparency", &["disabled"]),
     ] {
         for word in words {
@@ -242,19 +241,6 @@ fn what_is_lacking_may_be_said_to_be_off() {
         "canvasRequestType": null, "canvasInitId": "", "canvasMaskId": null,
     });
     assert_eq!(refused(&cat(off)), None);
-}
-
-#[test]
-fn the_other_schedulers_are_refused_with_those_that_work() {
-    for word in SCHEDULERS.iter().filter(|word| !["EULER_DISCRETE", "LEONARDO"].contains(word)) {
-        let problem = checked(&cat(json!({"scheduler": word}))).unwrap_err();
-        assert_eq!(
-            problem.message,
-            format!(
-                "`scheduler`: \"{word}\" is not supported yet; leave it out, or send \"EULER_DISCRETE\" or \"LEONARDO\""
-            )
-        );
-    }
 }
 
 #[test]

@@ -40,6 +40,24 @@ fn everything_is_decided_when_it_is_asked() {
 }
 
 #[test]
+fn a_scheduler_is_a_sampler_and_the_usual_one_is_the_models_own() {
+    for (scheduler, sampler) in [
+        ("EULER_DISCRETE", None),
+        ("LEONARDO", None),
+        ("EULER_ANCESTRAL_DISCRETE", Some("euler-a")),
+        ("KLMS", Some("lms")),
+        ("DDIM", Some("ddim")),
+        ("DPM_SOLVER", Some("dpmpp-2m")),
+        ("PNDM", Some("pndm")),
+    ] {
+        let Asked { spec, echo, warnings } = asked(json!({"scheduler": scheduler}));
+        assert_eq!(spec.sampler.as_deref(), sampler, "{scheduler}");
+        assert_eq!((&echo["scheduler"], warnings.len()), (&json!(scheduler), 0));
+    }
+    assert_eq!(asked(json!({})).spec.sampler, None);
+}
+
+#[test]
 fn no_seed_means_another_one_each_time() {
     let seeds: std::collections::HashSet<u64> = (0..20).map(|_| asked(json!({})).spec.seed).collect();
     assert!(seeds.len() > 15, "{seeds:?}");
