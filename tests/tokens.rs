@@ -1,10 +1,11 @@
 //! Token ids against transformers' CLIPTokenizer and against what diffusers fed to the goldens.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use fulmen_engine::tokens::{Chunks, LENGTH, Padding, Span, Tokenizer, TokenizerFiles};
+use fulmen_engine::tokens::{Chunks, LENGTH, Span, Tokenizer};
+use fulmen_engine::weights::{Part, TokenizerFiles};
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 use serde_json::Value;
@@ -16,31 +17,25 @@ fn cut(prompt: &str) -> Chunks {
     Chunks::of(&BOTH, || [Span::Words { text: prompt, weight: 1.0 }].into_iter(), 1)
 }
 
-/// A folder of the demo model, opened with or without its settings file.
-fn with_files<T>(
-    name: &str,
-    padding: Padding,
-    settings: bool,
-    open: impl FnOnce(&TokenizerFiles<'_>) -> T,
-) -> T {
+/// The files of a folder of the demo model, with or without its settings.
+fn files(name: &str, encoder: Part, settings: bool) -> TokenizerFiles {
     let folder = Path::new(ROOT).join("../models/demo").join(name);
     let read = |file: &str| std::fs::read(folder.join(file)).unwrap();
-    let config = read("tokenizer_config.json");
-    open(&TokenizerFiles {
-        folder: &folder,
-        vocab: &read("vocab.json"),
-        merges: &read("merges.txt"),
-        config: settings.then_some(config.as_slice()),
-        padding,
-    })
+    let config = if settings { read("tokenizer_config.json") } else { b"{}".to_vec() };
+    let (vocab, merges) = (read("vocab.json").into(), read("merges.txt").into());
+    TokenizerFiles { folder, vocab, merges, config: config.into(), encoder }
 }
 
-// The padding given here is wrong on purpose: the settings file decides.
+/// The first encoder's, without settings.
+fn of_clip(folder: PathBuf, vocab: &[u8], merges: &[u8]) -> TokenizerFiles {
+    let [vocab, merges, config] = [vocab, merges, b"{}"].map(|bytes| bytes.to_vec().into());
+    TokenizerFiles { folder, vocab, merges, config, encoder: Part::TextEncoder }
+}
+
+// The encoder given here is wrong on purpose: the settings file decides.
 static BOTH: LazyLock<[Tokenizer; 2]> = LazyLock::new(|| {
-    with_files("tokenizer", Padding::Exclamation, true, |first| {
-        with_files("tokenizer_2", Padding::End, true, |second| Tokenizer::pair(first, second))
-    })
-    .unwrap()
+    let first = files("tokenizer", Part::TextEncoder2, true);
+    Tokenizer::pair(&first, &files("tokenizer_2", Part::TextEncoder, true)).unwrap()
 });
 static FIRST: LazyLock<&Tokenizer> = LazyLock::new(|| &BOTH[0]);
 static SECOND: LazyLock<&Tokenizer> = LazyLock::new(|| &BOTH[1]);
@@ -103,10 +98,10 @@ fn the_goldens_ids_come_out() {
 }
 
 #[test]
-fn without_settings_files_the_callers_padding_is_used() {
-    for (padding, want) in [(Padding::End, 49407), (Padding::Exclamation, 0)] {
-        let tokenizer = with_files("tokenizer", padding, false, Tokenizer::new).unwrap();
-        assert_eq!(tokenizer.encode("a cat").ids[LENGTH - 1], want, "{padding:?}");
+fn without_settings_each_encoder_has_its_own_padding() {
+    for (encoder, want) in [(Part::TextEncoder, 49407), (Part::TextEncoder2, 0)] {
+        let tokenizer = Tokenizer::new(&files("tokenizer", encoder, false)).unwrap();
+        assert_eq!(tokenizer.encode("a cat").ids[LENGTH - 1], want, "{encoder}");
     }
 }
 
@@ -152,9 +147,7 @@ fn files_that_are_not_a_tokenizer_are_named() {
         (fine, b"a z", "clip/merges.txt: makes a token of `a z` that vocab.json does not have"),
     ];
     for (vocab, merges, want) in cases {
-        let padding = Padding::End;
-        let folder = Path::new("clip");
-        let files = TokenizerFiles { folder, vocab, merges, config: None, padding };
+        let files = of_clip("clip".into(), vocab, merges);
         let error = Tokenizer::new(&files).err().map(|e| e.to_string()).unwrap_or_default();
         assert!(error.replace('\\', "/").starts_with(want), "{error:?} does not start with {want:?}");
     }
@@ -168,8 +161,7 @@ fn files_of_a_tokenizer_that_are_cut_off_are_refused() {
     let (vocab, merges) = (read("vocab.json"), read("merges.txt"));
     let lines: Vec<&str> = merges.lines().collect();
     let open = |vocab: &str, merges: &str| {
-        let (vocab, merges, padding) = (vocab.as_bytes(), merges.as_bytes(), Padding::End);
-        let files = TokenizerFiles { folder: &folder, vocab, merges, config: None, padding };
+        let files = of_clip(folder.clone(), vocab.as_bytes(), merges.as_bytes());
         Tokenizer::new(&files)
             .map(|tokenizer| tokenizer.encode("a photo of a cat").ids)
             .map_err(|e| e.to_string())

@@ -6,14 +6,12 @@
 //! `!` of a prompt as padding (id 0) rather than as the mark (id 256), and so must we.
 
 mod chunks;
-mod load;
 mod whole;
 mod words;
 
 pub use chunks::{Chunks, MOST_CHUNKS, Span};
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -22,7 +20,7 @@ use tokenizers::models::bpe::{BPE, Merges, Vocab};
 
 use self::words::{Piece, PreTokenizer, Special};
 use crate::quote;
-use crate::weights::{instead_of, instead_of_lines};
+use crate::weights::{Checkpoint, Part, TokenizerFiles, instead_of, instead_of_lines};
 use crate::{Error, Result};
 
 /// Ids that a text encoder reads at once, begin and end among them.
@@ -44,30 +42,6 @@ const COMMA: &str = ",</w>";
 
 /// What CLIP's vocabulary has at the end of a token that ends a word.
 const END_OF_WORD: &str = "</w>";
-
-/// Contents of a tokenizer's folder.
-#[derive(Debug, Clone, Copy)]
-pub struct TokenizerFiles<'a> {
-    /// The folder, to be named in errors.
-    pub folder: &'a Path,
-    /// `vocab.json`
-    pub vocab: &'a [u8],
-    /// `merges.txt`
-    pub merges: &'a [u8],
-    /// `tokenizer_config.json`, if there is one.
-    pub config: Option<&'a [u8]>,
-    /// The padding where that names none.
-    pub padding: Padding,
-}
-
-/// What a prompt is filled up with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Padding {
-    /// `<|endoftext|>`: SDXL's first tokenizer.
-    End,
-    /// `!`: SDXL's second tokenizer.
-    Exclamation,
-}
 
 /// What a text encoder reads at once.
 #[derive(Debug, Clone, PartialEq)]
@@ -91,21 +65,30 @@ pub struct Tokenizer {
 }
 
 impl Tokenizer {
+    /// The tokenizers of both text encoders; CLIP's own where the checkpoint brings none.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is not a tokenizer's.
+    pub fn load(checkpoint: &Checkpoint) -> Result<[Self; 2]> {
+        let files = |encoder| checkpoint.tokenizer(encoder);
+        Self::pair(&files(Part::TextEncoder)?, &files(Part::TextEncoder2)?)
+    }
+
     /// Build a tokenizer from the files of its folder.
-    pub fn new(files: &TokenizerFiles<'_>) -> Result<Self> {
+    pub fn new(files: &TokenizerFiles) -> Result<Self> {
         Self::over(Vocabulary::read(files)?, files)
     }
 
     /// Both tokenizers of a model. They mostly differ in their padding alone, and then the vocabulary, which
     /// takes a tenth of a second to prepare, is shared.
-    pub fn pair(first: &TokenizerFiles<'_>, second: &TokenizerFiles<'_>) -> Result<[Self; 2]> {
+    pub fn pair(first: &TokenizerFiles, second: &TokenizerFiles) -> Result<[Self; 2]> {
         let vocabulary = Vocabulary::read(first)?;
         let same = first.vocab == second.vocab && first.merges == second.merges;
         let other = if same { vocabulary.clone() } else { Vocabulary::read(second)? };
         Ok([Self::over(vocabulary, first)?, Self::over(other, second)?])
     }
 
-    fn over(vocabulary: Vocabulary, files: &TokenizerFiles<'_>) -> Result<Self> {
+    fn over(vocabulary: Vocabulary, files: &TokenizerFiles) -> Result<Self> {
         let id = |token: &str| {
             let id = vocabulary.ids.get(token).copied();
             id.ok_or_else(|| fail(files, "vocab.json", &format!("it has no `{token}`; is it CLIP's?")))
@@ -168,12 +151,12 @@ struct Vocabulary {
 }
 
 impl Vocabulary {
-    fn read(files: &TokenizerFiles<'_>) -> Result<Self> {
-        let ids: HashMap<String, u32> = parse(files, "vocab.json", files.vocab)?;
+    fn read(files: &TokenizerFiles) -> Result<Self> {
+        let ids: HashMap<String, u32> = parse(files, "vocab.json", &files.vocab)?;
         if let Some(token) = [END, BEGIN].iter().find(|token| !ids.contains_key(**token)) {
             return Err(fail(files, "vocab.json", &format!("it has no `{token}`; is it CLIP's?")));
         }
-        if let Some(what) = instead_of_lines(files.merges).filter(|_| !files.merges.is_empty()) {
+        if let Some(what) = instead_of_lines(&files.merges).filter(|_| !files.merges.is_empty()) {
             return Err(fail(files, "merges.txt", &what));
         }
         let merges = merges(files)?;
@@ -216,34 +199,26 @@ fn warning(rest: &str, read: usize) -> String {
     format!(" is longer than {read} tokens; it is cut in or before “{quoted}{more}”")
 }
 
-fn fail(files: &TokenizerFiles<'_>, name: &str, what: &str) -> Error {
+fn fail(files: &TokenizerFiles, name: &str, what: &str) -> Error {
     Error::File { file: files.folder.join(name), what: what.to_owned() }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(files: &TokenizerFiles<'_>, name: &str, json: &[u8]) -> Result<T> {
+fn parse<T: serde::de::DeserializeOwned>(files: &TokenizerFiles, name: &str, json: &[u8]) -> Result<T> {
     serde_json::from_slice(json)
         .map_err(|e| fail(files, name, &instead_of(json, "not a tokenizer's JSON", &e)))
 }
 
 /// `pad_token` of the settings file, which holds it as a word or as an object with `content`.
-fn padding_token(files: &TokenizerFiles<'_>) -> Result<String> {
-    if let Some(bytes) = files.config {
-        let json: Value = parse(files, "tokenizer_config.json", bytes)?;
-        let token = &json["pad_token"];
-        if let Some(word) = token.as_str().or(token["content"].as_str()) {
-            return Ok(word.to_owned());
-        }
-    }
-    Ok(match files.padding {
-        Padding::End => END,
-        Padding::Exclamation => "!",
-    }
-    .to_owned())
+fn padding_token(files: &TokenizerFiles) -> Result<String> {
+    let json: Value = parse(files, "tokenizer_config.json", &files.config)?;
+    let token = &json["pad_token"];
+    let usual = if files.encoder == Part::TextEncoder2 { "!" } else { END };
+    Ok(token.as_str().or(token["content"].as_str()).unwrap_or(usual).to_owned())
 }
 
 /// `merges.txt`: a version line, then a pair of tokens a line, the strongest first.
-fn merges(files: &TokenizerFiles<'_>) -> Result<Merges> {
-    let text = std::str::from_utf8(files.merges).map_err(|e| fail(files, "merges.txt", &e.to_string()))?;
+fn merges(files: &TokenizerFiles) -> Result<Merges> {
+    let text = std::str::from_utf8(&files.merges).map_err(|e| fail(files, "merges.txt", &e.to_string()))?;
     let text = text.trim_start_matches('\u{feff}');
     let version = |(i, line): &(usize, &str)| *i == 0 && line.starts_with("#version");
     let lines = text.lines().enumerate().filter(|line| !version(line) && !line.1.is_empty());

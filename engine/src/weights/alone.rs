@@ -9,8 +9,8 @@ use super::checkpoint::{Checkpoint, Slot};
 use super::configs::Configs;
 use super::file;
 use super::listing::Describe;
+use super::overlay::class_in;
 use super::part::Part;
-use super::part_file::class_in;
 use super::place::{self, Location};
 use crate::error::Result;
 

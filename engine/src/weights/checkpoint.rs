@@ -69,40 +69,54 @@ impl Checkpoint {
     pub(crate) fn file(path: &Path, configs: &Configs, describe: Describe) -> Result<Self> {
         let archive = Archive::open(path)?;
         archive.expect_checkpoint(configs, describe)?;
-        let mut configs = configs.clone();
+        let mut checkpoint = Self::new(path, configs.clone(), describe);
         if archive.has_tiny_vae() {
-            configs.take_tiny_vae(path);
+            checkpoint.configs.take_tiny_vae(path);
         }
         let mut used = HashSet::new();
-        let mut parts = BTreeMap::new();
         for part in Part::WITH_WEIGHTS {
             let slot = match archive.layout(part) {
                 Some(layout) => {
-                    let network = describe(&configs, part)?;
+                    let network = describe(&checkpoint.configs, part)?;
                     Slot::Here(Arc::new(Tensors::find(&archive, &network, part, layout, &mut used)))
                 }
                 // A VAE may lie elsewhere; whatever else is missing was refused above.
                 None => Slot::Absent(path.to_path_buf(), kind::NO_VAE.into()),
             };
-            parts.insert(part, slot);
+            checkpoint.parts.insert(part, slot);
         }
+        let unet = archive.layout(Part::Unet).map(|layout| layout.prefix);
         let unused = archive.unused(&used);
-        let mut warnings = archive.warnings.clone();
-        let of_unet = archive.layout(Part::Unet).map(|layout| layout.prefix).unwrap_or_default();
-        warnings.extend(kind::homeless(path, unused.iter().filter(|key| key.starts_with(&of_unet))));
-        Ok(Self {
+        checkpoint.note(archive, unet.as_deref(), &unused);
+        Ok(Self { unused, ..checkpoint })
+    }
+
+    /// Without any parts yet.
+    fn new(path: &Path, configs: Configs, describe: Describe) -> Self {
+        Self {
             path: path.to_path_buf(),
             source: None,
             configs,
             describe,
-            parts,
+            parts: BTreeMap::new(),
             loras: Vec::new(),
             preview: None,
-            unused,
+            unused: Vec::new(),
             laid: BTreeMap::new(),
-            about: archive.about,
-            warnings,
-        })
+            about: About::default(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Keeps what a file says of itself. Of the UNet's file also its marks, and what it holds `unused` behind the
+    /// UNet's prefix.
+    pub(super) fn note(&mut self, archive: Archive, unet: Option<&str>, unused: &[String]) {
+        self.warnings.extend(archive.warnings);
+        if let Some(prefix) = unet {
+            let extra = unused.iter().filter(|key| key.starts_with(prefix));
+            self.warnings.extend(kind::homeless(&archive.origin, extra));
+            self.about = archive.about;
+        }
     }
 
     /// The small model that is part of this binary.
@@ -118,22 +132,36 @@ impl Checkpoint {
         if !configs.has(Part::ModelIndex) && !configs.has(Part::Unet) {
             return Err(bad_file(source.root(), place::why_no_model(source.root())?));
         }
-        let mut found = Found::default();
-        let mut slot = |part| Ok((part, Slot::read(&source, &configs, describe, part, &mut found)?));
-        let parts = Part::WITH_WEIGHTS.into_iter().map(&mut slot).collect::<Result<_>>()?;
-        Ok(Self {
-            path: source.root().to_path_buf(),
-            source: Some(source),
-            configs,
-            describe,
-            parts,
-            loras: Vec::new(),
-            preview: None,
-            unused: found.unused,
-            laid: BTreeMap::new(),
-            about: found.about,
-            warnings: found.warnings,
-        })
+        let mut checkpoint = Self::new(source.root(), configs, describe);
+        for part in Part::WITH_WEIGHTS {
+            let slot = checkpoint.read(&source, part)?;
+            checkpoint.parts.insert(part, slot);
+        }
+        Ok(Self { source: Some(source), ..checkpoint })
+    }
+
+    /// Reads a part's folder.
+    fn read(&mut self, source: &Source, part: Part) -> Result<Slot> {
+        if !self.configs.has(part) {
+            return Ok(Slot::Absent(source.root().to_path_buf(), configs::lacks(part)));
+        }
+        let folder = part.name();
+        let Some(archive) = Archive::find(source, folder, part)? else {
+            return Ok(Slot::Absent(source.path(folder), archive::why_absent(source, folder, part)?));
+        };
+        // In whichever dialect: a VAE in the original names is often put into a folder.
+        let layout = archive.own_layout(part).unwrap_or(Layout::FOLDER);
+        let network = match (self.describe)(&self.configs, part) {
+            // Another may be laid over it, so this is said when it is asked for.
+            Err(Error::File { file, what }) => return Ok(Slot::Absent(file, what)),
+            network => network?,
+        };
+        let mut used = HashSet::new();
+        let tensors = Tensors::find(&archive, &network, part, layout, &mut used);
+        let unused = archive.unused(&used);
+        self.note(archive, (part == Part::Unet).then_some(""), &unused);
+        self.unused.extend(unused.iter().map(|key| format!("{part}.{key}")));
+        Ok(Slot::Here(Arc::new(tensors)))
     }
 
     /// A part's configuration, read into `T` ([`serde_json::Value`] for all of it).
@@ -284,49 +312,5 @@ impl Checkpoint {
             Slot::Absent(..) => None,
         });
         own.chain(self.preview.iter().map(|(_, tensors)| tensors))
-    }
-}
-
-/// What was noticed while parts were read.
-#[derive(Default)]
-struct Found {
-    unused: Vec<String>,
-    warnings: Vec<String>,
-    /// Of the UNet's file.
-    about: About,
-}
-
-impl Slot {
-    fn read(
-        source: &Source,
-        configs: &Configs,
-        describe: Describe,
-        part: Part,
-        found: &mut Found,
-    ) -> Result<Self> {
-        let folder = source.path(part.name());
-        if !configs.has(part) {
-            return Ok(Self::Absent(source.root().to_path_buf(), configs::lacks(part)));
-        }
-        let Some(archive) = Archive::find(source, part.name(), part)? else {
-            return Ok(Self::Absent(folder, archive::why_absent(source, part.name(), part)?));
-        };
-        let mut used = HashSet::new();
-        // In whichever dialect: a VAE in the original names is often put into a folder.
-        let layout = archive.own_layout(part).unwrap_or(Layout::FOLDER);
-        let network = match describe(configs, part) {
-            // Another may be laid over it, so this is said when it is asked for.
-            Err(Error::File { file, what }) => return Ok(Self::Absent(file, what)),
-            network => network?,
-        };
-        let tensors = Tensors::find(&archive, &network, part, layout, &mut used);
-        let unused = archive.unused(&used);
-        found.warnings.extend(archive.warnings);
-        if part == Part::Unet {
-            found.warnings.extend(kind::homeless(&archive.origin, unused.iter()));
-            found.about = archive.about;
-        }
-        found.unused.extend(unused.iter().map(|key| format!("{part}.{key}")));
-        Ok(Self::Here(Arc::new(tensors)))
     }
 }

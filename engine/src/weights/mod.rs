@@ -1,9 +1,9 @@
 //! Checkpoints: files of named tensors, mapped into memory and read where they lie.
 //!
-//! Three kinds of checkpoint come in: a diffusers folder, a single file with the original names,
-//! and a UNet alone that is laid over one of them. One kind comes out: [`Weights`], tensors under
-//! diffusers' names. What a model must have is what its networks' `load` asks for (`listing`), what a
-//! tensor is called in a file stands in the tables in `names`.
+//! Opening one is told in four files: `checkpoint` (a folder or a single file, part by part; `overlay` for parts
+//! from elsewhere), `archive` (the files of a part, and the tensors in them), `names` (what those are called in
+//! each dialect) and `tensors` (the tensors of a network, as [`Weights`] that layers load from). What a model must
+//! have is what its networks' `load` asks for (`listing`). LoRAs and VAEs are opened the same way.
 //!
 //! Every file is hostile until it has been checked: nothing here panics, or allocates more than a
 //! few times a file's header, whatever the bytes are.
@@ -14,23 +14,19 @@ mod archive;
 mod blocks;
 mod checkpoint;
 mod configs;
-mod entry;
 mod file;
-mod finite;
 mod foreign;
-mod fp8;
 mod gguf;
 mod guard;
 mod header;
 mod hub;
 mod kind;
-mod laying;
 mod listing;
 mod lora;
 mod names;
 mod numbers;
+mod overlay;
 mod part;
-mod part_file;
 mod place;
 mod scale;
 mod source;

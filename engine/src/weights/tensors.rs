@@ -3,18 +3,19 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Debug;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
 use super::archive::Archive;
-use super::entry::{Entry, matrix};
-use super::file::{self, Mapped};
+use super::file::{self, Mapped, bad_file};
+use super::header::StoredTensor;
 use super::listing::NetworkSpec;
 use super::names::{Layout, NameTable};
+use super::numbers::Numbers;
 use super::part::Part;
 use super::scale;
-use super::weight::{Patch, Weight};
+use super::weight::{Patch, View, Weight};
 use crate::error::{Error, Result};
 
 /// Looked through before their pages are given back: some hundred megabytes of SDXL.
@@ -50,7 +51,7 @@ impl Tensors {
                 let stored = archive.tensors.get(&place.key)?.clone();
                 used.insert(place.key.clone());
                 let scale = scale::beside(archive, &place.key, used);
-                Some(Arc::new(Entry::new(stored, place.view).scaled(scale)))
+                Some(Arc::new(Entry::new(stored, place.view, scale)))
             });
             entries.extend(found.map(|entry| (spec.name.clone(), entry)));
         }
@@ -101,6 +102,103 @@ impl Tensors {
     /// Gives the pages of the files that were read back to the system.
     pub(crate) fn release(&self) {
         self.files.iter().for_each(|(_, mapped)| mapped.release());
+    }
+}
+
+/// A canonical tensor.
+#[derive(Debug)]
+struct Entry {
+    stored: StoredTensor,
+    view: View,
+    /// What the numbers are multiplied by, where that stands beside them.
+    scale: Option<StoredTensor>,
+    /// What changes them then, in this order.
+    patches: Vec<Arc<dyn Patch>>,
+    made: Mutex<Made>,
+}
+
+/// What has been handed out: whoever asks again gets the same.
+#[derive(Debug, Default)]
+struct Made {
+    /// Whether the numbers have been looked through.
+    finite: bool,
+    /// One for each shape that was asked for; in practice one.
+    weights: Vec<Arc<Weight>>,
+}
+
+impl Entry {
+    fn new(stored: StoredTensor, view: View, scale: Option<StoredTensor>) -> Self {
+        Self { stored, view, scale, patches: Vec::new(), made: Mutex::default() }
+    }
+
+    /// The same tensor with one more change.
+    fn patched(&self, patch: Arc<dyn Patch>) -> Self {
+        let patches = self.patches.iter().cloned().chain([patch]).collect();
+        let (stored, scale) = (self.stored.clone(), self.scale.clone());
+        let finite = self.made.lock().unwrap_or_else(PoisonError::into_inner).finite;
+        let made = Mutex::new(Made { finite, weights: Vec::new() });
+        Self { stored, view: self.view, scale, patches, made }
+    }
+
+    /// The tensor under its canonical name, in the wanted shape.
+    fn weight(&self, name: &str, wanted: &[usize]) -> Result<Arc<Weight>> {
+        // Asked first: what is quantised has other shapes, too.
+        let numbers = self.numbers()?;
+        // A 1×1 convolution `[out, in, 1, 1]` is the matrix `[out, in]`.
+        if matrix(&self.stored.shape) != matrix(&self.view.whole_shape(wanted)) {
+            return Err(Error::TensorShape {
+                file: self.stored.file.to_path_buf(),
+                name: self.stored.key.clone(),
+                found: self.stored.shape.clone(),
+                wanted: self.view.whole_shape(wanted),
+            });
+        }
+        // A thread that panicked here left a list that is still whole.
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(weight) = made.weights.iter().find(|weight| weight.shape() == wanted) {
+            return Ok(weight.clone());
+        }
+        self.look_through(&mut made, numbers)?;
+        let bytes = self.stored.bytes.clone();
+        let weight = Weight::of(name, wanted.to_vec(), numbers, self.view, bytes);
+        let scale = self.scale.as_ref().map(|scale| scale::of(scale, &self.stored, self.view)).transpose()?;
+        let patches = scale.into_iter().chain(self.patches.iter().cloned());
+        let weight = Arc::new(patches.fold(weight, |weight, patch| weight.patched(patch)));
+        made.weights.push(weight.clone());
+        Ok(weight)
+    }
+
+    /// Looks through the numbers, unless that was done before.
+    fn verify(&self) -> Result<()> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        self.look_through(&mut made, self.numbers()?)
+    }
+
+    fn look_through(&self, made: &mut Made, numbers: Numbers) -> Result<()> {
+        let all = &self.stored.bytes;
+        let seen = match self.view {
+            View::Third(third) => {
+                let third = usize::from(third);
+                &all[third * all.len() / 3..(third + 1) * all.len() / 3]
+            }
+            View::Whole | View::Transposed => all,
+        };
+        if !made.finite && !numbers.all_finite(seen) {
+            let name = self.stored.key.clone();
+            return Err(Error::TensorNotFinite { file: self.stored.file.to_path_buf(), name });
+        }
+        made.finite = true;
+        Ok(())
+    }
+
+    fn numbers(&self) -> Result<Numbers> {
+        self.stored.numbers.clone().map_err(|other| {
+            let what = format!(
+                "tensor `{}` is stored as {other}; Fulmen reads F16, BF16, F32, F8_E4M3 and F8_E5M2: fetch the model in one of these",
+                self.stored.key
+            );
+            bad_file(&self.stored.file, what)
+        })
     }
 }
 
@@ -188,5 +286,13 @@ impl Weights {
     /// As [`Weights::tensor`].
     pub fn vector(&self, name: &str, len: usize) -> Result<Arc<Weight>> {
         self.tensor(name, &[len])
+    }
+}
+
+/// A shape without the trailing ones that follow two dimensions.
+pub(crate) fn matrix(shape: &[usize]) -> &[usize] {
+    match shape {
+        [rest @ .., 1] if rest.len() >= 2 => matrix(rest),
+        _ => shape,
     }
 }

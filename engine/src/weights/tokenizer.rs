@@ -20,6 +20,8 @@ pub struct TokenizerFiles {
     pub merges: Bytes,
     /// `tokenizer_config.json`: among others the token that pads.
     pub config: Bytes,
+    /// Whose it is: that decides what pads where `config` does not.
+    pub encoder: Part,
 }
 
 impl TokenizerFiles {
@@ -34,6 +36,7 @@ impl TokenizerFiles {
             vocab: Bytes::from_static(source::VOCAB),
             merges: Bytes::from_static(source::MERGES),
             config: Bytes::from_static(config),
+            encoder,
         }
     }
 
@@ -48,7 +51,9 @@ impl TokenizerFiles {
         let config = read("tokenizer_config.json")?.unwrap_or_else(|| clip.config.clone());
         // One without the other would number the wrong tokens.
         Ok(match (read("vocab.json")?, read("merges.txt")?) {
-            (Some(vocab), Some(merges)) => Self { folder: source.path(folder), vocab, merges, config },
+            (Some(vocab), Some(merges)) => {
+                Self { folder: source.path(folder), vocab, merges, config, encoder }
+            }
             _ => Self { config, ..clip },
         })
     }

@@ -6,10 +6,10 @@ use crate::error::Result;
 use crate::quote;
 use crate::weights::archive::Archive;
 use crate::weights::configs::Configs;
-use crate::weights::entry::matrix;
 use crate::weights::listing::{Describe, NetworkSpec};
 use crate::weights::names::{Layout, NameTable};
 use crate::weights::part::Part;
+use crate::weights::tensors::matrix;
 
 const FIRST: &str = "is the first text encoder; give it with --text-encoder";
 const SECOND: &str = "is the second text encoder; give it with --text-encoder-2";

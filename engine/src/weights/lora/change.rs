@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::matrix::Matrix;
 use super::names::Role;
 use super::tiles::Tiles;
-use crate::weights::finite::all_finite;
 use crate::weights::header::StoredTensor;
 use crate::weights::weight::{View, Weight};
 
@@ -257,7 +256,7 @@ fn numbers_of(stored: &StoredTensor) -> Result<Vec<f32>, String> {
 fn weight_of(stored: &StoredTensor) -> Result<Weight, String> {
     let unknown = |other| format!("is stored as {other}; Fulmen reads F16, BF16 and F32");
     let numbers = stored.numbers.clone().map_err(unknown)?;
-    if !all_finite(numbers, &stored.bytes) {
+    if !numbers.all_finite(&stored.bytes) {
         return Err(format!("holds values that are not finite, in `{}`", stored.key));
     }
     Ok(Weight::of(stored.key.as_str(), stored.shape.clone(), numbers, View::Whole, stored.bytes.clone()))

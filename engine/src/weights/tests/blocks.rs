@@ -5,7 +5,7 @@ use half::f16;
 use safetensors::SafeTensors;
 
 use crate::weights::blocks::BlockFormat;
-use crate::weights::fp8::{from_e4m3, from_e5m2};
+use crate::weights::numbers::{from_e4m3, from_e5m2};
 
 /// Tensors of a fixture, by name.
 fn fixture() -> Vec<u8> {

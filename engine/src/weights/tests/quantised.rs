@@ -12,7 +12,7 @@ use crate::engine::{Engine, Options};
 use crate::networks::inventory;
 use crate::request::Request;
 use crate::synth::SynthLayout;
-use crate::weights::fp8::{from_e4m3, from_e5m2};
+use crate::weights::numbers::{from_e4m3, from_e5m2};
 use crate::weights::{Checkpoint, Part};
 
 const UNET: &str = "model.diffusion_model.";
