@@ -101,7 +101,7 @@ pub struct Request {
     pub sampler: Option<SamplerName>,
     /// How the noise falls.
     pub sigmas: Option<Sigmas>,
-    /// The share of the noise that is drawn anew in every step, 0 to 1, where the sampler does so.
+    /// The share of fresh noise in every step, 0 to 1, for samplers that use it.
     pub eta: Option<f32>,
     /// Which levels of noise are picked.
     pub spacing: Option<TimestepSpacing>,

@@ -128,8 +128,8 @@ fn members_that_change_nothing_are_told_by_their_own_names() {
     for member in inert.as_object().unwrap().keys().filter(|member| !read.contains(&member.as_str())) {
         assert!(says(&told, &format!("`{member}`")), "{member}: {told}");
     }
-    let led = "`guidance_scale` 7 leads attention away from the negative prompt instead, with a scale of 5";
-    assert!(told.to_string().contains(led), "{told}");
+    let nag = "`guidance_scale` 7 becomes attention guidance away from the negative prompt instead, with a scale of 5";
+    assert!(told.to_string().contains(nag), "{told}");
     assert!(!told.to_string().contains("--"), "no word of the command line: {told}");
 }
 

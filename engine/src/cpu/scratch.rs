@@ -1,6 +1,6 @@
 //! Working space: one buffer a thread, kept from block to block and from node to node.
 //!
-//! Allocating it anew for each block would have the kernel clear megabytes of pages each time.
+//! Allocating it for each block would have the kernel clear megabytes of pages each time.
 
 use std::cell::Cell;
 

@@ -148,7 +148,7 @@ impl Outlook {
         let read = is_read.then_some(negative);
         let (prompts, mut warnings) = Prompts::read(reading, &self.tokenizers, &request.prompt, read);
         if !is_read && !is_empty {
-            let what = " has no effect: the picture is drawn without guidance, of attention too";
+            let what = " has no effect: guidance and attention guidance are both off";
             warnings.push(Message::of(Setting::Negative).text(what));
         }
         (prompts, warnings)
@@ -240,7 +240,7 @@ mod tests {
             let nag = Nag { scale, ..Nag::default() };
             told(&Request { negative_prompt: Some(negative.into()), nag, ..Request::new("a cat") })
         };
-        let unread = "`Negative` has no effect: the picture is drawn without guidance, of attention too";
+        let unread = "`Negative` has no effect: guidance and attention guidance are both off";
         assert_eq!(of("a dog", Some(1.0)), [unread]);
         assert_eq!(of("a dog", None), [""; 0]);
         assert_eq!(of(" ", Some(1.0)), [""; 0]);

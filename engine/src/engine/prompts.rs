@@ -93,6 +93,6 @@ impl Prompts {
 /// A model is changed as a whole: what a negative prompt asks for has no place.
 fn unused(lora: &LoraTag) -> Message {
     let name = quote::quoted(&lora.name);
-    let what = format!(" asks for the LoRA `{name}`, which only a prompt can; its tag is left out");
+    let what = format!(" asks for the LoRA `{name}`, but only the prompt itself can; its tag is ignored");
     Message::of(Setting::Negative).text(what)
 }

@@ -53,7 +53,7 @@ impl TorchRng {
         let mut values = self.uniforms(count);
         values.chunks_exact_mut(BLOCK).for_each(box_muller);
         if !count.is_multiple_of(BLOCK) {
-            // torch draws the last full block anew rather than padding the rest.
+            // torch draws the last full block again rather than padding the rest.
             let last = &mut values[count - BLOCK..];
             last.fill_with(|| self.uniform());
             box_muller(last);

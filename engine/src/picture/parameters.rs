@@ -48,7 +48,7 @@ pub struct Parameters {
     pub loras: Vec<(String, f32)>,
     /// The VAE that the model was opened with; empty for its own.
     pub vae: String,
-    /// The share of the noise that was drawn anew in every step, where the sampler does so.
+    /// The share of fresh noise in every step, for samplers that use it.
     pub eta: Option<f32>,
     /// Whose noise.
     pub rng: Rng,

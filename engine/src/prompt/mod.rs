@@ -33,7 +33,7 @@ impl PromptSyntax {
     pub const WORDS: [(&'static str, Self); 2] = [("a1111", Self::A1111), ("plain", Self::Plain)];
 }
 
-/// What becomes of a prompt of more than 75 tokens.
+/// How a prompt of more than 75 tokens is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LongPrompts {
     /// It is encoded in chunks of 75 tokens, and all of them are drawn with.

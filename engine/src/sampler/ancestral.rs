@@ -1,4 +1,4 @@
-//! Euler's method with noise drawn anew, as diffusers' `EulerAncestralDiscreteScheduler`: down past the next level, to
+//! Euler's method with fresh noise, as diffusers' `EulerAncestralDiscreteScheduler`: down past the next level, to
 //! √(σ'² − u²), and up again by noise of deviation u = η·σ'·√(σ² − σ'²) / σ. (k-diffusion's η; diffusers has 1.)
 
 use super::steps::{Steps, add_noise, each};

@@ -1,5 +1,5 @@
 //! DDIM (Song et al. 2020, arXiv 2010.02502), as diffusers' `DDIMScheduler` without clipping: x₀ and ε of the prediction
-//! mixed anew for the level below, of whose noise a share η is drawn anew.
+//! mixed anew for the level below, of whose noise a share η is fresh.
 
 use super::steps::{Steps, add_noise, deviation, each};
 use super::{Call, Sampler};

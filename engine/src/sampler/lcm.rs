@@ -1,5 +1,5 @@
 //! Latent consistency models (Luo et al. 2023, arXiv 2310.04378), as diffusers' `LCMScheduler`: x₀ as the consistency
-//! function has it, and noise of the next level on top, drawn anew.
+//! function has it, and fresh noise of the next level on top.
 
 use super::steps::{Steps, add_noise, deviation, each};
 use super::{Call, Sampler};

@@ -1,5 +1,5 @@
 //! Pseudo numerical methods (Liu et al. 2022, arXiv 2202.09778), as diffusers' `PNDMScheduler`: DDIM's step along a mean
-//! of the last four predictions. The first step is made anew once the UNet has looked at where it ends; or, where the
+//! of the last four predictions. The first step is repeated once the UNet has looked at where it ends; or, where the
 //! model's file asks for it, the first three are Runge-Kutta steps of four calls each.
 
 use super::steps::{Steps, deviation};
@@ -20,7 +20,7 @@ const MEANS: [&[f64]; 4] = [
 enum Look {
     /// A multistep.
     Step,
-    /// At where the first step ended, to make it anew.
+    /// At the end of the first step, to repeat it.
     Again,
     /// The first to the last of a Runge-Kutta step.
     RungeKutta(usize),

@@ -1,5 +1,5 @@
 //! Trajectory consistency distillation (Zheng et al. 2024, arXiv 2402.19159), as diffusers' `TCDScheduler`: DDIM's step
-//! to below the next level, of whose timestep a share η is left out, and up to it by noise drawn anew.
+//! to below the next level, of whose timestep a share η is left out, and up to it by fresh noise.
 
 use super::steps::{Steps, add_noise, deviation, each};
 use super::{Call, Sampler};

@@ -1,5 +1,5 @@
 //! UniPC (Zhao et al. 2023, arXiv 2302.04867) of order 2 in its B₂ form on x₀, as diffusers' `UniPCMultistepScheduler`:
-//! with x₀ of a new level the step that led there is made anew (the corrector), then the next is made (the predictor).
+//! with x₀ of a new level the step that led there is repeated (the corrector), then the next is made (the predictor).
 
 use super::steps::{Steps, deviation};
 use super::{Call, Sampler};
@@ -42,7 +42,7 @@ impl UniPc {
         Update { falls, b: [first / falls, 2.0 * second / falls], ratio: before / h }
     }
 
-    /// Makes the last step anew, now that x₀ of where it led is known.
+    /// Repeats the last step, now that x₀ at its end is known.
     fn correct(&mut self, latents: &mut [f32], x0: &[f32]) {
         let Some((before, order)) = self.before.take() else { return };
         let from = self.steps.done - 1;

@@ -1,7 +1,7 @@
-//! diffusers' classes of schedulers: what each means where its file says nothing, and which members it reads.
+//! diffusers' classes of schedulers: their default values, and the members that each of them reads.
 //!
-//! A class is mostly a sampler, and a sampler is a taste; the levels of noise, and what the UNet predicts, belong to
-//! the model. Tests hold this table against what diffusers makes of every class.
+//! A class mostly stands for a sampler, which is a matter of taste; noise levels and prediction type belong to the
+//! model. Tests compare this table with what diffusers does with every class.
 
 use super::solver::SamplerName;
 use super::{Grid, LastLevel, TimestepSpacing};
@@ -206,18 +206,18 @@ impl Class {
     }
 }
 
-/// Why models with this class of scheduler are of another kind than SDXL, as the end of a sentence.
+/// Why models with this class of scheduler are not SDXL models, as the end of a sentence.
 pub(super) fn foreign(name: &str) -> Option<&'static str> {
     let kinds = [
         ("Flow", "flow matching, which SDXL does not use"),
-        ("EDM", "noise without levels (EDM), which is not supported yet"),
-        ("CosineDPM", "noise without levels (EDM), which is not supported yet"),
+        ("EDM", "an EDM noise schedule, which is not supported yet"),
+        ("CosineDPM", "an EDM noise schedule, which is not supported yet"),
         ("CMStochastic", "a consistency model of its own kind, which is not supported"),
-        ("SCM", "noise as an angle, which SDXL does not use"),
-        ("ScoreSde", "a kind of noise that SDXL does not use"),
-        ("KarrasVe", "a kind of noise that SDXL does not use"),
-        ("VQDiffusion", "a kind of noise that SDXL does not use"),
-        ("UnCLIP", "a kind of noise that SDXL does not use"),
+        ("SCM", "a noise schedule in angles, which SDXL does not use"),
+        ("ScoreSde", "a noise schedule that SDXL does not use"),
+        ("KarrasVe", "a noise schedule that SDXL does not use"),
+        ("VQDiffusion", "a noise schedule that SDXL does not use"),
+        ("UnCLIP", "a noise schedule that SDXL does not use"),
     ];
     kinds.into_iter().find(|(start, _)| name.starts_with(start)).map(|(_, why)| why)
 }

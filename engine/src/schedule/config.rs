@@ -10,7 +10,7 @@ use crate::message::Message;
 use crate::weights::{Checkpoint, Part};
 use crate::{Error, Result};
 
-/// Levels between which a schedule chooses, and how noise of them begins.
+/// The noise levels that a schedule picks from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Grid {
     /// Any level, between training's own too: Euler and its kin, which count noise as σ.
@@ -19,7 +19,7 @@ pub enum Grid {
     Whole,
     /// Whole levels, of one step more than there are; the last is left out: DPM++ and its kin.
     OneMore,
-    /// Every so manyth of the levels that a consistency model was distilled at: LCM and TCD.
+    /// Every n-th of the levels that a consistency model was distilled at: LCM and TCD.
     Origin(usize),
     /// Equal strides down from this level: one-step models that were distilled below the noisiest one.
     From(usize),
@@ -66,15 +66,15 @@ pub enum LastLevel {
     Cleanest,
 }
 
-/// Characters of a class's name that are said again.
+/// Characters of a class's name that a message repeats.
 const LONGEST_CLASS: usize = 80;
 
-/// A class of diffusers' schedulers in whose place Euler's method draws.
+/// A scheduler class of diffusers that Euler's method stands in for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replaced {
     /// Its name.
     pub class: String,
-    /// Whether what its file says is read as that class reads it.
+    /// Whether its file is read as that class reads it.
     pub is_known: bool,
 }
 
@@ -83,7 +83,7 @@ impl Replaced {
         // Whatever was written there reaches terminals.
         let class: String = self.class.escape_debug().take(LONGEST_CLASS).collect();
         match self.is_known {
-            false => format!("this model's scheduler, {class}, is not known; it is drawn with Euler, as EulerDiscreteScheduler"),
+            false => format!("this model's scheduler, {class}, is unknown; it is read as EulerDiscreteScheduler and drawn with Euler"),
             true => format!("this model's scheduler is {class}; it is drawn with Euler over the same levels"),
         }
         .into()
@@ -123,7 +123,7 @@ pub struct SchedulerConfig {
     pub solver: Solver,
     /// Whose settings these are, if that is not the sampler's own class.
     pub replaced: Option<Replaced>,
-    /// Members of the file that ask for what is not done here, and what is done instead.
+    /// Members of the file that are not supported, and what happens instead.
     pub undone: Vec<(&'static str, &'static str)>,
 }
 
@@ -160,12 +160,12 @@ impl SchedulerConfig {
         Self::from_json(json.as_bytes(), &configs.file(Part::Scheduler))
     }
 
-    /// Reads `scheduler_config.json`. A class of scheduler that is not here is drawn with Euler's method over the same
-    /// levels; what else is done in another way stands in `undone`, and what cannot be done is an error. Members that the
-    /// class does not read are not read here. `file` is named in errors.
+    /// Reads `scheduler_config.json`. A class that has no sampler here is replaced by Euler's method over the same
+    /// levels; other deviations are listed in `undone`, and what is not possible at all is an error. Members that the
+    /// class itself ignores are ignored. `file` is named in errors.
     ///
     /// # Errors
-    /// The file is no scheduler's, or asks for what would be another kind of model.
+    /// The file is not a scheduler's, or that of another kind of model.
     pub fn from_json(json: &[u8], file: &Path) -> Result<Self> {
         let fail = |what: String| Error::File { file: file.to_path_buf(), what };
         let config = read::config(json).map_err(fail)?;
@@ -173,7 +173,7 @@ impl SchedulerConfig {
         Ok(config)
     }
 
-    /// The same with levels picked as a caller says, whatever the class of scheduler would pick.
+    /// The same with the spacing that a caller asks for, whatever the scheduler's class has.
     #[must_use]
     pub fn spaced(self, spacing: TimestepSpacing) -> Self {
         let grid = match self.grid {
@@ -200,7 +200,7 @@ impl SchedulerConfig {
         Self { solver, last_level, grid, sigmas, sigma_ends: (None, None), replaced: None, ..self }
     }
 
-    /// What is done in another way than the file asks for, in sentences.
+    /// Deviations from what the file asks for, in sentences.
     #[must_use]
     pub fn notes(&self) -> Vec<Message> {
         let undone = self.undone.iter().map(|(member, instead)| {
@@ -225,7 +225,7 @@ impl SchedulerConfig {
     fn check(&self) -> Result<(), String> {
         if !(1..=100_000).contains(&self.num_train_timesteps) {
             return Err(format!(
-                "`num_train_timesteps` is {}; 1 to 100,000 make sense",
+                "`num_train_timesteps` is {}; it must be from 1 to 100,000",
                 self.num_train_timesteps
             ));
         }
@@ -241,18 +241,20 @@ impl SchedulerConfig {
             }
         } else if !(0.0 < self.beta_start && self.beta_start <= self.beta_end && self.beta_end < 1.0) {
             let (start, end) = (self.beta_start, self.beta_end);
-            return Err(format!("`beta_start` {start} and `beta_end` {end} must rise between 0 and 1"));
+            return Err(format!(
+                "`beta_start` {start} and `beta_end` {end} must increase, and lie between 0 and 1"
+            ));
         }
         if let Grid::Origin(levels) = self.grid
             && !(1..=self.num_train_timesteps).contains(&levels)
         {
             return Err(format!(
-                "`original_inference_steps` is {levels}; 1 to the levels of training make sense"
+                "`original_inference_steps` is {levels}; it must be from 1 to the number of training levels"
             ));
         }
         let (low, high) = self.sigma_ends;
         if !(low.unwrap_or(1e-6) > 0.0 && low.unwrap_or(0.0) <= high.unwrap_or(f64::INFINITY)) {
-            return Err("`sigma_min` and `sigma_max` must rise from above 0".into());
+            return Err("`sigma_min` and `sigma_max` must be above 0, `sigma_max` the larger".into());
         }
         Ok(())
     }

@@ -165,11 +165,11 @@ impl Raw {
         let order = self.solver_order.is_some_and(|order| order != 2);
         let heun = self.solver_type.as_deref().is_some_and(|word| word != "midpoint");
         let lu = self.use_lu_lambdas == Some(true);
-        let plain = "the plain levels are drawn";
+        let plain = "the plain levels are used";
         let undone = [
-            ("algorithm_type", Member::Dpm, algorithm, "DPM-Solver++ is drawn"),
-            ("solver_order", Member::Dpm, order, "order 2 is drawn"),
-            ("solver_type", Member::Dpm, heun, "the midpoint form is drawn"),
+            ("algorithm_type", Member::Dpm, algorithm, "DPM-Solver++ is used"),
+            ("solver_order", Member::Dpm, order, "order 2 is used"),
+            ("solver_type", Member::Dpm, heun, "the midpoint form is used"),
             ("use_lu_lambdas", Member::Dpm, lu, plain),
             ("interpolation_type", Member::Types, interpolation, plain),
             ("clip_sample", Member::Clip, self.clip_sample.unwrap_or(class.clips), "nothing is clipped"),

@@ -7,7 +7,7 @@ use super::Grid;
 pub enum SamplerName {
     /// Euler's method.
     Euler,
-    /// Euler's method, with part of the noise drawn anew in every step.
+    /// Euler's method, with fresh noise in every step.
     EulerAncestral,
     /// Heun's method: two calls of the UNet a step.
     Heun,
@@ -85,7 +85,7 @@ impl SamplerName {
         }
     }
 
-    /// The default η: the share of the noise that is drawn anew in every step.
+    /// The default η: the share of fresh noise in every step.
     #[must_use]
     pub const fn usual_eta(self) -> f32 {
         match self {
@@ -95,7 +95,7 @@ impl SamplerName {
         }
     }
 
-    /// Whether η means something to it.
+    /// Whether it uses η.
     #[must_use]
     pub const fn reads_eta(self) -> bool {
         matches!(self, Self::EulerAncestral | Self::Ddim | Self::Tcd)
@@ -116,7 +116,7 @@ impl SamplerName {
 pub struct Solver {
     /// Which.
     pub sampler: SamplerName,
-    /// The share of the noise that is drawn anew in every step, 0 to 1, where [`SamplerName::reads_eta`].
+    /// The share of fresh noise in every step, 0 to 1, where [`SamplerName::reads_eta`].
     pub eta: f32,
     /// Whether the last of fewer than 15 steps is of order 1, although noise is left after it.
     pub lower_order_final: bool,

@@ -1,9 +1,9 @@
-//! What is known of a model before anyone asks for a picture: its name, its marks, its own schedule.
+//! What is known about a model before anyone asks for a picture: its name, its marks, its own schedule.
 //!
-//! A mark in the file outweighs its folder's `scheduler_config.json`, which outweighs the name; only which levels few
-//! steps pick is decided by a name that says how the model was distilled, for such folders are mostly saved with the
-//! base's schedule. The folder that a file lies in is asked after the file. A UNet that is laid over a model brings its
-//! own name and marks: the schedule is then the base's.
+//! A mark in the file outweighs its folder's `scheduler_config.json`, which outweighs the name; only the
+//! spacing is decided by a name that says how the model was distilled, because such folders are mostly saved with the
+//! base's schedule. The folder that a file lies in is asked after the file. A UNet that is laid over a model has its
+//! own name and marks; the schedule is then the base's.
 
 use std::path::{Path, PathBuf};
 
@@ -18,15 +18,15 @@ use crate::{Error, Result};
 /// Pixels of a side that SDXL-Turbo itself was trained at; what was merged with it keeps SDXL's.
 const TURBO_SIDE: usize = 512;
 
-/// Steps of distilled models whose number nothing states.
+/// Steps of distilled models for which no number is stated.
 const FEW: usize = 4;
 
-/// What is known of a model before anyone asks.
+/// What is known about a model before anyone asks.
 #[derive(Debug, Clone, Default)]
 pub struct Clues {
     /// The path that the user gave last: of the model, or of the UNet laid over it.
     pub path: PathBuf,
-    /// Where that is, from the root on: `.` has no name. Absent where nobody looked.
+    /// The absolute path, for `.` has no name; absent where it was not looked up.
     pub place: Option<PathBuf>,
     /// Whether that is a UNet laid over a model.
     pub is_laid: bool,
@@ -48,7 +48,7 @@ pub(super) struct Deduced {
     pub(super) made_for: Option<usize>,
     pub(super) side: Option<usize>,
     pub(super) scheduler: SchedulerConfig,
-    /// Why, piece by piece.
+    /// Why: one reason each.
     pub(super) because: Vec<String>,
     pub(super) warnings: Vec<Message>,
 }
@@ -72,7 +72,7 @@ impl Clues {
         }
     }
 
-    /// The same under further LoRAs, of which nothing but the names is known.
+    /// The same with further LoRAs, of which only the names are known.
     #[must_use]
     pub fn under<'a>(mut self, loras: impl Iterator<Item = &'a Path>) -> Self {
         self.loras.extend(loras.map(|path| (path.to_owned(), About::default())));
@@ -85,7 +85,7 @@ impl Clues {
         Self { path: path.to_owned(), ..Self::default() }
     }
 
-    /// How the model wants to be drawn.
+    /// How the model was made to be drawn.
     pub(super) fn deduce(&self) -> Result<Deduced> {
         self.refuse()?;
         let words = Words::of_path(self.readable());
@@ -101,14 +101,14 @@ impl Clues {
         self.place.as_deref().unwrap_or(&self.path)
     }
 
-    /// Models whose noise has no levels.
+    /// Refuses models with an EDM noise schedule.
     fn refuse(&self) -> Result<()> {
         let edm = ["edm_mean", "edm_std", "edm_vpred.sigma_max", "edm_vpred.sigma_min"];
         let Some(mark) = edm.into_iter().find(|mark| self.about.has(mark)) else { return Ok(()) };
         let name = if mark.starts_with("edm_vpred") { "CosXL" } else { "Playground v2.5" };
         let what = format!(
-            "is a model with noise of the EDM kind, such as {name} (it has the mark `{mark}`), which Fulmen cannot \
-             draw yet; give a model made from SDXL base"
+            "is a model with an EDM noise schedule, such as {name} (it has the mark `{mark}`), which Fulmen does not \
+             support yet; give a model made from SDXL base"
         );
         Err(Error::File { file: self.path.clone(), what })
     }
@@ -123,7 +123,7 @@ impl Clues {
         self.scheduler.is_some() && !self.is_laid
     }
 
-    /// The last LoRA that makes models draw in few steps: it was trained for that.
+    /// The last few-step LoRA.
     fn by_loras(&self) -> Option<Deduced> {
         self.loras.iter().rev().find_map(|(path, about)| {
             let words = Words::of_path(path);
@@ -146,7 +146,7 @@ impl Clues {
         Some(self.by_text(name, found))
     }
 
-    /// What its maker writes of it in sentences: a weak sign.
+    /// What its maker writes about it in sentences: weak evidence.
     fn by_description(&self) -> Option<Deduced> {
         let (name, found) = texts::described(&self.about)?;
         Some(self.by_text(name, found))
@@ -164,13 +164,13 @@ impl Clues {
         Some(self.few(found, because))
     }
 
-    /// A model of a kind that is drawn in few steps.
+    /// A model of a few-step kind.
     fn few(&self, found: Found, because: String) -> Deduced {
         let own = self.own();
-        // What a folder says of its own UNet's predictions, no name knows better.
+        // A folder knows its own UNet's prediction type better than any name.
         let prediction = if self.has_schedule() { own.prediction } else { Prediction::Epsilon };
         let prediction = found.prediction.unwrap_or(prediction);
-        // Noise alone at the noisiest level is the business of models in v form: of the base then, not of this UNet.
+        // Zero terminal SNR belongs to v-prediction: here to the base, not to this UNet.
         let zero_terminal_snr = own.zero_terminal_snr && prediction == own.prediction;
         Deduced {
             steps: found.steps,
@@ -184,8 +184,8 @@ impl Clues {
         }
     }
 
-    /// Trailing levels, and those of consistency models, are what distilled models are saved with; they want few steps
-    /// and no guidance. Models in v form are saved with trailing levels, too, undistilled.
+    /// Distilled models are saved with trailing levels, or with those of consistency models; they need few steps and no
+    /// guidance. Undistilled v-prediction models are saved with trailing levels too.
     fn by_schedule(&self, words: &Words) -> Deduced {
         let scheduler = self.own();
         let prediction = self.prediction(words, scheduler.prediction);
@@ -233,8 +233,8 @@ impl Clues {
         } else if named && self.has_schedule() && scheduler.prediction != Prediction::Velocity {
             let said = scheduler.prediction.word();
             let what = format!(
-                "this model's name speaks of v-prediction, its scheduler_config.json of {said}, which is followed; if \
-                 noise comes out, try "
+                "this model's name says v-prediction, but its scheduler_config.json says {said}, which is used; if the \
+                 picture is noise, try "
             );
             deduced.warnings.push(Message::from(what).setting(Setting::Prediction).text(" v"));
         } else if named && !self.has_schedule() {
@@ -244,17 +244,18 @@ impl Clues {
         if scheduler.prediction == Prediction::Velocity {
             self.end_in_noise(words, deduced);
         } else if words.has("cosxl") || words.have(&["cos", "xl"]) {
-            let what = "this model's name speaks of CosXL, whose kind of noise is not supported; it is drawn as SDXL";
+            let what =
+                "this model's name says CosXL, whose noise schedule is not supported; it is drawn like SDXL";
             deduced.warnings.push(what.into());
         }
     }
 
-    /// Zero terminal SNR; it makes sense only where noise is not what is predicted, of which the noisiest level knows nothing.
+    /// Zero terminal SNR, which works only where the UNet does not predict noise: the noisiest level is nothing else.
     fn end_in_noise(&self, words: &Words, deduced: &mut Deduced) {
         let named = || (!self.has_schedule() && named_ztsnr(words)).then(|| "its name".to_owned());
         let Some(by) = texts::zero_snr(&self.about).or_else(named) else { return };
         deduced.scheduler.zero_terminal_snr = true;
-        // Other spacings pass by the level that all this is about; a folder's own is left as it is.
+        // Other spacings skip that level; a folder's own is kept.
         if !self.has_schedule() {
             let scheduler = deduced.scheduler.clone();
             let is_plain = scheduler.grid == Grid::Continuous;
@@ -265,7 +266,7 @@ impl Clues {
     }
 }
 
-/// Whether a name speaks of v-prediction.
+/// Whether a name says v-prediction.
 fn named_v(words: &Words) -> bool {
     let starts = |word: &str, starts: &[&str]| starts.iter().any(|start| word.starts_with(start));
     let apart = |pair: &[String]| pair[0] == "v" && starts(&pair[1], &["pred", "param"]);
@@ -273,7 +274,7 @@ fn named_v(words: &Words) -> bool {
     words.readings().iter().any(|Words { words, .. }| words.windows(2).any(apart) || words.iter().any(glued))
 }
 
-/// Whether a name speaks of zero terminal SNR.
+/// Whether a name says zero terminal SNR.
 fn named_ztsnr(words: &Words) -> bool {
     let glued = |word: &String| ["ztsnr", "zsnr", "zerosnr"].iter().any(|snr| word.contains(snr));
     words.readings().iter().any(|words| words.words.iter().any(glued))
@@ -281,7 +282,7 @@ fn named_ztsnr(words: &Words) -> bool {
         || words.have(&["zero", "terminal", "snr"])
 }
 
-/// A word that says nothing of what SDXL-Turbo was merged with.
+/// A word that does not name something merged with SDXL-Turbo.
 fn is_plain(word: &str) -> bool {
     const PLAIN: [&str; 13] = [
         "ai",

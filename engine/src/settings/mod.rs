@@ -1,8 +1,8 @@
 //! How a model is drawn: steps, guidance, schedule, and why.
 //!
-//! What a model wants is deduced (`clues`) from its name (`names`, `kinds`), from marks and words in its file (`texts`),
-//! and from its folder's schedule. What an operator sets takes its place; what a caller asks for is done, with a warning
-//! where it does not suit the model.
+//! What a model was made for is deduced (`clues`) from its name (`names`, `kinds`), from marks and metadata in its file
+//! (`texts`), and from its folder's schedule. An operator's settings replace that; a caller's replace both, with a
+//! warning where they do not suit the model.
 
 mod clues;
 mod kinds;
@@ -24,19 +24,19 @@ use clues::Deduced;
 const STEPS: usize = 30;
 const GUIDANCE: f32 = 5.0;
 
-/// Guidance that is none: only beyond it the UNet also predicts without the prompt.
+/// No guidance: only above it does the UNet also predict without the prompt.
 const UNGUIDED: f32 = 1.0;
 
-/// The largest scale of attention guidance that few-step models bear.
+/// The largest scale of attention guidance that few-step models tolerate.
 const MOST_BORNE: f32 = 5.0;
 
-/// Up to so many steps, leading timesteps leave the noisiest tenth of the levels out.
+/// Up to this many steps, leading timesteps skip the noisiest tenth of the levels.
 const FEW_ON_LEADING: usize = 10;
 
-/// More steps than this do a distilled model no good, whatever number it was made for.
+/// More steps than this make a distilled model's pictures worse, whatever number it was made for.
 const MANY: usize = 12;
 
-/// What a user asked for; `None` is left to the model.
+/// What a user asked for; `None` leaves it to the model.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Asked {
     /// Steps of the sampler.
@@ -49,17 +49,17 @@ pub struct Asked {
     pub nag: Nag,
     /// Which sampler.
     pub sampler: Option<SamplerName>,
-    /// How the noise falls.
+    /// The noise schedule.
     pub sigmas: Option<Sigmas>,
-    /// The share of the noise that is drawn anew in every step.
+    /// The share of fresh noise in every step.
     pub eta: Option<f32>,
-    /// Which levels of noise are picked.
+    /// Which noise levels are used.
     pub spacing: Option<TimestepSpacing>,
     /// What the UNet predicts.
     pub prediction: Option<Prediction>,
-    /// What is read of prompts besides their words.
+    /// The syntax of prompts.
     pub prompt_syntax: Option<PromptSyntax>,
-    /// What becomes of prompts of more than 75 tokens.
+    /// How prompts of more than 75 tokens are read.
     pub long_prompts: Option<LongPrompts>,
 }
 
@@ -116,7 +116,7 @@ impl Asked {
         }
     }
 
-    /// Whether it can be met at all.
+    /// Whether it is possible at all.
     ///
     /// # Errors
     /// As [`Request::validate`].
@@ -124,7 +124,7 @@ impl Asked {
         self.request().validate()
     }
 
-    /// The settings that are asked for, in words.
+    /// The names of the settings that are asked for.
     fn words(self) -> Vec<&'static str> {
         let asked = [
             ("steps", self.steps.is_some()),
@@ -145,14 +145,14 @@ impl Asked {
 pub struct AttentionGuidance {
     /// How far attention is moved away from what it finds in the negative prompt; up to 1 has no effect.
     pub scale: f32,
-    /// How large what it finds may become by that, as a multiple.
+    /// How much larger the output of attention may become, as a multiple.
     pub tau: f32,
-    /// How much of that is taken.
+    /// How much of it is blended in.
     pub alpha: f32,
 }
 
 impl AttentionGuidance {
-    /// As usual.
+    /// The defaults.
     const USUAL: Self = Self { scale: 3.0, tau: 2.5, alpha: 0.5 };
 
     fn ask(&mut self, nag: Nag) {
@@ -162,13 +162,12 @@ impl AttentionGuidance {
     }
 }
 
-/// How pictures of a model are drawn.
+/// How a model's pictures are drawn.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Calls of the UNet, or pairs of calls with guidance.
     pub steps: usize,
-    /// How far to go from the prediction without the prompt towards the one with it. At 1 there is no guidance, and
-    /// only the prediction with the prompt is made.
+    /// Scale of classifier-free guidance. At 1 there is none, and the UNet predicts with the prompt alone.
     pub guidance: f32,
     /// What a negative prompt does without guidance.
     pub nag: AttentionGuidance,
@@ -182,16 +181,16 @@ pub struct Settings {
     pub side: Option<usize>,
     /// Why it is drawn so.
     pub because: String,
-    /// Sentences about what was asked for and does not suit the model.
+    /// Sentences about what was asked for but does not suit the model.
     pub warnings: Vec<Message>,
 }
 
 impl Settings {
-    /// The settings of a model. `usual` is what its operator has drawn with where nobody asks; `asked` is what a caller
+    /// The settings of a model. `usual` is what its operator set for callers who do not ask; `asked` is what a caller
     /// asks for.
     ///
     /// # Errors
-    /// The model cannot be drawn, or not in so many steps.
+    /// The model is not supported, or not in so many steps.
     pub fn choose(model: &Clues, usual: Asked, asked: Asked) -> Result<Self> {
         let Deduced { steps, guidance, distilled, made_for, side, scheduler, because, warnings } =
             model.deduce()?;
@@ -251,7 +250,7 @@ impl Settings {
         )
     }
 
-    /// Do as asked, and say what it means for a model that was made for something else.
+    /// Takes over what is asked for, with warnings where the model was made for something else.
     fn ask(&mut self, asked: Asked) {
         if let Some(sampler) = asked.sampler {
             self.scheduler = self.scheduler.clone().sampled(sampler);
@@ -286,7 +285,7 @@ impl Settings {
             Guidance::Suggested(_) if self.distilled && nag => {
                 self.nag.scale = value.min(MOST_BORNE);
                 let what = format!(
-                    " {value} leads attention away from the negative prompt instead, with a scale of {}",
+                    " {value} becomes attention guidance away from the negative prompt instead, with a scale of {}",
                     self.nag.scale
                 );
                 self.warnings.push(made.text(what));
@@ -302,24 +301,21 @@ impl Settings {
                 self.warnings.extend(differs.then(|| why.text(format!(" {value} is not used"))));
             }
             _ => {
-                let burnt = format!(" {value} doubles the work and may burn the colours");
+                let burnt = format!(" {value} doubles the time of a step and may oversaturate the colours");
                 self.warnings.extend(self.distilled.then(|| made.text(burnt)));
                 self.guidance = value;
             }
         }
     }
 
-    /// That nothing is drawn anew by this sampler.
+    /// That this sampler does not use η.
     fn unread(&self, eta: f32) -> Option<Message> {
         let sampler = self.scheduler.solver.sampler;
-        let what = format!(
-            " {eta} has no effect: only euler-a, ddim and tcd read it, and this is {}",
-            sampler.word()
-        );
+        let what = format!(" {eta} has no effect: only euler-a, ddim and tcd use it, not {}", sampler.word());
         (!sampler.reads_eta()).then(|| Message::of(Setting::Eta).text(what))
     }
 
-    /// That a model was made for another number of steps.
+    /// That the model was made for another number of steps.
     fn unsuited(&self, steps: usize) -> Option<Message> {
         let made_for = match self.made_for {
             Some(own) if own != steps => count(own),
@@ -330,7 +326,7 @@ impl Settings {
         Some(made.setting(Setting::Steps).text(format!(" {steps} expect a worse picture")))
     }
 
-    /// That so few steps never see the noisiest levels.
+    /// That so few steps skip the noisiest levels.
     fn too_few(&self) -> Option<Message> {
         let SchedulerConfig { grid, sigmas, timestep_spacing, .. } = self.scheduler;
         let is_spaced =
@@ -341,11 +337,11 @@ impl Settings {
             TimestepSpacing::Trailing => false,
         };
         let word = timestep_spacing.word();
-        let what = format!("{} on {word} timesteps never see the noisiest levels; try ", count(self.steps));
+        let what = format!("{} on {word} timesteps skip the noisiest levels; try ", count(self.steps));
         (is_spaced && misses).then(|| Message::from(what).setting(Setting::Spacing).text(" trailing"))
     }
 
-    /// What of all this was asked for.
+    /// Notes which settings were asked for, and by whom.
     fn say(&mut self, usual: Asked, asked: Asked) {
         for (words, whose) in [(usual.words(), "as the operator set"), (asked.words(), "as asked")] {
             if !words.is_empty() {

@@ -1,8 +1,8 @@
-//! The words of a name that people gave to a model: in any order, glued or apart, in any case.
+//! The words in a model's name: in any order, joined or apart, in any case.
 
 use std::path::Path;
 
-/// Names that every model's files and folders have.
+/// Names that the files and folders of all models have.
 const GENERAL: [&str; 14] = [
     "bf",
     "checkpoint",
@@ -39,7 +39,7 @@ impl Words {
 
     /// Both readings: `XLTurbo` is two words, but so would be `LIGHTNINGv2` read in the same way: lightnin, gv.
     pub(super) fn readings(&self) -> [Self; 2] {
-        [self.clone(), Self::split(&self.name, |before, c, _| begins_anew(before, c))]
+        [self.clone(), Self::split(&self.name, |before, c, _| begins_word(before, c))]
     }
 
     fn split(name: &str, begins: fn(Option<char>, char, Option<char>) -> bool) -> Self {
@@ -133,11 +133,11 @@ impl Words {
 fn begins(before: Option<char>, c: char, after: Option<char>) -> bool {
     // XLTurbo, where the last capital belongs to the next word.
     let is_last = before.is_some_and(char::is_uppercase) && after.is_some_and(char::is_lowercase);
-    begins_anew(before, c) || c.is_uppercase() && is_last
+    begins_word(before, c) || c.is_uppercase() && is_last
 }
 
 /// Whether a word begins at `c` however many capitals stand before it: realVis, v4.
-fn begins_anew(before: Option<char>, c: char) -> bool {
+fn begins_word(before: Option<char>, c: char) -> bool {
     let Some(before) = before else { return false };
     let kind = |c: char| (c.is_alphabetic(), c.is_numeric());
     kind(before) != kind(c) || c.is_uppercase() && before.is_lowercase()

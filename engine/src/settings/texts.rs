@@ -1,4 +1,4 @@
-//! What a file's header says of how its model wants to be drawn: titles, tags, recipes of merges, trainers' settings.
+//! What a file's metadata says about how to draw its model: titles, tags, recipes of merges, trainers' settings.
 
 use super::kinds::Found;
 use super::names::Words;
@@ -45,7 +45,7 @@ pub(super) fn described(about: &About) -> Option<(&'static str, Found)> {
     found.stated.then_some((DESCRIPTION, found))
 }
 
-/// What the file says of its UNet's predictions, and where.
+/// What the file says that its UNet predicts, and where.
 pub(super) fn prediction(about: &About) -> Option<(Prediction, String)> {
     let velocity = |by: String| (Prediction::Velocity, by);
     if about.has("v_pred") {
@@ -83,7 +83,7 @@ fn true_one(about: &About, names: &[&str]) -> Option<String> {
     Some(format!("`{name}`"))
 }
 
-/// The first of these names that is there, for its mere presence is the word, and does not deny it.
+/// The first of these names that is present, which is enough, unless its value denies it.
 fn there(about: &About, names: &[&str]) -> Option<String> {
     let denies =
         |text: &str| ["false", "0", "no", "none", "null"].contains(&&*text.trim().to_ascii_lowercase());

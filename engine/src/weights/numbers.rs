@@ -1,7 +1,7 @@
 //! How numbers are stored, and the loops that read them and look whether all are finite.
 //!
 //! The loops have no branches and are compiled for the processor that runs them: on the CPU every weight is
-//! decoded anew at every step.
+//! decoded again in every step.
 
 use std::fmt::{self, Display};
 

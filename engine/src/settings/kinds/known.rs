@@ -1,4 +1,4 @@
-//! By which words in its name a model of each kind is known.
+//! The words in its name by which a model of each kind is recognised.
 
 use crate::settings::names::{Words, is_number};
 
@@ -101,8 +101,7 @@ pub(super) fn beside_kind(words: &Words) -> Option<usize> {
     (beside && (1..=FEW_STEPS).contains(&steps)).then_some(steps)
 }
 
-/// A name that states a number of steps which no other model would be proud of. Those of training are counted
-/// otherwise.
+/// A name that states a small number of steps, which only few-step models do. Training steps are another matter.
 pub(super) fn is_few(words: &Words) -> bool {
     let training = ["epoch", "epochs", "train", "training", "checkpoint", "ckpt", "e"];
     let counts = training.iter().any(|word| words.has(word));

@@ -1,4 +1,4 @@
-//! The table of kinds of models that want to be drawn in few steps: by which words they are known, and what they want.
+//! The table of few-step models: the words by which each kind is recognised, and its settings.
 
 mod known;
 
@@ -9,7 +9,7 @@ use known::{
     is_perflow, is_tcd, is_turbo, label,
 };
 
-/// Guidance of the few distilled models that were made to be guided.
+/// Guidance of the few distilled models that were made for it.
 const GUIDED: f32 = 5.0;
 
 /// A kind of models.
@@ -24,11 +24,11 @@ pub(super) struct Kind {
     steps: usize,
     /// Mostly none.
     guidance: f32,
-    /// What draws it, unless its folder names another sampler than SDXL's own.
+    /// Its sampler, unless its folder names another than SDXL's own.
     sampler: SamplerName,
-    /// Of so many levels every few are picked, where it was distilled at those; equal strides from the noisiest elsewhere.
+    /// Number of levels that it was distilled at, of which every n-th is used; others use trailing levels.
     origin: Option<usize>,
-    /// What is otherwise where there is one step only.
+    /// What differs with a single step.
     one_step: OneStep,
 }
 
@@ -82,7 +82,7 @@ static KINDS: [Kind; 13] = [
     Kind { name: "TDD", known: |words| label(words, "tdd"), word: Some("tdd"), ..FEW },
     Kind { name: "PeRFlow", known: is_perflow, ..FEW },
     Kind { name: "NitroSD", known: is_nitro, ..FEW },
-    // Two that are called alike: a checkpoint that is guided a little, and what was merged with the other one's LoRA.
+    // Two of the same name: a checkpoint with a little guidance, and merges with the other one's LoRA.
     Kind {
         name: "SDXL-Flash",
         known: |words| words.have(&["sdxl", "flash"]),
@@ -94,7 +94,7 @@ static KINDS: [Kind; 13] = [
     FEW,
 ];
 
-/// What all of them have in common; also the kind of a name that states a small number of steps and nothing else.
+/// The defaults of all of them; also the kind of a name that only states a small number of steps.
 const FEW: Kind = Kind {
     name: "few steps",
     known: is_few,
@@ -106,7 +106,7 @@ const FEW: Kind = Kind {
     one_step: OneStep::AsOthers,
 };
 
-/// What a name says of the model.
+/// What a name says about the model.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Found {
     pub(super) kind: &'static Kind,
@@ -140,8 +140,8 @@ impl Found {
         Self::even_of_lora(words)
     }
 
-    /// The same where a LoRA's name is no hindrance: a file that opened as a UNet is no LoRA, and what a LoRA was trained
-    /// for, the model merged with it is.
+    /// The same, also for the name of a LoRA: a file that opened as a UNet is not one, and a model is drawn as the LoRA
+    /// that was merged into it.
     pub(super) fn even_of_lora(words: &Words) -> Option<Self> {
         let readings = words.readings();
         let kind = KINDS.iter().find(|kind| kind.is_in(&readings))?;
@@ -160,8 +160,8 @@ impl Found {
         })
     }
 
-    /// The same for words that need not be about this model alone, such as a folder's name: of one kind only, and not
-    /// denied. `turbo and lightning` is a collection.
+    /// The same for words that may be about other models too, such as a folder's name: they must name one kind only, and
+    /// not deny it. `turbo and lightning` is a collection.
     pub(super) fn surely(words: &Words) -> Option<Self> {
         const DOUBTS: [&str; 9] = ["and", "or", "vs", "not", "no", "non", "without", "than", "unlike"];
         let readings = words.readings();
@@ -172,7 +172,7 @@ impl Found {
         Self::of(words).filter(|_| !several && !doubted)
     }
 
-    /// The model's schedule: levels as this kind wants them, and the rest as `scheduler` has it.
+    /// The model's schedule: this kind's levels, and the rest from `scheduler`.
     pub(super) fn schedule(self, scheduler: SchedulerConfig) -> SchedulerConfig {
         let own = scheduler.grid;
         let is_plain = scheduler.solver.sampler == SamplerName::Euler;

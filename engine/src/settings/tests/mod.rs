@@ -1,4 +1,4 @@
-//! Claims about what is deduced of a model, and what becomes of what is asked.
+//! Claims about what is deduced about a model, and how requests change it.
 
 mod loras;
 

@@ -33,7 +33,7 @@ pub(super) fn tensors_of(path: &Path) -> Vec<Tensor> {
     stored.iter().map(tensor).collect()
 }
 
-/// Writes a file anew under other names; `None` leaves a tensor out.
+/// Writes a file again under other names; `None` leaves a tensor out.
 pub(super) fn rename(from: &Path, to: &Path, name: impl Fn(&str) -> Option<String>) {
     let renamed = |(key, dtype, shape, bytes): Tensor| Some((name(&key)?, dtype, shape, bytes));
     let tensors: Vec<Tensor> = tensors_of(from).into_iter().filter_map(renamed).collect();
