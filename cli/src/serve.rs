@@ -54,7 +54,7 @@ fn config(args: ServeArgs) -> Result<Config, Failure> {
             lora_folder: args.lora_dir,
             device: args.device.parse()?,
             precision: args.precision.map(Into::into),
-            asked: args.drawing.asked(),
+            defaults: args.drawing.request(),
         },
         data,
         queue: args.queue.into(),

@@ -156,6 +156,12 @@ impl Request {
         Self { prompt: prompt.into(), ..Self::default() }
     }
 
+    /// Whether there is something not to draw.
+    #[must_use]
+    pub fn has_negative(&self) -> bool {
+        self.negative_prompt.as_deref().is_some_and(|text| !text.trim().is_empty())
+    }
+
     /// Whether the request can be met at all; if not, a sentence that says what to ask for instead.
     pub fn validate(&self) -> Result<()> {
         let sides = [(Setting::Width, self.width), (Setting::Height, self.height)];

@@ -2,10 +2,10 @@
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use fulmen_engine::Request;
 use fulmen_engine::prompt::{LongPrompts, PromptSyntax};
 use fulmen_engine::request::{Guidance, Nag};
 use fulmen_engine::schedule::{Prediction, SamplerName, Sigmas, TimestepSpacing};
-use fulmen_engine::settings::Asked;
 
 use super::number::count;
 
@@ -66,12 +66,11 @@ pub(crate) struct DrawingArgs {
 }
 
 impl DrawingArgs {
-    /// The same for the engine.
-    pub(crate) fn asked(&self) -> Asked {
-        Asked {
+    /// A request with these settings, and a server's defaults.
+    pub(crate) fn request(&self) -> Request {
+        Request {
             steps: self.steps,
             guidance: self.guidance.map(Guidance::Exactly),
-            negative: false,
             nag: Nag { scale: self.nag_scale, tau: self.nag_tau, alpha: self.nag_alpha },
             sampler: self.sampler,
             sigmas: self.sigmas,
@@ -80,6 +79,7 @@ impl DrawingArgs {
             prediction: self.prediction.map(Into::into),
             prompt_syntax: self.prompt_syntax.map(Into::into),
             long_prompts: self.long_prompts.map(Into::into),
+            ..Request::default()
         }
     }
 }

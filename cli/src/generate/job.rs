@@ -51,7 +51,7 @@ impl Job {
             seed: args.seed.and_then(|SeedArg(seed)| seed),
             images: args.images,
             rng: args.rng.into(),
-            ..args.drawing.asked().request()
+            ..args.drawing.request()
         };
         request.validate()?;
         if args.trace.as_deref() == Some(Path::new("-")) {

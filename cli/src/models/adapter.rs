@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use fulmen_engine::Error;
-use fulmen_engine::settings::{Asked, Clues, Settings};
+use fulmen_engine::settings::{Clues, Settings};
 use fulmen_engine::weights::Adapter;
+use fulmen_engine::{Error, Request};
 use serde::Serialize;
 
 use crate::console;
@@ -49,7 +49,7 @@ pub(super) fn say(adapter: &Adapter, json: bool) -> Result<(), Error> {
 
 /// What it changes of how models are drawn that say nothing themselves.
 fn drawn(adapter: &Adapter) -> Result<Option<String>, Error> {
-    let line = |clues: Clues| Ok(Settings::choose(&clues, Asked::default(), Asked::default())?.line());
+    let line = |clues: Clues| Ok(Settings::choose(&clues, &Request::default(), &Request::default())?.line());
     let loras = vec![(adapter.path().to_owned(), adapter.about().clone())];
     let (under, without) = (line(Clues { loras, ..Clues::default() })?, line(Clues::default())?);
     Ok((under != without).then_some(under))

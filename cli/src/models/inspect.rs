@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use fulmen_engine::networks::inventory;
 use fulmen_engine::schedule::SchedulerConfig;
-use fulmen_engine::settings::{Asked, Clues, Settings};
+use fulmen_engine::settings::{Clues, Settings};
 use fulmen_engine::weights::{Adapter, Checkpoint, Part};
-use fulmen_engine::{Error, engine};
+use fulmen_engine::{Error, Request, engine};
 use serde::Serialize;
 
 use super::adapter;
@@ -105,7 +105,7 @@ pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
 
 fn settings(checkpoint: &Checkpoint) -> Result<Settings, Error> {
     let clues = Clues::of(checkpoint, SchedulerConfig::load(checkpoint)?);
-    Settings::choose(&clues, Asked::default(), Asked::default())
+    Settings::choose(&clues, &Request::default(), &Request::default())
 }
 
 impl Drawn {

@@ -39,7 +39,6 @@ use crate::memory::Memory;
 use crate::message::{Message, Setting};
 use crate::picture::{self, Picture};
 use crate::request::Request;
-use crate::settings::Asked;
 use crate::weights::{Checkpoint, Lora, LoraFile, Part};
 use crate::{Error, Result};
 
@@ -82,8 +81,8 @@ pub struct Options {
     pub device: Device,
     /// How to store activations; `None`: f16 on a GPU, f32 on the CPU.
     pub precision: Option<Precision>,
-    /// What requests are drawn with that leave it open, instead of what the model asks for.
-    pub asked: Asked,
+    /// Settings of requests that leave them open, instead of the model's own. Prompts, sizes and seeds are not used.
+    pub defaults: Request,
 }
 
 /// A model on a device.
@@ -108,7 +107,7 @@ pub struct Engine {
 /// # Errors
 /// Those of [`Engine::open`] for the same checkpoint.
 pub fn check(checkpoint: &Checkpoint) -> Result<()> {
-    Model::load(checkpoint, Asked::default()).map(drop)
+    Model::load(checkpoint, Request::default()).map(drop)
 }
 
 impl Engine {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Options, Outlook};
-use crate::settings::Asked;
+use crate::request::Request;
 use crate::text::TextEncoders;
 use crate::tokens::Tokenizer;
 use crate::unet::{UNet, UNetConfig};
@@ -35,7 +35,7 @@ impl Model {
     /// # Errors
     /// Whatever is wrong with the files, by name.
     pub fn open(options: &Options) -> Result<Self> {
-        options.asked.validate()?;
+        options.defaults.validate()?;
         threads::start();
         let mut checkpoint = match &options.model {
             None => Checkpoint::embedded_demo()?,
@@ -46,7 +46,7 @@ impl Model {
             checkpoint = checkpoint.with_preview_vae(path)?;
         }
         checkpoint.verify()?;
-        let model = Self::load(&with_loras(checkpoint, &options.loras)?, options.asked)?;
+        let model = Self::load(&with_loras(checkpoint, &options.loras)?, options.defaults.clone())?;
         let outlook = model.outlook.with_lora_folder(options.lora_folder.clone());
         Ok(Self { outlook, ..model })
     }
@@ -57,7 +57,7 @@ impl Model {
     /// # Errors
     /// A file cannot be read, is damaged, is something else, or changes nothing of this model.
     pub(super) fn with_loras(&self, loras: &[LoraFile]) -> Result<Self> {
-        Self::load(&with_loras(self.checkpoint.clone(), loras)?, Asked::default())
+        Self::load(&with_loras(self.checkpoint.clone(), loras)?, Request::default())
     }
 
     /// Bytes that its LoRAs take in this machine's memory.
@@ -70,14 +70,14 @@ impl Model {
         self.id
     }
 
-    /// A model of a checkpoint that was looked through. `asked` is what a request that leaves it open is drawn with,
+    /// A model of a checkpoint that was looked through. `defaults` are settings of requests that leave them open,
     /// instead of what the model asks for.
-    pub(super) fn load(checkpoint: &Checkpoint, asked: Asked) -> Result<Self> {
-        let model = Self::read(checkpoint.clone(), asked);
+    pub(super) fn load(checkpoint: &Checkpoint, defaults: Request) -> Result<Self> {
+        let model = Self::read(checkpoint.clone(), defaults);
         checkpoint.still(model)
     }
 
-    fn read(checkpoint: Checkpoint, asked: Asked) -> Result<Self> {
+    fn read(checkpoint: Checkpoint, defaults: Request) -> Result<Self> {
         let unet = UNetConfig::read(checkpoint.configs())?;
         let vae = NetworkConfig::read(checkpoint.configs())?;
         let preview = checkpoint.preview_vae();
@@ -99,7 +99,7 @@ impl Model {
             unet: UNet::load(&checkpoint.weights(Part::Unet)?, unet)?,
             vae: vae.load(&checkpoint.weights(Part::Vae)?)?,
             preview_vae: preview.map(|(weights, config)| config.load(&weights)).transpose()?,
-            outlook: Outlook::new(&checkpoint, asked, tokenizers, side, grain)?,
+            outlook: Outlook::new(&checkpoint, defaults, tokenizers, side, grain)?,
             force_zeros: index.is_ok_and(|index| index["force_zeros_for_empty_prompt"] == true),
             checkpoint,
         })

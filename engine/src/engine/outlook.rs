@@ -12,7 +12,7 @@ use crate::message::{Message, Setting};
 use crate::prompt::Prompt;
 use crate::request::Request;
 use crate::schedule::SchedulerConfig;
-use crate::settings::{Asked, Clues, Settings};
+use crate::settings::{Clues, Settings};
 use crate::tokens::Tokenizer;
 use crate::weights::{Checkpoint, LoraFile, Part};
 
@@ -27,8 +27,8 @@ pub struct Outlook {
     notes: Vec<Message>,
     /// How it wants to be drawn.
     clues: Clues,
-    /// What is drawn with where a request leaves it open, instead of what the model asks for.
-    asked: Asked,
+    /// Settings of requests that leave them open, instead of the model's own.
+    defaults: Request,
     tokenizers: Arc<[Tokenizer; 2]>,
     /// Where the LoRAs are that prompts ask for.
     lora_folder: Option<PathBuf>,
@@ -38,26 +38,26 @@ pub struct Outlook {
 }
 
 impl Outlook {
-    /// `asked` is what is drawn with where a request leaves it open; `side` what the model was trained at, in pixels,
+    /// `defaults` are settings of requests that leave them open; `side` what the model was trained at, in pixels,
     /// and `grain` the pixels that one latent covers.
     ///
     /// # Errors
     /// The model cannot be drawn, or not as its operator wants it.
     pub(super) fn new(
         checkpoint: &Checkpoint,
-        asked: Asked,
+        defaults: Request,
         tokenizers: Arc<[Tokenizer; 2]>,
         side: usize,
         grain: usize,
     ) -> Result<Self> {
         let clues = Clues::of(checkpoint, SchedulerConfig::load(checkpoint)?);
-        let settings = Settings::choose(&clues, asked, Asked::default())?;
+        let settings = Settings::choose(&clues, &defaults, &Request::default())?;
         Ok(Self {
             own_size: settings.side.unwrap_or(side),
             grain,
             notes: checkpoint.warnings().iter().cloned().map(Message::from).collect(),
             clues,
-            asked,
+            defaults,
             tokenizers,
             lora_folder: None,
             loras: checkpoint
@@ -79,9 +79,9 @@ impl Outlook {
     /// # Errors
     /// As [`Outlook::plan`].
     pub fn usual(&self) -> Result<Settings> {
-        let warned = Settings::choose(&self.clues, Asked::default(), self.asked)?;
+        let warned = Settings::choose(&self.clues, &Request::default(), &self.defaults)?;
         let warnings = warned.warnings.into_iter().chain(self.notes.iter().cloned()).collect();
-        Ok(Settings { warnings, ..self.settings(Asked::default())? })
+        Ok(Settings { warnings, ..self.settings(&Request::default())? })
     }
 
     /// Everything that a request leaves open, decided, with all that its caller should know.
@@ -95,7 +95,7 @@ impl Outlook {
     /// How many tokens are read of a prompt where its request leaves that open.
     #[must_use]
     pub fn tokens_read(&self) -> usize {
-        Reading::new(self.asked.prompt_syntax, self.asked.long_prompts).tokens()
+        self.reading(&Request::default()).tokens()
     }
 
     /// How many tokens a text has; one more than are read of a prompt where it has more.
@@ -104,8 +104,8 @@ impl Outlook {
         self.tokenizers[0].count(text, self.tokens_read())
     }
 
-    pub(super) fn settings(&self, asked: Asked) -> Result<Settings> {
-        Settings::choose(&self.clues, self.asked, asked)
+    pub(super) fn settings(&self, request: &Request) -> Result<Settings> {
+        Settings::choose(&self.clues, &self.defaults, request)
     }
 
     /// The LoRAs that a prompt asks for, with what is to be said of those that are not there.
@@ -115,9 +115,9 @@ impl Outlook {
     }
 
     /// Settings of the model under these LoRAs.
-    pub(super) fn settings_under(&self, loras: &[LoraFile], asked: Asked) -> Result<Settings> {
+    pub(super) fn settings_under(&self, loras: &[LoraFile], request: &Request) -> Result<Settings> {
         let paths = loras.iter().filter(|lora| lora.unet != 0.0).map(|lora| lora.path.as_path());
-        Settings::choose(&self.clues.clone().under(paths), self.asked, asked)
+        Settings::choose(&self.clues.clone().under(paths), &self.defaults, request)
     }
 
     /// The model's LoRAs by name, as a record tells them, and its VAE.
@@ -126,8 +126,11 @@ impl Outlook {
     }
 
     fn reading(&self, request: &Request) -> Reading {
-        let Asked { prompt_syntax, long_prompts, .. } = self.asked;
-        Reading::new(request.prompt_syntax.or(prompt_syntax), request.long_prompts.or(long_prompts))
+        let defaults = &self.defaults;
+        Reading::new(
+            request.prompt_syntax.or(defaults.prompt_syntax),
+            request.long_prompts.or(defaults.long_prompts),
+        )
     }
 
     /// What is to be known of the model's files, whatever is drawn with them.
@@ -164,7 +167,7 @@ mod tests {
 
     fn demo() -> Outlook {
         let checkpoint = Checkpoint::embedded_demo().unwrap();
-        Model::load(&checkpoint, Asked::default()).unwrap().outlook
+        Model::load(&checkpoint, Request::default()).unwrap().outlook
     }
 
     fn told(request: &Request) -> Vec<String> {

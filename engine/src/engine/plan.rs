@@ -11,7 +11,7 @@ use crate::noise::Rng;
 use crate::picture::Parameters;
 use crate::request::{Request, check_pixels};
 use crate::schedule::{Grid, Schedule, SchedulerConfig, Sigmas, TimestepSpacing};
-use crate::settings::{Asked, AttentionGuidance, Settings};
+use crate::settings::{AttentionGuidance, Settings};
 use crate::unet::UNetInputs;
 use crate::vae::LatentSpace;
 use crate::weights::LoraFile;
@@ -60,7 +60,7 @@ impl DrawPlan {
         check_pixels(width, height)?;
         check_grain([(Setting::Width, width), (Setting::Height, height)], outlook.grain)?;
         let (loras, of_loras) = outlook.asked_loras(request);
-        let settings = outlook.settings_under(&loras, Asked::of(request))?;
+        let settings = outlook.settings_under(&loras, request)?;
         let schedule = Schedule::new(&settings.scheduler, settings.steps)?;
         let mut warnings = settings.warnings.clone();
         warnings.extend(of_loras);

@@ -14,9 +14,8 @@ mod texts;
 pub use clues::Clues;
 
 use crate::message::{Message, Setting};
-use crate::prompt::{LongPrompts, PromptSyntax};
 use crate::request::{Guidance, Nag, Request};
-use crate::schedule::{Grid, Prediction, SamplerName, SchedulerConfig, Sigmas, TimestepSpacing};
+use crate::schedule::{Grid, SamplerName, SchedulerConfig, Sigmas, TimestepSpacing};
 use crate::{Error, Result};
 use clues::Deduced;
 
@@ -35,110 +34,6 @@ const FEW_ON_LEADING: usize = 10;
 
 /// More steps than this make a distilled model's pictures worse, whatever number it was made for.
 const MANY: usize = 12;
-
-/// What a user asked for; `None` leaves it to the model.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Asked {
-    /// Steps of the sampler.
-    pub steps: Option<usize>,
-    /// Classifier-free guidance.
-    pub guidance: Option<Guidance>,
-    /// Whether there is a negative prompt.
-    pub negative: bool,
-    /// What a negative prompt does without guidance.
-    pub nag: Nag,
-    /// Which sampler.
-    pub sampler: Option<SamplerName>,
-    /// The noise schedule.
-    pub sigmas: Option<Sigmas>,
-    /// The share of fresh noise in every step.
-    pub eta: Option<f32>,
-    /// Which noise levels are used.
-    pub spacing: Option<TimestepSpacing>,
-    /// What the UNet predicts.
-    pub prediction: Option<Prediction>,
-    /// The syntax of prompts.
-    pub prompt_syntax: Option<PromptSyntax>,
-    /// How prompts of more than 75 tokens are read.
-    pub long_prompts: Option<LongPrompts>,
-}
-
-impl Asked {
-    /// What a request asks for.
-    #[must_use]
-    pub fn of(request: &Request) -> Self {
-        let Request {
-            steps,
-            guidance,
-            nag,
-            sampler,
-            sigmas,
-            eta,
-            spacing,
-            prediction,
-            prompt_syntax,
-            long_prompts,
-            ..
-        } = *request;
-        let negative = request.negative_prompt.as_deref().is_some_and(|text| !text.trim().is_empty());
-        Self {
-            steps,
-            guidance,
-            negative,
-            nag,
-            sampler,
-            sigmas,
-            eta,
-            spacing,
-            prediction,
-            prompt_syntax,
-            long_prompts,
-        }
-    }
-
-    /// A request that asks for it, and for nothing else.
-    #[must_use]
-    pub fn request(self) -> Request {
-        let Self { steps, guidance, nag, sampler, sigmas, eta, spacing, prediction, .. } = self;
-        let Self { prompt_syntax, long_prompts, .. } = self;
-        Request {
-            steps,
-            guidance,
-            nag,
-            sampler,
-            sigmas,
-            eta,
-            spacing,
-            prediction,
-            prompt_syntax,
-            long_prompts,
-            ..Request::default()
-        }
-    }
-
-    /// Whether it is possible at all.
-    ///
-    /// # Errors
-    /// As [`Request::validate`].
-    pub fn validate(self) -> Result<()> {
-        self.request().validate()
-    }
-
-    /// The names of the settings that are asked for.
-    fn words(self) -> Vec<&'static str> {
-        let asked = [
-            ("steps", self.steps.is_some()),
-            ("guidance", self.guidance.is_some()),
-            ("attention guidance", self.nag != Nag::default()),
-            ("sampler", self.sampler.is_some()),
-            ("sigmas", self.sigmas.is_some()),
-            ("eta", self.eta.is_some()),
-            ("spacing", self.spacing.is_some()),
-            ("prediction", self.prediction.is_some()),
-        ];
-        asked.into_iter().filter(|(_, is_asked)| *is_asked).map(|(word, _)| word).collect()
-    }
-}
 
 /// Normalised attention guidance (arXiv 2505.21179).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -186,12 +81,11 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The settings of a model. `usual` is what its operator set for callers who do not ask; `asked` is what a caller
-    /// asks for.
+    /// The settings of a model. `defaults` is what its operator has requests drawn with that leave something open.
     ///
     /// # Errors
     /// The model is not supported, or not in so many steps.
-    pub fn choose(model: &Clues, usual: Asked, asked: Asked) -> Result<Self> {
+    pub fn choose(model: &Clues, defaults: &Request, request: &Request) -> Result<Self> {
         let Deduced { steps, guidance, distilled, made_for, side, scheduler, because, warnings } =
             model.deduce()?;
         let because = because.join("; ");
@@ -202,12 +96,12 @@ impl Settings {
             Self { steps, guidance, nag, scheduler, distilled, made_for, side, because, warnings };
         settings.warnings.extend(settings.scheduler.notes());
         let fits = settings.warnings.len();
-        settings.ask(usual);
+        settings.ask(defaults);
         // Callers are not told what they did not ask for.
         settings.warnings.truncate(fits);
-        settings.made_for = usual.steps.or(settings.made_for);
-        settings.ask(asked);
-        settings.say(usual, asked);
+        settings.made_for = defaults.steps.or(settings.made_for);
+        settings.ask(request);
+        settings.say(defaults, request);
         let levels = settings.scheduler.num_train_timesteps;
         if !(1..=levels).contains(&settings.steps) {
             let what = format!(" {} does not fit this model; use 1 to {levels}", settings.steps);
@@ -250,8 +144,8 @@ impl Settings {
         )
     }
 
-    /// Takes over what is asked for, with warnings where the model was made for something else.
-    fn ask(&mut self, asked: Asked) {
+    /// Do as asked, and say what it means for a model that was made for something else.
+    fn ask(&mut self, asked: &Request) {
         if let Some(sampler) = asked.sampler {
             self.scheduler = self.scheduler.clone().sampled(sampler);
         }
@@ -271,7 +165,7 @@ impl Settings {
         self.nag.ask(asked.nag);
         if let Some(guidance) = asked.guidance {
             // Whoever set the scale, or turned it off, meant it.
-            let is_open = asked.negative && asked.nag.scale.is_none();
+            let is_open = asked.has_negative() && asked.nag.scale.is_none();
             self.guide(guidance, is_open && self.attention_guidance().is_some());
         }
     }
@@ -341,9 +235,10 @@ impl Settings {
         (is_spaced && misses).then(|| Message::from(what).setting(Setting::Spacing).text(" trailing"))
     }
 
-    /// Notes which settings were asked for, and by whom.
-    fn say(&mut self, usual: Asked, asked: Asked) {
-        for (words, whose) in [(usual.words(), "as the operator set"), (asked.words(), "as asked")] {
+    /// What of all this was asked for.
+    fn say(&mut self, defaults: &Request, request: &Request) {
+        for (asked, whose) in [(defaults, "as the operator set"), (request, "as asked")] {
+            let words = asked_words(asked);
             if !words.is_empty() {
                 self.because += &format!("; {} {whose}", words.join(", "));
             }
@@ -353,4 +248,19 @@ impl Settings {
 
 fn count(steps: usize) -> String {
     if steps == 1 { "1 step".into() } else { format!("{steps} steps") }
+}
+
+/// What a request asks for, in words.
+fn asked_words(request: &Request) -> Vec<&'static str> {
+    let asked = [
+        ("steps", request.steps.is_some()),
+        ("guidance", request.guidance.is_some()),
+        ("attention guidance", request.nag != Nag::default()),
+        ("sampler", request.sampler.is_some()),
+        ("sigmas", request.sigmas.is_some()),
+        ("eta", request.eta.is_some()),
+        ("spacing", request.spacing.is_some()),
+        ("prediction", request.prediction.is_some()),
+    ];
+    asked.into_iter().filter(|(_, is_asked)| *is_asked).map(|(word, _)| word).collect()
 }

@@ -3,27 +3,27 @@
 use std::path::Path;
 
 use super::{choose, file, told};
-use crate::request::{Guidance, Nag};
+use crate::request::{Guidance, Nag, Request};
 use crate::schedule::SamplerName;
-use crate::settings::{Asked, Settings};
+use crate::settings::Settings;
 
 #[test]
 fn a_suggested_guidance_becomes_the_scale_of_attention_guidance_where_that_is_open() {
     let clues = file("sdxl_lightning_4step.safetensors");
-    let asked = |negative, scale| Asked {
+    let asked = |negative: &str, scale| Request {
         guidance: Some(Guidance::Suggested(7.0)),
-        negative,
+        negative_prompt: Some(negative.into()),
         nag: Nag { scale, ..Nag::default() },
-        ..Asked::default()
+        ..Request::default()
     };
-    let off = Asked { nag: Nag { scale: Some(1.0), ..Nag::default() }, ..Asked::default() };
+    let off = Request { nag: Nag { scale: Some(1.0), ..Nag::default() }, ..Request::default() };
     for (usual, asked, scale, said) in [
-        (Asked::default(), asked(true, None), 5.0, "with a scale of 5"),
-        (Asked::default(), asked(true, Some(2.0)), 2.0, "7 is not used"),
-        (Asked::default(), asked(false, None), 3.0, "7 is not used"),
-        (off, asked(true, None), 1.0, "7 is not used"),
+        (Request::default(), asked("blue", None), 5.0, "with a scale of 5"),
+        (Request::default(), asked("blue", Some(2.0)), 2.0, "7 is not used"),
+        (Request::default(), asked(" ", None), 3.0, "7 is not used"),
+        (off, asked("blue", None), 1.0, "7 is not used"),
     ] {
-        let settings = Settings::choose(&clues, usual, asked).unwrap();
+        let settings = Settings::choose(&clues, &usual, &asked).unwrap();
         assert!(settings.nag.scale == scale && !settings.guided(), "{asked:?}: {:?}", settings.nag);
         assert!(told(&settings)[0].ends_with(said), "{:?}", told(&settings));
     }

@@ -1,15 +1,16 @@
-//! Claims about what is deduced about a model, and how requests change it.
+//! What is deduced of a model, and what requests change of it.
 
 mod loras;
 
 use std::path::Path;
 
 use super::*;
+use crate::schedule::Prediction;
 use crate::weights::About;
 
 fn choose(clues: &Clues, steps: Option<usize>, guidance: Option<Guidance>) -> Settings {
-    let asked = Asked { steps, guidance, ..Asked::default() };
-    Settings::choose(clues, Asked::default(), asked).unwrap()
+    let request = Request { steps, guidance, ..Request::default() };
+    Settings::choose(clues, &Request::default(), &request).unwrap()
 }
 
 fn file(name: &str) -> Clues {
@@ -207,7 +208,8 @@ fn names_speak_of_v_prediction() {
 fn noise_without_levels_is_refused_and_its_name_is_warned_of() {
     for (mark, kind) in [("edm_vpred.sigma_max", "CosXL"), ("edm_mean", "Playground")] {
         let clues = Clues { about: About::default().marked(mark), ..file("x.safetensors") };
-        let error = Settings::choose(&clues, Asked::default(), Asked::default()).unwrap_err().to_string();
+        let error =
+            Settings::choose(&clues, &Request::default(), &Request::default()).unwrap_err().to_string();
         assert!(error.contains(kind) && error.contains("x.safetensors"), "{error}");
     }
     let settings = choose(&file("cosxl.safetensors"), None, None);
@@ -244,14 +246,14 @@ fn a_suggested_guidance_does_not_spoil_a_distilled_model_and_guides_another() {
 
 #[test]
 fn what_an_operator_sets_is_usual_and_nobody_is_warned_of_it() {
-    let usual = Asked { steps: Some(6), guidance: Some(Guidance::Exactly(2.0)), ..Asked::default() };
+    let usual = Request { steps: Some(6), guidance: Some(Guidance::Exactly(2.0)), ..Request::default() };
     let clues = file("sdxl_lightning_4step.safetensors");
-    let settings = Settings::choose(&clues, usual, Asked::default()).unwrap();
+    let settings = Settings::choose(&clues, &usual, &Request::default()).unwrap();
     assert_eq!((settings.steps, settings.guidance, settings.warnings.len()), (6, 2.0, 0));
     assert!(settings.line().ends_with("steps, guidance as the operator set"), "{}", settings.line());
     // A caller's suggestion still does not spoil it; their steps are theirs.
-    let asked = Asked { steps: Some(8), guidance: Some(Guidance::Suggested(7.0)), ..Asked::default() };
-    let settings = Settings::choose(&clues, usual, asked).unwrap();
+    let asked = Request { steps: Some(8), guidance: Some(Guidance::Suggested(7.0)), ..Request::default() };
+    let settings = Settings::choose(&clues, &usual, &asked).unwrap();
     assert_eq!((settings.steps, settings.guidance), (8, 2.0));
     assert!(told(&settings)[0].contains("made for 6 steps"), "{:?}", told(&settings));
     assert!(
@@ -259,23 +261,23 @@ fn what_an_operator_sets_is_usual_and_nobody_is_warned_of_it() {
         "{:?}",
         told(&settings)
     );
-    let same = Asked { guidance: Some(Guidance::Suggested(2.0)), ..Asked::default() };
-    assert_eq!(Settings::choose(&clues, usual, same).unwrap().warnings, []);
-    assert!(Asked { steps: Some(0), ..Asked::default() }.validate().is_err());
+    let same = Request { guidance: Some(Guidance::Suggested(2.0)), ..Request::default() };
+    assert_eq!(Settings::choose(&clues, &usual, &same).unwrap().warnings, []);
+    assert!(Request { steps: Some(0), ..Request::default() }.validate().is_err());
 }
 
 #[test]
 fn spacing_and_prediction_are_as_asked() {
-    let asked = Asked {
+    let asked = Request {
         spacing: Some(TimestepSpacing::Trailing),
         prediction: Some(Prediction::Sample),
-        ..Asked::default()
+        ..Request::default()
     };
-    let settings = Settings::choose(&file("unknown.safetensors"), Asked::default(), asked).unwrap();
+    let settings = Settings::choose(&file("unknown.safetensors"), &Request::default(), &asked).unwrap();
     assert_eq!(settings.scheduler, SchedulerConfig { prediction: Prediction::Sample, ..trailing() });
     assert!(settings.line().ends_with("spacing, prediction as asked"), "{}", settings.line());
     let karras = SchedulerConfig { sigmas: Sigmas::Karras, grid: Grid::OneMore, ..SchedulerConfig::sdxl() };
-    let settings = Settings::choose(&folder("x", karras), Asked::default(), asked).unwrap();
+    let settings = Settings::choose(&folder("x", karras), &Request::default(), &asked).unwrap();
     assert_eq!((settings.scheduler.sigmas, settings.scheduler.grid), (Sigmas::Model, Grid::OneMore));
 }
 
@@ -295,8 +297,9 @@ fn few_steps_that_miss_the_noisiest_levels_are_warned_of() {
 
 #[test]
 fn more_steps_than_levels_are_refused() {
-    let asked = Asked { steps: Some(1001), ..Asked::default() };
-    let error = Settings::choose(&file("a.safetensors"), Asked::default(), asked).unwrap_err().to_string();
+    let asked = Request { steps: Some(1001), ..Request::default() };
+    let error =
+        Settings::choose(&file("a.safetensors"), &Request::default(), &asked).unwrap_err().to_string();
     assert!(error.contains("--steps 1001") && error.contains("1 to 1000"), "{error}");
 }
 
@@ -342,7 +345,7 @@ fn names_are_read_where_a_model_is_and_messages_say_what_was_typed() {
     let clues = Clues { place, ..folder(".", SchedulerConfig::sdxl()) };
     assert_eq!(choose(&clues, None, None).made_for, Some(8));
     let clues = Clues { about: About::default().marked("edm_mean"), ..clues };
-    let error = Settings::choose(&clues, Asked::default(), Asked::default()).unwrap_err().to_string();
+    let error = Settings::choose(&clues, &Request::default(), &Request::default()).unwrap_err().to_string();
     assert!(!error.contains("/models"), "{error}");
 }
 
