@@ -12,7 +12,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Everything that can stop a picture: what failed, where, and what to try.
 #[derive(Debug)]
 pub enum Error {
-    /// The request cannot be met as it was asked (wrong size, steps, option): the caller's mistake.
+    /// The request cannot be met (wrong size, steps, option): the caller's mistake.
     Request(Message),
 
     /// A file could not be read.
@@ -83,7 +83,7 @@ pub enum Error {
         have: u64,
     },
 
-    /// No device answers to what was asked for, or it failed.
+    /// No such device, or it failed.
     Device(String),
 
     /// The caller cancelled.

@@ -10,7 +10,7 @@ use rayon::{ThreadBuilder, ThreadPoolBuilder};
 const ASKED: &str = "RAYON_NUM_THREADS";
 
 /// Starts rayon's threads: one for each processor that this process may use, fewer where `RAYON_NUM_THREADS` says so
-/// or the system gives no more. Left alone, rayon would start as many as it is told, and panic where it cannot.
+/// or the system gives no more. Left alone, rayon would start as many as requested, and panic where it cannot.
 pub fn start() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {

@@ -14,7 +14,7 @@ use crate::store::Store;
 /// Everything that handlers share.
 pub(crate) struct App {
     pub(crate) config: Config,
-    /// Where it really listens, once it does: with the port that was given where 0 was asked for.
+    /// Where it really listens, once it does: with the real port where 0 was requested.
     pub(crate) address: OnceLock<SocketAddr>,
     pub(crate) model: ModelInfo,
     pub(crate) foresight: Foresight,

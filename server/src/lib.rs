@@ -9,7 +9,7 @@
 //! ```
 //!
 //! `gate` owns the public socket and lets only whole, well-formed requests through. `routes` is the table of
-//! everything that can be asked; each family of `api` has its fields, its answers and its shape of error. `jobs`
+//! all routes; each family of `api` has its fields, its answers and its shape of error. `jobs`
 //! is the bounded queue in front of the one engine. `store` keeps what was acknowledged.
 
 mod address;

@@ -1,4 +1,4 @@
-//! Why a request is not answered as it was asked. Every family renders it in its own documented shape.
+//! Why a request failed. Every family renders it in its own documented shape.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What a route is: what can be asked, by whom, and what is answered.
+//! What a route is: its method and path, who may use it, and its handler.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::problem::{Family, Problem};
 /// What answers a request.
 pub(crate) type Handler = fn(&Arc<App>, &Call) -> Result<Answer, Problem>;
 
-/// One thing that can be asked.
+/// One route.
 pub(crate) struct Route {
     pub(crate) method: Method,
     /// The first is the documented one, the others are aliases. `{name}` stands for one segment.

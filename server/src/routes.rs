@@ -1,4 +1,4 @@
-//! Everything that can be asked, and the way of a request to its handler.
+//! All routes, and the way of a request to its handler.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

@@ -152,7 +152,7 @@ fn listen(app: &Arc<App>) -> Result<(Listener, Gate, String)> {
 }
 
 impl Running {
-    /// Where it listens; the port is the real one where 0 was asked for.
+    /// Where it listens; the port is the real one where 0 was requested.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.gate.address()
@@ -227,7 +227,7 @@ fn sweep_from_time_to_time(app: &Arc<App>) -> Result<()> {
         .map_err(|error| no_thread(&error))
 }
 
-/// The system gave none, though it was asked before.
+/// The system gave none, though it did before.
 fn no_thread(error: &std::io::Error) -> Error {
     Error::Options(format!(
         "no thread can be started: {error}; raise the limit on threads (`ulimit -u`, pids.max)"

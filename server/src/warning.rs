@@ -23,12 +23,12 @@ impl Warning {
         Self { code, field: Some(field.to_owned()), message: message.into() }
     }
 
-    /// What was asked by this member changes nothing.
+    /// This member has no effect.
     pub(crate) fn no_effect(field: &str, message: impl Into<String>) -> Self {
         Self::new("no_effect", field, message)
     }
 
-    /// Another model was asked for than the one that draws.
+    /// Another model was requested than the one that draws.
     pub(crate) fn other_model(field: &str, asked: &str, loaded: &str) -> Self {
         let message = format!("`{field}`: {asked} is not loaded here; {loaded} draws");
         Self::new("other_model", field, message)

@@ -69,7 +69,7 @@ impl Canvas {
         }
     }
 
-    /// What the UNet is to be asked; `None` once the latents are finished.
+    /// The next call of the UNet; `None` once the latents are finished.
     pub(super) fn next(&self) -> Option<Call> {
         self.sampler.next()
     }

@@ -23,7 +23,7 @@ pub struct Outlook {
     pub(super) own_size: usize,
     /// Picture pixels that one latent covers each way.
     pub(super) grain: usize,
-    /// What is to be known of the model's files.
+    /// Notes on the model's files.
     notes: Vec<Message>,
     /// How it wants to be drawn.
     clues: Clues,
@@ -133,7 +133,7 @@ impl Outlook {
         )
     }
 
-    /// What is to be known of the model's files, whatever is drawn with them.
+    /// Notes on the model's files, whatever is drawn with them.
     pub(super) fn notes(&self) -> &[Message] {
         &self.notes
     }

@@ -35,7 +35,7 @@ mod windowless {
 
     use wgpu::hal::{self, Instance as _, vulkan};
 
-    /// What is asked here, and need not be asked again.
+    /// Queried here, and not again.
     pub(super) const ASKED: wgpu::Backends = wgpu::Backends::VULKAN;
 
     const WINDOW_SYSTEMS: [&CStr; 3] =

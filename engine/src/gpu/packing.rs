@@ -29,7 +29,7 @@ impl Stored {
         self.bytes(count) / 4
     }
 
-    /// What kernels are told of it.
+    /// Its description for kernels.
     pub(super) fn code(self) -> u32 {
         match self {
             Self::F32 => 0,

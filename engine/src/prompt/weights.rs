@@ -13,7 +13,7 @@ const STEP: f64 = 1.1;
 /// Brackets in brackets that are read; with more of one kind a weight would be beyond all bounds.
 const DEEPEST: usize = 64;
 
-/// Stretches that are told apart: many times the tokens that are read. What follows is as heavy as the last of them.
+/// Stretches with weights of their own: many times the tokens that are read. What follows is as heavy as the last of them.
 const MOST: usize = 16_384;
 
 /// Weights end here: embeddings stay finite.

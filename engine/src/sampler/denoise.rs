@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn guidance_of_one_is_the_prediction_with_the_prompt_and_of_nought_that_without() {
+    fn guidance_of_one_is_the_prediction_with_the_prompt_and_of_zero_that_without() {
         let (without, with) = ([1.0, -2.0], [3.0, 0.5]);
         assert_eq!(guide(&without, &with, 1.0), with);
         assert_eq!(guide(&without, &with, 0.0), without);

@@ -36,10 +36,10 @@ use self::unipc::UniPc;
 use crate::noise::Noise;
 use crate::schedule::{Prediction, SamplerName, Schedule, Solver};
 
-/// What the UNet is asked next.
+/// A call of the UNet.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Call {
-    /// What the UNet is told of the noise level.
+    /// The UNet's own measure of the noise level.
     pub timestep: f32,
     /// Standard deviation of the noise in the latents.
     pub sigma: f32,
@@ -55,7 +55,7 @@ pub struct Call {
 /// }
 /// ```
 pub trait Sampler: Send {
-    /// What the UNet is to be asked; `None` once the latents are finished.
+    /// The next call of the UNet; `None` once the latents are finished.
     fn next(&self) -> Option<Call>;
 
     /// Moves the latents, given x₀ of the level that [`Sampler::next`] named.

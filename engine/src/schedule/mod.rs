@@ -90,7 +90,7 @@ impl Prediction {
 /// The levels and noise of one picture's steps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
-    /// `[steps]`: what the UNet is told, noisiest first.
+    /// `[steps]`: the UNet's timesteps, noisiest first.
     pub timesteps: Vec<f32>,
     /// `[steps + 1]`: standard deviation of the noise before each step, and what is left after the last, mostly 0.
     pub sigmas: Vec<f32>,

@@ -104,7 +104,7 @@ fn trailing(levels: usize, steps: usize, step: usize) -> f32 {
     (levels - step as f64 * (levels / steps as f64)).round_ties_even() as f32 - 1.0
 }
 
-/// Where whole levels are counted, the UNet is told one: diffusers rounds those of Karras's curve and cuts the others.
+/// Where whole levels are counted, the UNet gets one: diffusers rounds those of Karras's curve and cuts the others.
 fn whole(config: &SchedulerConfig, level: f64) -> f32 {
     let whole = match config.sigmas {
         _ if config.grid == Grid::Continuous => level,

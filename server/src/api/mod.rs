@@ -1,4 +1,4 @@
-//! What can be asked: three documented families of routes, and the server's own.
+//! The routes: three documented families, and the server's own.
 
 pub(crate) mod images;
 pub(crate) mod leonardo;

@@ -19,7 +19,7 @@ const MOST_BYTES_BESIDE: u64 = 32 << 10;
 /// A text stands in a file as UTF-8, and in some formats once more as UTF-16.
 const MOST_BYTES_OF_A_TEXT: u64 = 4;
 
-/// The seed that was asked for, or any. The generator of the noise, torch's, reads 32 bits of it.
+/// The requested seed, or a random one. The generator of the noise, torch's, reads 32 bits of it.
 pub(crate) fn seed(values: &Values, warnings: &mut Vec<Warning>) -> u64 {
     let Some(seed) = values.integer("seed") else { return fresh_seed() };
     let read = seed & u64::from(u32::MAX);

@@ -1,6 +1,6 @@
 //! Wrong keys, counted by the address that they come from.
 //!
-//! Whoever tries keys is told to wait, at once: no thread sleeps for them. A right key is let in from any address, since
+//! Whoever tries keys gets an immediate answer to wait: no thread sleeps for them. A right key is let in from any address, since
 //! behind one there may be many, of whom one tries.
 
 use std::collections::HashMap;

@@ -167,7 +167,7 @@ fn read(file: &Path) -> Result<Vec<Entry>> {
     let wrong = |what: String| Error::Options(format!("the file of keys {}{what}", file.display()));
     let text = fs::read_to_string(file).map_err(|error| wrong(format!(" cannot be read: {error}")))?;
     let entries = parse(&text).map_err(|(line, what)| wrong(format!(", line {line}: {what}")))?;
-    // Whoever names a file wants keys to be asked for: an empty one must not let everybody in.
+    // Whoever names a file wants keys to be required: an empty one must not let everybody in.
     if entries.is_empty() {
         return Err(wrong(" has no keys; make one with `fulmen serve --new-key NAME`".into()));
     }

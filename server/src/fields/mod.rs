@@ -112,7 +112,7 @@ pub(crate) const PROMPT_SYNTAX: Field = Field::new(
      server was started if absent.",
 );
 
-/// What becomes of long prompts, by the engine's words.
+/// What to do with long prompts, by the engine's words.
 pub(crate) const LONG_PROMPTS: Field = Field::new(
     "long_prompts",
     Kind::Word(&["chunk", "cut"]),
@@ -152,12 +152,12 @@ pub(crate) enum Presence {
 pub(crate) enum Support {
     /// It changes the picture or the answer.
     Used,
-    /// The same, but for these values, as JSON: whoever sends one is told that it changes nothing.
+    /// The same, but for these values, as JSON: it has no effect, and a warning says so.
     Partly(&'static [&'static str]),
-    /// Checked, accepted, echoed where the family echoes; changes nothing. Whoever sends it is told so, but for its
+    /// Checked, accepted, echoed where the family echoes; has no effect. A warning says so, but for its
     /// default and these values, as JSON, which ask for nothing.
     Hint(&'static [&'static str]),
-    /// Names a model. Any is taken; whoever names another than the one that is loaded is told which one draws.
+    /// Names a model. Any is taken; a warning says which model draws, where it is another.
     Model,
     /// Needs an engine feature that is not there yet: 400 naming the field, unless the value is one of these, as
     /// JSON, which switch nothing on: `false`, `[]`, `"disabled"`.

@@ -1,4 +1,4 @@
-//! One line of the log for each request, whatever becomes of it. It never holds a query, a header or a body: there
+//! One line of the log for each request, however it ends. It never holds a query, a header or a body: there
 //! stand prompts, keys and signatures. How long a request took is counted here, too.
 
 use std::net::{IpAddr, SocketAddr};
@@ -63,7 +63,7 @@ impl Line {
         self.client.unwrap_or_else(|| self.peer.ip().to_canonical())
     }
 
-    /// What was asked. Both are visible ASCII by now, without a space, so that they cannot break the line.
+    /// Method and target. Both are visible ASCII by now, without a space, so that they cannot break the line.
     pub(super) fn asked(&mut self, method: &str, target: &str) {
         self.method = method.to_owned();
         let path = target.split('?').next().unwrap_or_default();

@@ -19,7 +19,7 @@ use crate::problem::Problem;
 pub(super) enum Failure {
     /// There is no client left to answer.
     Gone,
-    /// The client is told, and the connection ends: where the next request would begin is not known for sure.
+    /// The client gets an error, and the connection ends: where the next request would begin is not known for sure.
     Refused(Problem),
 }
 

@@ -33,7 +33,7 @@ pub(super) enum Phase {
 #[derive(Debug)]
 pub(super) struct Connections {
     most: usize,
-    /// How long a client may take its answer before it can be asked to give way.
+    /// How long a client may take its answer before it has to give way.
     patience: Duration,
     seats: Mutex<Seats>,
     changed: Condvar,

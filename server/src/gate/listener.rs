@@ -101,7 +101,7 @@ impl Gate {
         Ok(Self { shared, address, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Where it listens: with the port that was given, if port 0 was asked for.
+    /// Where it listens: with the real port, if port 0 was requested.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }

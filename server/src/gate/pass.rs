@@ -55,7 +55,7 @@ pub(super) fn on(
     after
 }
 
-/// What becomes of a request whose answer did not come. The log says why, the client only that it was not its fault.
+/// Handles a request whose answer did not come. The log says why, the client only that it was not its fault.
 fn broken(error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::OutOfMemory {
         return too_many_answers().into();

@@ -1,4 +1,4 @@
-//! What the gate is told: how much it takes, whose word it believes, who may read its answers.
+//! The gate's configuration: its limits, the proxies it trusts, who may read its answers.
 
 use crate::address::{AllowedOrigin, Network};
 use crate::config::Limits;
@@ -6,7 +6,7 @@ use crate::http::{cors_headers, cors_headers_unread};
 use crate::mount::below;
 use crate::problem::Family;
 
-/// What the gate is told.
+/// The gate's configuration.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Policy {
     pub(crate) limits: Limits,

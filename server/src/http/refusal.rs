@@ -11,7 +11,7 @@ impl Family {
         if let Some(seconds) = retry_after {
             answer = answer.header("Retry-After", seconds.to_string());
         }
-        // Official clients repeat every 5xx; where that cannot help they are told.
+        // Official clients repeat every 5xx; where that cannot help a header says so.
         if *status >= 500 && retry_after.is_none() {
             answer = answer.header("x-should-retry", "false");
         }

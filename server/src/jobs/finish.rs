@@ -1,4 +1,4 @@
-//! What is done to a picture after the model: contrast, and the size that was asked for.
+//! What is done to a picture after the model: contrast, and the requested size.
 
 use fulmen_engine::picture::Picture;
 use image::imageops::{FilterType, resize};

@@ -15,7 +15,7 @@ use crate::problem::{Family, Problem};
 /// How often one who waits looks whether their client is still there.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How long a stream may be silent before it is told that the server still works.
+/// How long a stream may be silent before a sign of life is sent.
 const BEAT: Duration = Duration::from_secs(10);
 
 /// Whose job it is, and what they want to see of it.
@@ -25,11 +25,11 @@ pub(crate) struct Ticket {
     pub(crate) id: String,
     /// The name of their key.
     pub(crate) owner: String,
-    /// Whose words they are told in what goes wrong.
+    /// In whose words errors are given.
     pub(crate) family: Family,
     /// Previews of each picture.
     pub(crate) previews: usize,
-    /// What becomes of the pictures.
+    /// Where the pictures go.
     pub(crate) outcome: Outcome,
 }
 
@@ -88,7 +88,7 @@ impl Status {
     }
 }
 
-/// What one who watches is told.
+/// What watchers receive.
 #[derive(Debug, Clone)]
 pub(crate) enum Progress {
     /// So many jobs are in front.

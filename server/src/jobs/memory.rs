@@ -36,7 +36,7 @@ const BASE64: u64 = 4;
 /// Bytes of a pixel between two resamplings.
 const RESAMPLED: u64 = 16;
 
-/// What becomes of a job's pictures.
+/// Where a job's pictures go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// Files that are kept.
@@ -120,7 +120,7 @@ impl Promises {
                 self.0.fetch_add(need.beside, Ordering::Relaxed);
                 return Ok(Promise { promises: self.clone(), bytes: need.beside });
             }
-            // A job that was cancelled is told so by the engine.
+            // The engine reports the cancellation.
             if promised == 0 || Instant::now() > end || cancel.check().is_err() {
                 return Err(not_now(all, free.saturating_sub(promised)));
             }

@@ -49,7 +49,7 @@ pub(crate) struct Spec {
     pub(crate) sampler: Option<String>,
     /// How the noise falls, in the engine's word; `None`: as the model wants it.
     pub(crate) sigmas: Option<String>,
-    /// The share of the noise that is drawn anew in every step; `None`: the sampler's own.
+    /// The share of fresh noise in every step; `None`: the sampler's own.
     pub(crate) eta: Option<f32>,
     /// Which levels of noise are picked, in the engine's word; `None`: as the model wants it.
     pub(crate) spacing: Option<String>,
@@ -57,7 +57,7 @@ pub(crate) struct Spec {
     pub(crate) prediction: Option<String>,
     /// What is read of the prompts besides their words, in the engine's word; `None`: as the server was started.
     pub(crate) prompt_syntax: Option<String>,
-    /// What becomes of long prompts, in the engine's word; `None`: as the server was started.
+    /// What to do with long prompts, in the engine's word; `None`: as the server was started.
     pub(crate) long_prompts: Option<String>,
     /// How much more contrast the finished picture gets; `None` and 1 leave it as it is.
     pub(crate) contrast: Option<f32>,

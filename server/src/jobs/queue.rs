@@ -113,7 +113,7 @@ impl Queue {
         Snapshot { running, waiting: state.turns.order() }
     }
 
-    /// Ends the queue: what waits is told so, and no place is given any more.
+    /// Closes the queue: waiting jobs fail, and no more places are given.
     pub(crate) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
@@ -231,12 +231,12 @@ impl Place {
     }
 }
 
-/// What those are told whose job a shutdown ends.
+/// The answer to jobs that a shutdown ends.
 fn shutting_down() -> Problem {
     Problem::busy("shutting_down", "the server is shutting down", 10)
 }
 
-/// What is told of a job that would hold the engine for too long. Asking again would end in the same way.
+/// The answer to a job that would hold the engine for too long. A second try would end the same way.
 fn overdue(longest: Duration) -> Problem {
     let message = format!(
         "this was not drawn within {0} seconds, and was stopped (--max-seconds {0}); ask for fewer pictures, fewer steps or \

@@ -1,4 +1,4 @@
-//! Which size is drawn for the size that was asked for.
+//! The size that is drawn for a requested size.
 
 /// Latents cover squares of so many pixels.
 const GRAIN: usize = 8;

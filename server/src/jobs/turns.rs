@@ -1,6 +1,6 @@
 //! Whose turn it is: each owner has a line of their own, and whoever was served longest ago comes first.
 //!
-//! So one key with many requests and another with few each get every second turn, and who comes anew waits for one job
+//! So one key with many requests and another with few each get every second turn, and a newcomer waits for one job
 //! of each other owner at the most. Within a line the order is that of arrival.
 
 use std::collections::VecDeque;

@@ -58,7 +58,7 @@ impl<'a> Watching<'a> {
                 self.setting.metrics.drawn(&drawn.seconds);
                 self.drawings.push(drawing(*drawn, &job.spec, self.setting.png_text));
             }
-            // What there is to warn of was foreseen, and told when the job was asked for.
+            // Warnings were foreseen, and given when the job was submitted.
             Event::Warning(_) => {}
         }
     }
@@ -79,7 +79,7 @@ impl<'a> Watching<'a> {
     }
 }
 
-/// The picture as it was asked for. There is one at a time: none of its earlier stages is kept.
+/// The picture as requested. There is one at a time: none of its earlier stages is kept.
 fn drawing(drawn: Drawn, spec: &Spec, png_text: bool) -> Drawing {
     let Drawn { picture, parameters, seed, .. } = drawn;
     let picture = match spec.contrast {

@@ -170,7 +170,7 @@ impl ModelInfo {
         })
     }
 
-    /// Pixels that the model itself draws for what was asked.
+    /// Pixels that the model itself draws for this request.
     pub(super) fn drawn_size(&self, spec: &Spec) -> (usize, usize) {
         match self.is_demo {
             true => in_own_area(self.own_size, spec.width, spec.height),

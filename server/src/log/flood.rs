@@ -96,7 +96,7 @@ mod tests {
         }
         assert!((1250..1350).contains(&written), "{written} lines");
         assert_eq!(written + told + bucket.left_out, 50_000);
-        assert!(told > 40_000, "most are told of while it lasts: {told}");
+        assert!(told > 40_000, "most are reported while it lasts: {told}");
     }
 
     #[test]

@@ -56,7 +56,7 @@ fn cut_json(line: &[u8]) -> String {
     }
 }
 
-/// A line that the log says of itself.
+/// A line about the log itself.
 pub(super) fn of_ours(format: LogFormat, message: &str, left_out: u64) -> Vec<u8> {
     let now = format!("{:.6}", clock::now());
     let line = match format {

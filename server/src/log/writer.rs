@@ -101,7 +101,7 @@ mod tests {
 
     use super::*;
 
-    /// Takes a line for each word that it is told.
+    /// Accepts one line for each word it is given.
     struct Slow {
         lines: Arc<Mutex<Vec<u8>>>,
         may: Receiver<()>,

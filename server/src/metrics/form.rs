@@ -1,4 +1,4 @@
-//! The two forms in which metrics are told: Prometheus' text (0.0.4), which every collector reads, and OpenMetrics
+//! The two formats of metrics: Prometheus' text (0.0.4), which every collector reads, and OpenMetrics
 //! (1.0.0), for who asks for it.
 
 use prometheus_client::encoding::text::{encode_eof, encode_registry};

@@ -141,7 +141,7 @@ impl Metrics {
         self.gate.connections.set(now as i64);
     }
 
-    /// The server behind the gate was made anew.
+    /// The server behind the gate was restarted.
     pub(crate) fn renewed(&self) {
         self.gate.renewed.inc();
     }

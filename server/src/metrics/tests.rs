@@ -1,4 +1,4 @@
-//! What is counted is told, in both forms.
+//! What is counted is exposed, in both formats.
 
 use super::*;
 

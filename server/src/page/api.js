@@ -7,7 +7,7 @@ import { sentence } from './wording.js';
 
 const root = new URL('..', import.meta.url);
 
-/** Why a request was not answered as it was asked: the server's sentence. */
+/** Why a request failed, in the server's words. */
 export class Problem extends Error {
   constructor(message, { status = 0, fields = [], wait = null } = {}) {
     super(message);

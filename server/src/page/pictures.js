@@ -11,7 +11,7 @@ const kept = new Map();
 /** The address of a picture's bytes within this page. */
 export function address(id) {
   const found = kept.get(id) ?? api.bytes(id).then((blob) => URL.createObjectURL(blob));
-  // The last to be asked for is the last to go.
+  // The most recent is evicted last.
   kept.delete(id);
   kept.set(id, found);
   found.catch(() => kept.delete(id));

@@ -15,7 +15,7 @@ pub(super) const BUSY: Duration = Duration::from_secs(2);
 /// Statements that stay compiled: more than there are.
 const STATEMENTS: usize = 64;
 
-/// SQLite's number for a database that gives pages back when it is told to.
+/// SQLite's number for a database that gives pages back on request.
 const INCREMENTAL: i64 = 2;
 
 /// The connection that writes; the tables are those of the newest version.
@@ -70,7 +70,7 @@ pub(super) fn without_log(file: &Path) -> rusqlite::Result<Connection> {
     Connection::open_with_flags(address, flags)
 }
 
-/// Makes the file, so that only this user can read what was asked to be drawn. SQLite gives its log the same mode.
+/// Makes the file, so that only this user can read the prompts. SQLite gives its log the same mode.
 fn create(file: &Path) -> Result<(), Fault> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
@@ -79,7 +79,7 @@ fn create(file: &Path) -> Result<(), Fault> {
     options.open(file).map(drop).map_err(Fault::file(file))
 }
 
-/// Databases of older versions kept the room of what was deleted: they are written anew, once. Where there is no room
+/// Databases of older versions kept the room of what was deleted: they are rewritten, once. Where there is no room
 /// for that, the next start does it.
 fn give_pages_back(db: &Connection) -> Result<(), Fault> {
     let mode: i64 = db.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;

@@ -30,7 +30,7 @@ const SEAT: Duration = Duration::from_secs(10);
 /// How long whether the database can be written is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// While another program holds the database, only one writer in this time waits for it. Those behind are told at once,
+/// While another program holds the database, only one writer in this time waits for it. Those behind fail at once,
 /// so that their waits do not add up.
 const BLOCKED: Duration = Duration::from_secs(1);
 

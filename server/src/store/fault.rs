@@ -1,4 +1,4 @@
-//! What can go wrong while the server runs, and what a client is told of it.
+//! What can go wrong while the server runs, and the answer to the client.
 //!
 //! The log gets the whole story with its paths; the client gets a sentence, and a status that says whose turn it is.
 
@@ -45,7 +45,7 @@ pub(super) enum Fault {
     #[error("the server is shutting down")]
     Closed,
 
-    /// Nothing broke: the request cannot be answered as it was asked.
+    /// Nothing broke: the request cannot be met.
     #[error("{}", .0.message)]
     Asked(Problem),
 }

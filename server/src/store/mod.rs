@@ -177,7 +177,7 @@ impl Store {
         self.health.recent(|| Ok(self.database.probe()?))
     }
 
-    /// Ends the use of the database: nothing can be asked or changed any more, and no log is left beside it. What is
+    /// Ends the use of the database: nothing can be read or changed any more, and no log is left beside it. What is
     /// drawn now is taken back: it ended in an orderly way.
     pub(crate) fn close(&self) {
         if let Err(fault) = self.put_all_back() {

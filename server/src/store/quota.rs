@@ -1,7 +1,7 @@
 //! How many bytes may be kept, and who was promised some.
 //!
 //! The policy is to refuse, never to delete: what was promised to be kept is kept until its time. So room is set
-//! aside before a picture is drawn, and whoever finds none is told so before anything was spent on them.
+//! aside before a picture is drawn, and whoever finds none gets an error before anything was spent on them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -25,7 +25,7 @@ const SIDE: usize = 1024;
 
 const MEMBERS: &Members = &Members { width: "width", height: "height", images: None, steps: "steps" };
 
-/// Draws an image and keeps it. With `Accept: text/event-stream` the progress is told on the way.
+/// Draws an image and keeps it. With `Accept: text/event-stream` progress is sent on the way.
 pub(super) fn imagine(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let values = Values::of(&call.request, IMAGINE)?;
     let mut warnings = values.warnings(&[&app.model.name]);
@@ -86,7 +86,7 @@ fn keep(app: &App, job: &Job, name: &str, drawing: &Drawing) -> Result<Image, Pr
     Ok(kept.remove(0))
 }
 
-/// What an image is kept with, and what is told before it is drawn.
+/// What an image is kept with, and what is sent before it is drawn.
 struct Kept {
     name: String,
     room: Reservation,

@@ -2,7 +2,7 @@
 //!
 //! Services ask a language model for a longer prompt. Here the same request must make the same picture again, so the
 //! expansion is fixed: the prompt, what was instructed, the words of the style, the words for detail. A text encoder
-//! reads about 60 words. What comes last must be read all the same, for it was asked for by name: where all together
+//! reads about 60 words. What comes last must be read all the same, for it was requested by name: where all together
 //! is too long, the prompt gives way at its end.
 
 use super::styles;
@@ -36,7 +36,7 @@ pub(super) fn expanded(
     let instruction = enhance.map_or("", str::trim);
     let ours = joined(&[styles::words(style), if enhance.is_some() { DETAIL } else { "" }]);
     let whole = joined(&[prompt, instruction, &ours]);
-    // A prompt to which nothing is added is cut where it is read, and that is told there.
+    // A prompt to which nothing is added is cut where it is read, with a warning from there.
     if whole == prompt || (reader.tokens)(&whole) <= reader.most {
         return whole;
     }

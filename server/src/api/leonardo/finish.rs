@@ -63,7 +63,7 @@ impl Pauses {
     }
 }
 
-/// How much room a generation takes at most: its pictures, and its own record, which holds what was asked twice, in the
+/// How much room a generation takes at most: its pictures, and its own record, which holds the request twice, in the
 /// database and once more in its log.
 pub(super) fn room_of(spec: &Spec, echo_bytes: usize) -> u64 {
     let record = json!(spec).to_string().len() + echo_bytes;

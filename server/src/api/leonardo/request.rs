@@ -1,4 +1,4 @@
-//! What was asked, twice: as answers give it back, and as it is drawn.
+//! A request, twice: as answers echo it, and as it is drawn.
 
 use fulmen_engine::schedule::SamplerName;
 use serde_json::{Map, Value, json};
@@ -40,7 +40,7 @@ const HINTS: &[&str] = &[
     "highResolution",
 ];
 
-/// What was asked.
+/// A request.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
     /// The members of the answers that are known from the beginning.

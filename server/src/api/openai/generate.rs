@@ -50,7 +50,7 @@ pub(super) fn generate(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     Ok(Answer::json(200, &body).warned(warnings))
 }
 
-/// Puts what was asked into the queue, with room for the files that will be kept.
+/// Submits the request, with room for the files that will be kept.
 pub(super) fn begin(
     app: &App,
     call: &Call,

@@ -1,4 +1,4 @@
-//! What was asked, in types.
+//! A request, in types.
 
 use fulmen_engine::picture::JPEG_QUALITY;
 
@@ -16,7 +16,7 @@ const USUAL_SIZE: (usize, usize) = (1024, 1024);
 /// What the names of models begin with whose clients send no `response_format` and read `b64_json`.
 const FILE_MODELS: &[&str] = &["gpt-image", "chatgpt-image"];
 
-/// What was asked, in types.
+/// A request, in types.
 #[derive(Debug, Clone)]
 pub(super) struct Generation {
     pub(super) spec: Spec,

@@ -1,4 +1,4 @@
-//! What the server says of itself, its jobs, the links to pictures, and the page.
+//! The server's state, its jobs, the links to pictures, and the page.
 
 mod health;
 mod jobs;

@@ -24,7 +24,7 @@ pub(super) fn signed(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     answer((app, call), &image, format!("private, max-age={left}, immutable"), Ok)
 }
 
-/// `GET /public/{name}`: the pixels, and nothing of what was asked for.
+/// `GET /public/{name}`: the pixels, without the request.
 pub(super) fn public(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let image = named(app, call)?.filter(|image| image.public);
     let image = image.ok_or_else(|| Problem::not_found("there is no published picture with this name"))?;

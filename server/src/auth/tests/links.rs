@@ -131,7 +131,7 @@ fn a_key_of_a_wrong_length_is_an_error_and_stays_as_it_is() {
 }
 
 #[test]
-fn a_key_that_a_crash_cut_short_is_made_anew() {
+fn a_key_that_a_crash_cut_short_is_replaced() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("link.key.part"), b"half").unwrap();
     Links::open(folder.path()).unwrap();

@@ -170,10 +170,7 @@ fn what_is_lacking_is_refused_unless_it_switches_nothing_on() {
     }
     let canvas = sentence("canvas", json!("IN"));
     assert_eq!(canvas, "`canvas`: \"IN\" is not supported yet; leave it out");
-    assert!(
-        sentence("canvas", json!("ON")).contains("must be one of IN, OUT"),
-        "what is wrong is told first"
-    );
+    assert!(sentence("canvas", json!("ON")).contains("must be one of IN, OUT"), "errors come first");
 }
 
 #[test]

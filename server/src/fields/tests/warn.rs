@@ -1,4 +1,4 @@
-//! What is taken and changes nothing is told, and what does as it should is not.
+//! Members without effect are warned of, and others are not.
 
 use serde_json::{Value, json};
 

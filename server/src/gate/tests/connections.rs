@@ -104,7 +104,7 @@ fn many_are_turned_away_at_once_and_told_so() {
     let mut working = bench.connect();
     ask(&mut working, "/nap");
     thread::sleep(Duration::from_millis(100));
-    // They are told before they ask: most are not listened to, for this gate has one place.
+    // They are refused before they ask: most are not listened to, for this gate has one place.
     let crowd: Vec<_> = (0..60).map(|_| bench.connect()).collect();
     let turned_away = crowd.into_iter().map(rest).filter(|answer| statuses(answer) == [503]).count();
     assert_eq!(turned_away, 60);

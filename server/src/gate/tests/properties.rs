@@ -92,7 +92,7 @@ fn requests(most: usize) -> impl Strategy<Value = Vec<u8>> {
     })
 }
 
-/// The first head of these bytes, which come in pieces of so many; what is refused is told by its status.
+/// The first head of these bytes, which come in pieces of so many; a refusal is given as its status.
 fn first_head(bytes: &[u8], pieces: &[usize]) -> Result<Option<Head>, u16> {
     let (mut scan, mut end) = (Scan::default(), 0_usize);
     for piece in pieces.iter().copied().chain([usize::MAX]) {

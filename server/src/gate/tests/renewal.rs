@@ -139,7 +139,7 @@ fn the_private_folder_can_go_while_the_server_runs() {
     std::fs::remove_dir_all(&folder).unwrap();
     whole.assert_served("without its folder");
     whole.kill();
-    whole.assert_served("and made anew");
+    whole.assert_served("and restarted");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A second request hidden in the first one: under no reading may the handler see two where the client is told of
+//! A second request hidden in the first one: under no reading may the handler see two where the client hears of
 //! one, or see the hidden one.
 
 use super::*;

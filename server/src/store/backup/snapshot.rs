@@ -44,7 +44,7 @@ impl Snapshot {
         Ok(Self { moment, now: open(file)? })
     }
 
-    /// Copies all of it into a file that is empty. `tell` is told pages, and how many there are.
+    /// Copies all of it into a file that is empty. `tell` gets pages done, and how many there are.
     pub(super) fn copy(
         &self,
         file: &Path,

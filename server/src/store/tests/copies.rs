@@ -41,7 +41,7 @@ impl Drop for Stop<'_> {
     }
 }
 
-/// Adds, deletes and publishes until it is told to stop.
+/// Adds, deletes and publishes until it is stopped.
 fn work(store: &Store, stop: &AtomicBool) {
     let mut images: Vec<Image> = (0..10).map(|_| add(store, sized("ann", 3_000))).collect();
     while !stop.load(Ordering::Relaxed) {

@@ -62,7 +62,7 @@ fn named(owner: &str) -> NewImage {
     }
 }
 
-/// As many bytes as asked.
+/// This many bytes.
 fn sized(owner: &str, bytes: usize) -> NewImage {
     NewImage { bytes: vec![7; bytes].into(), ..named(owner) }
 }

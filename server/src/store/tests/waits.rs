@@ -64,7 +64,7 @@ fn many_who_write_wait_no_longer_than_a_few() {
         let problem = store.begin(&pending("ann")).unwrap_err();
         assert_eq!((problem.status, problem.code), (503, "storage_unavailable"));
     });
-    // One waits two seconds, and within the next one all others are told at once.
+    // One waits two seconds, and within the next one all others fail at once.
     assert!(longest < Duration::from_secs(10), "{longest:?}");
 }
 

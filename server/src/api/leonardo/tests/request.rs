@@ -214,7 +214,7 @@ fn an_enhanced_prompt_is_always_the_same_one() {
         json!({"enhancePrompt": false, "enhancePromptInstruction": "in a garden", "presetStyle": "NONE"}),
     );
     assert_eq!(silent.spec.prompt, "a cat");
-    assert_eq!(silent.echo["prompt"], "a cat", "what was asked is given back, not what was made of it");
+    assert_eq!(silent.echo["prompt"], "a cat", "the request is echoed, not what was made of it");
 }
 
 #[test]

@@ -67,10 +67,7 @@ fn tags() -> Value {
             Family::Images,
             "Images that have a name, stay until they are deleted, and can be published.".into()
         ),
-        tag(
-            Family::OpenAi,
-            "Images as OpenAI's clients ask for them; and what the server says of itself.".into()
-        ),
+        tag(Family::OpenAi, "Images as OpenAI's clients request them; and the server's own routes.".into()),
         tag(Family::Leonardo, leonardo::notes()),
     ])
 }
