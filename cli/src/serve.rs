@@ -101,7 +101,7 @@ fn greet(server: &Running) {
     let usual = server.usual();
     console::err(&format!("requests that do not say otherwise are drawn in {}", usual.line()));
     usual.warnings.iter().for_each(|warning| console::warn(&warning.to_string()));
-    console::err(server.room());
+    console::err(server.capacity_line());
 }
 
 /// The first signal comes out of this; the second ends the process at once. What was acknowledged survives that too.

@@ -55,7 +55,7 @@ pub struct Running {
     gate: Gate,
     worker: Option<thread::JoinHandle<()>>,
     usual: Settings,
-    room: String,
+    capacity_line: String,
     /// Dropped last: the gate talks to it.
     listener: Listener,
 }
@@ -97,11 +97,11 @@ pub fn start(config: Config) -> Result<Running> {
     let worker = draw(worker, app.clone())?;
     leonardo::resume(&app);
     let listening = sweep_from_time_to_time(&app).and_then(|()| listen(&app));
-    let (listener, gate, room) = listening.inspect_err(|_| {
+    let (listener, gate, capacity_line) = listening.inspect_err(|_| {
         app.queue.close();
         app.store.close();
     })?;
-    Ok(Running { app, gate, worker: Some(worker), usual, room, listener })
+    Ok(Running { app, gate, worker: Some(worker), usual, capacity_line, listener })
 }
 
 /// What costs nothing is checked before a model is read.
@@ -127,7 +127,7 @@ fn with_cores(Others { threads, descriptors }: Others) -> Others {
 /// From here on requests come in.
 fn listen(app: &Arc<App>) -> Result<(Listener, Gate, String)> {
     let Config { listen, limits, data, cors_origins, trusted_proxies, .. } = app.config.clone();
-    let (capacity, room) = capacity::share_out(limits.connections, with_cores(LATER))?;
+    let (capacity, capacity_line) = capacity::share_out(limits.connections, with_cores(LATER))?;
     let crew = Crew::new("fulmen-request", HANDLER_STACK, capacity.handlers);
     crew.reserve(RESERVED.min(capacity.handlers));
     let limits = Limits { connections: capacity.connections, ..limits.within(Memory::now().total) };
@@ -148,7 +148,7 @@ fn listen(app: &Arc<App>) -> Result<(Listener, Gate, String)> {
     let gate = Gate::open(listen, policy, inside)?;
     // Once: nothing else sets it.
     app.address.set(gate.address()).ok();
-    Ok((listener, gate, room))
+    Ok((listener, gate, capacity_line))
 }
 
 impl Running {
@@ -172,8 +172,8 @@ impl Running {
 
     /// How many are served at once, and what the system's limits have to do with it: a line for the log.
     #[must_use]
-    pub fn room(&self) -> &str {
-        &self.room
+    pub fn capacity_line(&self) -> &str {
+        &self.capacity_line
     }
 
     /// Whether callers need a key.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use fulmen_engine::engine::{Drawn, Event};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::lines::plan_line;
-use super::report::{Done, Plan, Report, Saved, memory_line, picture_line, words};
+use super::plain::plan_line;
+use super::report::{Done, PlanReport, Report, Saved, memory_line, picture_line, words};
 use crate::console;
 
 /// One bar over the steps of all pictures.
@@ -34,7 +34,7 @@ impl Report for Bar {
         self.bar.set_message("opening the model");
     }
 
-    fn plan(&mut self, plan: &Plan) {
+    fn plan(&mut self, plan: &PlanReport) {
         self.images = plan.images;
         self.line(|| console::err(&format!("{}\ndrawn in {}", plan_line(plan), plan.assumed)));
         plan.loras.iter().for_each(|lora| self.line(|| console::err(&lora.line())));

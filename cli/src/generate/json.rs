@@ -3,7 +3,7 @@
 use fulmen_engine::engine::{DrawStage, Drawn, Event};
 use serde::Serialize;
 
-use super::report::{Done, Plan, Report, Saved};
+use super::report::{Done, PlanReport, Report, Saved};
 use crate::console;
 
 /// A line an event; `fulmen generate --help` lists them.
@@ -15,7 +15,7 @@ enum Line<'a> {
     Warning {
         message: String,
     },
-    Plan(&'a Plan),
+    PlanReport(&'a PlanReport),
     Stage {
         stage: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -40,8 +40,8 @@ enum Line<'a> {
 impl Report for Json {
     fn opening(&mut self) {}
 
-    fn plan(&mut self, plan: &Plan) {
-        console::json(&Line::Plan(plan));
+    fn plan(&mut self, plan: &PlanReport) {
+        console::json(&Line::PlanReport(plan));
     }
 
     fn event(&mut self, event: &Event) {

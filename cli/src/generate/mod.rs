@@ -6,8 +6,8 @@
 mod bar;
 mod job;
 mod json;
-mod lines;
 mod output;
+mod plain;
 mod prompt;
 mod report;
 mod trace;
@@ -25,7 +25,7 @@ use crate::memory::Watcher;
 use crate::signals;
 use job::Job;
 use output::Output;
-use report::{Done, Plan, Report, Saved};
+use report::{Done, PlanReport, Report, Saved};
 use trace::Trace;
 
 /// Draws.
@@ -41,7 +41,7 @@ pub(crate) fn run(args: GenerateArgs) -> Result<(), Failure> {
     report.opening();
     let mut engine = Engine::open(&job.options)?;
     let plan = engine.plan(&job.request)?;
-    report.plan(&Plan::new(&plan, &engine));
+    report.plan(&PlanReport::new(&plan, &engine));
     // From here on the seed is known, and stays.
     let request = Request { seed: Some(plan.seed), ..job.request };
 

@@ -17,13 +17,13 @@ const STANDARD_OUTPUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self
 
 /// Where pictures go.
 pub(super) struct Output {
-    place: Place,
+    destination: Destination,
     format: Format,
     /// Whether files carry their settings.
     text: bool,
 }
 
-enum Place {
+enum Destination {
     /// `fulmen-SEED.png` in this folder, replacing nothing.
     Default,
     /// As the user says, replacing what is there. With several pictures, each has its seed in the name.
@@ -36,19 +36,27 @@ impl Output {
     /// From `-o`, `--format` and `--png-text`.
     pub(super) fn new(path: Option<PathBuf>, format: Option<Format>, text: bool) -> Result<Self, Failure> {
         let Some(path) = path else {
-            return Ok(Self { place: Place::Default, format: format.unwrap_or(Format::Png), text });
+            return Ok(Self {
+                destination: Destination::Default,
+                format: format.unwrap_or(Format::Png),
+                text,
+            });
         };
         if STANDARD_OUTPUT.iter().any(|name| path == Path::new(name)) {
             console::keep_standard_output_free();
-            return Ok(Self { place: Place::StandardOutput, format: format.unwrap_or(Format::Png), text });
+            return Ok(Self {
+                destination: Destination::StandardOutput,
+                format: format.unwrap_or(Format::Png),
+                text,
+            });
         }
         let format = choose(&path, format)?;
-        Ok(Self { place: Place::Named(path), format, text })
+        Ok(Self { destination: Destination::Named(path), format, text })
     }
 
     /// Fails unless the pictures of `request` can be written, and the trace beside them.
     pub(super) fn check(&self, request: &Request, json: bool, trace: Option<&Path>) -> Result<(), Failure> {
-        let Place::Named(path) = &self.place else {
+        let Destination::Named(path) = &self.destination else {
             return self.check_unnamed(request, json, trace);
         };
         let places = self.names(request);
@@ -62,7 +70,7 @@ impl Output {
     }
 
     fn check_unnamed(&self, request: &Request, json: bool, trace: Option<&Path>) -> Result<(), Failure> {
-        if matches!(self.place, Place::StandardOutput) {
+        if matches!(self.destination, Destination::StandardOutput) {
             return check_standard_output(request.images, json);
         }
         let said = default_name("SEED", self.format);
@@ -74,11 +82,11 @@ impl Output {
     fn names(&self, request: &Request) -> Vec<PathBuf> {
         let first = request.seed.unwrap_or(u64::MAX - request.images as u64);
         let seeds = (0..request.images as u64).map(|image| first.wrapping_add(image).to_string());
-        match &self.place {
-            Place::StandardOutput => Vec::new(),
-            Place::Named(path) if request.images == 1 => vec![path.clone()],
-            Place::Named(path) => seeds.map(|seed| with_stem(path, &seed)).collect(),
-            Place::Default => seeds.map(|seed| default_name(&seed, self.format)).collect(),
+        match &self.destination {
+            Destination::StandardOutput => Vec::new(),
+            Destination::Named(path) if request.images == 1 => vec![path.clone()],
+            Destination::Named(path) => seeds.map(|seed| with_stem(path, &seed)).collect(),
+            Destination::Default => seeds.map(|seed| default_name(&seed, self.format)).collect(),
         }
     }
 
@@ -90,18 +98,20 @@ impl Output {
         cancel: &CancelToken,
     ) -> Result<PathBuf, Failure> {
         let bytes = drawn.picture.encode(self.format, self.text.then_some(&drawn.parameters))?;
-        match &self.place {
-            Place::StandardOutput => {
+        match &self.destination {
+            Destination::StandardOutput => {
                 let put = pipe::standard_output(cancel).and_then(|mut pipe| pipe.write_all(&bytes));
                 let place = PathBuf::from("standard output");
                 put.map(|()| place.clone()).map_err(|error| aside::cannot_write(&place, &error))
             }
-            Place::Named(path) => {
+            Destination::Named(path) => {
                 let place = if images == 1 { path.clone() } else { with_stem(path, &drawn.seed.to_string()) };
                 let put = begin(&place, &bytes, cancel).and_then(Aside::finish);
                 put.map(|()| place.clone()).map_err(|error| aside::cannot_write(&place, &error))
             }
-            Place::Default => save_new(&default_name(&drawn.seed.to_string(), self.format), &bytes, cancel),
+            Destination::Default => {
+                save_new(&default_name(&drawn.seed.to_string(), self.format), &bytes, cancel)
+            }
         }
     }
 }

@@ -10,14 +10,14 @@ use serde::Serialize;
 
 use super::bar::Bar;
 use super::json::Json;
-use super::lines::Lines;
+use super::plain::Lines;
 
 /// Someone who is told.
 pub(super) trait Report {
     /// A device and a model are being opened.
     fn opening(&mut self);
     /// What will be drawn is known.
-    fn plan(&mut self, plan: &Plan);
+    fn plan(&mut self, plan: &PlanReport);
     /// Something happened in the engine.
     fn event(&mut self, event: &Event);
     /// A picture is in its file.
@@ -37,7 +37,7 @@ pub(super) fn choose(json: bool) -> Box<dyn Report> {
 
 /// What will be drawn.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Plan {
+pub(super) struct PlanReport {
     pub(super) width: usize,
     pub(super) height: usize,
     pub(super) images: usize,
@@ -77,7 +77,7 @@ impl LoraUse {
     }
 }
 
-impl Plan {
+impl PlanReport {
     pub(super) fn new(plan: &DrawPlan, engine: &Engine) -> Self {
         Self {
             width: plan.width,

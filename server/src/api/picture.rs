@@ -7,7 +7,7 @@ use crate::fields::Values;
 use crate::http::{File, Request};
 use crate::jobs::{Drawing, Spec};
 use crate::problem::Problem;
-use crate::store::{Image, Kind, NewImage};
+use crate::store::{Image, ImageKind, NewImage};
 use crate::warning::Warning;
 
 /// A byte for each colour, and a little for rows and headers: no PNG or WebP of ours is larger.
@@ -44,7 +44,7 @@ pub(crate) fn png_text(values: &Values) -> Option<bool> {
 }
 
 /// How much room a job takes at most: its files with the texts in them, and their records.
-pub(crate) fn room(spec: &Spec) -> u64 {
+pub(crate) fn stored_bytes(spec: &Spec) -> u64 {
     let pixels = (spec.width * spec.height) as u64;
     let texts = spec.prompt.len() + spec.negative_prompt.as_ref().map_or(0, String::len);
     let picture = pixels * MOST_BYTES_A_PIXEL + texts as u64 * MOST_BYTES_OF_A_TEXT + MOST_BYTES_BESIDE;
@@ -79,7 +79,7 @@ pub(crate) fn file(drawing: &Drawing, output: Output) -> Result<Vec<u8>, Problem
 /// As [`file`].
 pub(crate) fn kept(
     (id, owner): (String, &str),
-    kind: Kind,
+    kind: ImageKind,
     (drawing, output): (&Drawing, Output),
 ) -> Result<NewImage, Problem> {
     Ok(NewImage {

@@ -22,7 +22,7 @@ pub(crate) const LARGEST_SEED: i64 = i64::MAX;
 /// The seed that means any: a random one, as if it were absent.
 pub(crate) const ANY_SEED: i64 = -1;
 
-/// The shortest side of a picture that `Kind::Size` takes; all are multiples of 8.
+/// The shortest side of a picture that `FieldType::Size` takes; all are multiples of 8.
 pub(crate) const SHORTEST_SIDE: usize = 64;
 
 /// The longest.
@@ -31,7 +31,7 @@ pub(crate) const LONGEST_SIDE: usize = 2048;
 /// How far attention is steered away from a negative prompt.
 pub(crate) const NAG_SCALE: Field = Field::new(
     "nag_scale",
-    Kind::Number { least: 0.0, most: 100.0 },
+    FieldType::Number { least: 0.0, most: 100.0 },
     "How far to steer attention away from the negative prompt without guidance; up to 1 has no effect. \
      3 if absent.",
 );
@@ -39,49 +39,49 @@ pub(crate) const NAG_SCALE: Field = Field::new(
 /// How large what it finds may become.
 pub(crate) const NAG_TAU: Field = Field::new(
     "nag_tau",
-    Kind::Number { least: 1.0, most: 100.0 },
+    FieldType::Number { least: 1.0, most: 100.0 },
     "How much larger the output of attention may become by that, as a multiple; 2.5 if absent.",
 );
 
 /// How much of it is blended in.
 pub(crate) const NAG_ALPHA: Field = Field::new(
     "nag_alpha",
-    Kind::Number { least: 0.0, most: 1.0 },
+    FieldType::Number { least: 0.0, most: 1.0 },
     "How much of that is blended in; 0.5 if absent.",
 );
 
 /// The sampler, which moves the latents from step to step.
 pub(crate) const SAMPLER: Field = Field::new(
     "sampler",
-    Kind::Word(&words(&SamplerName::WORDS)),
+    FieldType::Word(&words(&SamplerName::WORDS)),
     "The sampler; as the model wants it if absent.",
 );
 
 /// How the noise falls.
 pub(crate) const SIGMAS: Field = Field::new(
     "sigmas",
-    Kind::Word(&words(&Sigmas::WORDS)),
+    FieldType::Word(&words(&Sigmas::WORDS)),
     "The noise schedule; as the model wants it if absent.",
 );
 
 /// The share of fresh noise.
 pub(crate) const ETA: Field = Field::new(
     "eta",
-    Kind::Number { least: 0.0, most: 1.0 },
+    FieldType::Number { least: 0.0, most: 1.0 },
     "The share of fresh noise in every step, for euler-a, ddim and tcd; the sampler's own if absent.",
 );
 
 /// Which noise levels the steps use.
 pub(crate) const SPACING: Field = Field::new(
     "spacing",
-    Kind::Word(&words(&TimestepSpacing::WORDS)),
+    FieldType::Word(&words(&TimestepSpacing::WORDS)),
     "Which noise levels the steps use; as the model wants it if absent.",
 );
 
 /// What a UNet predicts.
 pub(crate) const PREDICTION: Field = Field::new(
     "prediction",
-    Kind::Word(&words(&Prediction::WORDS)),
+    FieldType::Word(&words(&Prediction::WORDS)),
     "What the UNet predicts; what the model's files say if absent.",
 );
 
@@ -99,7 +99,7 @@ const fn words<T: Copy, const N: usize>(table: &[(&'static str, T); N]) -> [&'st
 /// Whether a file carries the settings that it was drawn with, where the server's option does not say it.
 pub(crate) const PNG_TEXT: Field = Field::new(
     "png_text",
-    Kind::Word(&["full", "none"]),
+    FieldType::Word(&["full", "none"]),
     "Whether the file carries its settings as text, including prompt and seed; as the server was started if absent. \
      What is published never does.",
 );
@@ -107,7 +107,7 @@ pub(crate) const PNG_TEXT: Field = Field::new(
 /// How a prompt is read, by the engine's words.
 pub(crate) const PROMPT_SYNTAX: Field = Field::new(
     "prompt_syntax",
-    Kind::Word(&["a1111", "plain"]),
+    FieldType::Word(&["a1111", "plain"]),
     "Whether prompts are read with weights such as `(word:1.3)`, `BREAK` and LoRA tags, or as plain words; as the \
      server was started if absent.",
 );
@@ -115,7 +115,7 @@ pub(crate) const PROMPT_SYNTAX: Field = Field::new(
 /// What to do with long prompts, by the engine's words.
 pub(crate) const LONG_PROMPTS: Field = Field::new(
     "long_prompts",
-    Kind::Word(&["chunk", "cut"]),
+    FieldType::Word(&["chunk", "cut"]),
     "Whether prompts of more than 75 tokens are read in chunks, or cut; as the server was started if absent.",
 );
 
@@ -127,7 +127,7 @@ pub(crate) use schema::schema;
 pub(crate) struct Field {
     /// Its name on the wire.
     pub(crate) name: &'static str,
-    pub(crate) kind: Kind,
+    pub(crate) kind: FieldType,
     pub(crate) presence: Presence,
     /// What an absent member means, as JSON: `"DYNAMIC"` with its quotes, `768`, `true`.
     pub(crate) default: Option<&'static str>,
@@ -166,7 +166,7 @@ pub(crate) enum Support {
 
 /// What a member's value may be.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Kind {
+pub(crate) enum FieldType {
     Flag,
     /// A whole number; `1.0` is one, as in JSON Schema.
     Integer {
@@ -202,7 +202,7 @@ pub(crate) enum Kind {
 
 impl Field {
     /// An optional member that is used. Chain `required`, `or`, `hint`, `lacking` and the others on it.
-    pub(crate) const fn new(name: &'static str, kind: Kind, about: &'static str) -> Self {
+    pub(crate) const fn new(name: &'static str, kind: FieldType, about: &'static str) -> Self {
         let (presence, default, support) = (Presence::Optional, None, Support::Used);
         Self { name, kind, presence, default, about, support, only: None, deprecated: false }
     }

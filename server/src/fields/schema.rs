@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::check::default;
-use super::{Field, Kind, Presence, Support};
+use super::{Field, FieldType, Presence, Support};
 
 /// Multiples of 8 from 64 to 2048: the hundreds decide which pairs of digits may follow.
 const SIDE: &str = concat!(
@@ -65,18 +65,18 @@ fn description(field: &Field) -> String {
 }
 
 /// The schema of a value of this kind.
-fn value(kind: Kind) -> Value {
+fn value(kind: FieldType) -> Value {
     let name = type_of(kind);
     match kind {
-        Kind::Flag => json!({"type": name}),
-        Kind::Integer { least, most, multiple_of } => {
+        FieldType::Flag => json!({"type": name}),
+        FieldType::Integer { least, most, multiple_of } => {
             let mut schema = json!({"type": name, "minimum": least, "maximum": most});
             if multiple_of != 1 {
                 schema["multipleOf"] = json!(multiple_of);
             }
             schema
         }
-        Kind::Number { least, most } => {
+        FieldType::Number { least, most } => {
             let bounds = [("minimum", least), ("maximum", most)];
             let mut schema = json!({"type": name});
             for (word, bound) in bounds.into_iter().filter(|(_, bound)| bound.is_finite()) {
@@ -85,19 +85,19 @@ fn value(kind: Kind) -> Value {
             schema
         }
         // Programs that generate clients know lists of words, and no lists of numbers.
-        Kind::NumberOf(numbers) => {
+        FieldType::NumberOf(numbers) => {
             let each = numbers.iter().map(|number| json!({"type": name, "const": number}));
             json!({"anyOf": each.collect::<Vec<_>>()})
         }
-        Kind::Text { least, most } => {
+        FieldType::Text { least, most } => {
             json!({"type": name, "minLength": least, "maxLength": most, "pattern": CLEAN})
         }
-        Kind::Word(words) => json!({"type": name, "enum": words}),
-        Kind::Size => json!({"type": name, "pattern": format!("^(?:auto|{SIDE}[x*]{SIDE})$")}),
-        Kind::Object(fields) => schema(fields),
-        Kind::Objects(fields) => json!({"type": name, "items": schema(fields)}),
-        Kind::Texts => json!({"type": name, "items": {"type": ["string", "null"], "pattern": CLEAN}}),
-        Kind::TextOrTexts => {
+        FieldType::Word(words) => json!({"type": name, "enum": words}),
+        FieldType::Size => json!({"type": name, "pattern": format!("^(?:auto|{SIDE}[x*]{SIDE})$")}),
+        FieldType::Object(fields) => schema(fields),
+        FieldType::Objects(fields) => json!({"type": name, "items": schema(fields)}),
+        FieldType::Texts => json!({"type": name, "items": {"type": ["string", "null"], "pattern": CLEAN}}),
+        FieldType::TextOrTexts => {
             let text = json!({"type": "string", "pattern": CLEAN});
             json!({"anyOf": [text, {"type": "array", "items": text}]})
         }
@@ -106,23 +106,23 @@ fn value(kind: Kind) -> Value {
 
 /// The schema of those values of this kind that ask for nothing. Programs that generate clients know few words of JSON
 /// Schema: values are limited by what they ignore (`not`), or by bounds.
-fn nothing(kind: Kind, off: &[&str]) -> Value {
+fn nothing(kind: FieldType, off: &[&str]) -> Value {
     let off = off.iter().filter_map(|off| serde_json::from_str::<Value>(off).ok());
     let off: Vec<Value> = off.collect();
     let mut schema = value(kind);
     match kind {
         _ if off.is_empty() => return json!({"type": "null"}),
-        Kind::Flag => schema["not"] = json!({"const": true}),
-        Kind::Integer { .. } | Kind::Number { .. } | Kind::NumberOf(_) => {
+        FieldType::Flag => schema["not"] = json!({"const": true}),
+        FieldType::Integer { .. } | FieldType::Number { .. } | FieldType::NumberOf(_) => {
             return json!({"type": type_of(kind), "minimum": off[0], "maximum": off[0]});
         }
-        Kind::Word(_) | Kind::Size => return json!({"type": "string", "enum": off}),
-        Kind::Text { .. } => schema = json!({"type": "string", "maxLength": 0}),
-        Kind::Object(_) => return json!({"type": "null"}),
-        Kind::Objects(_) => schema["maxItems"] = json!(0),
+        FieldType::Word(_) | FieldType::Size => return json!({"type": "string", "enum": off}),
+        FieldType::Text { .. } => schema = json!({"type": "string", "maxLength": 0}),
+        FieldType::Object(_) => return json!({"type": "null"}),
+        FieldType::Objects(_) => schema["maxItems"] = json!(0),
         // A list of nulls names no text.
-        Kind::Texts => schema["items"] = json!({"type": "null"}),
-        Kind::TextOrTexts => {
+        FieldType::Texts => schema["items"] = json!({"type": "null"}),
+        FieldType::TextOrTexts => {
             let none = json!({"type": "array", "items": {"type": "string"}, "maxItems": 0});
             schema = json!({"anyOf": [{"type": "string", "maxLength": 0}, none]});
         }
@@ -130,14 +130,14 @@ fn nothing(kind: Kind, off: &[&str]) -> Value {
     schema
 }
 
-fn type_of(kind: Kind) -> &'static str {
+fn type_of(kind: FieldType) -> &'static str {
     match kind {
-        Kind::Flag => "boolean",
-        Kind::Integer { .. } => "integer",
-        Kind::Number { .. } | Kind::NumberOf(_) => "number",
-        Kind::Text { .. } | Kind::Word(_) | Kind::Size | Kind::TextOrTexts => "string",
-        Kind::Object(_) => "object",
-        Kind::Objects(_) | Kind::Texts => "array",
+        FieldType::Flag => "boolean",
+        FieldType::Integer { .. } => "integer",
+        FieldType::Number { .. } | FieldType::NumberOf(_) => "number",
+        FieldType::Text { .. } | FieldType::Word(_) | FieldType::Size | FieldType::TextOrTexts => "string",
+        FieldType::Object(_) => "object",
+        FieldType::Objects(_) | FieldType::Texts => "array",
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Number, Value};
 
 use super::check::members;
-use super::{Field, Kind, LONGEST_SIDE, SHORTEST_SIDE};
+use super::{Field, FieldType, LONGEST_SIDE, SHORTEST_SIDE};
 use crate::problem::Problem;
 
 /// Most characters of a refused value that an answer repeats.
@@ -15,16 +15,16 @@ const SHOWN: usize = 60;
 /// # Errors
 /// 400 that names the field, what it may be, and what came.
 pub(super) fn checked(
-    kind: Kind,
+    kind: FieldType,
     name: &str,
     value: Value,
     unknown: &mut Vec<String>,
 ) -> Result<Value, Problem> {
     match (kind, value) {
-        (Kind::Objects(fields), Value::Array(list)) => objects(fields, name, list, unknown),
+        (FieldType::Objects(fields), Value::Array(list)) => objects(fields, name, list, unknown),
         // Whatever it holds, none of it is looked at.
-        (Kind::Object([]), Value::Object(_)) => Ok(Value::Object(Map::new())),
-        (Kind::Object(fields), Value::Object(mut object)) => {
+        (FieldType::Object([]), Value::Object(_)) => Ok(Value::Object(Map::new())),
+        (FieldType::Object(fields), Value::Object(mut object)) => {
             members(fields, &mut object, &format!("{name}."), unknown).map(Value::Object)
         }
         (kind, value) => match fitting(kind, &value) {
@@ -40,27 +40,27 @@ pub(super) fn checked(
 }
 
 /// The value as a kind other than objects has it, if it can be one.
-fn fitting(kind: Kind, value: &Value) -> Option<Value> {
+fn fitting(kind: FieldType, value: &Value) -> Option<Value> {
     let fits = match (kind, value) {
-        (Kind::Flag, Value::Bool(_)) => true,
-        (Kind::Integer { least, most, multiple_of }, Value::Number(number)) => {
+        (FieldType::Flag, Value::Bool(_)) => true,
+        (FieldType::Integer { least, most, multiple_of }, Value::Number(number)) => {
             let whole = whole(number).filter(|n| (least..=most).contains(n) && n % multiple_of == 0);
             return whole.map(Value::from);
         }
-        (Kind::Number { least, most }, Value::Number(number)) => {
+        (FieldType::Number { least, most }, Value::Number(number)) => {
             number.as_f64().is_some_and(|number| (least..=most).contains(&number))
         }
-        (Kind::NumberOf(numbers), Value::Number(number)) => {
+        (FieldType::NumberOf(numbers), Value::Number(number)) => {
             number.as_f64().is_some_and(|number| numbers.contains(&number))
         }
-        (Kind::Text { least, most }, Value::String(text)) => {
+        (FieldType::Text { least, most }, Value::String(text)) => {
             (least..=most).contains(&text.chars().count()) && is_clean(text)
         }
-        (Kind::Word(words), Value::String(word)) => words.contains(&word.as_str()),
-        (Kind::Size, Value::String(text)) => text == "auto" || size(text).is_some(),
-        (Kind::Texts, Value::Array(list)) => list.iter().all(|item| item.is_null() || is_text(item)),
-        (Kind::TextOrTexts, Value::Array(list)) => list.iter().all(is_text),
-        (Kind::TextOrTexts, Value::String(text)) => is_clean(text),
+        (FieldType::Word(words), Value::String(word)) => words.contains(&word.as_str()),
+        (FieldType::Size, Value::String(text)) => text == "auto" || size(text).is_some(),
+        (FieldType::Texts, Value::Array(list)) => list.iter().all(|item| item.is_null() || is_text(item)),
+        (FieldType::TextOrTexts, Value::Array(list)) => list.iter().all(is_text),
+        (FieldType::TextOrTexts, Value::String(text)) => is_clean(text),
         _ => false,
     };
     fits.then(|| value.clone())
@@ -113,8 +113,9 @@ pub(super) fn size(text: &str) -> Option<(usize, usize)> {
 }
 
 /// The size to ask for instead of one that is too large: its aspect, as large as it goes.
-fn nearest(kind: Kind, value: &Value) -> Option<String> {
-    let (width, height) = value.as_str().filter(|_| matches!(kind, Kind::Size))?.split_once(['x', '*'])?;
+fn nearest(kind: FieldType, value: &Value) -> Option<String> {
+    let (width, height) =
+        value.as_str().filter(|_| matches!(kind, FieldType::Size))?.split_once(['x', '*'])?;
     let [width, height]: [u32; 2] = [width.parse().ok()?, height.parse().ok()?];
     let longest = width.max(height);
     if longest as usize <= LONGEST_SIDE {
@@ -152,31 +153,33 @@ fn is_clean(text: &str) -> bool {
 }
 
 /// What a value of this kind may be, to stand after "must be".
-pub(super) fn allowed(kind: Kind) -> String {
+pub(super) fn allowed(kind: FieldType) -> String {
     match kind {
-        Kind::Flag => "true or false".into(),
-        Kind::Integer { least, most, multiple_of: 1 } => format!("a whole number from {least} to {most}"),
-        Kind::Integer { least, most, multiple_of } => {
+        FieldType::Flag => "true or false".into(),
+        FieldType::Integer { least, most, multiple_of: 1 } => {
+            format!("a whole number from {least} to {most}")
+        }
+        FieldType::Integer { least, most, multiple_of } => {
             format!("a whole number from {least} to {most} that is a multiple of {multiple_of}")
         }
-        Kind::Number { least, most } if least.is_finite() && most.is_finite() => {
+        FieldType::Number { least, most } if least.is_finite() && most.is_finite() => {
             format!("a number from {least} to {most}")
         }
-        Kind::Number { .. } => "a number".into(),
-        Kind::NumberOf(numbers) => {
+        FieldType::Number { .. } => "a number".into(),
+        FieldType::NumberOf(numbers) => {
             let numbers: Vec<_> = numbers.iter().map(ToString::to_string).collect();
             format!("one of the numbers {}", numbers.join(", "))
         }
-        Kind::Text { least: 0, most } => format!("text of at most {most} characters without NUL"),
-        Kind::Text { least, most } => format!("text of {least} to {most} characters without NUL"),
-        Kind::Word(words) => format!("one of {}", words.join(", ")),
-        Kind::Size => {
+        FieldType::Text { least: 0, most } => format!("text of at most {most} characters without NUL"),
+        FieldType::Text { least, most } => format!("text of {least} to {most} characters without NUL"),
+        FieldType::Word(words) => format!("one of {}", words.join(", ")),
+        FieldType::Size => {
             format!("WIDTHxHEIGHT, each a multiple of 8 from {SHORTEST_SIDE} to {LONGEST_SIDE}, or `auto`")
         }
-        Kind::Object(_) => "an object".into(),
-        Kind::Objects(_) => "a list of objects".into(),
-        Kind::Texts => "a list of texts without NUL".into(),
-        Kind::TextOrTexts => "text, or a list of texts, without NUL".into(),
+        FieldType::Object(_) => "an object".into(),
+        FieldType::Objects(_) => "a list of objects".into(),
+        FieldType::Texts => "a list of texts without NUL".into(),
+        FieldType::TextOrTexts => "text, or a list of texts, without NUL".into(),
     }
 }
 

@@ -60,7 +60,7 @@ struct Taken {
 /// One connection's place; free again when dropped.
 #[derive(Debug)]
 pub(super) struct Seat {
-    room: Arc<Connections>,
+    connections: Arc<Connections>,
     number: u64,
 }
 
@@ -90,7 +90,7 @@ impl Connections {
             .taken
             .insert(number, Taken { socket: Arc::clone(socket), phase, since, known: false, closed: false });
         self.metrics.connections(seats.taken.len());
-        Some(Seat { room: Arc::clone(self), number })
+        Some(Seat { connections: Arc::clone(self), number })
     }
 
     /// Closes the connection that has kept us waiting longest, where its thread or its descriptor is needed; `false`
@@ -181,31 +181,31 @@ impl Taken {
 impl Seat {
     /// The connection does something else now; `false` if it was closed to make room.
     pub(super) fn enter(&self, phase: Phase) -> bool {
-        let mut seats = self.room.lock();
+        let mut seats = self.connections.lock();
         let Some(taken) = seats.taken.get_mut(&self.number) else { return false };
         (taken.phase, taken.since) = (phase, Instant::now());
-        self.room.changed.notify_all();
+        self.connections.changed.notify_all();
         !taken.closed
     }
 
     /// Its client showed a key that is right.
     pub(super) fn recognise(&self) {
-        if let Some(taken) = self.room.lock().taken.get_mut(&self.number) {
+        if let Some(taken) = self.connections.lock().taken.get_mut(&self.number) {
             taken.known = true;
         }
     }
 
     /// Whether it was closed by us.
     pub(super) fn was_closed(&self) -> bool {
-        self.room.lock().taken.get(&self.number).is_none_or(|taken| taken.closed)
+        self.connections.lock().taken.get(&self.number).is_none_or(|taken| taken.closed)
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut seats = self.room.lock();
+        let mut seats = self.connections.lock();
         seats.taken.remove(&self.number);
-        self.room.metrics.connections(seats.taken.len());
-        self.room.changed.notify_all();
+        self.connections.metrics.connections(seats.taken.len());
+        self.connections.changed.notify_all();
     }
 }

@@ -58,7 +58,7 @@ pub(crate) struct Inside {
 pub(super) struct Shared {
     pub(super) policy: Policy,
     pub(super) inside: Inside,
-    pub(super) room: Arc<Connections>,
+    pub(super) connections: Arc<Connections>,
     crew: Arc<Crew>,
     lobby: Lobby,
     stopping: AtomicBool,
@@ -86,7 +86,7 @@ impl Gate {
         let crew = Crew::new("fulmen-client", STACK, connections + 2);
         crew.reserve(RESERVED.min(connections));
         let shared = Arc::new(Shared {
-            room: Connections::new(limits.connections, limits.write_time / 6, inside.metrics.clone()),
+            connections: Connections::new(limits.connections, limits.write_time / 6, inside.metrics.clone()),
             lobby: Lobby::open(policy.clone(), inside.metrics.clone()).map_err(failed)?,
             policy,
             crew,
@@ -116,20 +116,20 @@ impl Gate {
         while !thread.is_finished() && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(1));
         }
-        self.shared.room.close_idle();
+        self.shared.connections.close_idle();
     }
 
     /// Waits until no connection is in the middle of a request, from its first byte to the last of its answer;
     /// whether that came to be.
     pub(crate) fn wait_idle(&self, time: Duration) -> bool {
-        self.shared.room.wait_idle(time)
+        self.shared.connections.wait_idle(time)
     }
 }
 
 impl Drop for Gate {
     fn drop(&mut self) {
         self.stop_accepting();
-        self.shared.room.close_all();
+        self.shared.connections.close_all();
         self.shared.crew.dismiss();
     }
 }
@@ -155,7 +155,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             Ok((socket, peer)) => welcome(shared, Arc::new(socket), peer),
             Err(error) => {
                 // There is no descriptor: whoever gives way leaves one.
-                let made_room = shared.room.make_room();
+                let made_room = shared.connections.make_room();
                 tracing::warn!(%error, made_room, "no connection could be taken");
                 thread::sleep(PAUSE);
             }
@@ -167,10 +167,10 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 fn welcome(shared: &Arc<Shared>, socket: Arc<TcpStream>, peer: SocketAddr) {
     let engaged = shared.crew.engage(0, Duration::ZERO).or_else(|| {
         // There is no thread: whoever gives way leaves one.
-        let made_room = shared.room.make_room();
+        let made_room = shared.connections.make_room();
         made_room.then(|| shared.crew.engage(0, MAKING_ROOM)).flatten()
     });
-    let seated = engaged.and_then(|engaged| Some((engaged, shared.room.sit(&socket)?)));
+    let seated = engaged.and_then(|engaged| Some((engaged, shared.connections.sit(&socket)?)));
     let Some((engaged, seat)) = seated else { return shared.lobby.turn_away(socket, peer) };
     let (serving, log) = (Arc::clone(shared), tracing::dispatcher::get_default(Clone::clone));
     shared.crew.give(move || {

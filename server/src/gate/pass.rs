@@ -84,7 +84,7 @@ impl Passing<'_> {
                 if share.reserve(body, more, usize::MAX, 1) {
                     return Ok(());
                 }
-                if !self.gate.room.close_slowest_reader() {
+                if !self.gate.connections.close_slowest_reader() {
                     break;
                 }
                 thread::sleep(Duration::from_millis(10));

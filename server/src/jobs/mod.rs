@@ -3,11 +3,11 @@
 //! A handler takes a [`Place`] first, so that nothing is written down for a request that cannot be served, then submits
 //! a [`Spec`]. The worker draws one job after the other; whoever waits sees its progress and can stop it.
 
-mod finish;
 mod foresight;
 mod job;
 mod limits;
 mod memory;
+mod postprocess;
 mod queue;
 mod size;
 mod speed;

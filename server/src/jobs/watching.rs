@@ -5,9 +5,9 @@ use std::sync::Arc;
 use fulmen_engine::backend::MemoryNeed;
 use fulmen_engine::engine::{DrawStage, Drawn, Event};
 
-use super::finish::{resampled, with_contrast};
 use super::job::{Drawing, Job, Progress, Status};
 use super::memory::{Need, Promises, beside};
+use super::postprocess::{resampled, with_contrast};
 use super::{ModelInfo, Spec};
 use crate::metrics::Metrics;
 use crate::problem::Problem;

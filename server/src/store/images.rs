@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, named_params, params}
 
 use super::fault::Fault;
 use super::pictures::on_disk;
-use super::record::{Image, Kind, Neighbours, NewImage};
+use super::record::{Image, ImageKind, Neighbours, NewImage};
 use super::rows::{self, IMAGE, signed, to_the_millisecond};
 use super::{Result, Store};
 use crate::problem::Problem;
@@ -29,7 +29,7 @@ impl Store {
     ) -> Result<Vec<Image>, Fault> {
         self.present()?;
         let bytes = images.iter().map(|image| on_disk(image.bytes.len() as u64)).sum();
-        let taken = self.room.take(bytes, self.beside()).map_err(Fault::Asked)?;
+        let taken = self.quota.take(bytes, self.beside()).map_err(Fault::Asked)?;
         let written = self.pictures.write(images.iter().map(|image| image.bytes.as_ref()))?;
         let now = to_the_millisecond(crate::clock::now());
         let files = written.files.clone();
@@ -134,7 +134,7 @@ impl Store {
             if let Err(fault) = self.pictures.remove(file) {
                 tracing::warn!("{fault}; the picture is removed later");
             }
-            self.room.release(on_disk(*size));
+            self.quota.release(on_disk(*size));
         }
         self.spare.make();
     }
@@ -155,9 +155,9 @@ fn kept(image: NewImage, file: String, created_at: Timestamp) -> Image {
 
 pub(super) fn insert(transaction: &Transaction<'_>, image: &Image) -> Result<(), Fault> {
     let (kind, generation, position) = match &image.kind {
-        Kind::Named => ("named", None, None),
-        Kind::Link => ("link", None, None),
-        Kind::Generation { id, position } => ("generation", Some(id), Some(signed(*position))),
+        ImageKind::Named => ("named", None, None),
+        ImageKind::Link => ("link", None, None),
+        ImageKind::Generation { id, position } => ("generation", Some(id), Some(signed(*position))),
     };
     let sql = "INSERT INTO images (id, owner, kind, generation, position, name, width, height, format, seed, \
                expires_at, size, created_at, public, file) VALUES (:id, :owner, :kind, :generation, :position, \

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::fault::Fault;
 use super::pictures::{make_folder, on_disk, shift, sync_folder};
-use super::record::{Image, Kind};
+use super::record::{Image, ImageKind};
 use super::rows::format_name;
 
 /// The folder of them all, and what is in that of one start.
@@ -107,9 +107,9 @@ pub(super) fn size(directory: &Path) -> u64 {
 /// A row in the words of its columns.
 fn record(image: &Image) -> Value {
     let (kind, generation, position) = match &image.kind {
-        Kind::Named => ("named", None, None),
-        Kind::Link => ("link", None, None),
-        Kind::Generation { id, position } => ("generation", Some(id), Some(position)),
+        ImageKind::Named => ("named", None, None),
+        ImageKind::Link => ("link", None, None),
+        ImageKind::Generation { id, position } => ("generation", Some(id), Some(position)),
     };
     json!({
         "id": image.id,

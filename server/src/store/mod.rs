@@ -69,7 +69,7 @@ pub use self::backup::{BackedUp, BackupProgress, backup};
 pub(crate) use self::ids::{new_image_id, new_uuid, random};
 pub(crate) use self::pictures::sync_folder;
 pub(crate) use self::quota::Reservation;
-pub(crate) use self::record::{Generation, Image, Kind, NewImage, State};
+pub(crate) use self::record::{Generation, Image, ImageKind, NewImage, State};
 
 /// Records and pictures of one data directory.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ pub(crate) struct Store {
     /// Closed before the lock is let go.
     database: Database,
     pictures: Pictures,
-    room: Arc<Quota>,
+    quota: Arc<Quota>,
     /// Bytes of what was ever moved aside.
     lost: AtomicU64,
     spare: Spare,
@@ -137,14 +137,14 @@ impl Store {
         if bytes > 0 {
             self.present()?;
         }
-        let room = self.room.reserve(bytes, self.beside()).or_else(|full| {
+        let reservation = self.quota.reserve(bytes, self.beside()).or_else(|full| {
             self.sweep(clock::now())?;
             self.database.shrink();
             self.database.settle();
-            self.room.reserve(bytes, self.beside()).map_err(|_| full)
+            self.quota.reserve(bytes, self.beside()).map_err(|_| full)
         })?;
         self.disk_has(bytes)?;
-        Ok(room)
+        Ok(reservation)
     }
 
     /// Whether so many bytes could be kept if nothing else was.
@@ -152,13 +152,13 @@ impl Store {
     /// # Errors
     /// 503, and what to do.
     pub(crate) fn could_hold(&self, bytes: u64) -> Result<(), Problem> {
-        self.room.could_hold(bytes)
+        self.quota.could_hold(bytes)
     }
 
     /// Bytes of everything that is kept.
     pub(crate) fn usage(&self) -> Usage {
         Usage {
-            pictures: self.room.kept() + self.pictures.folders_size(),
+            pictures: self.quota.kept() + self.pictures.folders_size(),
             // The last block is the directory's own.
             database: self.database.size() + self.spare.size() + BLOCK,
             lost: self.lost.load(Ordering::Relaxed),
@@ -188,7 +188,7 @@ impl Store {
 
     /// What all but the pictures takes. Not needed without a limit.
     fn beside(&self) -> u64 {
-        if !self.room.is_limited() {
+        if !self.quota.is_limited() {
             return 0;
         }
         let Usage { database, lost, .. } = self.usage();

@@ -43,15 +43,16 @@ pub(super) fn open(directory: &Path, opening: Opening) -> Result<Store> {
     let retry = |fault: Fault| if fault.is_full() && spare.give_up() { Ok(()) } else { Err(fault) };
     let look = || survey(directory, &file, &pictures);
     let surveyed = look().or_else(|fault| retry(fault).and_then(|()| look()));
-    let surveyed =
-        surveyed.or_else(|fault| salvaged((directory, &file), opening, fault).and_then(|()| look()));
+    let salvage = |fault: Fault| match opening.accept_loss && fault.is_damage() {
+        true => salvage(directory, &file),
+        false => Err(fault),
+    };
+    let surveyed = surveyed.or_else(|fault| salvage(fault).and_then(|()| look()));
     let survey = surveyed.map_err(|fault| unusable(&file, &fault))?;
     if survey.is_great_loss() && !opening.accept_loss {
         return Err(data(directory, survey.complaint(directory)));
     }
-    let log_limit =
-        opening.max_storage.map_or(LONGEST_LOG, |most| (most / PART_OF_LOG).clamp(SHORTEST_LOG, LONGEST_LOG));
-    let connect = || Database::open(&file, log_limit);
+    let connect = || Database::open(&file, log_limit(opening.max_storage));
     let connected = connect().or_else(|fault| retry(fault).and_then(|()| connect()));
     let database = connected.map_err(|fault| unusable(&file, &fault))?;
     let finish = || {
@@ -64,7 +65,7 @@ pub(super) fn open(directory: &Path, opening: Opening) -> Result<Store> {
     spare.make();
     Ok(Store {
         database,
-        room: Quota::new(opening.max_storage, kept),
+        quota: Quota::new(opening.max_storage, kept),
         lost: AtomicU64::new(lost::size(directory)),
         directory: directory.to_owned(),
         health: Health::default(),
@@ -73,6 +74,11 @@ pub(super) fn open(directory: &Path, opening: Opening) -> Result<Store> {
         presence,
         _lock: lock,
     })
+}
+
+/// Bytes of SQLite's log, at most: a part of what images may take.
+fn log_limit(max_storage: Option<u64>) -> u64 {
+    max_storage.map_or(LONGEST_LOG, |most| (most / PART_OF_LOG).clamp(SHORTEST_LOG, LONGEST_LOG))
 }
 
 /// Pictures and prompts are private: other users of the machine see nothing of a directory that we make.
@@ -99,14 +105,6 @@ fn take_lock(directory: &Path) -> Result<Lock> {
         };
         data(directory, what)
     })
-}
-
-/// Makes a new database of what can be read of a damaged one, where its loss was accepted.
-fn salvaged((directory, file): (&Path, &Path), opening: Opening, fault: Fault) -> Result<(), Fault> {
-    if opening.accept_loss && fault.is_damage() {
-        return salvage(directory, file);
-    }
-    Err(fault)
 }
 
 /// Makes rows and files agree. Returns how many bytes the pictures take.

@@ -26,13 +26,13 @@ struct Taken {
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Reservation {
-    room: Arc<Quota>,
+    quota: Arc<Quota>,
     bytes: u64,
 }
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut taken = self.room.lock();
+        let mut taken = self.quota.lock();
         taken.reserved = taken.reserved.saturating_sub(self.bytes);
     }
 }
@@ -41,7 +41,7 @@ impl Drop for Reservation {
 #[derive(Debug)]
 #[must_use]
 pub(super) struct Taking<'a> {
-    room: &'a Quota,
+    quota: &'a Quota,
     bytes: u64,
 }
 
@@ -54,7 +54,7 @@ impl Taking<'_> {
 
 impl Drop for Taking<'_> {
     fn drop(&mut self) {
-        self.room.release(self.bytes);
+        self.quota.release(self.bytes);
     }
 }
 
@@ -78,7 +78,7 @@ impl Quota {
             return Err(self.full(*taken, bytes, beside));
         }
         taken.reserved = taken.reserved.saturating_add(bytes);
-        Ok(Reservation { room: Arc::clone(self), bytes })
+        Ok(Reservation { quota: Arc::clone(self), bytes })
     }
 
     /// Takes room for pictures that are stored now. What is set aside does not count: it is for these very pictures,
@@ -90,7 +90,7 @@ impl Quota {
             return Err(self.full(*taken, bytes, beside));
         }
         taken.kept = taken.kept.saturating_add(bytes);
-        Ok(Taking { room: self, bytes })
+        Ok(Taking { quota: self, bytes })
     }
 
     pub(super) fn release(&self, bytes: u64) {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// What an image was made for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ImageKind {
     /// It has a name, and stays until it is deleted.
     Named,
     /// It is fetched through a link that expires.
@@ -26,7 +26,7 @@ pub(crate) enum Kind {
 pub(crate) struct NewImage {
     pub(crate) id: String,
     pub(crate) owner: String,
-    pub(crate) kind: Kind,
+    pub(crate) kind: ImageKind,
     pub(crate) name: String,
     pub(crate) width: usize,
     pub(crate) height: usize,
@@ -45,7 +45,7 @@ pub(crate) struct NewImage {
 pub(crate) struct Image {
     pub(crate) id: String,
     pub(crate) owner: String,
-    pub(crate) kind: Kind,
+    pub(crate) kind: ImageKind,
     pub(crate) name: String,
     pub(crate) width: usize,
     pub(crate) height: usize,

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::fault::Fault;
 use super::lost;
-use super::record::{Image, Kind};
+use super::record::{Image, ImageKind};
 use super::rows;
 use super::survey::Survey;
 
@@ -62,8 +62,8 @@ fn take_out<T>(list: &mut Vec<(String, u64)>, mut find: impl FnMut(&str, u64) ->
 fn fits(db: &Connection, image: &Image) -> Result<bool, Fault> {
     let exists = |sql: &str, id: &str| db.prepare_cached(sql)?.exists([id]);
     let has_generation = match &image.kind {
-        Kind::Generation { id, .. } => exists("SELECT 1 FROM generations WHERE id = ?1", id)?,
-        Kind::Named | Kind::Link => true,
+        ImageKind::Generation { id, .. } => exists("SELECT 1 FROM generations WHERE id = ?1", id)?,
+        ImageKind::Named | ImageKind::Link => true,
     };
     Ok(has_generation && !exists("SELECT 1 FROM images WHERE id = ?1", &image.id)?)
 }
@@ -100,9 +100,11 @@ fn image(record: &Value) -> Option<Image> {
     let number = |name: &str| record[name].as_u64();
     let time = |name: &str| jiff::Timestamp::from_millisecond(record[name].as_i64()?).ok();
     let kind = match record["kind"].as_str()? {
-        "named" => Kind::Named,
-        "link" => Kind::Link,
-        "generation" => Kind::Generation { id: text("generation")?, position: number("position")? as usize },
+        "named" => ImageKind::Named,
+        "link" => ImageKind::Link,
+        "generation" => {
+            ImageKind::Generation { id: text("generation")?, position: number("position")? as usize }
+        }
         _ => return None,
     };
     Some(Image {

@@ -6,7 +6,7 @@ use rusqlite::Row;
 use rusqlite::types::Type;
 use serde_json::Value;
 
-use super::record::{Generation, Image, Kind, State};
+use super::record::{Generation, Image, ImageKind, State};
 
 /// The columns of [`image`], in its order.
 pub(super) const IMAGE: &str = "id, owner, kind, generation, position, name, width, height, format, seed, \
@@ -21,9 +21,9 @@ pub(super) const GENERATION_TEXTS: &str = "id, owner, state, request, spec";
 
 pub(super) fn image(row: &Row<'_>) -> rusqlite::Result<Image> {
     let kind = match row.get::<_, String>(2)?.as_str() {
-        "named" => Kind::Named,
-        "link" => Kind::Link,
-        _ => Kind::Generation { id: row.get(3)?, position: number(row, 4)? },
+        "named" => ImageKind::Named,
+        "link" => ImageKind::Link,
+        _ => ImageKind::Generation { id: row.get(3)?, position: number(row, 4)? },
     };
     let format = format(&row.get::<_, String>(8)?).unwrap_or(Format::WebP);
     Ok(Image {

@@ -50,7 +50,7 @@ impl Store {
         let done = [self.sweep(crate::clock::now()).map(drop), self.finish_removals().map_err(Into::into)];
         self.database.shrink();
         self.database.settle_if_idle();
-        if self.room.is_limited() {
+        if self.quota.is_limited() {
             self.lost.store(lost::size(&self.directory), Ordering::Relaxed);
         }
         done.into_iter().collect()

@@ -1,43 +1,44 @@
 //! The members of `POST /v1/images/imagine`.
 
 use crate::fields::{
-    ANY_SEED, ETA, Field, Kind, LARGEST_SEED, LONG_PROMPTS, LONGEST_PROMPT, LONGEST_SIDE, NAG_ALPHA,
+    ANY_SEED, ETA, Field, FieldType, LARGEST_SEED, LONG_PROMPTS, LONGEST_PROMPT, LONGEST_SIDE, NAG_ALPHA,
     NAG_SCALE, NAG_TAU, PNG_TEXT, PREDICTION, PROMPT_SYNTAX, SAMPLER, SHORTEST_SIDE, SIGMAS, SPACING,
 };
 
 /// A side of an image: the documented API has one size, and draws it where none is asked for.
-const SIDE: Kind = Kind::Integer { least: SHORTEST_SIDE as i64, most: LONGEST_SIDE as i64, multiple_of: 8 };
+const SIDE: FieldType =
+    FieldType::Integer { least: SHORTEST_SIDE as i64, most: LONGEST_SIDE as i64, multiple_of: 8 };
 
 /// The first four are the documented ones; the others are ours.
 pub(super) const IMAGINE: &[Field] = &[
     Field::new(
         "name",
-        Kind::Text { least: 1, most: 255 },
+        FieldType::Text { least: 1, most: 255 },
         "What the image is called in lists; need not be unique.",
     )
     .required(),
-    Field::new("prompt", Kind::Text { least: 1, most: LONGEST_PROMPT }, "What to draw.").required(),
+    Field::new("prompt", FieldType::Text { least: 1, most: LONGEST_PROMPT }, "What to draw.").required(),
     Field::new(
         "negative_prompt",
-        Kind::Text { least: 0, most: LONGEST_PROMPT },
+        FieldType::Text { least: 0, most: LONGEST_PROMPT },
         "What to keep out of the picture: by guidance if it is above 1, otherwise by steering attention \
          away from it.",
     ),
     Field::new(
         "seed",
-        Kind::Integer { least: ANY_SEED, most: LARGEST_SEED, multiple_of: 1 },
+        FieldType::Integer { least: ANY_SEED, most: LARGEST_SEED, multiple_of: 1 },
         "Seed of the noise: the same seed and prompt make the same image. A random one if absent or -1.",
     ),
     Field::new("width", SIDE, "Width in pixels.").or("1024"),
     Field::new("height", SIDE, "Height in pixels.").or("1024"),
     Field::new(
         "steps",
-        Kind::Integer { least: 1, most: 100, multiple_of: 1 },
+        FieldType::Integer { least: 1, most: 100, multiple_of: 1 },
         "Steps of the sampler; the model's own number if absent.",
     ),
     Field::new(
         "guidance_scale",
-        Kind::Number { least: 0.0, most: 30.0 },
+        FieldType::Number { least: 0.0, most: 30.0 },
         "How closely to follow the prompt; up to 1 is no guidance. The model's own if absent.",
     ),
     NAG_SCALE,
@@ -53,7 +54,7 @@ pub(super) const IMAGINE: &[Field] = &[
     PNG_TEXT,
     Field::new(
         "previews",
-        Kind::Integer { least: 0, most: 8, multiple_of: 1 },
+        FieldType::Integer { least: 0, most: 8, multiple_of: 1 },
         "How many previews to send while it is drawn, where the answer is events.",
     )
     .or("0"),

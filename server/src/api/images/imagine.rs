@@ -10,14 +10,14 @@ use serde_json::json;
 
 use super::fields::IMAGINE;
 use super::object::ImageObject;
-use crate::api::picture::{Output, kept, png_text, room, seed};
+use crate::api::picture::{Output, kept, png_text, seed, stored_bytes};
 use crate::app::App;
 use crate::fields::Values;
 use crate::http::{Answer, Events};
 use crate::jobs::{Drawing, Job, Members, Outcome, Progress, Spec, Ticket, check};
 use crate::problem::{Family, Problem};
 use crate::route::Call;
-use crate::store::{Image, Kind, NewImage, Reservation, new_image_id};
+use crate::store::{Image, ImageKind, NewImage, Reservation, new_image_id};
 use crate::warning::Warning;
 
 /// The documented size of every image.
@@ -33,7 +33,7 @@ pub(super) fn imagine(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     check(&app.config.work, &spec, MEMBERS)?;
     warnings.extend(app.foresight.warnings(Family::Images, &spec)?);
     let place = app.queue.place(&call.owner)?;
-    let room = app.store.reserve(room(&spec))?;
+    let reservation = app.store.reserve(stored_bytes(&spec))?;
     let previews = values.integer("previews").unwrap_or(0) as usize;
     if previews > 0 && !call.request.wants_events() {
         let message = "`previews` has no effect without `Accept: text/event-stream`";
@@ -44,11 +44,13 @@ pub(super) fn imagine(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let ticket = Ticket { id: new_image_id(), owner, family, previews, outcome: Outcome::Files };
     let job = place.submit(ticket, spec);
     if call.request.wants_events() {
-        return Ok(stream(app, call, job, Kept { name, room, warnings: warnings.clone() }).warned(warnings));
+        return Ok(
+            stream(app, call, job, Kept { name, reservation, warnings: warnings.clone() }).warned(warnings)
+        );
     }
     let drawings = job.wait(&call.request.client)?;
     let image = keep(app, &job, &name, &drawings[0])?;
-    drop(room);
+    drop(reservation);
     // The documented object has its members and no others: a header says what there is to say.
     Ok(Answer::json(201, &ImageObject::new(&image, call)).warned(warnings))
 }
@@ -81,7 +83,7 @@ fn spec(values: &Values, warnings: &mut Vec<Warning>) -> Spec {
 
 fn keep(app: &App, job: &Job, name: &str, drawing: &Drawing) -> Result<Image, Problem> {
     let Ticket { id, owner, .. } = &job.ticket;
-    let new = kept((id.clone(), owner), Kind::Named, (drawing, Output::PNG))?;
+    let new = kept((id.clone(), owner), ImageKind::Named, (drawing, Output::PNG))?;
     let mut kept = app.store.add(vec![NewImage { name: name.to_owned(), ..new }])?;
     Ok(kept.remove(0))
 }
@@ -89,7 +91,7 @@ fn keep(app: &App, job: &Job, name: &str, drawing: &Drawing) -> Result<Image, Pr
 /// What an image is kept with, and what is sent before it is drawn.
 struct Kept {
     name: String,
-    room: Reservation,
+    reservation: Reservation,
     warnings: Vec<Warning>,
 }
 
@@ -97,7 +99,7 @@ struct Kept {
 fn stream(app: &Arc<App>, call: &Call, job: Arc<Job>, kept: Kept) -> Answer {
     let (app, client) = (app.clone(), call.request.client.clone());
     let call = call.clone();
-    let Kept { name, room, warnings } = kept;
+    let Kept { name, reservation, warnings } = kept;
     Answer::events(move |events| {
         let mut warn =
             |told: &Warning| events.send("warning", &json!({"message": told.message, "member": told.field}));
@@ -106,7 +108,7 @@ fn stream(app: &Arc<App>, call: &Call, job: Arc<Job>, kept: Kept) -> Answer {
         }
         let drawn = job.watch(&client, &mut |progress| tell(events, &progress));
         let kept = drawn.and_then(|drawings| Ok((keep(&app, &job, &name, &drawings[0])?, drawings)));
-        drop(room);
+        drop(reservation);
         job.settle();
         match kept {
             Ok((image, drawings)) => {

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::http::Answer;
 use crate::problem::{Family, Problem};
 use crate::route::Call;
-use crate::store::{Image, Kind};
+use crate::store::{Image, ImageKind};
 
 /// `GET /v1/images`
 pub(super) fn list(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
@@ -68,6 +68,6 @@ fn own(app: &App, call: &Call) -> Result<Image, Problem> {
     let image = app.store.owned(&call.owner, &call.params[0])?;
     // What a link or a generation keeps is no part of this family.
     Some(image)
-        .filter(|image| matches!(image.kind, Kind::Named))
+        .filter(|image| matches!(image.kind, ImageKind::Named))
         .ok_or_else(|| Problem::not_found("there is no image with this id"))
 }

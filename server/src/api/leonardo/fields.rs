@@ -4,29 +4,29 @@
 //! Later work shrinks what is `lacking`: such a member is refused where it asks for something.
 
 use super::words;
-use crate::fields::{ANY_SEED, Field, Kind, LONGEST_PROMPT};
+use crate::fields::{ANY_SEED, Field, FieldType, LONGEST_PROMPT};
 
 /// Any number: the document has no range.
-const ANY: Kind = Kind::Number { least: f64::NEG_INFINITY, most: f64::INFINITY };
-const ID: Kind = Kind::Text { least: 0, most: 200 };
+const ANY: FieldType = FieldType::Number { least: f64::NEG_INFINITY, most: f64::INFINITY };
+const ID: FieldType = FieldType::Text { least: 0, most: 200 };
 const OFF: &[&str] = &["false"];
 const EMPTY: &[&str] = &["[]"];
 const NO_ID: &[&str] = &["\"\""];
 
 const fn side(name: &'static str, about: &'static str) -> Field {
-    Field::new(name, Kind::Integer { least: 32, most: 1536, multiple_of: 8 }, about)
+    Field::new(name, FieldType::Integer { least: 32, most: 1536, multiple_of: 8 }, about)
 }
 
 const fn flag(name: &'static str, about: &'static str) -> Field {
-    Field::new(name, Kind::Flag, about)
+    Field::new(name, FieldType::Flag, about)
 }
 
 const CONTROL: &[Field] = &[
     Field::new("initImageId", ID, "The image."),
-    Field::new("initImageType", Kind::Word(words::CONTROL_IMAGES), "Where it comes from."),
+    Field::new("initImageType", FieldType::Word(words::CONTROL_IMAGES), "Where it comes from."),
     Field::new("preprocessorId", ANY, "What is read from it."),
     Field::new("weight", ANY, "How much it counts."),
-    Field::new("strengthType", Kind::Word(words::CONTROL_STRENGTHS), "How much it counts, in words."),
+    Field::new("strengthType", FieldType::Word(words::CONTROL_STRENGTHS), "How much it counts, in words."),
 ];
 
 const ELEMENT: &[Field] = &[
@@ -44,35 +44,35 @@ pub(super) const GENERATION: &[Field] = &[
         .hint(OFF),
     Field::new(
         "contrastRatio",
-        Kind::Number { least: 0.0, most: 1.0 },
+        FieldType::Number { least: 0.0, most: 1.0 },
         "Contrast of the picture; 0.5 leaves it as it is.",
     ),
     Field::new(
         "contrast",
-        Kind::NumberOf(&[1.0, 1.3, 1.8, 2.5, 3.0, 3.5, 4.0, 4.5]),
+        FieldType::NumberOf(&[1.0, 1.3, 1.8, 2.5, 3.0, 3.5, 4.0, 4.5]),
         "Contrast of the picture; 3.5 leaves it as it is. At least 2.5 for PHOENIX with alchemy.",
     ),
-    Field::new("controlnets", Kind::Objects(CONTROL), "Images that guide the picture.").lacking(EMPTY),
-    Field::new("elements", Kind::Objects(ELEMENT), "Elements of style.").lacking(EMPTY),
-    Field::new("userElements", Kind::Objects(USER_ELEMENT), "The caller's own elements.").lacking(EMPTY),
+    Field::new("controlnets", FieldType::Objects(CONTROL), "Images that guide the picture.").lacking(EMPTY),
+    Field::new("elements", FieldType::Objects(ELEMENT), "Elements of style.").lacking(EMPTY),
+    Field::new("userElements", FieldType::Objects(USER_ELEMENT), "The caller's own elements.").lacking(EMPTY),
     flag("expandedDomain", "Alchemy's expanded domain.").hint(OFF),
     flag("fantasyAvatar", "A fantasy avatar.").hint(OFF),
     Field::new(
         "guidance_scale",
-        Kind::Number { least: 1.0, most: 20.0 },
+        FieldType::Number { least: 1.0, most: 20.0 },
         "How closely to follow the prompt; 7 is a good value for models that are drawn with guidance. The model's own if \
          absent.",
     ),
     side("height", "Height in pixels.").or("768"),
     flag("highContrast", "Prompt Magic's high contrast.").hint(&[]),
     flag("highResolution", "Prompt Magic's high resolution.").hint(OFF),
-    Field::new("imagePrompts", Kind::Texts, "Images that count as part of the prompt.").lacking(EMPTY),
+    Field::new("imagePrompts", FieldType::Texts, "Images that count as part of the prompt.").lacking(EMPTY),
     Field::new("imagePromptWeight", ANY, "How much those images count.").hint(&[]),
     Field::new("init_generation_image_id", ID, "A generated image to begin with.").lacking(NO_ID),
     Field::new("init_image_id", ID, "An uploaded image to begin with.").lacking(NO_ID),
     Field::new(
         "init_strength",
-        Kind::Number { least: 0.1, most: 0.9 },
+        FieldType::Number { least: 0.1, most: 0.9 },
         "How close to stay to the image that it begins with.",
     )
     .hint(&[]),
@@ -81,58 +81,58 @@ pub(super) const GENERATION: &[Field] = &[
         .model(),
     Field::new(
         "negative_prompt",
-        Kind::Text { least: 0, most: LONGEST_PROMPT },
+        FieldType::Text { least: 0, most: LONGEST_PROMPT },
         "What to keep out of the picture: by guidance if it is above 1, otherwise by steering attention \
          away from it.",
     ),
     Field::new(
         "num_images",
-        Kind::Integer { least: 1, most: 8, multiple_of: 1 },
+        FieldType::Integer { least: 1, most: 8, multiple_of: 1 },
         "How many pictures; at most 4 where width or height is over 768.",
     )
     .or("4"),
     Field::new(
         "num_inference_steps",
-        Kind::Integer { least: 10, most: 60, multiple_of: 1 },
+        FieldType::Integer { least: 10, most: 60, multiple_of: 1 },
         "Steps of the sampler. A distilled model does the number it was made for, and the answer says which.",
     )
     .or("15"),
     flag("photoReal", "PhotoReal.").lacking(OFF),
-    Field::new("photoRealVersion", Kind::Word(&["v1", "v2"]), "PhotoReal's version.").hint(&[]),
+    Field::new("photoRealVersion", FieldType::Word(&["v1", "v2"]), "PhotoReal's version.").hint(&[]),
     Field::new(
         "photoRealStrength",
-        Kind::NumberOf(&[0.55, 0.5, 0.45]),
+        FieldType::NumberOf(&[0.55, 0.5, 0.45]),
         "PhotoReal's depth of field: low, medium, high.",
     )
     .or("0.55")
     .hint(&[]),
-    Field::new("presetStyle", Kind::Word(words::STYLES), "A style: words that are added to the prompt.")
+    Field::new("presetStyle", FieldType::Word(words::STYLES), "A style: words that are added to the prompt.")
         .or("\"DYNAMIC\""),
     // The document has a default for it too ("A majestic cat in the snow"), which nobody can get: it is required.
-    Field::new("prompt", Kind::Text { least: 1, most: LONGEST_PROMPT }, "What to draw.")
+    Field::new("prompt", FieldType::Text { least: 1, most: LONGEST_PROMPT }, "What to draw.")
         .required()
         .or("\"A majestic cat in the snow\""),
     flag("promptMagic", "Prompt Magic.").hint(OFF),
-    Field::new("promptMagicStrength", Kind::Number { least: 0.1, most: 1.0 }, "Its strength.").hint(&[]),
-    Field::new("promptMagicVersion", Kind::Word(&["v2", "v3"]), "Its version.").hint(&[]),
+    Field::new("promptMagicStrength", FieldType::Number { least: 0.1, most: 1.0 }, "Its strength.").hint(&[]),
+    Field::new("promptMagicVersion", FieldType::Word(&["v2", "v3"]), "Its version.").hint(&[]),
     flag("public", "Whether the pictures' addresses need no signature."),
     Field::new(
         "scheduler",
-        Kind::Word(words::SCHEDULERS),
+        FieldType::Word(words::SCHEDULERS),
         "The sampler. EULER_DISCRETE, which is what clients send by default, and LEONARDO leave it to the model.",
     )
     .or("\"EULER_DISCRETE\""),
-    Field::new("sd_version", Kind::Word(words::VERSIONS), "Any version, which is given back.")
+    Field::new("sd_version", FieldType::Word(words::VERSIONS), "Any version, which is given back.")
         .or("\"v1_5\"")
         .model(),
     Field::new(
         "seed",
-        Kind::Integer { least: ANY_SEED, most: 9_999_999_998, multiple_of: 1 },
+        FieldType::Integer { least: ANY_SEED, most: 9_999_999_998, multiple_of: 1 },
         "Seed of the noise; picture i of several has seed + i. At most 2147483637 for FLUX and FLUX_DEV. A random \
          one if absent or -1.",
     ),
     flag("tiling", "Whether the picture continues at its edges.").lacking(OFF),
-    Field::new("transparency", Kind::Word(words::TRANSPARENCIES), "What of the picture is transparent.")
+    Field::new("transparency", FieldType::Word(words::TRANSPARENCIES), "What of the picture is transparent.")
         .lacking(&["\"disabled\""]),
     flag("ultra", "Ultra mode; not with alchemy.").lacking(OFF),
     flag("unzoom", "Whether to draw more around an image.").lacking(OFF),
@@ -140,19 +140,19 @@ pub(super) const GENERATION: &[Field] = &[
     Field::new("upscaleRatio", ANY, "How much larger the picture becomes.").lacking(&["1"]),
     side("width", "Width in pixels.").or("1024"),
     flag("controlNet", "Whether an image guides the picture; see controlnets.").lacking(OFF).deprecated(),
-    Field::new("controlNetType", Kind::Word(words::CONTROL_TYPES), "What is read from it; see controlnets.")
+    Field::new("controlNetType", FieldType::Word(words::CONTROL_TYPES), "What is read from it; see controlnets.")
         .hint(&[])
         .deprecated(),
     Field::new("weighting", ANY, "How much it counts; see controlnets.").hint(&[]).deprecated(),
     flag("canvasRequest", "Whether it is for the canvas.").lacking(OFF),
-    Field::new("canvasRequestType", Kind::Word(words::CANVAS_TYPES), "What is done on the canvas.")
+    Field::new("canvasRequestType", FieldType::Word(words::CANVAS_TYPES), "What is done on the canvas.")
         .lacking(&[]),
     Field::new("canvasInitId", ID, "The canvas' image.").lacking(NO_ID),
     Field::new("canvasMaskId", ID, "The canvas' mask.").lacking(NO_ID),
     flag("enhancePrompt", "Whether words for detail are added to the prompt."),
     Field::new(
         "enhancePromptInstruction",
-        Kind::Text { least: 0, most: 1000 },
+        FieldType::Text { least: 0, most: 1000 },
         "What else is added to the prompt.",
     )
     .only_where("enhancePrompt", &["true"]),

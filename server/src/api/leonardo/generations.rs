@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::{Value, json};
 
 use super::account::user_id;
+use super::background::{complete, generation_bytes, ticket};
 use super::enhance::Reader;
 use super::fields::GENERATION;
-use super::finish::{finish, room_of, ticket};
 use super::object::object;
 use super::request::Asked;
 use super::rules;
@@ -46,7 +46,7 @@ pub(super) fn create(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     warnings.extend(app.foresight.warnings(Family::Leonardo, &asked.spec)?);
     let place = app.queue.place(&call.owner)?;
     let request = told(asked.echo, &warnings);
-    let room = app.store.reserve(room_of(&asked.spec, request.to_string().len()))?;
+    let reservation = app.store.reserve(generation_bytes(&asked.spec, request.to_string().len()))?;
     let generation = Generation {
         id: new_uuid(),
         owner: call.owner.clone(),
@@ -61,7 +61,7 @@ pub(super) fn create(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     app.store.begin(&generation)?;
     let Generation { id, owner, .. } = generation;
     let job = place.submit(ticket(id.clone(), owner), asked.spec);
-    if let Err(error) = finish(app, job.clone(), room) {
+    if let Err(error) = complete(app, job.clone(), reservation) {
         tracing::error!(%error, "no thread for a generation");
         job.cancel();
         app.store.delete_generation(&call.owner, &id)?;

@@ -1,10 +1,10 @@
 //! `/generations`: pictures that are asked for now and fetched later.
 
 mod account;
+mod background;
 mod describe;
 mod enhance;
 mod fields;
-mod finish;
 mod generations;
 mod object;
 mod request;
@@ -15,8 +15,8 @@ mod styles;
 mod tests;
 mod words;
 
+pub(crate) use background::attempt;
 pub(crate) use describe::{notes, schemas};
-pub(crate) use finish::attempt;
 pub(crate) use resume::resume;
 
 use crate::http::Method;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::thread;
 
-use super::finish::{PAUSE, failed, finish, room_of, ticket};
+use super::background::{PAUSE, complete, failed, generation_bytes, ticket};
 use crate::app::App;
 use crate::jobs::Spec;
 use crate::store::Generation;
@@ -52,7 +52,8 @@ fn spec(app: &Arc<App>, generation: &Generation) -> Option<Spec> {
         );
         return None;
     }
-    if let Err(problem) = app.store.could_hold(room_of(&spec, generation.request.to_string().len())) {
+    if let Err(problem) = app.store.could_hold(generation_bytes(&spec, generation.request.to_string().len()))
+    {
         failed(app, id, &problem.message);
         return None;
     }
@@ -62,11 +63,11 @@ fn spec(app: &Arc<App>, generation: &Generation) -> Option<Spec> {
 /// Puts a generation into the queue; `false` where there is no room for its pictures yet.
 fn submit(app: &Arc<App>, generation: &Generation, spec: &Spec) -> bool {
     let Generation { id, owner, .. } = generation;
-    let Ok(room) = app.store.reserve(room_of(spec, 0)) else { return false };
+    let Ok(reservation) = app.store.reserve(generation_bytes(spec, 0)) else { return false };
     tracing::info!(generation = id, "drawn again, because the server stopped before it was done");
     let ticket = ticket(id.clone(), owner.clone());
     let job = app.queue.place_beyond(&ticket.owner).submit(ticket, spec.clone());
-    if let Err(error) = finish(app, job.clone(), room) {
+    if let Err(error) = complete(app, job.clone(), reservation) {
         tracing::error!(%error, generation = id, "no thread for it; the next start draws it");
         job.cancel();
     }

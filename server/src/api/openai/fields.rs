@@ -3,12 +3,12 @@
 //! The documented ones come first, in the document's order; then those that clients of this family send; then ours.
 
 use crate::fields::{
-    ANY_SEED, ETA, Field, Kind, LARGEST_SEED, LONG_PROMPTS, LONGEST_PROMPT, LONGEST_SIDE, NAG_ALPHA,
+    ANY_SEED, ETA, Field, FieldType, LARGEST_SEED, LONG_PROMPTS, LONGEST_PROMPT, LONGEST_SIDE, NAG_ALPHA,
     NAG_SCALE, NAG_TAU, PNG_TEXT, PREDICTION, PROMPT_SYNTAX, SAMPLER, SHORTEST_SIDE, SIGMAS, SPACING,
 };
 
 /// Text that is accepted and has no effect.
-const ANY: Kind = Kind::Text { least: 0, most: LONGEST_NAME };
+const ANY: FieldType = FieldType::Text { least: 0, most: LONGEST_NAME };
 
 /// Characters of a model's name.
 pub(super) const LONGEST_NAME: usize = 1000;
@@ -17,44 +17,45 @@ pub(super) const LONGEST_NAME: usize = 1000;
 const QUALITIES: &[&str] = &["standard", "hd", "auto", "low", "medium", "high", "xhigh", "max"];
 const EQUAL_QUALITIES: &[&str] = &["\"low\"", "\"high\"", "\"xhigh\"", "\"max\""];
 
-const STEPS: Kind = Kind::Integer { least: 1, most: 100, multiple_of: 1 };
-const SIDE: Kind = Kind::Integer { least: SHORTEST_SIDE as i64, most: LONGEST_SIDE as i64, multiple_of: 8 };
+const STEPS: FieldType = FieldType::Integer { least: 1, most: 100, multiple_of: 1 };
+const SIDE: FieldType =
+    FieldType::Integer { least: SHORTEST_SIDE as i64, most: LONGEST_SIDE as i64, multiple_of: 8 };
 
 /// The members of the body.
 pub(super) const GENERATIONS: &[Field] = &[
-    Field::new("prompt", Kind::Text { least: 1, most: LONGEST_PROMPT }, "What to draw.").required(),
+    Field::new("prompt", FieldType::Text { least: 1, most: LONGEST_PROMPT }, "What to draw.").required(),
     Field::new("model", ANY, "Any name.").or("\"dall-e-2\"").model(),
-    Field::new("image", Kind::TextOrTexts, "Images to edit, as URLs or in base64.").lacking(&["\"\"", "[]"]),
-    Field::new("n", Kind::Integer { least: 1, most: 10, multiple_of: 1 }, "How many images.").or("1"),
+    Field::new("image", FieldType::TextOrTexts, "Images to edit, as URLs or in base64.").lacking(&["\"\"", "[]"]),
+    Field::new("n", FieldType::Integer { least: 1, most: 10, multiple_of: 1 }, "How many images.").or("1"),
     Field::new(
         "size",
-        Kind::Size,
+        FieldType::Size,
         "Width and height in pixels: 256x256, 512x512, 1024x1024, 1792x1024, 1024x1792 or any other multiples of 8 \
          from 64 to 2048. `auto` is 1024x1024.",
     )
     .or("\"1024x1024\""),
     Field::new(
         "response_format",
-        Kind::Word(&["url", "b64_json", "base64"]),
+        FieldType::Word(&["url", "b64_json", "base64"]),
         "A link that is valid for one hour, or the file itself in base64, which `base64` means too. Absent, it is \
          `b64_json` where `model` begins with `gpt-image` or `chatgpt-image`, as the clients of those expect.",
     )
     .or("\"url\""),
-    Field::new("quality", Kind::Word(QUALITIES), "`hd` takes twice the steps, or the next number the model knows.")
+    Field::new("quality", FieldType::Word(QUALITIES), "`hd` takes twice the steps, or the next number the model knows.")
         .or("\"standard\"")
         .but(EQUAL_QUALITIES),
-    Field::new("style", Kind::Word(&["vivid", "natural"]), "A look.").or("\"vivid\"").hint(&[]),
-    Field::new("output_format", Kind::Word(&["png", "jpeg", "webp"]), "The kind of file.").or("\"png\""),
+    Field::new("style", FieldType::Word(&["vivid", "natural"]), "A look.").or("\"vivid\"").hint(&[]),
+    Field::new("output_format", FieldType::Word(&["png", "jpeg", "webp"]), "The kind of file.").or("\"png\""),
     Field::new(
         "output_compression",
-        Kind::Integer { least: 0, most: 100, multiple_of: 1 },
+        FieldType::Integer { least: 0, most: 100, multiple_of: 1 },
         "The quality of a JPEG; 100 is the best and the largest. PNG and WebP lose nothing here.",
     )
     .only_where("output_format", &["\"jpeg\""]),
-    Field::new("stream", Kind::Flag, "Answer with server-sent events.").or("false"),
+    Field::new("stream", FieldType::Flag, "Answer with server-sent events.").or("false"),
     Field::new(
         "partial_images",
-        Kind::Integer { least: 0, most: 3, multiple_of: 1 },
+        FieldType::Integer { least: 0, most: 3, multiple_of: 1 },
         "How many previews to send while it is drawn.",
     )
     .or("0")
@@ -62,9 +63,9 @@ pub(super) const GENERATIONS: &[Field] = &[
     Field::new("background", ANY, "A background; every picture is opaque.").hint(&["\"auto\"", "\"opaque\"", "\"\""]),
     Field::new("moderation", ANY, "How strictly to moderate; nothing is moderated.").hint(&["\"auto\"", "\"\""]),
     Field::new("complexity", ANY, "How much to plan.").hint(&["\"\""]),
-    Field::new("frame_count", Kind::Integer { least: 0, most: 1000, multiple_of: 1 }, "Frames of an animation.")
+    Field::new("frame_count", FieldType::Integer { least: 0, most: 1000, multiple_of: 1 }, "Frames of an animation.")
         .hint(&["0", "1"]),
-    Field::new("frame_duration_ms", Kind::Integer { least: 0, most: 1_000_000, multiple_of: 1 }, "Time of each.")
+    Field::new("frame_duration_ms", FieldType::Integer { least: 0, most: 1_000_000, multiple_of: 1 }, "Time of each.")
         .hint(&["0"]),
     Field::new("user", ANY, "Who asks.").hint(&["\"\""]),
     Field::new("safety_identifier", ANY, "Who asks.").hint(&["\"\""]),
@@ -72,12 +73,12 @@ pub(super) const GENERATIONS: &[Field] = &[
     Field::new("height", SIDE, "Height in pixels, instead of `size` or of its second number."),
     Field::new(
         "seed",
-        Kind::Integer { least: ANY_SEED, most: LARGEST_SEED, multiple_of: 1 },
+        FieldType::Integer { least: ANY_SEED, most: LARGEST_SEED, multiple_of: 1 },
         "Seed of the noise; image i of several has seed + i. A random one if absent or -1.",
     ),
     Field::new(
         "negative_prompt",
-        Kind::Text { least: 0, most: LONGEST_PROMPT },
+        FieldType::Text { least: 0, most: LONGEST_PROMPT },
         "What to keep out of the picture: by guidance if it is above 1, otherwise by steering attention \
          away from it.",
     ),
@@ -85,7 +86,7 @@ pub(super) const GENERATIONS: &[Field] = &[
     Field::new("num_inference_steps", STEPS, "The same as `steps`, which wins."),
     Field::new(
         "guidance_scale",
-        Kind::Number { least: 0.0, most: 30.0 },
+        FieldType::Number { least: 0.0, most: 30.0 },
         "How closely to follow the prompt; up to 1 is no guidance. The model's own if absent.",
     ),
     NAG_SCALE,
@@ -103,18 +104,18 @@ pub(super) const GENERATIONS: &[Field] = &[
 
 /// The members of `POST /api/v2/image`: what AIGNE's hub is sent by its client.
 pub(super) const HUB: &[Field] = &[
-    Field::new("input", Kind::Object(INPUT), "What to draw.").required(),
+    Field::new("input", FieldType::Object(INPUT), "What to draw.").required(),
     Field::new("agent", ANY, "What the client calls the model that makes the request."),
-    Field::new("options", Kind::Object(&[]), "What the client reports of its own state."),
+    Field::new("options", FieldType::Object(&[]), "What the client reports of its own state."),
 ];
 
 const INPUT: &[Field] = &[
-    Field::new("prompt", Kind::Text { least: 1, most: LONGEST_PROMPT }, "What to draw.").required(),
-    Field::new("n", Kind::Integer { least: 1, most: 10, multiple_of: 1 }, "How many images.").or("1"),
-    Field::new("image", Kind::Objects(&[]), "Images to edit.").lacking(&["[]"]),
-    Field::new("outputFileType", Kind::Word(&["url"]), "Links are answered.").or("\"url\""),
+    Field::new("prompt", FieldType::Text { least: 1, most: LONGEST_PROMPT }, "What to draw.").required(),
+    Field::new("n", FieldType::Integer { least: 1, most: 10, multiple_of: 1 }, "How many images.").or("1"),
+    Field::new("image", FieldType::Objects(&[]), "Images to edit.").lacking(&["[]"]),
+    Field::new("outputFileType", FieldType::Word(&["url"]), "Links are answered.").or("\"url\""),
     // Everything of `POST /v1/images/generations` but the prompt.
-    Field::new("modelOptions", Kind::Object(GENERATIONS.split_at(1).1), "How to draw it."),
+    Field::new("modelOptions", FieldType::Object(GENERATIONS.split_at(1).1), "How to draw it."),
 ];
 
 #[cfg(test)]

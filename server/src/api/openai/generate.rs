@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 
 use super::request::Generation;
 use super::stream::stream;
-use crate::api::picture::{file, kept, room, word};
+use crate::api::picture::{file, kept, stored_bytes, word};
 use crate::app::App;
 use crate::http::Answer;
 use crate::jobs::{Drawing, Job, Outcome, Ticket, check};
 use crate::problem::{Family, Problem};
 use crate::route::Call;
-use crate::store::{Kind, NewImage, Reservation, new_image_id, new_uuid};
+use crate::store::{ImageKind, NewImage, Reservation, new_image_id, new_uuid};
 use crate::warning::sentences;
 
 /// How long a link is good, as documented.
@@ -25,7 +25,7 @@ const LINK_TIME: SignedDuration = SignedDuration::from_hours(1);
 pub(super) fn generate(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let created = crate::clock::now();
     let mut asked = Generation::of(&call.request, &app.model)?;
-    let (job, room) = begin(app, call, &mut asked)?;
+    let (job, reservation) = begin(app, call, &mut asked)?;
     let warnings = asked.warnings.clone();
     if asked.stream {
         return Ok(stream(job, call.request.client.clone(), asked).warned(warnings));
@@ -36,7 +36,7 @@ pub(super) fn generate(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     } else {
         links(app, call, drawings, &asked)?.into_iter().map(|url| json!({"url": url})).collect()
     };
-    drop(room);
+    drop(reservation);
     let mut body = json!({
         "created": created.as_second(),
         "data": data,
@@ -61,7 +61,7 @@ pub(super) fn begin(
     let place = app.queue.place(&call.owner)?;
     // Only links keep files here.
     let keeps = !asked.b64 && !asked.stream;
-    let room = app.store.reserve(if keeps { room(&asked.spec) } else { 0 })?;
+    let reservation = app.store.reserve(if keeps { stored_bytes(&asked.spec) } else { 0 })?;
     let outcome = match (asked.stream, asked.b64) {
         (true, _) => Outcome::Events,
         (false, true) => Outcome::Base64,
@@ -69,7 +69,7 @@ pub(super) fn begin(
     };
     let (id, owner, previews) = (new_uuid(), call.owner.clone(), asked.previews);
     let ticket = Ticket { id, owner, family: Family::OpenAi, previews, outcome };
-    Ok((place.submit(ticket, asked.spec.clone()), room))
+    Ok((place.submit(ticket, asked.spec.clone()), reservation))
 }
 
 /// The files in base64; each picture gives way to its text.
@@ -88,7 +88,7 @@ pub(super) fn links(
 ) -> Result<Vec<String>, Problem> {
     let expires = crate::clock::now() + LINK_TIME;
     let new = |drawing: Drawing| {
-        let new = kept((new_image_id(), &call.owner), Kind::Link, (&drawing, asked.output))?;
+        let new = kept((new_image_id(), &call.owner), ImageKind::Link, (&drawing, asked.output))?;
         Ok(NewImage { expires_at: Some(expires), ..new })
     };
     let kept = app.store.add(drawings.into_iter().map(new).collect::<Result<_, Problem>>()?)?;

@@ -51,10 +51,10 @@ pub(super) fn draw(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     (asked.b64, asked.stream, asked.previews) = (false, false, 0);
     asked.warnings.extend(envelope.warnings(&[&app.model.name]));
     asked.warnings.extend(unanswered(&values));
-    let (job, room) = begin(app, call, &mut asked)?;
+    let (job, reservation) = begin(app, call, &mut asked)?;
     let drawings = job.wait(&call.request.client)?;
     let links = links(app, call, drawings, &asked)?;
-    drop(room);
+    drop(reservation);
     let media_type = asked.output.format.media_type();
     let image = |url| json!({"type": "url", "url": url, "mimeType": media_type});
     let mut body = json!({

@@ -7,45 +7,47 @@ mod warn;
 
 use serde_json::{Map, Value, json};
 
-use super::{Field, Kind, Values};
+use super::{Field, FieldType, Values};
 use crate::http::{Method, Request};
 use crate::problem::Problem;
 
 const NESTED: &[Field] = &[
-    Field::new("id", Kind::Text { least: 1, most: 8 }, "Which.").required(),
-    Field::new("weight", Kind::Number { least: 0.0, most: 2.0 }, "How much.").or("1"),
+    Field::new("id", FieldType::Text { least: 1, most: 8 }, "Which.").required(),
+    Field::new("weight", FieldType::Number { least: 0.0, most: 2.0 }, "How much.").or("1"),
 ];
 
 /// One field of every kind, presence and support.
 pub(super) const TABLE: &[Field] = &[
-    Field::new("prompt", Kind::Text { least: 1, most: 12 }, "What to draw.").required(),
-    Field::new("flag", Kind::Flag, "A flag.").or("true"),
-    Field::new("side", Kind::Integer { least: 32, most: 1536, multiple_of: 8 }, "A side.").or("768"),
-    Field::new("seed", Kind::Integer { least: 0, most: i64::MAX, multiple_of: 1 }, "A seed."),
-    Field::new("scale", Kind::Number { least: 1.0, most: 20.0 }, "A scale."),
-    Field::new("free", Kind::Number { least: f64::NEG_INFINITY, most: f64::INFINITY }, "Any number."),
-    Field::new("depth", Kind::NumberOf(&[1.0, 1.3, 0.45]), "A depth."),
-    Field::new("word", Kind::Word(&["one", "two"]), "A word.").or("\"two\""),
-    Field::new("bare", Kind::Word(&["one"]), "A word.").hint(&[]),
-    Field::new("size", Kind::Size, "A size.").or("\"1024x1024\""),
-    Field::new("nested", Kind::Objects(NESTED), "Objects."),
-    Field::new("texts", Kind::Texts, "Texts."),
-    Field::new("image", Kind::TextOrTexts, "Texts."),
-    Field::new("tiling", Kind::Flag, "Tiles.").lacking(&["false"]).deprecated(),
-    Field::new("controls", Kind::Objects(NESTED), "Lacking objects.").lacking(&["[]"]),
-    Field::new("faces", Kind::Texts, "Lacking texts.").lacking(&["[]"]),
-    Field::new("mask", Kind::TextOrTexts, "A lacking text or texts.").lacking(&["\"\"", "[]"]),
-    Field::new("id", Kind::Text { least: 0, most: 8 }, "A lacking text.").lacking(&["\"\""]),
-    Field::new("solver", Kind::Word(&["one", "two", "IN"]), "Words of which one is lacking.")
+    Field::new("prompt", FieldType::Text { least: 1, most: 12 }, "What to draw.").required(),
+    Field::new("flag", FieldType::Flag, "A flag.").or("true"),
+    Field::new("side", FieldType::Integer { least: 32, most: 1536, multiple_of: 8 }, "A side.").or("768"),
+    Field::new("seed", FieldType::Integer { least: 0, most: i64::MAX, multiple_of: 1 }, "A seed."),
+    Field::new("scale", FieldType::Number { least: 1.0, most: 20.0 }, "A scale."),
+    Field::new("free", FieldType::Number { least: f64::NEG_INFINITY, most: f64::INFINITY }, "Any number."),
+    Field::new("depth", FieldType::NumberOf(&[1.0, 1.3, 0.45]), "A depth."),
+    Field::new("word", FieldType::Word(&["one", "two"]), "A word.").or("\"two\""),
+    Field::new("bare", FieldType::Word(&["one"]), "A word.").hint(&[]),
+    Field::new("size", FieldType::Size, "A size.").or("\"1024x1024\""),
+    Field::new("nested", FieldType::Objects(NESTED), "Objects."),
+    Field::new("texts", FieldType::Texts, "Texts."),
+    Field::new("image", FieldType::TextOrTexts, "Texts."),
+    Field::new("tiling", FieldType::Flag, "Tiles.").lacking(&["false"]).deprecated(),
+    Field::new("controls", FieldType::Objects(NESTED), "Lacking objects.").lacking(&["[]"]),
+    Field::new("faces", FieldType::Texts, "Lacking texts.").lacking(&["[]"]),
+    Field::new("mask", FieldType::TextOrTexts, "A lacking text or texts.").lacking(&["\"\"", "[]"]),
+    Field::new("id", FieldType::Text { least: 0, most: 8 }, "A lacking text.").lacking(&["\"\""]),
+    Field::new("solver", FieldType::Word(&["one", "two", "IN"]), "Words of which one is lacking.")
         .or("\"one\"")
         .lacking(&["\"one\"", "\"IN\""]),
-    Field::new("quality", Kind::Word(&["one", "two", "IN"]), "A quality.").or("\"one\"").but(&["\"two\""]),
-    Field::new("shine", Kind::Flag, "Shines.").hint(&["false"]),
-    Field::new("frames", Kind::Integer { least: 0, most: 9, multiple_of: 1 }, "Frames.")
+    Field::new("quality", FieldType::Word(&["one", "two", "IN"]), "A quality.")
+        .or("\"one\"")
+        .but(&["\"two\""]),
+    Field::new("shine", FieldType::Flag, "Shines.").hint(&["false"]),
+    Field::new("frames", FieldType::Integer { least: 0, most: 9, multiple_of: 1 }, "Frames.")
         .only_where("flag", &["false"]),
-    Field::new("base", Kind::Text { least: 0, most: 12 }, "A model.").or("\"usual\"").model(),
-    Field::new("ratio", Kind::Number { least: 0.0, most: 9.0 }, "A ratio.").lacking(&["1"]),
-    Field::new("canvas", Kind::Word(&["IN", "OUT"]), "A canvas.").lacking(&[]),
+    Field::new("base", FieldType::Text { least: 0, most: 12 }, "A model.").or("\"usual\"").model(),
+    Field::new("ratio", FieldType::Number { least: 0.0, most: 9.0 }, "A ratio.").lacking(&["1"]),
+    Field::new("canvas", FieldType::Word(&["IN", "OUT"]), "A canvas.").lacking(&[]),
 ];
 
 pub(super) fn request(content_type: Option<&str>, body: impl Into<Vec<u8>>) -> Request {

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Room for so many connections.
-fn room(connections: usize) -> Limits {
+fn limits(connections: usize) -> Limits {
     Limits { connections, ..Limits::default() }
 }
 
@@ -22,7 +22,7 @@ fn is_closed(socket: &mut TcpStream) -> bool {
 
 #[test]
 fn the_connection_that_has_been_idle_for_longest_gives_way() {
-    let bench = Bench::new(room(3));
+    let bench = Bench::new(limits(3));
     let mut first = bench.connect();
     thread::sleep(Duration::from_millis(100));
     let mut second = bench.connect();
@@ -39,7 +39,7 @@ fn the_connection_that_has_been_idle_for_longest_gives_way() {
 
 #[test]
 fn a_slow_head_and_a_slow_body_give_way() {
-    let bench = Bench::new(room(2));
+    let bench = Bench::new(limits(2));
     let mut head = bench.connect();
     head.write_all(b"GET /ec").unwrap();
     thread::sleep(Duration::from_millis(100));
@@ -56,7 +56,7 @@ fn a_slow_head_and_a_slow_body_give_way() {
 
 #[test]
 fn where_everybody_is_worked_for_the_newcomer_is_asked_to_come_again() {
-    let bench = Bench::new(room(4));
+    let bench = Bench::new(limits(4));
     let mut working: Vec<_> = (0..4).map(|_| bench.connect()).collect();
     working.iter_mut().for_each(|socket| ask(socket, "/nap"));
     thread::sleep(Duration::from_millis(200));
@@ -74,7 +74,7 @@ fn where_everybody_is_worked_for_the_newcomer_is_asked_to_come_again() {
 #[test]
 fn a_client_that_takes_its_answer_for_long_gives_way() {
     // Patience is a sixth of the time for writing.
-    let limits = Limits { write_time: Duration::from_secs(6), ..room(1) };
+    let limits = Limits { write_time: Duration::from_secs(6), ..limits(1) };
     let bench = Bench::new(limits);
     let mut reader = bench.connect();
     ask(&mut reader, "/large");
@@ -87,7 +87,7 @@ fn a_client_that_takes_its_answer_for_long_gives_way() {
 
 #[test]
 fn who_hung_up_keeps_a_place_until_the_handler_is_done() {
-    let bench = Bench::new(room(1));
+    let bench = Bench::new(limits(1));
     let mut socket = bench.connect();
     ask(&mut socket, "/nap");
     thread::sleep(Duration::from_millis(100));
@@ -100,7 +100,7 @@ fn who_hung_up_keeps_a_place_until_the_handler_is_done() {
 
 #[test]
 fn many_are_turned_away_at_once_and_told_so() {
-    let bench = Bench::new(room(1));
+    let bench = Bench::new(limits(1));
     let mut working = bench.connect();
     ask(&mut working, "/nap");
     thread::sleep(Duration::from_millis(100));

@@ -27,7 +27,7 @@ pub(super) fn assert_sound(store: &Store) {
     listing.whole.sort();
     assert_eq!(listing.whole, rows.unwrap());
     assert_eq!(listing.parts, vec![]);
-    assert_eq!(store.room.kept(), listing.whole.iter().map(|(_, size)| on_disk(*size)).sum::<u64>());
+    assert_eq!(store.quota.kept(), listing.whole.iter().map(|(_, size)| on_disk(*size)).sum::<u64>());
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn pictures_of_a_generation_that_was_deleted_meanwhile_are_dropped() {
     assert!(store.delete_generation("ann", &generation.id).unwrap());
     assert!(!store.complete(&generation.id, 4, vec![part(&generation, 0)]).unwrap());
     assert_eq!(files(&store), Vec::<String>::new());
-    assert_eq!(store.room.kept(), 0);
+    assert_eq!(store.quota.kept(), 0);
     store.fail(&generation.id, "no").unwrap();
 }
 

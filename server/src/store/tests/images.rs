@@ -34,7 +34,7 @@ fn an_added_image_is_there_after_a_restart() {
     let store = Store::open(folder.path(), None).unwrap();
     assert_eq!(store.image(&added.id).unwrap(), Some(added.clone()));
     assert_eq!(store.bytes(&added).unwrap(), bytes);
-    assert_eq!(store.room.kept(), on_disk(bytes.len() as u64));
+    assert_eq!(store.quota.kept(), on_disk(bytes.len() as u64));
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn several_images_are_added_all_or_none() {
     assert_eq!(problem.status, 500);
     assert_eq!(store.named("ann", None, 10).unwrap().0, vec![]);
     assert_eq!(files(&store), Vec::<String>::new(), "no file stays behind");
-    assert_eq!(store.room.kept(), 0);
+    assert_eq!(store.quota.kept(), 0);
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_deleted_image_is_gone_with_its_file() {
     assert_eq!(store.bytes(&image).unwrap_err().status, 404, "who looked it up before finds it gone");
     assert_eq!(store.delete("ann", &image.id).unwrap_err().status, 404);
     assert_eq!(files(&store), vec![other.file.clone()]);
-    assert_eq!(store.room.kept(), on_disk(other.size));
+    assert_eq!(store.quota.kept(), on_disk(other.size));
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn what_expired_is_swept_and_nothing_else() {
     let mut left = vec![named.file.clone(), later.file.clone()];
     left.sort();
     assert_eq!(files(&store), left);
-    assert_eq!(store.room.kept(), on_disk(named.size) + on_disk(later.size));
+    assert_eq!(store.quota.kept(), on_disk(named.size) + on_disk(later.size));
     assert_eq!(store.image(&gone[0].id).unwrap(), None);
     assert_eq!(store.sweep(later.expires_at.unwrap()).unwrap(), 1, "at its very time it is over");
 }

@@ -26,7 +26,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::record::Neighbours;
-use super::{Generation, Image, Kind, NewImage, State, Store, new_image_id, new_uuid};
+use super::{Generation, Image, ImageKind, NewImage, State, Store, new_image_id, new_uuid};
 
 /// A store in a folder of its own, which goes when it is dropped.
 fn store() -> (TempDir, Store) {
@@ -46,7 +46,7 @@ fn generations(store: &Store, owner: &str, page: (usize, usize)) -> Vec<(Generat
 fn named(owner: &str) -> NewImage {
     let id = new_image_id();
     let bytes = format!("the picture of {id}").into_bytes();
-    let (kind, name, format) = (Kind::Named, "A cat".to_owned(), Format::Png);
+    let (kind, name, format) = (ImageKind::Named, "A cat".to_owned(), Format::Png);
     NewImage {
         id,
         owner: owner.into(),
@@ -70,7 +70,7 @@ fn sized(owner: &str, bytes: usize) -> NewImage {
 /// An image behind a link that expires so many seconds from now.
 fn link(owner: &str, seconds: i64) -> NewImage {
     let expires_at = Some(Timestamp::now() + SignedDuration::from_secs(seconds));
-    NewImage { kind: Kind::Link, expires_at, ..named(owner) }
+    NewImage { kind: ImageKind::Link, expires_at, ..named(owner) }
 }
 
 fn pending(owner: &str) -> Generation {
@@ -89,7 +89,11 @@ fn pending(owner: &str) -> Generation {
 
 /// A picture of a generation.
 fn part(of: &Generation, position: usize) -> NewImage {
-    NewImage { id: new_uuid(), kind: Kind::Generation { id: of.id.clone(), position }, ..named(&of.owner) }
+    NewImage {
+        id: new_uuid(),
+        kind: ImageKind::Generation { id: of.id.clone(), position },
+        ..named(&of.owner)
+    }
 }
 
 fn add(store: &Store, image: NewImage) -> Image {

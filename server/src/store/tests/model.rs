@@ -63,9 +63,9 @@ impl Model {
 
     fn of_generation(&self, generation: &Generation) -> Vec<Image> {
         let is_part =
-            |image: &&Image| matches!(&image.kind, Kind::Generation { id, .. } if *id == generation.id);
+            |image: &&Image| matches!(&image.kind, ImageKind::Generation { id, .. } if *id == generation.id);
         let position = |image: &Image| match image.kind {
-            Kind::Generation { position, .. } => position,
+            ImageKind::Generation { position, .. } => position,
             _ => 0,
         };
         let mut images: Vec<Image> = self.images.values().filter(is_part).cloned().collect();

@@ -157,7 +157,7 @@ fn a_picture_takes_whole_blocks_and_its_folder() {
     let images: Vec<Image> = (0..100).map(|_| add(&store, sized("ann", 1))).collect();
     let (usage, disk) = (store.usage(), on_the_disk(folder.path()));
     assert!(usage.total() >= disk, "{usage:?}, and {disk} bytes on the disk");
-    assert_eq!(store.room.kept(), 100 * 4_096);
+    assert_eq!(store.quota.kept(), 100 * 4_096);
     for image in images {
         store.delete("ann", &image.id).unwrap();
     }
@@ -192,7 +192,7 @@ fn pictures_from_before_a_restart_count() {
     add(&store, of_kib(900));
     drop(store);
     let store = Store::open(folder.path(), Some(LIMIT)).unwrap();
-    assert_eq!(store.room.kept(), 900 * KIB);
+    assert_eq!(store.quota.kept(), 900 * KIB);
     assert_eq!(store.reserve(1_000 * KIB).unwrap_err().status, 503);
     drop(store);
     // A smaller limit than before refuses new ones, and deletes nothing.
@@ -220,7 +220,7 @@ fn many_at_once_never_pass_the_limit() {
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
     assert!((8..20).contains(&kept), "{kept}");
-    assert_eq!(store.room.kept(), kept as u64 * 100 * KIB);
+    assert_eq!(store.quota.kept(), kept as u64 * 100 * KIB);
     let disk = on_the_disk(folder.path());
     // Those that asked at once did not see what the rows of the others would take.
     assert!(disk <= LIMIT + 8 * 64 * KIB, "{disk}");

@@ -37,11 +37,11 @@ fn a_directory_of_version_1_opens_with_everything_in_it() {
         assert_eq!((picture.width() as usize, picture.height() as usize), (image.width, image.height));
         assert_eq!(
             image.public,
-            matches!(&image.kind, Kind::Generation { id, .. } if id.starts_with("85fc07c4"))
+            matches!(&image.kind, ImageKind::Generation { id, .. } if id.starts_with("85fc07c4"))
         );
     }
     let link = store.image("image_svbctkbbz37ktx9g4tftzq1i").unwrap().unwrap();
-    assert_eq!((link.kind.clone(), store.bytes(&link).unwrap().len()), (Kind::Link, 5_651));
+    assert_eq!((link.kind.clone(), store.bytes(&link).unwrap().len()), (ImageKind::Link, 5_651));
     assert_sound(&store);
     assert!(!folder.path().join("lost").exists());
 }

@@ -10,7 +10,7 @@ use fulmen_engine::Options;
 use serde_json::{Value, json};
 
 use super::{cat, request};
-use crate::api::leonardo::{account, finish, generations, resume};
+use crate::api::leonardo::{account, background, generations, resume};
 use crate::app::App;
 use crate::auth::{Keyring, Links};
 use crate::http::{Answer, Body};
@@ -76,7 +76,7 @@ impl Server {
         let drawing = app.clone();
         let engine = draws.then(|| {
             thread::spawn(move || {
-                worker.run(&drawing.queue, &drawing.metrics, &|job| finish::attempt(&drawing, job));
+                worker.run(&drawing.queue, &drawing.metrics, &|job| background::attempt(&drawing, job));
             })
         });
         Self { app, engine }

@@ -30,7 +30,7 @@ fn list(items: &Value) -> Value {
 pub(super) fn answers() -> Value {
     let mut all = Map::new();
     for part in
-        [images(), generations(), server(), leonardo::schemas(), errors::schemas(), events_of_images()]
+        [images(), openai(), hub(), server(), leonardo::schemas(), errors::schemas(), events_of_images()]
     {
         let Value::Object(part) = part else { continue };
         all.extend(part);
@@ -58,7 +58,8 @@ fn images() -> Value {
     })
 }
 
-fn generations() -> Value {
+/// Of OpenAI's clients.
+fn openai() -> Value {
     let quality = json!({"type": "string", "description": "The word that was requested."});
     let format = json!({"type": "string", "enum": ["png", "jpeg", "webp"]});
     let time = json!({"type": "integer", "description": "Unix seconds."});
@@ -80,6 +81,13 @@ fn generations() -> Value {
             "owned_by": {"type": "string"},
             "fulmen": {"type": "object", "description": "What this model is made for, and where it runs."},
         })),
+        "ModelList": exactly(&json!({"object": {"const": "list"}, "data": list(&reference("Model"))})),
+    })
+}
+
+/// Of the hub's routes.
+fn hub() -> Value {
+    json!({
         "HubImages": exactly_warned(&json!({
             "images": list(&exactly(&json!({
                 "type": {"const": "url"},
@@ -104,7 +112,6 @@ fn generations() -> Value {
                 "mountPoint": {"type": "string"},
             }))),
         })),
-        "ModelList": exactly(&json!({"object": {"const": "list"}, "data": list(&reference("Model"))})),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use fulmen_engine::engine::{Drawn, Event};
 
-use super::report::{Done, Plan, Report, Saved, memory_line, picture_line, words};
+use super::report::{Done, PlanReport, Report, Saved, memory_line, picture_line, words};
 use crate::console;
 
 /// A line an event.
@@ -16,7 +16,7 @@ impl Report for Lines {
         console::err("opening the model");
     }
 
-    fn plan(&mut self, plan: &Plan) {
+    fn plan(&mut self, plan: &PlanReport) {
         self.images = plan.images;
         console::err(&plan_line(plan));
         console::err(&format!("drawn in {}", plan.assumed));
@@ -45,8 +45,8 @@ impl Report for Lines {
 }
 
 /// `512×512, 4 steps, seed 7, on CPU in f32`.
-pub(super) fn plan_line(plan: &Plan) -> String {
-    let Plan { width, height, steps, seed, device, precision, .. } = plan;
+pub(super) fn plan_line(plan: &PlanReport) -> String {
+    let PlanReport { width, height, steps, seed, device, precision, .. } = plan;
     let guidance = if plan.guidance > 1.0 { format!(", guidance {}", plan.guidance) } else { String::new() };
     let pictures = if plan.images > 1 { format!("{} pictures of ", plan.images) } else { String::new() };
     format!("{pictures}{width}×{height}, {steps} steps{guidance}, seed {seed}, on {device} in {precision}")

@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::api::picture::{Output, kept, room};
+use crate::api::picture::{Output, kept, stored_bytes};
 use crate::app::App;
 use crate::http::Client;
 use crate::jobs::{Drawing, Job, Outcome, Spec, Ticket, Unstored};
 use crate::problem::{Family, Problem};
-use crate::store::{Kind, NewImage, Reservation, new_uuid};
+use crate::store::{ImageKind, NewImage, Reservation, new_uuid};
 
 /// How long to wait before what the store refused is tried again, and the longest such wait: each is twice the last.
 pub(super) const PAUSE: Duration = Duration::from_secs(3);
@@ -65,9 +65,9 @@ impl Pauses {
 
 /// How much room a generation takes at most: its pictures, and its own record, which holds the request twice, in the
 /// database and once more in its log.
-pub(super) fn room_of(spec: &Spec, echo_bytes: usize) -> u64 {
+pub(super) fn generation_bytes(spec: &Spec, echo_bytes: usize) -> u64 {
     let record = json!(spec).to_string().len() + echo_bytes;
-    room(spec) + 2 * record as u64
+    stored_bytes(spec) + 2 * record as u64
 }
 
 /// Notes that a job is about to be drawn, so that a generation that ends the server is not drawn for ever.
@@ -87,18 +87,18 @@ pub(super) fn ticket(id: String, owner: String) -> Ticket {
 ///
 /// # Errors
 /// There is no thread to wait in.
-pub(super) fn finish(app: &Arc<App>, job: Arc<Job>, room: Reservation) -> io::Result<()> {
+pub(super) fn complete(app: &Arc<App>, job: Arc<Job>, reservation: Reservation) -> io::Result<()> {
     let counted = Counted::new(app, |unstored| &unstored.all);
     let app = app.clone();
     let thread = thread::Builder::new().name("generation".into());
-    let finish = move || {
+    let wait_and_keep = move || {
         match drawn(&app, job.clone()) {
             Ok((job, drawings)) => keep(&app, &job, drawings),
             Err(problem) => give_up(&app, &job.ticket.id, &problem),
         }
-        drop((room, counted));
+        drop((reservation, counted));
     };
-    thread.spawn(finish).map(drop)
+    thread.spawn(wait_and_keep).map(drop)
 }
 
 /// The drawings. Where it could not be noted that they are begun, or there was no memory for them, the job goes back to
@@ -160,7 +160,7 @@ fn keep(app: &Arc<App>, job: &Job, drawings: Vec<Drawing>) {
 }
 
 fn image(ticket: &Ticket, position: usize, (drawing, public): (&Drawing, bool)) -> Result<NewImage, Problem> {
-    let kind = Kind::Generation { id: ticket.id.clone(), position };
+    let kind = ImageKind::Generation { id: ticket.id.clone(), position };
     let image = kept((new_uuid(), &ticket.owner), kind, (drawing, Output::PNG))?;
     Ok(NewImage { public, ..image })
 }
