@@ -24,5 +24,6 @@ mod shaders;
 mod taesd;
 mod tiny;
 mod tiny_vae;
+mod together;
 mod tokens;
 mod vaes;

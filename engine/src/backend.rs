@@ -79,9 +79,16 @@ pub struct CancelToken(Arc<Cancelled>);
 struct Cancelled {
     now: AtomicBool,
     at: OnceLock<Instant>,
+    /// Asks too once all of these do, where there are any.
+    all: Vec<CancelToken>,
 }
 
 impl CancelToken {
+    /// One that asks once all of these do, or by itself.
+    pub fn once_all(tokens: impl Iterator<Item = Self>) -> Self {
+        Self(Arc::new(Cancelled { all: tokens.collect(), ..Cancelled::default() }))
+    }
+
     /// Asks.
     pub fn cancel(&self) {
         self.0.now.store(true, Ordering::Relaxed);
@@ -105,7 +112,13 @@ impl CancelToken {
     /// # Errors
     /// [`Error::Cancelled`].
     pub fn check(&self) -> Result<()> {
-        if self.0.now.load(Ordering::Relaxed) || self.is_overdue() { Err(Error::Cancelled) } else { Ok(()) }
+        let Cancelled { now, all, .. } = &*self.0;
+        let all_ask = !all.is_empty() && all.iter().all(|token| token.check().is_err());
+        if all_ask || now.load(Ordering::Relaxed) || self.is_overdue() {
+            Err(Error::Cancelled)
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -13,6 +13,8 @@ use crate::schedule::Prediction;
 
 /// One picture of a request. Whatever is drawn beside it in a batch, it becomes the same.
 pub(super) struct Canvas {
+    /// Which of those that are drawn together it belongs to.
+    pub(super) drawing: usize,
     /// Which picture of the request, from 0.
     pub(super) image: usize,
     pub(super) seed: u64,
@@ -26,6 +28,8 @@ pub(super) struct Canvas {
     prediction: Prediction,
     guidance: f32,
     pub(super) seconds: Seconds,
+    /// Seconds of the step that it is in.
+    pub(super) spent: f64,
 }
 
 /// What the latents came from.
@@ -38,8 +42,9 @@ struct Start {
 }
 
 impl Canvas {
-    /// A canvas for the `image`-th picture, as it is before its first step.
+    /// A canvas for the `image`-th picture of a drawing, as it is before its first step.
     pub(super) fn new(
+        drawing: usize,
         plan: &DrawPlan,
         image: usize,
         frame: Frame,
@@ -55,6 +60,7 @@ impl Canvas {
         };
         let scheduler = &plan.settings.scheduler;
         Self {
+            drawing,
             image,
             seed,
             conditioning,
@@ -66,6 +72,7 @@ impl Canvas {
             prediction: scheduler.prediction,
             guidance: plan.settings.guidance,
             seconds: Seconds::default(),
+            spent: 0.0,
         }
     }
 

@@ -1,14 +1,12 @@
-//! The story of a picture: prompt → conditioning; noise → latents → steps → picture.
+//! What a step asks the UNet for all canvases of a batch, and what becomes of finished latents.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use super::canvas::Canvas;
-use super::decode::is_due;
 use super::encode::NegativePrompt;
 use super::layout::{channels_innermost, channels_outermost};
 use super::programs::{Compiled, Network, ProgramKey};
-use super::watch::{DrawStage, Drawn, Event, Seconds, Watch};
+use super::watch::{DrawStage, Drawn, Event, Watch};
 use super::{DrawPlan, Engine};
 use crate::backend::HostTensor;
 use crate::graph::Shape;
@@ -18,91 +16,9 @@ use crate::unet::{UNetInputs, sinusoid};
 use crate::{Error, Result};
 
 impl Engine {
-    /// Draws `request.images` pictures, and gives each to the watcher when it is done.
-    ///
-    /// # Errors
-    /// [`Error::Request`] before anything is computed; then [`Error::Memory`], [`Error::Device`],
-    /// [`Error::PictureNotFinite`] or [`Error::Cancelled`].
-    pub fn generate(&mut self, request: &Request, watch: &mut Watch<'_>) -> Result<()> {
-        let drawn = self.drawn(request, watch);
-        self.model.checkpoint.still(drawn)
-    }
-
-    fn drawn(&mut self, request: &Request, watch: &mut Watch<'_>) -> Result<()> {
-        let plan = self.plan(request)?;
-        let frame = plan.frame(self.model.vae.latents());
-        plan.init.as_ref().map_or(Ok(()), |init| init.check(frame.shape, plan.schedule.steps()))?;
-        plan.warnings.iter().cloned().map(Event::Warning).for_each(&mut *watch.event);
-        (watch.event)(Event::Stage(DrawStage::Load));
-        let need = self.prepare(&plan, watch.previews)?;
-        (watch.event)(Event::Memory(need));
-        watch.cancel.check()?;
-        self.check_memory(need)?;
-
-        (watch.event)(Event::Stage(DrawStage::Text));
-        let start = Instant::now();
-        let conditioning = Arc::new(self.encode(request, &plan, watch)?);
-        // What the text encoders read is a fifth of the file, and is not read again.
-        self.model.checkpoint.release();
-        let mut before = Seconds {
-            load: std::mem::take(&mut self.loading),
-            text: start.elapsed().as_secs_f64(),
-            ..Seconds::default()
-        };
-
-        let batch = self.batch(&plan);
-        for first in (0..plan.images).step_by(batch) {
-            let images = first..plan.images.min(first + batch);
-            let canvas = |image| Canvas::new(&plan, image, frame, conditioning.clone());
-            let mut canvases: Vec<Canvas> = images.map(canvas).collect();
-            canvases[0].seconds = std::mem::take(&mut before);
-            self.denoise(&mut canvases, &plan, watch)?;
-            self.model.checkpoint.release();
-            for canvas in canvases {
-                let drawn = self.finish(canvas, request, &plan, watch)?;
-                (watch.event)(Event::Picture(Box::new(drawn)));
-            }
-        }
-        Ok(())
-    }
-
-    /// Noise to finished latents, all canvases side by side.
-    fn denoise(&mut self, canvases: &mut [Canvas], plan: &DrawPlan, watch: &mut Watch<'_>) -> Result<()> {
-        for canvas in canvases.iter() {
-            (watch.event)(Event::Stage(DrawStage::Denoise(canvas.image)));
-        }
-        let steps = canvases[0].steps(plan.schedule.steps());
-        let mut since = Instant::now();
-        while let Some(calls) = canvases.iter().map(Canvas::next).collect::<Option<Vec<Call>>>() {
-            let predictions = self.ask_unet(canvases, &calls, plan, watch)?;
-            self.model.checkpoint.unchanged()?;
-            let seconds = since.elapsed().as_secs_f64() / canvases.len() as f64;
-            let mut is_step = false;
-            for ((canvas, call), predicted) in canvases.iter_mut().zip(&calls).zip(predictions) {
-                let (image, before) = (canvas.image, canvas.done());
-                let x0 = canvas.take(&predicted, call.sigma);
-                let step = canvas.done();
-                if step == before {
-                    continue;
-                }
-                is_step = true;
-                canvas.seconds.unet_steps.push(seconds);
-                (watch.event)(Event::Step { image, step, steps, seconds });
-                if is_due(watch.previews, step, steps) {
-                    let picture = Box::new(self.preview(&x0, canvas.frame, watch)?);
-                    (watch.event)(Event::Preview { image, step, picture });
-                }
-            }
-            if is_step {
-                since = Instant::now();
-            }
-        }
-        Ok(())
-    }
-
     /// One call of the UNet for all canvases: of each its predictions, `[channels, height, width]`, one for each copy
     /// of its conditioning.
-    fn ask_unet(
+    pub(super) fn ask_unet(
         &mut self,
         canvases: &[Canvas],
         calls: &[Call],
@@ -170,7 +86,7 @@ impl Engine {
     }
 
     /// The picture of finished latents.
-    fn finish(
+    pub(super) fn finish(
         &mut self,
         canvas: Canvas,
         request: &Request,

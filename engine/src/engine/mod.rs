@@ -15,6 +15,7 @@ mod outlook;
 mod plan;
 mod programs;
 mod prompts;
+mod together;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ pub use model::Model;
 pub use outlook::Outlook;
 pub use plan::DrawPlan;
 pub use prompts::Prompts;
+pub use together::{OnEnd, Order};
 pub use watch::{DrawStage, Drawn, Event, OnTrace, Seconds, TraceRow, Watch};
 
 use self::decode::Purpose;
@@ -219,18 +221,16 @@ impl Engine {
         Ok(())
     }
 
-    /// Compiles what `plan` needs, with as many previews, and returns the memory that it will take at its peak.
-    ///
-    /// # Errors
-    /// [`crate::Error::Memory`] where the device has not as much, [`crate::Error::Device`].
-    pub fn prepare(&mut self, plan: &DrawPlan, previews: usize) -> Result<MemoryNeed> {
+    /// Compiles what `plan` needs with `batch` pictures side by side and as many previews, and returns the memory that
+    /// it will take at its peak.
+    fn prepare(&mut self, plan: &DrawPlan, batch: usize, previews: usize) -> Result<MemoryNeed> {
         let start = Instant::now();
         self.apply(&plan.loras)?;
         let frame = plan.frame(self.model.vae.latents());
         let (text, element) = (&self.model.text, self.element);
         let key = ProgramKey { model: self.model.id(), ..TEXT };
         let text = self.programs.get(key, || text.graph(element))?.memory();
-        let unet = self.unet(plan.unet_inputs(frame, self.batch(plan)))?.memory();
+        let unet = self.unet(plan.unet_inputs(frame, batch))?.memory();
         let mut needs = vec![text, unet, self.decoder(Purpose::Picture, frame)?.memory()];
         if previews > 0 && self.model.preview_vae.is_some() {
             let previewed = self.previewed(frame);
@@ -239,20 +239,17 @@ impl Engine {
         self.loading += start.elapsed().as_secs_f64();
         let need = one_after_the_other(&needs);
         let weights = need.weights + if self.is_on_host() { self.model.lora_bytes() } else { 0 };
-        Ok(MemoryNeed { picture: picture_need(frame.shape, plan), weights, ..need })
+        Ok(MemoryNeed {
+            picture: picture_need(Shape { images: batch, ..frame.shape }, plan),
+            weights,
+            ..need
+        })
     }
 
     /// Whether the device keeps values in this machine's own memory.
     #[must_use]
     pub fn is_on_host(&self) -> bool {
         self.backend.is_host()
-    }
-
-    /// Pictures of a request that are drawn side by side: as many as have together no more latents than one picture of
-    /// the model's own size. Larger batches gain nothing, for there the device is at work all the time.
-    fn batch(&self, plan: &DrawPlan) -> usize {
-        let own = self.own_size() * self.own_size();
-        (own / (plan.width * plan.height)).clamp(1, plan.images)
     }
 
     /// Whether this machine has as much memory. What a device has besides is known only when it is asked for it.

@@ -92,6 +92,13 @@ impl Outlook {
         DrawPlan::new(request, self)
     }
 
+    /// How many pictures of this size are drawn side by side at the most: as many as have together no more latents than
+    /// one of the model's own size. Larger batches gain nothing, for there the device is at work all the time.
+    #[must_use]
+    pub fn batch(&self, (width, height): (usize, usize)) -> usize {
+        (self.own_size * self.own_size / (width * height).max(1)).max(1)
+    }
+
     /// How many tokens are read of a prompt where its request leaves that open.
     #[must_use]
     pub fn tokens_read(&self) -> usize {

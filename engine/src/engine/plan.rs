@@ -89,6 +89,18 @@ impl DrawPlan {
         })
     }
 
+    /// Whether pictures of both plans can be drawn side by side: the same model is asked for the same size in the same
+    /// way. Prompts, seeds, steps and samplers are each picture's own.
+    #[must_use]
+    pub fn goes_with(&self, other: &Self) -> bool {
+        fn alike(plan: &DrawPlan) -> impl PartialEq {
+            let led = plan.attention_guidance().is_some();
+            let DrawPlan { width, height, tiling, loras, prompts, .. } = plan;
+            (width, height, tiling, loras, prompts.tokens(), plan.copies(), led)
+        }
+        alike(self) == alike(other)
+    }
+
     /// The settings of one picture, as they are written into its file.
     pub(super) fn parameters(&self, request: &Request, seed: u64) -> Parameters {
         let scheduler = &self.settings.scheduler;
