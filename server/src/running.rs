@@ -22,7 +22,7 @@ use crate::routes;
 use crate::store::{Opening, Store};
 use crate::{Config, Error, Limits, Result, allocator, budget, clock};
 
-/// How long a shutdown waits for the running job; then it is put back, or its caller told. All waits of a shutdown
+/// How long a shutdown waits for the running jobs; then they are put back, or their callers told. All waits of a shutdown
 /// together stay below the half minute that is promised.
 const FINISH_TIME: Duration = Duration::from_secs(12);
 
@@ -182,14 +182,12 @@ impl Running {
         !self.app.keys.is_open()
     }
 
-    /// Stops accepting, lets the running job finish or puts it back, and ends; at most half a minute.
+    /// Stops accepting, lets the running jobs finish or puts them back, and ends; at most half a minute.
     pub fn stop(mut self) {
         self.gate.stop_accepting();
         self.app.queue.close();
         if !self.app.queue.wait_until_idle(FINISH_TIME) {
-            if let Some(job) = self.app.queue.snapshot().running {
-                job.cancel();
-            }
+            self.app.queue.snapshot().running.iter().for_each(|job| job.cancel());
             self.app.queue.wait_until_idle(CANCEL_TIME);
         }
         if !self.app.unstored.wait_until_none(ANSWER_TIME) {

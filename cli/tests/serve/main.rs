@@ -29,4 +29,5 @@ mod signals;
 #[path = "../started/mod.rs"]
 mod started;
 mod storage;
+mod together;
 mod warnings;

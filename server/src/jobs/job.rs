@@ -114,6 +114,8 @@ pub(crate) struct Job {
     pub(crate) cancel: CancelToken,
     /// What it costs, in the units of [`speed`](super::speed).
     pub(super) work: f64,
+    /// Whether it is drawn beside no other.
+    pub(super) alone: bool,
     /// What it was promised once it is drawn; given back with the job.
     memory: Mutex<Option<Promise>>,
     state: Mutex<State>,
@@ -135,10 +137,16 @@ impl Job {
             spec,
             cancel: CancelToken::default(),
             work,
+            alone: false,
             memory: Mutex::default(),
             state,
             changed: Condvar::new(),
         }
+    }
+
+    /// The same, drawn beside no other if `alone`.
+    pub(super) fn alone(self, alone: bool) -> Self {
+        Self { alone, ..self }
     }
 
     pub(super) fn hold(&self, memory: Promise) {

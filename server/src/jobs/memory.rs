@@ -19,7 +19,7 @@ use crate::problem::Problem;
 const BESIDE: u64 = 32 << 20;
 
 /// How long to wait for others' answers to be written.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How often to look whether they are.
 const LOOK: Duration = Duration::from_millis(20);
@@ -95,22 +95,28 @@ pub(super) struct Need {
 }
 
 impl Promises {
-    /// Promises a job its memory; waits while answers before it are still being written.
+    /// Promises a job its memory; waits so long while answers before it are still being written.
     ///
     /// # Errors
     /// 400 where there never is so much, 503 where there is not now.
-    pub(super) fn make(&self, need: Need, cancel: &CancelToken) -> Result<Promise, Problem> {
-        self.make_of(need, cancel, Memory::now)
+    pub(super) fn make(
+        &self,
+        need: Need,
+        cancel: &CancelToken,
+        patience: Duration,
+    ) -> Result<Promise, Problem> {
+        self.make_of(need, cancel, patience, Memory::now)
     }
 
     fn make_of(
         &self,
         need: Need,
         cancel: &CancelToken,
+        patience: Duration,
         now: impl Fn() -> Memory,
     ) -> Result<Promise, Problem> {
         let all = need.engine.saturating_add(need.beside).saturating_add(BESIDE);
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + patience;
         loop {
             let (Memory { total, free }, promised) = (now(), self.0.load(Ordering::Relaxed));
             if all > total {
@@ -121,7 +127,7 @@ impl Promises {
                 return Ok(Promise { promises: self.clone(), bytes: need.beside });
             }
             // The engine reports the cancellation.
-            if promised == 0 || Instant::now() > end || cancel.check().is_err() {
+            if promised == 0 || Instant::now() >= end || cancel.check().is_err() {
                 return Err(not_now(all, free.saturating_sub(promised)));
             }
             thread::sleep(LOOK);
@@ -182,9 +188,9 @@ mod tests {
     #[test]
     fn a_promise_counts_until_it_is_given_back() {
         let (promises, cancel) = (Promises::default(), CancelToken::default());
-        let first = promises.make_of(need(100, 300), &cancel, with(1000, 500)).unwrap();
+        let first = promises.make_of(need(100, 300), &cancel, PATIENCE, with(1000, 500)).unwrap();
         cancel.cancel();
-        let second = promises.make_of(need(100, 300), &cancel, with(1000, 500)).unwrap_err();
+        let second = promises.make_of(need(100, 300), &cancel, PATIENCE, with(1000, 500)).unwrap_err();
         assert_eq!((second.status, second.code), (503, "memory_short"));
         assert!(
             second.message.contains("432 MiB") && second.message.contains("200 MiB"),
@@ -192,25 +198,25 @@ mod tests {
             second.message
         );
         drop(first);
-        assert!(promises.make_of(need(100, 300), &cancel, with(1000, 500)).is_ok());
+        assert!(promises.make_of(need(100, 300), &cancel, PATIENCE, with(1000, 500)).is_ok());
     }
 
     #[test]
     fn a_job_waits_for_the_answers_before_it() {
         let (promises, cancel) = (Promises::default(), CancelToken::default());
-        let first = promises.make_of(need(0, 300), &cancel, with(1000, 500)).unwrap();
+        let first = promises.make_of(need(0, 300), &cancel, PATIENCE, with(1000, 500)).unwrap();
         let giving_back = thread::spawn(move || {
             thread::sleep(Duration::from_millis(100));
             drop(first);
         });
-        assert!(promises.make_of(need(100, 300), &cancel, with(1000, 500)).is_ok());
+        assert!(promises.make_of(need(100, 300), &cancel, PATIENCE, with(1000, 500)).is_ok());
         giving_back.join().unwrap();
     }
 
     #[test]
     fn what_never_fits_is_the_callers_affair_and_what_does_not_fit_now_is_not() {
         let (promises, cancel) = (Promises::default(), CancelToken::default());
-        let ask = |needed| promises.make_of(need(needed, 0), &cancel, with(1000, 500)).map(drop);
+        let ask = |needed| promises.make_of(need(needed, 0), &cancel, PATIENCE, with(1000, 500)).map(drop);
         let code = |asked: Result<(), Problem>| asked.map_err(|problem| (problem.status, problem.code));
         assert_eq!(code(ask(468)), Ok(()));
         assert_eq!(code(ask(469)), Err((503, "memory_short")), "something is left for all else");

@@ -1,7 +1,8 @@
 //! One engine, one bounded queue in front of it, and one turn for each key.
 //!
 //! A handler takes a [`Place`] first, so that nothing is written down for a request that cannot be served, then submits
-//! a [`Spec`]. The worker draws one job after the other; whoever waits sees its progress and can stop it.
+//! a [`Spec`]. The worker draws one job after the other, and several of one size together where the model
+//! draws larger pictures than they are; whoever waits sees its progress and can stop it.
 
 mod foresight;
 mod job;
@@ -11,6 +12,7 @@ mod postprocess;
 mod queue;
 mod size;
 mod speed;
+mod together;
 mod turns;
 mod unstored;
 mod watching;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::job::{Job, Status, Ticket};
 use super::speed::{Speed, work};
+use super::together::Together;
 use super::turns::Turns;
 use super::{ModelInfo, Spec};
 use crate::problem::Problem;
@@ -16,7 +17,7 @@ pub(crate) struct Queue(Arc<Shared>);
 /// How many may wait.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Places {
-    /// Of all, beside the running job.
+    /// Of all, beside those that are drawn.
     pub(crate) waiting: usize,
     /// Of one key; `None` where there are no keys: then all callers are one.
     pub(crate) per_key: Option<usize>,
@@ -35,7 +36,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     turns: Turns,
-    running: Option<(Arc<Job>, Instant)>,
+    running: Together,
     /// Whose the places are that were given and not used yet.
     promised: Vec<String>,
     speed: Speed,
@@ -47,12 +48,15 @@ struct State {
 pub(crate) struct Place {
     queue: Queue,
     owner: String,
+    /// Whether its job is drawn beside no other.
+    alone: bool,
 }
 
 /// What is in the queue at this moment.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    pub(crate) running: Option<Arc<Job>>,
+    /// Drawn together.
+    pub(crate) running: Vec<Arc<Job>>,
     /// In the order in which they will be drawn if no other request comes.
     pub(crate) waiting: Vec<Arc<Job>>,
 }
@@ -76,7 +80,7 @@ impl Queue {
         }
         state.turns.forget_cancelled();
         // An idle engine takes a job at once, so that one needs no place.
-        let idle = usize::from(state.running.is_none());
+        let idle = usize::from(state.running.jobs.is_empty());
         let own = state.taken_by(owner);
         if let Some(most) = per_key.filter(|most| own >= most + idle) {
             let message = format!(
@@ -98,19 +102,19 @@ impl Queue {
             return Err(Problem::busy("queue_full", message, state.seconds_until(0, time)));
         }
         state.promised.push(owner.to_owned());
-        Ok(Place { queue: self.clone(), owner: owner.to_owned() })
+        Ok(Place { queue: self.clone(), owner: owner.to_owned(), alone: false })
     }
 
-    /// A place beyond all limits, for what was promised before a restart.
+    /// A place beyond all limits, for what was promised before a restart. It is drawn alone: if it was the reason why the
+    /// server ended, no other shall end with it.
     pub(crate) fn place_beyond(&self, owner: &str) -> Place {
         self.lock().promised.push(owner.to_owned());
-        Place { queue: self.clone(), owner: owner.to_owned() }
+        Place { queue: self.clone(), owner: owner.to_owned(), alone: true }
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
         let state = self.lock();
-        let running = state.running.as_ref().map(|(job, _)| job.clone());
-        Snapshot { running, waiting: state.turns.order() }
+        Snapshot { running: state.running.jobs.clone(), waiting: state.turns.order() }
     }
 
     /// Closes the queue: waiting jobs fail, and no more places are given.
@@ -131,24 +135,32 @@ impl Queue {
     pub(crate) fn wait_until_idle(&self, time: Duration) -> bool {
         let end = Instant::now() + time;
         let mut state = self.lock();
-        while state.running.is_some() {
+        while !state.running.jobs.is_empty() {
             let Some(left) = end.checked_duration_since(Instant::now()) else { return false };
             state = self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         true
     }
 
-    /// The next job; waits for one. `None` once the queue is closed. Its time begins here.
-    pub(super) fn next(&self) -> Option<Arc<Job>> {
+    /// The job whose turn it is, with those after it that `goes_with` says can be drawn with it and those before them;
+    /// waits for one. `None` once the queue is closed. Their time begins here.
+    pub(super) fn next(&self, goes_with: impl Fn(&[Arc<Job>], &Job) -> bool) -> Option<Vec<Arc<Job>>> {
+        let mut jobs = vec![self.first()?];
+        // Nobody waits for the lock while prompts are read.
+        while let Some(next) = self.following().filter(|next| goes_with(&jobs, next)) {
+            jobs.extend(self.take_if_first(&next));
+        }
+        let mut state = self.lock();
+        state.running.begin(self.0.places.time);
+        state.tell_places();
+        Some(jobs)
+    }
+
+    fn first(&self) -> Option<Arc<Job>> {
         let mut state = self.lock();
         loop {
             if let Some(job) = state.turns.pop() {
-                let start = Instant::now();
-                if let Some(end) = start.checked_add(self.0.places.time) {
-                    job.cancel.cancel_at(end);
-                }
-                state.running = Some((job.clone(), start));
-                state.tell_places();
+                state.running.jobs.push(job.clone());
                 return Some(job);
             }
             if state.closed {
@@ -158,17 +170,37 @@ impl Queue {
         }
     }
 
-    /// The running job has ended, as `status` says.
-    pub(super) fn finished(&self, status: Status) {
+    fn following(&self) -> Option<Arc<Job>> {
+        self.lock().turns.first().cloned()
+    }
+
+    /// To be drawn with those that are, unless it is another's turn meanwhile.
+    fn take_if_first(&self, job: &Arc<Job>) -> Option<Arc<Job>> {
         let mut state = self.lock();
-        let Some((job, start)) = state.running.take() else { return };
+        state.turns.first().filter(|first| Arc::ptr_eq(first, job))?;
+        let job = state.turns.pop()?;
+        state.running.jobs.push(job.clone());
+        Some(job)
+    }
+
+    /// A job that is drawn has ended, as `status` says.
+    pub(super) fn finished(&self, job: &Arc<Job>, status: Status) {
+        let mut state = self.lock();
         let status = match status {
             Status::Cancelled if job.cancel.is_overdue() => Status::Failed(overdue(self.0.places.time)),
             Status::Cancelled if state.closed => Status::Failed(shutting_down()),
             status => status,
         };
-        if matches!(status, Status::Done(_)) {
-            state.speed.measured(job.work, start.elapsed());
+        if !state.running.leave(job, matches!(status, Status::Done(_))) {
+            return;
+        }
+        if let Some((work, time)) = state.running.measured() {
+            state.speed.measured(work, time);
+        }
+        if state.running.jobs.is_empty() {
+            state.running = Together::default();
+        } else {
+            state.tell_places();
         }
         drop(state);
         job.set(status);
@@ -188,24 +220,13 @@ impl State {
 
     /// Tells everybody who waits how many are in front of them, where that has changed.
     fn tell_places(&self) {
-        let first = usize::from(self.running.is_some());
-        (first..).zip(self.turns.order()).for_each(|(ahead, job)| job.tell_place(ahead));
+        (self.running.jobs.len()..).zip(self.turns.order()).for_each(|(ahead, job)| job.tell_place(ahead));
     }
 
-    /// When the running job should have ended, and so many more after it; at least a second.
+    /// When those that are drawn should have ended, and so many more after them; at least a second.
     fn seconds_until(&self, ahead: usize, longest: Duration) -> u64 {
         let longest = longest.as_secs_f64();
-        let (speed, running) = match &self.running {
-            Some((job, start)) => {
-                let (done, time) = (job.done(), start.elapsed());
-                let speed = self.speed.with_running(done * job.work, time);
-                let left = speed.estimate(job.work * (1.0 - done));
-                // Nothing is known of one that has not come to its first step but that it lasts.
-                let left = if done > 0.0 { left } else { left.max(time.as_secs_f64()) };
-                (speed, left.min(longest - time.as_secs_f64()))
-            }
-            None => (self.speed, 0.0),
-        };
+        let (speed, running) = self.running.outlook(&self.speed, longest);
         let waiting = self.turns.order();
         let before: f64 = waiting.iter().take(ahead).map(|job| speed.estimate(job.work).min(longest)).sum();
         (running + before).ceil().max(1.0) as u64
@@ -216,7 +237,7 @@ impl Place {
     /// Puts a job at the end of its owner's line.
     pub(crate) fn submit(self, ticket: Ticket, spec: Spec) -> Arc<Job> {
         let work = work(&self.queue.0.model, &spec);
-        let job = Arc::new(Job::new(ticket, spec, work));
+        let job = Arc::new(Job::new(ticket, spec, work).alone(self.alone));
         let mut state = self.queue.lock();
         if state.closed {
             drop(state);

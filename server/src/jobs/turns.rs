@@ -1,7 +1,8 @@
 //! Whose turn it is: each owner has a line of their own, and whoever was served longest ago comes first.
 //!
-//! So one key with many requests and another with few each get every second turn, and a newcomer waits for one job
-//! of each other owner at the most. Within a line the order is that of arrival.
+//! So one key with many requests and another with few each get every second turn, and a newcomer waits for what is
+//! drawn already (one job, or small ones that are drawn together) and for one job of each other owner at the most.
+//! Within a line the order is that of arrival.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -43,15 +44,25 @@ impl Turns {
         line.waiting.push_back((number, job));
     }
 
-    /// Takes the job whose turn it is.
+    /// The job whose turn it is.
+    pub(super) fn first(&mut self) -> Option<&Arc<Job>> {
+        self.next_line()?.waiting.front().map(|(_, job)| job)
+    }
+
+    /// Takes it.
     pub(super) fn pop(&mut self) -> Option<Arc<Job>> {
+        let turn = self.taken + 1;
+        let next = self.next_line()?;
+        next.served = turn;
+        let job = next.waiting.pop_front().map(|(_, job)| job);
+        self.taken = turn;
+        job
+    }
+
+    fn next_line(&mut self) -> Option<&mut Line> {
         self.forget_cancelled();
         let first = |line: &Line| line.waiting.front().map(|(number, _)| (line.served, *number));
-        let next =
-            self.lines.iter_mut().filter(|line| !line.waiting.is_empty()).min_by_key(|line| first(line))?;
-        self.taken += 1;
-        next.served = self.taken;
-        next.waiting.pop_front().map(|(_, job)| job)
+        self.lines.iter_mut().filter(|line| !line.waiting.is_empty()).min_by_key(|line| first(line))
     }
 
     /// Everything that waits, in the order in which it is drawn if no other request comes.

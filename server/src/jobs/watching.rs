@@ -1,13 +1,16 @@
 //! What happens while a job is drawn, passed on to those who watch it, and its pictures gathered.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use fulmen_engine::backend::MemoryNeed;
+use fulmen_engine::Error;
+use fulmen_engine::backend::{CancelToken, MemoryNeed};
 use fulmen_engine::engine::{DrawStage, Drawn, Event};
 
 use super::job::{Drawing, Job, Progress, Status};
-use super::memory::{Need, Promises, beside};
+use super::memory::{Need, PATIENCE, Promises, beside};
 use super::postprocess::{resampled, with_contrast};
+use super::worker::failed;
 use super::{ModelInfo, Spec};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
@@ -20,8 +23,11 @@ pub(super) struct Setting<'a> {
     pub(super) promises: &'a Promises,
     /// Whether the engine keeps its values in this machine's memory.
     pub(super) on_host: bool,
-    /// Whether files say how they were drawn.
+    /// Whether files say how they were drawn, where a job leaves it open.
     pub(super) png_text: bool,
+    /// Whether nothing is drawn beside it. What is in the way of several need not be in the way of one: nobody waits for
+    /// the memory then.
+    pub(super) alone: bool,
 }
 
 /// A job that is being drawn.
@@ -29,16 +35,19 @@ pub(super) struct Watching<'a> {
     job: &'a Job,
     setting: Setting<'a>,
     previews: usize,
-    pub(super) drawings: Vec<Drawing>,
+    drawings: Vec<Drawing>,
+    /// Stops the drawing: its job does, and what refuses it.
+    pub(super) cancel: CancelToken,
     /// Why it is not drawn on.
-    pub(super) refused: Option<Problem>,
+    refused: Option<Problem>,
 }
 
 impl<'a> Watching<'a> {
     pub(super) fn new(job: &'a Job, setting: Setting<'a>) -> Self {
         let images = job.spec.images;
         job.set(Status::Running { image: 1, images, step: 0, steps: 0 });
-        Self { job, setting, previews: 0, drawings: Vec::with_capacity(images), refused: None }
+        let cancel = CancelToken::once_all(std::iter::once(job.cancel.clone()));
+        Self { job, setting, previews: 0, drawings: Vec::with_capacity(images), cancel, refused: None }
     }
 
     pub(super) fn event(&mut self, event: Event) {
@@ -56,24 +65,38 @@ impl<'a> Watching<'a> {
             Event::Memory(need) => self.remember(need),
             Event::Picture(drawn) => {
                 self.setting.metrics.drawn(&drawn.seconds);
-                self.drawings.push(drawing(*drawn, &job.spec, self.setting.png_text));
+                let png_text = job.spec.png_text.unwrap_or(self.setting.png_text);
+                self.drawings.push(drawing(*drawn, &job.spec, png_text));
             }
             // Warnings were foreseen, and given when the job was submitted.
             Event::Warning(_) => {}
         }
     }
 
+    /// How the job has ended; `None` where there was no memory for it beside others, and it is to be drawn alone.
+    pub(super) fn end(&mut self, end: Result<(), Error>) -> Option<Status> {
+        match (self.refused.take(), end) {
+            (Some(_), _) if !self.setting.alone => None,
+            (Some(problem), _) => Some(Status::Failed(problem)),
+            (None, Ok(())) => Some(Status::Done(std::mem::take(&mut self.drawings).into())),
+            (None, Err(Error::Cancelled)) => Some(Status::Cancelled),
+            (None, Err(error)) => Some(failed(self.job, &error)),
+        }
+    }
+
     /// Nothing is drawn that there is no memory for.
     fn remember(&mut self, need: MemoryNeed) {
-        let Setting { model, metrics, promises, on_host, .. } = self.setting;
+        let Setting { model, metrics, promises, on_host, alone, .. } = self.setting;
         metrics.memory(need);
         let ticket = &self.job.ticket;
         let beside = beside(model, &self.job.spec, (ticket.outcome, ticket.previews));
-        match promises.make(Need { engine: need.on_host(on_host), beside }, &self.job.cancel) {
+        let patience = if alone { PATIENCE } else { Duration::ZERO };
+        let need = Need { engine: need.on_host(on_host), beside };
+        match promises.make(need, &self.job.cancel, patience) {
             Ok(promise) => self.job.hold(promise),
             Err(problem) => {
                 self.refused = Some(problem);
-                self.job.cancel.cancel();
+                self.cancel.cancel();
             }
         }
     }

@@ -1,8 +1,10 @@
 //! The one thread that draws.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
-use fulmen_engine::engine::{Outlook, Watch};
+use fulmen_engine::engine::{Order, Outlook, Watch};
 use fulmen_engine::prompt::{LongPrompts, PromptSyntax};
 use fulmen_engine::request::{Guidance, Nag};
 use fulmen_engine::schedule::{Prediction, SamplerName, Sigmas, TimestepSpacing};
@@ -89,59 +91,80 @@ impl Worker {
         metrics: &Metrics,
         begin: &dyn Fn(&Job) -> Result<(), Problem>,
     ) {
-        while let Some(job) = queue.next() {
-            if let Err(problem) = begin(&job) {
-                queue.finished(Status::Failed(problem));
-                continue;
-            }
-            let drawn = catch_unwind(AssertUnwindSafe(|| self.draw(&job, metrics)));
-            let status = drawn.unwrap_or_else(|_| {
-                tracing::error!(job = job.ticket.id, "the engine panicked; it is opened again");
-                self.engine = None;
-                Status::Failed(Problem::internal())
+        while let Some(mut jobs) = queue.next(|jobs, next| self.goes_with(jobs, next)) {
+            jobs.retain(|job| {
+                begin(job).map_err(|problem| queue.finished(job, Status::Failed(problem))).is_ok()
             });
-            metrics.job_ended(status.end());
-            queue.finished(status);
-        }
-    }
-
-    /// Draws a job; how it ended.
-    fn draw(&mut self, job: &Job, metrics: &Metrics) -> Status {
-        let opened = match self.engine.take() {
-            Some(engine) => Ok(engine),
-            None => Engine::open(&self.options),
-        };
-        let engine = match opened {
-            Ok(engine) => self.engine.insert(engine),
-            Err(error) => return self.failed(job, &error),
-        };
-        let png_text = job.spec.png_text.unwrap_or(self.png_text);
-        let (model, promises, on_host) = (&self.model, &self.promises, engine.is_on_host());
-        let mut watching = Watching::new(job, Setting { model, metrics, promises, on_host, png_text });
-        let (mut event, cancel) = (|event| watching.event(event), job.cancel.clone());
-        let mut watch = Watch { event: &mut event, trace: None, previews: job.ticket.previews, cancel };
-        let drawn = engine.generate(&request(model, &job.spec), &mut watch);
-        let Watching { drawings, refused, .. } = watching;
-        match (refused, drawn) {
-            (Some(problem), _) => Status::Failed(problem),
-            (None, Ok(())) => Status::Done(drawings.into()),
-            (None, Err(Error::Cancelled)) => Status::Cancelled,
-            (None, Err(error)) => self.failed(job, &error),
-        }
-    }
-
-    fn failed(&mut self, job: &Job, error: &Error) -> Status {
-        let problem = match error {
-            // What the caller asked for cannot be drawn here.
-            Error::Request(_) | Error::Memory { .. } => refusal(job.ticket.family, error),
-            _ => {
-                tracing::error!(job = job.ticket.id, %error, "a picture failed; the engine is opened again");
-                self.engine = None;
-                Problem::internal()
+            let ended = |job: &Arc<Job>, status: Status| {
+                metrics.job_ended(status.end());
+                queue.finished(job, status);
+            };
+            metrics.jobs_together(jobs.len());
+            if catch_unwind(AssertUnwindSafe(|| self.draw(&jobs, metrics, &ended))).is_err() {
+                // It was taken out to draw with.
+                tracing::error!("the engine panicked; it is opened again");
+                for job in &queue.snapshot().running {
+                    ended(job, Status::Failed(Problem::internal()));
+                }
             }
-        };
-        Status::Failed(problem)
+        }
     }
+
+    /// Whether a job can be drawn beside these.
+    fn goes_with(&self, jobs: &[Arc<Job>], next: &Job) -> bool {
+        let (first, size) = (&jobs[0], |job: &Job| self.model.drawn_size(&job.spec));
+        let images = jobs.iter().map(|job| job.spec.images).sum::<usize>() + next.spec.images;
+        if first.alone || next.alone || size(first) != size(next) || images > self.outlook.batch(size(next)) {
+            return false;
+        }
+        let plan = |job: &Job| self.outlook.plan(&request(&self.model, &job.spec));
+        matches!((plan(first), plan(next)), (Ok(first), Ok(next)) if first.goes_with(&next))
+    }
+
+    /// Draws jobs together, and tells of each how it has ended. Those that there is no memory for beside the others are
+    /// drawn alone after them.
+    fn draw(&mut self, jobs: &[Arc<Job>], metrics: &Metrics, ended: &dyn Fn(&Arc<Job>, Status)) {
+        let mut engine = match self.engine.take().map_or_else(|| Engine::open(&self.options), Ok) {
+            Ok(engine) => engine,
+            Err(error) => return jobs.iter().for_each(|job| ended(job, failed(job, &error))),
+        };
+        let (model, promises) = (&self.model, &self.promises);
+        let (on_host, png_text, alone) = (engine.is_on_host(), self.png_text, jobs.len() == 1);
+        let setting = Setting { model, metrics, promises, on_host, png_text, alone };
+        let watchings: Vec<_> = jobs.iter().map(|job| RefCell::new(Watching::new(job, setting))).collect();
+        let requests: Vec<_> = jobs.iter().map(|job| request(model, &job.spec)).collect();
+        let mut events: Vec<_> =
+            watchings.iter().map(|watching| |event| watching.borrow_mut().event(event)).collect();
+        let orders = requests.iter().zip(&mut events).zip(&watchings).zip(jobs);
+        let orders = orders.map(|(((request, event), watching), job)| {
+            let (previews, cancel) = (job.ticket.previews, watching.borrow().cancel.clone());
+            Order { request, watch: Watch { event, trace: None, previews, cancel } }
+        });
+        let (mut again, mut is_broken) = (vec![], false);
+        engine.generate_together(&mut orders.collect::<Vec<_>>(), &mut |at, end| {
+            is_broken |= end.as_ref().is_err_and(is_fault);
+            match watchings[at].borrow_mut().end(end) {
+                Some(status) => ended(&jobs[at], status),
+                None => again.push(&jobs[at]),
+            }
+        });
+        self.engine = (!is_broken).then_some(engine);
+        again.into_iter().for_each(|job| self.draw(std::slice::from_ref(job), metrics, ended));
+    }
+}
+
+/// Whether an error is neither the caller's affair nor a lack of memory: whatever it is, the engine is opened again.
+fn is_fault(error: &Error) -> bool {
+    !matches!(error, Error::Request(_) | Error::Memory { .. } | Error::Cancelled)
+}
+
+/// How a job ends that cannot be drawn.
+pub(super) fn failed(job: &Job, error: &Error) -> Status {
+    if is_fault(error) {
+        tracing::error!(job = job.ticket.id, %error, "a picture failed; the engine is opened again");
+        return Status::Failed(Problem::internal());
+    }
+    Status::Failed(refusal(job.ticket.family, error))
 }
 
 impl ModelInfo {
@@ -207,3 +230,6 @@ pub(super) fn request(model: &ModelInfo, spec: &Spec) -> Request {
 fn meant<T: Copy>(words: &[(&str, T)], asked: Option<&str>) -> Option<T> {
     words.iter().find(|(word, _)| Some(*word) == asked).map(|(_, meaning)| *meaning)
 }
+
+#[cfg(test)]
+mod tests;

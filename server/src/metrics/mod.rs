@@ -29,6 +29,7 @@ const CLASSES: [f64; 14] =
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
     jobs: Family<Label, Counter>,
+    together: Counter,
     stages: Family<Label, Histogram, Times>,
     pictures: Counter,
     memory: Family<Label, Gauge>,
@@ -73,6 +74,7 @@ impl Default for Metrics {
     fn default() -> Self {
         let metrics = Self {
             jobs: Family::default(),
+            together: Counter::default(),
             stages: Family::new_with_constructor(Times),
             pictures: Counter::default(),
             memory: Family::default(),
@@ -95,6 +97,13 @@ impl Metrics {
     /// `state` is `done`, `failed` or `cancelled`.
     pub(crate) fn job_ended(&self, state: &'static str) {
         self.jobs.get_or_create(&[("state", state)]).inc();
+    }
+
+    /// So many jobs begin to be drawn, side by side where there are several.
+    pub(crate) fn jobs_together(&self, count: usize) {
+        if count > 1 {
+            self.together.inc_by(count as u64);
+        }
     }
 
     pub(crate) fn drawn(&self, seconds: &Seconds) {
@@ -168,6 +177,8 @@ impl Metrics {
         registry.register("queue_length", "Jobs waiting for the engine", waiting);
         registry.register("jobs_running", "Jobs being drawn", running);
         registry.register("jobs_ended", "Jobs that ended, by how", self.jobs.clone());
+        let together = "Jobs that were drawn side by side with others";
+        registry.register("jobs_together", together, self.together.clone());
         registry.register("pictures_drawn", "Pictures that were drawn", self.pictures.clone());
         let seconds = Unit::Seconds;
         let stages = "Seconds of drawing a picture, by stage";

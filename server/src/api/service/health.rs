@@ -28,7 +28,7 @@ pub(super) fn readyz(app: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
 /// Everything that is counted.
 pub(super) fn metrics(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let jobs = app.queue.snapshot();
-    let (waiting, running) = (jobs.waiting.len() as u64, jobs.running.iter().count() as u64);
+    let (waiting, running) = (jobs.waiting.len() as u64, jobs.running.len() as u64);
     let form = Form::accepted(call.request.header("accept").unwrap_or_default());
     let usage = app.store.usage();
     let now = Now { waiting, running, pictures: usage.pictures, stored: usage.total() };
