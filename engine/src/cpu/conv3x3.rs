@@ -6,10 +6,11 @@
 //!
 //! Twin: `reference::product`. NMSE ≤ 1e-12.
 
+use super::changed;
 use super::epilogue::Finish;
 use super::functions::vectorised;
 use super::panel::{self, Depth, Outputs};
-use super::product::{self, Factors, Rows};
+use super::product::{Factors, Rows};
 use super::value::{Turn, Value};
 use crate::graph::{Epilogue, Shape};
 use crate::weights::Weight;
@@ -28,7 +29,7 @@ pub(super) struct Taps<'a> {
 
 pub(super) fn conv3x3(taps: Taps<'_>, epilogue: &Epilogue, turn: &Turn<'_>, out: &mut [f32]) {
     let factors = Conv3x3Factors { taps, x: turn.inputs[0], to: turn.shape };
-    product::run(&factors, &Finish::new(epilogue, turn), turn, out);
+    changed::run(&factors, &Finish::new(epilogue, turn), turn, out);
 }
 
 #[derive(Clone, Copy)]
@@ -110,11 +111,22 @@ impl Factors for Conv3x3Factors<'_> {
         Rows { numbers: space, stride }
     }
 
-    fn panel(&self, block: usize, outputs: Outputs, space: &mut [f32], panel: &mut [f32]) {
+    fn weight(&self) -> &Weight {
+        self.taps.weight
+    }
+
+    fn panel_of(
+        &self,
+        weight: &Weight,
+        block: usize,
+        outputs: Outputs,
+        space: &mut [f32],
+        panel: &mut [f32],
+    ) {
         let channels = self.channels_of(block);
         let place = |k: usize| k % TAPS * channels + k / TAPS;
         let depth = Depth { start: block * CHANNELS * TAPS, count: TAPS * channels, place };
-        panel::fill(self.taps.weight, outputs, depth, space, panel);
+        panel::fill(weight, outputs, depth, space, panel);
     }
 }
 

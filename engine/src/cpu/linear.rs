@@ -4,15 +4,16 @@
 
 use rayon::prelude::*;
 
+use super::changed;
 use super::epilogue::Finish;
 use super::functions::vectorised;
 use super::panel::{self, Depth, Outputs, PANEL};
-use super::product::{self, Factors, Rows};
+use super::product::{Factors, Rows};
 use super::scratch;
 use super::strips::Strips;
 use super::value::Turn;
 use crate::graph::Epilogue;
-use crate::weights::Weight;
+use crate::weights::{LowRank, Weight};
 
 /// Numbers of a block of depth at most: a panel of them is 128 KiB.
 const DEPTH: usize = 512;
@@ -27,7 +28,7 @@ pub(super) fn linear(weight: &Weight, epilogue: &Epilogue, turn: &Turn<'_>, out:
     if turn.shape.pixels() <= FEW_ROWS {
         few_rows(weight, &finish, turn, out);
     } else {
-        product::run(&LinearFactors { weight, x: turn.inputs[0].numbers }, &finish, turn, out);
+        changed::run(&LinearFactors { weight, x: turn.inputs[0].numbers }, &finish, turn, out);
     }
 }
 
@@ -59,15 +60,34 @@ impl Factors for LinearFactors<'_> {
         Rows { numbers: &self.x[rows.start * stride + block * self.depth()..rows.end * stride], stride }
     }
 
-    fn panel(&self, block: usize, outputs: Outputs, space: &mut [f32], panel: &mut [f32]) {
+    fn weight(&self) -> &Weight {
+        self.weight
+    }
+
+    fn panel_of(
+        &self,
+        weight: &Weight,
+        block: usize,
+        outputs: Outputs,
+        space: &mut [f32],
+        panel: &mut [f32],
+    ) {
         let depth = Depth { start: block * self.depth(), count: self.depth_of(block), place: |k| k };
-        panel::fill(self.weight, outputs, depth, space, panel);
+        panel::fill(weight, outputs, depth, space, panel);
     }
 }
 
 /// One or a few rows (time embeddings, pooled text): bound by reading the weights, so each is read
 /// once, where it lies, and meets every row at once.
 fn few_rows(weight: &Weight, finish: &Finish<'_>, turn: &Turn<'_>, out: &mut [f32]) {
+    let (weight, differences) = weight.split();
+    let x = turn.inputs[0].numbers;
+    let thin = differences.iter().map(|LowRank { down, factor, .. }| {
+        changed::times(*factor, down, turn, |finish, turn, out| few_rows(down, finish, turn, out))
+    });
+    let thin: Vec<Vec<f32>> = thin.collect();
+    let beside = differences.iter().zip(&thin).map(|(difference, x)| (difference.up, &x[..]));
+    let factors: Vec<(&Weight, &[f32])> = std::iter::once((&weight, x)).chain(beside).collect();
     let (rows, outputs) = (turn.shape.rows(), turn.shape.channels);
     let panels = outputs.div_ceil(Outputs::width(finish.is_geglu()));
     let out = Strips::of(out, outputs);
@@ -78,9 +98,9 @@ fn few_rows(weight: &Weight, finish: &Finish<'_>, turn: &Turn<'_>, out: &mut [f3
                 for row in 0..rows {
                     sums[row * PANEL + column] = 0.0;
                 }
-                dot_rows(weight, (output, turn.inputs[0].numbers), space, |row, sum| {
-                    sums[row * PANEL + column] += sum;
-                });
+                for (weight, x) in &factors {
+                    dot_rows(weight, (output, x), space, |row, sum| sums[row * PANEL + column] += sum);
+                }
             }
             // SAFETY: every panel is one task's.
             unsafe { finish.write(sums, 0, at, &out) };

@@ -6,6 +6,7 @@
 //! threads: a picture has the same bits on one core and on sixty-four.
 
 mod attention;
+mod changed;
 mod conv3x3;
 mod embed;
 mod epilogue;

@@ -14,9 +14,10 @@ use super::panel::{self, Outputs, PANEL};
 use super::scratch;
 use super::strips::Strips;
 use super::value::Turn;
+use crate::weights::Weight;
 
 /// Rows of a block at most: what it costs to convert a weight is spread over so many.
-const ROWS: usize = 512;
+pub(super) const ROWS: usize = 512;
 /// Panels of a task at most: what it costs to gather a pixel is spread over so many.
 const PANELS: usize = 5;
 /// Bytes of working space that a thread takes, at most.
@@ -43,8 +44,18 @@ pub(super) trait Factors: Sync {
     fn gathered(&self, rows: usize) -> usize;
     /// The rows' numbers of one block of depth.
     fn rows<'a>(&'a self, block: usize, rows: std::ops::Range<usize>, space: &'a mut [f32]) -> Rows<'a>;
-    /// Fills `panel [depth_of(block)][PANEL]`; `space` holds [`panel::ROWS`] weight rows.
-    fn panel(&self, block: usize, outputs: Outputs, space: &mut [f32], panel: &mut [f32]);
+    /// The weight.
+    fn weight(&self) -> &Weight;
+    /// Working space for [`Factors::panel`].
+    fn space(&self) -> usize {
+        self.depth() * panel::ROWS
+    }
+    /// Fills `panel [depth_of(block)][PANEL]` with numbers of the weight.
+    fn panel(&self, block: usize, outputs: Outputs, space: &mut [f32], panel: &mut [f32]) {
+        self.panel_of(self.weight(), block, outputs, space, panel);
+    }
+    /// The same of another weight of as many inputs; `space` holds [`panel::ROWS`] of its rows.
+    fn panel_of(&self, weight: &Weight, block: usize, outputs: Outputs, space: &mut [f32], panel: &mut [f32]);
 }
 
 /// How the outputs are cut into tasks.
@@ -103,8 +114,7 @@ impl Tile {
     fn run(&self, factors: &impl Factors, finish: &Finish<'_>, turn: &Turn<'_>, out: &Strips<'_>) {
         let (rows, depth) = (self.rows.len(), factors.depth());
         let panel_len = rows.max(2) * PANEL;
-        let lengths =
-            [depth * PANEL, depth * panel::ROWS, panel_len * self.panels.len(), factors.gathered(rows)];
+        let lengths = [depth * PANEL, factors.space(), panel_len * self.panels.len(), factors.gathered(rows)];
         let outputs = |panel: usize| Outputs::nth(panel, turn.shape.channels, finish.is_geglu());
         scratch::lend(lengths, |[weights, space, sums, gathered]| {
             for block in 0..factors.blocks() {
@@ -129,17 +139,17 @@ impl Tile {
 
 /// Extents of one inner product.
 #[derive(Debug, Clone, Copy)]
-struct Size {
-    rows: usize,
-    columns: usize,
-    depth: usize,
+pub(super) struct Size {
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) depth: usize,
 }
 
 /// `sums [rows][PANEL] = rows · panel`, or `+=` where there are sums already.
 ///
 /// A single row is computed twice (`sums` has room): `gemm` would take it as a vector and add in
 /// another order, and the sums of a row must not depend on the tile that it falls into.
-fn multiply(size: Size, panel: &[f32], rows: Rows<'_>, (sums, more): (&mut [f32], bool)) {
+pub(super) fn multiply(size: Size, panel: &[f32], rows: Rows<'_>, (sums, more): (&mut [f32], bool)) {
     let Size { rows: count, columns, depth } = size;
     let (count, rows) = if count == 1 { (2, Rows { stride: 0, ..rows }) } else { (count, rows) };
     assert!(panel.len() >= depth * PANEL && sums.len() >= count * PANEL && columns <= PANEL);

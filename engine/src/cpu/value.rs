@@ -35,6 +35,11 @@ pub(super) struct Turn<'a> {
 }
 
 impl Turn<'_> {
+    /// The same for a value of as many pixels with other channels.
+    pub(super) fn with_channels(self, channels: usize) -> Self {
+        Self { shape: Shape { channels, ..self.shape }, ..self }
+    }
+
     /// Whether the rest of the node may be left out, since nobody will look at it.
     pub(super) fn cancelled(&self) -> bool {
         self.cancel.check().is_err()

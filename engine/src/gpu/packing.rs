@@ -1,7 +1,10 @@
 //! Weights as kernels want them: transposed to `[K'][N']`, padded to multiples of 8 with zeros, in
 //! pairs of halves or f32. Made on the CPU while they are copied to the device.
 
+use std::ops::Range;
+
 use half::f16;
+use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
 use crate::weights::Weight;
@@ -152,6 +155,8 @@ pub(super) fn pack(weight: &Weight, packing: Packing) -> Vec<u32> {
 
 /// Channels that are transposed at once: a line of the cache or two of every output.
 const BLOCK: usize = 64;
+/// Outputs that are read at once: what a LoRA adds to a weight is made for so many together.
+const TOGETHER: usize = 16;
 
 /// Transposes in blocks of channels, in parallel. A block reads a run of every output once, and
 /// writes rows of its own, for a convolution in each of the nine taps.
@@ -170,18 +175,32 @@ fn pack_matrix(weight: &Weight, columns: Columns, extents: Extents, words: &mut 
     blocks.into_par_iter().enumerate().for_each(|(place, mut block)| {
         let first = place * BLOCK;
         let count = BLOCK.min(channels - first);
-        let mut bits = vec![0u32; count * taps];
-        for n in 0..weight.outputs() {
-            read_bits(weight, (n * channels + first) * taps, extents.stored, &mut bits);
-            let column = columns.place(n, weight.outputs());
-            for (tap, rows) in block.iter_mut().enumerate() {
-                for channel in 0..count {
-                    let value = bits[channel * taps + tap];
-                    put(rows, channel, column, extents, value);
+        for some in (0..weight.outputs()).step_by(TOGETHER) {
+            let bits = read_together(weight, some, first * taps..(first + count) * taps, extents.stored);
+            for (n, bits) in (some..).zip(bits.chunks_exact(count * taps)) {
+                let column = columns.place(n, weight.outputs());
+                for (tap, rows) in block.iter_mut().enumerate() {
+                    for channel in 0..count {
+                        put(rows, channel, column, extents, bits[channel * taps + tap]);
+                    }
                 }
             }
         }
     });
+}
+
+/// The bits of a piece of several outputs, from the `first` on; of halves the low 16 are theirs.
+fn read_together(weight: &Weight, first: usize, piece: Range<usize>, stored: Stored) -> Vec<u32> {
+    let mut numbers = vec![0.0; TOGETHER.min(weight.outputs() - first) * piece.len()];
+    weight.read_rows(first * weight.fan_in() + piece.start, weight.fan_in(), piece.len(), &mut numbers);
+    match stored {
+        Stored::F32 => numbers.into_iter().map(f32::to_bits).collect(),
+        Stored::F16 => {
+            let mut halves = vec![f16::ZERO; numbers.len()];
+            halves.convert_from_f32_slice(&numbers);
+            halves.into_iter().map(|half| u32::from(half.to_bits())).collect()
+        }
+    }
 }
 
 /// Puts the bits of one number into a row-major block of rows.

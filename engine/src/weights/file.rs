@@ -92,6 +92,11 @@ impl Mapped {
         Self { bytes, map: None }
     }
 
+    /// Bytes that the file takes in memory where it is not mapped.
+    pub(crate) fn copied_bytes(&self) -> usize {
+        if self.map.is_none() { self.bytes.len() } else { 0 }
+    }
+
     /// Whether the file still holds what was read from it. A file that was replaced by another of its
     /// name does: we have the old one.
     pub(crate) fn is_unchanged(&self) -> bool {

@@ -48,8 +48,10 @@ pub use numbers::NumberFormat;
 pub use part::Part;
 pub use tensors::Weights;
 pub use tokenizer::TokenizerFiles;
-pub(crate) use weight::View;
+#[cfg(test)]
+pub(crate) use weight::Patch;
 pub use weight::Weight;
+pub(crate) use weight::{LowRank, View};
 
 #[cfg(test)]
 mod tests;

@@ -43,6 +43,19 @@ pub(crate) trait Patch: Debug + Send + Sync {
         let pieces = out.chunks_exact_mut(count).enumerate();
         pieces.for_each(|(row, out)| self.apply(start + row * step, out));
     }
+
+    /// The same as two factors, where it is the sum of the weight and their product.
+    fn low_rank(&self) -> Option<LowRank<'_>> {
+        None
+    }
+}
+
+/// A difference of a weight: `factor · up [out, rank] · down [rank, in]`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LowRank<'a> {
+    pub(crate) up: &'a Weight,
+    pub(crate) down: &'a Weight,
+    pub(crate) factor: f32,
 }
 
 /// One tensor of a checkpoint, as the network has it.
@@ -155,6 +168,11 @@ impl Weight {
         self.numbers == Numbers::Plain(NumberFormat::F16)
     }
 
+    /// Bytes in memory that no one else has: those of a file are the file's.
+    pub(crate) fn own_bytes(&self) -> usize {
+        if self.bytes.is_unique() { self.bytes.len() } else { 0 }
+    }
+
     /// How many numbers.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -197,6 +215,15 @@ impl Weight {
         let rows = out.chunks_exact_mut(count).enumerate();
         rows.for_each(|(row, out)| self.read_stored(start + row * step, out));
         self.patches.iter().for_each(|patch| patch.apply_rows(start, step, count, out));
+    }
+
+    /// The weight and differences to be added to it. Changes that are nothing of the kind stay in the weight, and keep
+    /// all others there: their order matters.
+    pub(crate) fn split(&self) -> (Self, Vec<LowRank<'_>>) {
+        match self.patches.iter().map(|patch| patch.low_rank()).collect() {
+            Some(differences) => (Self { patches: vec![], ..self.clone() }, differences),
+            None => (self.clone(), vec![]),
+        }
     }
 
     /// What is stored, unchanged.

@@ -92,12 +92,9 @@ impl Adapter {
             layers.push(Layer { name: name.to_owned(), change, method });
         }
         let (about, files) = (archive.about.clone(), archive.files.clone());
-        // Factors are in memory by now.
-        files.iter().for_each(|(_, mapped)| mapped.release());
-        let mut adapter = Self { path: path.to_path_buf(), layers, strays, about, files };
-        if !adapter.deltas().any(|delta| delta.matrix.is_stored()) {
-            adapter.files.clear();
-        }
+        let adapter = Self { path: path.to_path_buf(), layers, strays, about, files };
+        // What was looked through is read again when it is needed.
+        adapter.files.iter().for_each(|(_, mapped)| mapped.release());
         Ok((!adapter.layers.is_empty()).then_some(adapter))
     }
 
@@ -135,7 +132,8 @@ impl Adapter {
     /// Bytes that it takes in memory.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        self.deltas().map(|delta| delta.matrix.bytes()).sum()
+        let copied = self.files.iter().map(|(_, mapped)| mapped.copied_bytes()).sum::<usize>();
+        copied + self.deltas().map(|delta| delta.matrix.bytes()).sum::<usize>()
     }
 
     /// The least and the greatest rank, where there are any.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::matrix::Matrix;
 use super::names::Role;
-use super::tiles::Tiles;
 use crate::weights::header::StoredTensor;
 use crate::weights::weight::{View, Weight};
 
@@ -84,10 +83,13 @@ impl Parts {
         if !is_any(&[Role::Down, Role::Up]) {
             return Ok(None);
         }
-        let (up, down) = (self.factor(Role::Up)?, self.factor(Role::Down)?);
-        let rank = down.rows;
-        let down = self.tucker(Role::Mid, down)?;
-        Ok(Some(Factored { matrix: low_rank(up, &down)?, rank: Some(rank) }))
+        let (up, down) = (self.stored_factor(Role::Up)?, self.stored_factor(Role::Down)?);
+        let rank = Some(down.outputs());
+        let down = match self.0.contains_key(&Role::Mid) {
+            true => self.tucker(Role::Mid, self.factor(Role::Down)?)?.weight(),
+            false => down,
+        };
+        Ok(Some(Factored { matrix: product(up, down)?, rank }))
     }
 
     fn hadamard(&self) -> Result<Factored, String> {
@@ -95,7 +97,7 @@ impl Parts {
         let one = |a, b, t| {
             let (a, b) = (self.factor(a)?, self.factor(b)?);
             let a = if self.0.contains_key(&t) { a.transposed() } else { a };
-            low_rank(a, &self.tucker(t, b)?)
+            product(a.weight(), self.tucker(t, b)?.weight())
         };
         let first = one(Role::HadaW1A, Role::HadaW1B, Role::HadaT1)?;
         let second = one(Role::HadaW2A, Role::HadaW2B, Role::HadaT2)?;
@@ -113,7 +115,7 @@ impl Parts {
                 let (a, b) = (self.factor(Role::LokrW2A)?, self.factor(Role::LokrW2B)?);
                 rank = Some(b.rows);
                 let a = if self.0.contains_key(&Role::LokrT2) { a.transposed() } else { a };
-                low_rank(a, &self.tucker(Role::LokrT2, b)?)?
+                product(a.weight(), self.tucker(Role::LokrT2, b)?.weight())?
             }
         };
         let left = match self.0.contains_key(&Role::LokrW1) {
@@ -188,18 +190,20 @@ impl Parts {
 
     /// A tensor that is read in place.
     fn stored(&self, role: Role) -> Result<Option<Matrix>, String> {
-        self.0.get(&role).map(|stored| Ok(Matrix::StoredTensor(Arc::new(weight_of(stored)?)))).transpose()
+        self.0.get(&role).map(|stored| Ok(Matrix::StoredTensor(weight_of(stored)?))).transpose()
     }
 
-    /// A factor in memory: a matrix, with all extents but the first taken together.
-    fn factor(&self, role: Role) -> Result<Factor, String> {
+    /// A factor that is read in place: a matrix, with all extents but the first taken together.
+    fn stored_factor(&self, role: Role) -> Result<Weight, String> {
         let stored = self.0.get(&role).ok_or_else(|| format!("lacks one of its factors ({role:?})"))?;
-        let numbers = numbers_of(stored)?;
-        let rows = stored.shape.first().copied().unwrap_or(1);
-        if numbers.is_empty() {
-            return Err("has an empty factor".into());
-        }
-        Ok(Factor { rows, columns: numbers.len() / rows, numbers })
+        let weight = weight_of(stored)?;
+        if weight.is_empty() { Err("has an empty factor".into()) } else { Ok(weight) }
+    }
+
+    /// The same in memory.
+    fn factor(&self, role: Role) -> Result<Factor, String> {
+        let weight = self.stored_factor(role)?;
+        Ok(Factor { rows: weight.outputs(), columns: weight.fan_in(), numbers: weight.to_f32() })
     }
 }
 
@@ -217,6 +221,10 @@ struct Factor {
 }
 
 impl Factor {
+    fn weight(self) -> Weight {
+        Weight::from_f32("", vec![self.rows, self.columns], &self.numbers)
+    }
+
     fn transposed(self) -> Self {
         let (rows, columns) = (self.columns, self.rows);
         let column = |i: usize| self.numbers.iter().skip(i).step_by(rows).copied();
@@ -238,14 +246,13 @@ impl Factor {
     }
 }
 
-fn low_rank(up: Factor, down: &Factor) -> Result<Matrix, String> {
-    if up.columns != down.rows {
-        return Err(format!(
-            "has factors of ranks {} and {}, which do not fit together",
-            up.columns, down.rows
-        ));
+/// The product of two factors.
+fn product(up: Weight, down: Weight) -> Result<Matrix, String> {
+    let (mine, others) = (up.fan_in(), down.outputs());
+    if mine != others {
+        return Err(format!("has factors of ranks {mine} and {others}, which do not fit together"));
     }
-    Ok(Matrix::LowRank { up: up.numbers, down: Tiles::new(&down.numbers, down.rows) })
+    Ok(Matrix::LowRank { up, down })
 }
 
 fn numbers_of(stored: &StoredTensor) -> Result<Vec<f32>, String> {

@@ -10,7 +10,6 @@ mod names;
 mod patch;
 mod stated;
 mod strangers;
-mod tiles;
 
 pub use self::adapter::Adapter;
 pub use self::checkpoint::{Lora, LoraFile};

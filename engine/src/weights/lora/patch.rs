@@ -5,8 +5,8 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::change::{Delta, Magnitude};
-use super::matrix::Place;
-use crate::weights::weight::{Patch, Weight};
+use super::matrix::{Matrix, Place, pieces};
+use crate::weights::weight::{LowRank, Patch, Weight};
 
 /// Added to lengths before something is divided by them, as LyCORIS does.
 const EPSILON: f32 = f32::EPSILON;
@@ -80,8 +80,8 @@ impl Applied {
         let (columns, rows) = (weight.fan_in(), ROWS.min(weight.outputs() - first));
         let mut numbers = vec![0.0; rows * columns];
         weight.read_rows(first * columns, columns, columns, &mut numbers);
-        let place = Place { row: first, start: 0 };
-        self.delta.matrix.add_rows(place, columns, self.factor, &mut numbers);
+        let place = Place { row: first, start: 0, count: columns };
+        self.delta.matrix.add(place, self.factor, &mut numbers);
         numbers
     }
 
@@ -100,28 +100,29 @@ impl Applied {
 
 impl Patch for Applied {
     fn apply(&self, start: usize, out: &mut [f32]) {
-        let columns = self.delta.matrix.columns();
-        let (mut at, mut rest) = (start, out);
-        while !rest.is_empty() {
-            let within = at % columns;
-            let (piece, after) = rest.split_at_mut((columns - within).min(rest.len()));
-            self.delta.matrix.add(at / columns, within, self.factor, piece);
-            self.scale(at / columns, within, piece);
-            at += piece.len();
-            rest = after;
+        for (row, start, out) in pieces(start, out, self.delta.matrix.columns()) {
+            self.delta.matrix.add(Place { row, start, count: out.len() }, self.factor, out);
+            self.scale(row, start, out);
         }
     }
 
     fn apply_rows(&self, start: usize, step: usize, count: usize, out: &mut [f32]) {
         let columns = self.delta.matrix.columns();
-        let place = Place { row: start / columns, start: start % columns };
+        let place = Place { row: start / columns, start: start % columns, count };
         // Vectors have rows of one number; they are read whole.
         if step != columns || place.start + count > columns {
             let pieces = out.chunks_exact_mut(count).enumerate();
             return pieces.for_each(|(row, out)| self.apply(start + row * step, out));
         }
-        self.delta.matrix.add_rows(place, count, self.factor, out);
+        self.delta.matrix.add(place, self.factor, out);
         let rows = out.chunks_exact_mut(count).enumerate();
         rows.for_each(|(i, out)| self.scale(place.row + i, place.start, out));
+    }
+
+    fn low_rank(&self) -> Option<LowRank<'_>> {
+        match (&self.delta.matrix, &self.lengths) {
+            (Matrix::LowRank { up, down }, None) => Some(LowRank { up, down, factor: self.factor }),
+            _ => None,
+        }
     }
 }

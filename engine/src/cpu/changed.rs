@@ -1,0 +1,166 @@
+//! Products with a weight that LoRAs change: differences of it that are products of two thin factors.
+//!
+//! Such a difference is added either beside the product, `(x · downᵀ) · upᵀ` as one more block of depth, or to
+//! each panel that is made of the weight. Which of the two is less work is a matter of the rows of one image:
+//! neither the batch nor the number of threads may change a bit.
+//!
+//! Twin: `reference::product`. NMSE ≤ 1e-12.
+
+use std::ops::Range;
+
+use super::epilogue::Finish;
+use super::panel::{self, Depth, Outputs, PANEL};
+use super::product::{self, Factors, Rows, Size};
+use super::value::Turn;
+use crate::graph::Epilogue;
+use crate::weights::{LowRank, Weight};
+
+/// Computes all of `turn`'s value.
+pub(super) fn run(factors: &impl Factors, finish: &Finish<'_>, turn: &Turn<'_>, out: &mut [f32]) {
+    let (weight, differences) = factors.weight().split();
+    if differences.is_empty() {
+        return product::run(factors, finish, turn, out);
+    }
+    let is_beside = |difference: &LowRank<'_>| is_beside(difference, factors.depth(), turn.shape.pixels());
+    let (beside, within) = differences.into_iter().partition(is_beside);
+    let beside = Vec::into_iter(beside).map(|LowRank { up, down, factor }| {
+        let thin = Changed { factors, weight: down, within: vec![], beside: vec![] };
+        let x = times(factor, down, turn, |finish, turn, out| product::run(&thin, finish, turn, out));
+        Beside { x, up }
+    });
+    let changed = Changed { factors, weight: &weight, within, beside: beside.collect() };
+    product::run(&changed, finish, turn, out);
+}
+
+/// Whether fewer numbers are multiplied beside the product than in the panels, which are made for each block of rows.
+fn is_beside(difference: &LowRank<'_>, depth: usize, rows: usize) -> bool {
+    let (outputs, inputs) = (difference.up.outputs(), difference.down.fan_in());
+    let is_less = rows * (inputs + outputs) < rows.div_ceil(product::ROWS) * inputs * outputs;
+    is_less && difference.down.outputs() <= depth
+}
+
+/// `factor · x · downᵀ`, by what multiplies with `down`.
+pub(super) fn times(
+    factor: f32,
+    down: &Weight,
+    turn: &Turn<'_>,
+    multiply: impl FnOnce(&Finish<'_>, &Turn<'_>, &mut [f32]),
+) -> Vec<f32> {
+    let turn = turn.with_channels(down.outputs());
+    let mut out = vec![0.0; turn.shape.len()];
+    multiply(&Finish::new(&Epilogue::default(), &turn), &turn, &mut out);
+    out.iter_mut().for_each(|value| *value *= factor);
+    out
+}
+
+/// The factors of a product with another weight, and with differences of it.
+struct Changed<'a, F> {
+    factors: &'a F,
+    weight: &'a Weight,
+    /// Those that are added to each panel.
+    within: Vec<LowRank<'a>>,
+    /// Those that are blocks of depth, the last ones.
+    beside: Vec<Beside<'a>>,
+}
+
+/// A difference whose lower factor is multiplied already.
+struct Beside<'a> {
+    /// `[rows, rank]`.
+    x: Vec<f32>,
+    up: &'a Weight,
+}
+
+impl<F: Factors> Changed<'_, F> {
+    fn beside(&self, block: usize) -> Option<&Beside<'_>> {
+        block.checked_sub(self.factors.blocks()).map(|place| &self.beside[place])
+    }
+
+    /// Working space for a panel of the weight or of a factor of a difference.
+    fn space_of_panel(&self) -> usize {
+        self.factors.space().max(PANEL * panel::ROWS)
+    }
+
+    /// Adds a difference to a panel of the weight. `space` is that of a panel; a panel of each factor follows.
+    fn add(
+        &self,
+        difference: &LowRank<'_>,
+        block: usize,
+        outputs: Outputs,
+        space: &mut [f32],
+        panel: &mut [f32],
+    ) {
+        let LowRank { up, down, factor } = *difference;
+        let (space, panels) = space.split_at_mut(self.space_of_panel());
+        let (of_up, of_down) = panels.split_at_mut(PANEL * PANEL);
+        for first in (0..down.outputs()).step_by(PANEL) {
+            let ranks = Outputs { first, count: PANEL.min(down.outputs() - first), gate: None };
+            self.factors.panel_of(down, block, ranks, space, of_down);
+            let of_up = &mut of_up[..ranks.count * PANEL];
+            panel::fill(up, outputs, Depth { start: first, count: ranks.count, place: |k| k }, space, of_up);
+            of_up.iter_mut().for_each(|value| *value *= factor);
+            let size = Size { rows: self.depth_of(block), columns: outputs.columns(), depth: ranks.count };
+            product::multiply(size, of_up, Rows { numbers: of_down, stride: PANEL }, (panel, true));
+        }
+    }
+}
+
+impl<F: Factors> Factors for Changed<'_, F> {
+    fn depth(&self) -> usize {
+        self.factors.depth()
+    }
+
+    fn blocks(&self) -> usize {
+        self.factors.blocks() + self.beside.len()
+    }
+
+    fn depth_of(&self, block: usize) -> usize {
+        self.beside(block).map_or_else(|| self.factors.depth_of(block), |beside| beside.up.fan_in())
+    }
+
+    fn gathered(&self, rows: usize) -> usize {
+        self.factors.gathered(rows)
+    }
+
+    fn rows<'a>(&'a self, block: usize, rows: Range<usize>, space: &'a mut [f32]) -> Rows<'a> {
+        match self.beside(block) {
+            None => self.factors.rows(block, rows, space),
+            Some(Beside { x, up }) => {
+                let stride = up.fan_in();
+                Rows { numbers: &x[rows.start * stride..rows.end * stride], stride }
+            }
+        }
+    }
+
+    fn weight(&self) -> &Weight {
+        self.weight
+    }
+
+    fn space(&self) -> usize {
+        match self.within[..] {
+            [] => self.factors.space(),
+            _ => self.space_of_panel() + PANEL * PANEL + self.depth() * PANEL,
+        }
+    }
+
+    fn panel(&self, block: usize, outputs: Outputs, space: &mut [f32], panel: &mut [f32]) {
+        if let Some(Beside { up, .. }) = self.beside(block) {
+            let depth = Depth { start: 0, count: up.fan_in(), place: |k| k };
+            return panel::fill(up, outputs, depth, space, panel);
+        }
+        self.panel_of(self.weight, block, outputs, space, panel);
+        for difference in &self.within {
+            self.add(difference, block, outputs, space, panel);
+        }
+    }
+
+    fn panel_of(
+        &self,
+        weight: &Weight,
+        block: usize,
+        outputs: Outputs,
+        space: &mut [f32],
+        panel: &mut [f32],
+    ) {
+        self.factors.panel_of(weight, block, outputs, space, panel);
+    }
+}
