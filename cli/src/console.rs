@@ -10,8 +10,6 @@ use std::sync::{Mutex, PoisonError};
 
 use fulmen_engine::quote;
 
-use crate::failure::Failure;
-
 /// Whether a picture goes to standard output, and lines must not.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
@@ -45,12 +43,9 @@ pub(crate) fn note(written: std::io::Result<()>) {
     }
 }
 
-/// Fails if something that was to be told was not.
-pub(crate) fn finish() -> Result<(), Failure> {
-    match FAILED.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        None => Ok(()),
-        Some(error) => Err(Failure::Run(format!("cannot write to standard output: {error}"))),
-    }
+/// Why something could not be written to standard output, where that was so.
+pub(crate) fn failed() -> Option<std::io::Error> {
+    FAILED.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// A line for the person: progress, warnings, errors.

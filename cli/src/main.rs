@@ -26,12 +26,20 @@ fn main() -> ExitCode {
     // Before there are other threads.
     signals::carry_on();
     crash::keep_quiet();
-    let code = match crash::guard(run).and_then(|()| console::finish()) {
+    let code = match crash::guard(run).and_then(|()| written()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     };
     fulmen_server::finish_log();
     code
+}
+
+/// Whether all that standard output was given has been written.
+fn written() -> Result<(), Failure> {
+    match console::failed() {
+        None => Ok(()),
+        Some(error) => Err(Failure::Run(format!("cannot write to standard output: {error}"))),
+    }
 }
 
 fn run() -> Result<(), Failure> {

@@ -12,6 +12,7 @@ mod prompt;
 mod report;
 mod trace;
 
+use std::io::IsTerminal;
 use std::time::Instant;
 
 use fulmen_engine::Error;
@@ -23,10 +24,22 @@ use crate::args::GenerateArgs;
 use crate::failure::Failure;
 use crate::memory::Watcher;
 use crate::signals;
+use bar::Bar;
 use job::Job;
+use json::Json;
 use output::Output;
+use plain::Lines;
 use report::{Done, PlanReport, Report, Saved};
 use trace::Trace;
+
+/// JSON for programs, a bar on a terminal, lines elsewhere.
+fn choose(json: bool) -> Box<dyn Report> {
+    match (json, std::io::stderr().is_terminal()) {
+        (true, _) => Box::new(Json),
+        (false, true) => Box::new(Bar::new()),
+        (false, false) => Box::new(Lines::default()),
+    }
+}
 
 /// Draws.
 pub(crate) fn run(args: GenerateArgs) -> Result<(), Failure> {
@@ -36,7 +49,7 @@ pub(crate) fn run(args: GenerateArgs) -> Result<(), Failure> {
     let job = Job::new(args)?;
     let trace = job.trace.as_deref().map(|place| Trace::create(place, &cancel)).transpose()?;
 
-    let mut report = report::choose(job.json);
+    let mut report = choose(job.json);
     job.notes.iter().for_each(|note| report.event(&Event::Warning(note.as_str().into())));
     report.opening();
     let mut engine = Engine::open(&job.options)?;

@@ -1,16 +1,11 @@
 //! What is said while pictures are drawn, to a terminal, to a log, or to a program.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use fulmen_engine::engine::{DrawPlan, DrawStage, Drawn, Engine, Event, Seconds};
 use fulmen_engine::graph::Element;
 use fulmen_engine::weights::Lora;
 use serde::Serialize;
-
-use super::bar::Bar;
-use super::json::Json;
-use super::plain::Lines;
 
 /// Someone who is told.
 pub(super) trait Report {
@@ -24,15 +19,6 @@ pub(super) trait Report {
     fn saved(&mut self, saved: &Saved, drawn: &Drawn);
     /// All of them are.
     fn done(&mut self, done: &Done);
-}
-
-/// JSON for programs, a bar on a terminal, lines elsewhere.
-pub(super) fn choose(json: bool) -> Box<dyn Report> {
-    match (json, std::io::stderr().is_terminal()) {
-        (true, _) => Box::new(Json),
-        (false, true) => Box::new(Bar::new()),
-        (false, false) => Box::new(Lines::default()),
-    }
 }
 
 /// What will be drawn.

@@ -4,23 +4,11 @@ use serde_json::{Map, Value};
 
 use super::body::object;
 use super::inert::inert;
-use super::value::{allowed, checked, is_off, shown, size};
-use super::{Field, Presence, Support};
+use super::value::{allowed, fitting, is_off, nearest, shown};
+use super::values::{Values, default};
+use super::{Field, FieldType, Presence, Support};
 use crate::http::Request;
 use crate::problem::Problem;
-use crate::warning::Warning;
-
-/// The members of a checked body: every value is as its field says. `null` counts as absent, and what is absent
-/// reads as its field's default.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Values {
-    given: Map<String, Value>,
-    defaults: Map<String, Value>,
-    /// What was sent and changes nothing.
-    inert: Vec<Warning>,
-    /// Members that name a model.
-    models: Vec<&'static str>,
-}
 
 impl Values {
     /// Reads and checks a request's body. Members that no field names are left out.
@@ -43,69 +31,11 @@ impl Values {
         let checked = Self { given, defaults: defaults.collect(), inert: vec![], models };
         Ok(Self { inert: inert(fields, &checked, &unknown), ..checked })
     }
-
-    /// What was sent and changes nothing, each in a sentence. `loaded` are the names of the model that draws; the
-    /// first is the one that sentences call it by.
-    pub(crate) fn warnings(&self, loaded: &[&str]) -> Vec<Warning> {
-        let other = self.models.iter().filter_map(|name| {
-            let asked = self.given.get(*name).filter(|value| self.defaults.get(*name) != Some(value))?;
-            // A gateway's prefix, `openai/`, is none of the name.
-            let is_loaded = |asked: &str| {
-                loaded.contains(&asked)
-                    || asked.rsplit_once('/').is_some_and(|(_, name)| loaded.contains(&name))
-            };
-            let known = asked.as_str().is_none_or(|asked| asked.is_empty() || is_loaded(asked));
-            (!known).then(|| Warning::other_model(name, &shown(asked), loaded[0]))
-        });
-        other.chain(self.inert.iter().cloned()).collect()
-    }
-
-    /// Whether the member was sent, and is not null.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.given.contains_key(name)
-    }
-
-    /// Whether the member was sent, and is another than its default: some clients write defaults down.
-    pub(crate) fn is_unusual(&self, name: &str) -> bool {
-        self.given.get(name).is_some_and(|value| self.defaults.get(name) != Some(value))
-    }
-
-    /// The member as it was sent, or its default.
-    pub(crate) fn value(&self, name: &str) -> Option<&Value> {
-        self.given.get(name).or_else(|| self.defaults.get(name))
-    }
-
-    pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.value(name).and_then(Value::as_str)
-    }
-
-    /// A whole number; a negative one, which few fields allow, is `None`.
-    pub(crate) fn integer(&self, name: &str) -> Option<u64> {
-        self.value(name).and_then(Value::as_u64)
-    }
-
-    pub(crate) fn number(&self, name: &str) -> Option<f64> {
-        self.value(name).and_then(Value::as_f64)
-    }
-
-    pub(crate) fn flag(&self, name: &str) -> Option<bool> {
-        self.value(name).and_then(Value::as_bool)
-    }
-
-    /// `WIDTHxHEIGHT`; `auto` is `None`.
-    pub(crate) fn size(&self, name: &str) -> Option<(usize, usize)> {
-        size(self.text(name)?)
-    }
-}
-
-/// What an absent member means.
-pub(super) fn default(field: &Field) -> Option<Value> {
-    Some(serde_json::from_str(field.default?).expect("tests read every default as JSON"))
 }
 
 /// The members of an object that its fields name, checked in the order of the fields. The names of the others are added
 /// to `unknown`, but for those that are null. `prefix` stands before names: `controlnets[0].`.
-pub(super) fn members(
+fn members(
     fields: &[Field],
     object: &mut Map<String, Value>,
     prefix: &str,
@@ -152,4 +82,53 @@ fn lacking(name: String, off: &[&str], value: &Value) -> Problem {
     };
     let message = format!("`{name}`: {} is not supported yet; leave it out{instead}", shown(value));
     Problem { code: "not_supported", ..Problem::field(name, message) }
+}
+
+/// The value as its kind has it: `4.0` becomes `4`, members of nested objects that no field names are left out, and
+/// their names added to `unknown`.
+///
+/// # Errors
+/// 400 that names the field, what it may be, and what came.
+pub(super) fn checked(
+    kind: FieldType,
+    name: &str,
+    value: Value,
+    unknown: &mut Vec<String>,
+) -> Result<Value, Problem> {
+    match (kind, value) {
+        (FieldType::Objects(fields), Value::Array(list)) => objects(fields, name, list, unknown),
+        // Whatever it holds, none of it is looked at.
+        (FieldType::Object([]), Value::Object(_)) => Ok(Value::Object(Map::new())),
+        (FieldType::Object(fields), Value::Object(mut object)) => {
+            members(fields, &mut object, &format!("{name}."), unknown).map(Value::Object)
+        }
+        (kind, value) => match fitting(kind, &value) {
+            Some(value) => Ok(value),
+            None => {
+                let hint =
+                    nearest(kind, &value).map(|size| format!("; {size} has its shape")).unwrap_or_default();
+                let message = format!("`{name}` must be {}, not {}{hint}", allowed(kind), shown(&value));
+                Err(Problem::field(name, message))
+            }
+        },
+    }
+}
+
+fn objects(
+    fields: &[Field],
+    name: &str,
+    list: Vec<Value>,
+    unknown: &mut Vec<String>,
+) -> Result<Value, Problem> {
+    let objects = list.into_iter().enumerate().map(|(i, item)| match item {
+        Value::Object(mut object) => {
+            members(fields, &mut object, &format!("{name}[{i}]."), unknown).map(Value::Object)
+        }
+        other => {
+            let item = format!("{name}[{i}]");
+            let message = format!("`{item}` must be an object, not {}", shown(&other));
+            Err(Problem::field(item, message))
+        }
+    });
+    objects.collect::<Result<Vec<_>, _>>().map(Value::Array)
 }

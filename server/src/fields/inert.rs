@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::check::{Values, default};
 use super::value::{is_one_of, shown};
+use super::values::{Values, default};
 use super::{Field, Support};
 use crate::warning::Warning;
 

@@ -10,6 +10,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 mod value;
+mod values;
 
 use fulmen_engine::schedule::{Prediction, SamplerName, Sigmas, TimestepSpacing};
 
@@ -119,8 +120,8 @@ pub(crate) const LONG_PROMPTS: Field = Field::new(
     "Whether prompts of more than 75 tokens are read in chunks, or cut; as the server was started if absent.",
 );
 
-pub(crate) use check::Values;
 pub(crate) use schema::schema;
+pub(crate) use values::Values;
 
 /// One member of a JSON body.
 #[derive(Debug, Clone, Copy)]

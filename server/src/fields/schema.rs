@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::check::default;
+use super::values::default;
 use super::{Field, FieldType, Presence, Support};
 
 /// Multiples of 8 from 64 to 2048: the hundreds decide which pairs of digits may follow.

@@ -1,46 +1,14 @@
 //! One value against what its field may be.
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
 
-use super::check::members;
-use super::{Field, FieldType, LONGEST_SIDE, SHORTEST_SIDE};
-use crate::problem::Problem;
+use super::{FieldType, LONGEST_SIDE, SHORTEST_SIDE};
 
 /// Most characters of a refused value that an answer repeats.
 const SHOWN: usize = 60;
 
-/// The value as its kind has it: `4.0` becomes `4`, members of nested objects that no field names are left out, and
-/// their names added to `unknown`.
-///
-/// # Errors
-/// 400 that names the field, what it may be, and what came.
-pub(super) fn checked(
-    kind: FieldType,
-    name: &str,
-    value: Value,
-    unknown: &mut Vec<String>,
-) -> Result<Value, Problem> {
-    match (kind, value) {
-        (FieldType::Objects(fields), Value::Array(list)) => objects(fields, name, list, unknown),
-        // Whatever it holds, none of it is looked at.
-        (FieldType::Object([]), Value::Object(_)) => Ok(Value::Object(Map::new())),
-        (FieldType::Object(fields), Value::Object(mut object)) => {
-            members(fields, &mut object, &format!("{name}."), unknown).map(Value::Object)
-        }
-        (kind, value) => match fitting(kind, &value) {
-            Some(value) => Ok(value),
-            None => {
-                let hint =
-                    nearest(kind, &value).map(|size| format!("; {size} has its shape")).unwrap_or_default();
-                let message = format!("`{name}` must be {}, not {}{hint}", allowed(kind), shown(&value));
-                Err(Problem::field(name, message))
-            }
-        },
-    }
-}
-
 /// The value as a kind other than objects has it, if it can be one.
-fn fitting(kind: FieldType, value: &Value) -> Option<Value> {
+pub(super) fn fitting(kind: FieldType, value: &Value) -> Option<Value> {
     let fits = match (kind, value) {
         (FieldType::Flag, Value::Bool(_)) => true,
         (FieldType::Integer { least, most, multiple_of }, Value::Number(number)) => {
@@ -64,25 +32,6 @@ fn fitting(kind: FieldType, value: &Value) -> Option<Value> {
         _ => false,
     };
     fits.then(|| value.clone())
-}
-
-fn objects(
-    fields: &[Field],
-    name: &str,
-    list: Vec<Value>,
-    unknown: &mut Vec<String>,
-) -> Result<Value, Problem> {
-    let objects = list.into_iter().enumerate().map(|(i, item)| match item {
-        Value::Object(mut object) => {
-            members(fields, &mut object, &format!("{name}[{i}]."), unknown).map(Value::Object)
-        }
-        other => {
-            let item = format!("{name}[{i}]");
-            let message = format!("`{item}` must be an object, not {}", shown(&other));
-            Err(Problem::field(item, message))
-        }
-    });
-    objects.collect::<Result<Vec<_>, _>>().map(Value::Array)
 }
 
 /// Whether this value, of a field that is not supported yet, switches nothing on. A list of nulls is an empty one.
@@ -113,7 +62,7 @@ pub(super) fn size(text: &str) -> Option<(usize, usize)> {
 }
 
 /// The size to ask for instead of one that is too large: its aspect, as large as it goes.
-fn nearest(kind: FieldType, value: &Value) -> Option<String> {
+pub(super) fn nearest(kind: FieldType, value: &Value) -> Option<String> {
     let (width, height) =
         value.as_str().filter(|_| matches!(kind, FieldType::Size))?.split_once(['x', '*'])?;
     let [width, height]: [u32; 2] = [width.parse().ok()?, height.parse().ok()?];

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::chunked::Chunked;
-use super::connection::Failure;
+use super::failure::Failure;
 use super::head::{Head, Length, malformed};
 use super::wire::Wire;
 use crate::budget::{Share, too_many_bodies};

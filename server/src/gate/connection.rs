@@ -6,45 +6,13 @@ use std::time::Instant;
 
 use super::access_log::Line;
 use super::connections::{Phase, Seat};
+use super::failure::Failure;
 use super::forwarded;
 use super::head::{self, Head, Scan, malformed};
-use super::pass;
+use super::pass::{self, Caller};
 use super::reply::{After, Reply};
-use super::wire::{Lost, Wire};
+use super::wire::Wire;
 use super::{Shared, body};
-use crate::problem::Problem;
-
-/// Why a request is not passed on, or not answered.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// There is no client left to answer.
-    Gone,
-    /// The client gets an error, and the connection ends: where the next request would begin is not known for sure.
-    Refused(Problem),
-}
-
-impl From<Problem> for Failure {
-    fn from(problem: Problem) -> Self {
-        Self::Refused(problem)
-    }
-}
-
-impl Failure {
-    fn of_head(lost: Lost) -> Self {
-        Self::late(lost, "the request's head took too long")
-    }
-
-    pub(super) fn of_body(lost: Lost) -> Self {
-        Self::late(lost, "the request's body took too long")
-    }
-
-    fn late(lost: Lost, message: &str) -> Self {
-        match lost {
-            Lost::Gone => Self::Gone,
-            Lost::Late => Self::Refused(Problem::new(408, "request_timeout", message)),
-        }
-    }
-}
 
 /// One connection.
 pub(super) struct Connection<'a> {
@@ -106,7 +74,8 @@ impl<'a> Connection<'a> {
         if !self.seat.enter(Phase::Working) {
             return Err(Failure::Gone);
         }
-        pass::on(self, &head, (body, share), line)
+        let caller = Caller { gate: self.gate, wire: &mut self.wire, seat: &mut self.seat };
+        pass::on(caller, &head, body, share, line)
     }
 
     /// Reads a head: all of it within the limit, from its first byte to its last within the deadline.

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::Shared;
-use super::connection::Failure;
+use super::failure::Failure;
 use super::head::{Head, Length};
 use super::wire::{passes, read_behind};
 use crate::http::{Client, Clients, REQUEST_ID, Stream, TOKEN, random_hex};

@@ -6,8 +6,8 @@
 //! watches the client's socket, so that who hangs up is not drawn for.
 //!
 //! ```text
-//! listener ── room (who may stay) ── connection ── head (lines) ── body (chunked) ── pass ── hand ── upstream
-//!     └────── lobby (who may not)          └────── reply ←──────────────────────────────── source ←────┘
+//! listener ── connections (who may stay) ── connection ── head (crlf) ── body (chunked) ── pass ── hand ── upstream
+//!     └────── lobby (who may not)                 └────── reply ←─────────────────────────────── source ←────┘
 //! ```
 
 mod access_log;
@@ -16,6 +16,7 @@ mod chunked;
 mod connection;
 mod connections;
 mod crlf;
+mod failure;
 mod forwarded;
 mod hand;
 mod head;

@@ -7,12 +7,13 @@ use std::time::Duration;
 use super::Shared;
 use super::access_log::Line;
 use super::chunked::Chunked;
-use super::connection::{Connection, Failure};
 use super::connections::{Phase, Seat};
+use super::failure::Failure;
 use super::hand::{self, Handed, Outgoing, SMALL};
 use super::head::{Head, Length};
 use super::reply::After;
 use super::source::{Heard, Source};
+use super::wire::Wire;
 use crate::budget::{Share, too_many_answers};
 use crate::http::Client;
 use crate::problem::Problem;
@@ -22,14 +23,22 @@ const SPARED: usize = 2;
 /// How long a request may wait for a handler.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Passes a request on; what the client may do after its answer.
+/// Who sent a request, and where its answer goes.
+pub(super) struct Caller<'a> {
+    pub(super) gate: &'a Shared,
+    pub(super) wire: &'a mut Wire,
+    pub(super) seat: &'a mut Seat,
+}
+
+/// Passes a request on; what the client may do after its answer. `share` is the body's of the memory for bodies.
 pub(super) fn on(
-    connection: &mut Connection<'_>,
+    caller: Caller<'_>,
     head: &Head,
-    (body, share): (Vec<u8>, Share),
+    body: Vec<u8>,
+    share: Share,
     line: &mut Line,
 ) -> Result<After, Failure> {
-    let Connection { gate, wire, seat, .. } = connection;
+    let Caller { gate, wire, seat } = caller;
     let only_looks = matches!(head.method.as_str(), "GET" | "HEAD");
     let spared = if only_looks { 0 } else { SPARED };
     let Some(_engaged) = gate.inside.handlers.engage(spared, PATIENCE) else {

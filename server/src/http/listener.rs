@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use tiny_http::Request;
 
-use super::private::{Inner, Private};
+use super::inner::Inner;
+use super::private::Private;
 use super::serve::{Respond, serve, token, turn_away};
 use super::{Clients, TOKEN, random_hex};
 use crate::budget::Memory;

@@ -8,6 +8,7 @@ mod date;
 mod encoding;
 mod events;
 mod file;
+mod inner;
 mod listener;
 #[cfg(not(unix))]
 mod port;
@@ -28,10 +29,11 @@ pub(crate) use cors::{cors_headers, cors_headers_unread};
 pub(crate) use encoding::encoded;
 pub(crate) use events::Events;
 pub(crate) use file::{BYTES, File};
-pub(crate) use listener::{Handlers, Listener};
 #[cfg(test)]
-pub(crate) use private::Inner;
-pub(crate) use private::{Private, Stream};
+pub(crate) use inner::Inner;
+pub(crate) use inner::Stream;
+pub(crate) use listener::{Handlers, Listener};
+pub(crate) use private::Private;
 pub(crate) use request::{Method, Request};
 pub(crate) use turn::Turn;
 pub(crate) use upstream::Upstream;

@@ -1,16 +1,15 @@
 //! The private way from the gate to tiny_http: a Unix socket in the data directory, in a folder that only this user
 //! can enter. Where there are none, a port of the loopback address; there the token of each request keeps others out.
 
-use std::io::{self, Read, Write};
-use std::ops::Deref;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::inner::Inner;
 #[cfg(not(unix))]
-use super::port::{self as way, Door, Socket};
+use super::port as way;
 #[cfg(unix)]
-use super::socket::{self as way, Door, Socket};
+use super::socket as way;
 use super::upstream::Upstream;
 use crate::error::{Error, Result};
 
@@ -23,20 +22,6 @@ pub(crate) struct Private {
     folder: PathBuf,
     upstream: Upstream,
 }
-
-/// A tiny_http that listens in private.
-pub(crate) struct Inner {
-    /// There until this is dropped.
-    server: Option<tiny_http::Server>,
-    door: Door,
-    /// By which a test can end it.
-    #[cfg(all(test, unix))]
-    copy: std::os::unix::net::UnixListener,
-}
-
-/// A connection to tiny_http.
-#[derive(Debug)]
-pub(crate) struct Stream(Socket);
 
 impl Private {
     /// Finds its place in a data directory that belongs to this server alone: what an earlier one left there goes.
@@ -62,16 +47,7 @@ impl Private {
     /// # Errors
     /// The operating system gives no socket or no thread.
     pub(crate) fn server(&self) -> io::Result<Arc<Inner>> {
-        let (listener, door) = way::listen(&self.folder)?;
-        #[cfg(all(test, unix))]
-        let copy = listener.try_clone()?;
-        let server = tiny_http::Server::from_listener(listener, None).map_err(io::Error::other)?;
-        let inner = Arc::new(Inner {
-            server: Some(server),
-            door,
-            #[cfg(all(test, unix))]
-            copy,
-        });
+        let inner = Arc::new(Inner::listen(&self.folder)?);
         self.upstream.open(&inner);
         Ok(inner)
     }
@@ -88,72 +64,4 @@ fn unusable(folder: &Path, error: &io::Error) -> Error {
          there are threads and file descriptors left"
     );
     Error::Data { at: folder.to_owned(), what }
-}
-
-impl Inner {
-    /// A new connection to it.
-    ///
-    /// # Errors
-    /// It does not listen any more, or there is no descriptor left.
-    pub(super) fn connect(&self) -> io::Result<Stream> {
-        self.door.connect().map(Stream)
-    }
-
-    /// Nothing can be accepted any more.
-    #[cfg(all(test, unix))]
-    pub(crate) fn break_listener(&self) {
-        let copy = std::os::fd::OwnedFd::from(self.copy.try_clone().expect("a descriptor"));
-        let _ = Socket::from(copy).shutdown(std::net::Shutdown::Both);
-    }
-
-    /// What it listens at.
-    #[cfg(all(test, unix))]
-    pub(crate) fn path(&self) -> &Path {
-        self.door.path()
-    }
-}
-
-impl Deref for Inner {
-    type Target = tiny_http::Server;
-
-    fn deref(&self) -> &Self::Target {
-        self.server.as_ref().expect("it is there until it is dropped")
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.server = None;
-        // tiny_http ends when the next connection comes. It makes one itself, but it knows only a name, and that is gone.
-        drop(self.door.connect());
-    }
-}
-
-impl Stream {
-    /// How long one read and one write may take.
-    pub(crate) fn set_timeouts(&self, read: Duration, write: Duration) -> io::Result<()> {
-        self.0.set_read_timeout(Some(read))?;
-        self.0.set_write_timeout(Some(write))
-    }
-
-    /// Whether a read waits for bytes to come.
-    pub(crate) fn set_waiting(&self, waits: bool) -> io::Result<()> {
-        self.0.set_nonblocking(!waits)
-    }
-}
-
-impl Read for Stream {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.0.read(bytes)
-    }
-}
-
-impl Write for Stream {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

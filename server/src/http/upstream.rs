@@ -6,7 +6,7 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Instant;
 
-use super::private::{Inner, Stream};
+use super::inner::{Inner, Stream};
 use super::turn::{Turn, Turns};
 
 /// How to reach tiny_http.

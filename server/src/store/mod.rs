@@ -20,6 +20,7 @@
 mod backup;
 mod connect;
 mod database;
+mod directory;
 mod disk;
 mod examine;
 mod fault;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicU64;
 
 use super::database::Database;
+use super::directory::{DATABASE, PICTURES, data};
 use super::examine::survey;
 use super::fault::Fault;
 use super::health::Health;
@@ -17,12 +18,6 @@ use super::spare::Spare;
 use super::survey::Survey;
 use super::{Opening, Store, backup, order};
 use crate::error::{Error, Result};
-
-/// The database's file.
-pub(super) const DATABASE: &str = "fulmen.db";
-
-/// The folder of pictures.
-pub(super) const PICTURES: &str = "pictures";
 
 /// The longest log where nothing limits what is kept, and the shortest limit of it.
 const LONGEST_LOG: u64 = 64 << 20;
@@ -148,8 +143,4 @@ fn unusable(at: &Path, fault: &Fault) -> Error {
         fault => format!("it cannot be used ({fault}); make it readable and writable for this user"),
     };
     data(at, what)
-}
-
-pub(super) fn data(at: &Path, what: impl Into<String>) -> Error {
-    Error::Data { at: at.to_owned(), what: what.into() }
 }

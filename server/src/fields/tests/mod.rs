@@ -115,7 +115,7 @@ fn every_default_is_json_that_its_own_field_takes() {
     for field in TABLE {
         if let Some(default) = field.default {
             let value = serde_json::from_str(default).unwrap();
-            let checked = super::value::checked(field.kind, field.name, value, &mut vec![]);
+            let checked = super::check::checked(field.kind, field.name, value, &mut vec![]);
             assert!(checked.is_ok(), "{}: {checked:?}", field.name);
         }
     }

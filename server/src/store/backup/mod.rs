@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 use self::files::{Files, Found};
 use self::snapshot::Snapshot;
+use super::directory::{DATABASE, PICTURES, data};
 use super::fault::Fault;
-use super::open::{DATABASE, PICTURES, data};
 use super::pictures::{Pictures, private_folder, sync_folder};
 use crate::error::{Error, Result};
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::schemas::exactly;
+use super::json_schema::exactly;
 use crate::problem::{Family, reason};
 
 /// What any route can answer, because it is answered before or around its handler: by the gate (400, 408, 413,

@@ -1,6 +1,7 @@
 //! `/openapi.json`: the routes table as OpenAPI 3.1. What it does not name, the server does not answer.
 
 mod errors;
+mod json_schema;
 mod operation;
 mod schemas;
 #[cfg(test)]

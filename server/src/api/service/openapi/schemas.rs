@@ -3,28 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::errors;
+use super::json_schema::{exactly, exactly_warned, list, reference};
 use crate::api::leonardo;
-
-/// The same, and perhaps with sentences of what the caller should know.
-pub(crate) fn exactly_warned(members: &Value) -> Value {
-    let mut schema = exactly(members);
-    schema["properties"]["warnings"] = reference("Warnings");
-    schema
-}
-
-/// A schema of an object whose members are all there, and no others.
-pub(crate) fn exactly(members: &Value) -> Value {
-    let names: Vec<_> = members.as_object().into_iter().flat_map(Map::keys).collect();
-    json!({"type": "object", "required": names, "properties": members, "additionalProperties": false})
-}
-
-fn reference(name: &str) -> Value {
-    json!({"$ref": format!("#/components/schemas/{name}")})
-}
-
-fn list(items: &Value) -> Value {
-    json!({"type": "array", "items": items})
-}
 
 /// Every named schema of an answer.
 pub(super) fn answers() -> Value {

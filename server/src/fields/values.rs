@@ -1,0 +1,79 @@
+//! What a request says, once it is checked.
+
+use serde_json::{Map, Value};
+
+use super::Field;
+use super::value::{shown, size};
+use crate::warning::Warning;
+
+/// The members of a checked body: every value is as its field says. `null` counts as absent, and what is absent
+/// reads as its field's default.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Values {
+    pub(super) given: Map<String, Value>,
+    pub(super) defaults: Map<String, Value>,
+    /// What was sent and changes nothing.
+    pub(super) inert: Vec<Warning>,
+    /// Members that name a model.
+    pub(super) models: Vec<&'static str>,
+}
+
+impl Values {
+    /// What was sent and changes nothing, each in a sentence. `loaded` are the names of the model that draws; the
+    /// first is the one that sentences call it by.
+    pub(crate) fn warnings(&self, loaded: &[&str]) -> Vec<Warning> {
+        let other = self.models.iter().filter_map(|name| {
+            let asked = self.given.get(*name).filter(|value| self.defaults.get(*name) != Some(value))?;
+            // A gateway's prefix, `openai/`, is none of the name.
+            let is_loaded = |asked: &str| {
+                loaded.contains(&asked)
+                    || asked.rsplit_once('/').is_some_and(|(_, name)| loaded.contains(&name))
+            };
+            let known = asked.as_str().is_none_or(|asked| asked.is_empty() || is_loaded(asked));
+            (!known).then(|| Warning::other_model(name, &shown(asked), loaded[0]))
+        });
+        other.chain(self.inert.iter().cloned()).collect()
+    }
+
+    /// Whether the member was sent, and is not null.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.given.contains_key(name)
+    }
+
+    /// Whether the member was sent, and is another than its default: some clients write defaults down.
+    pub(crate) fn is_unusual(&self, name: &str) -> bool {
+        self.given.get(name).is_some_and(|value| self.defaults.get(name) != Some(value))
+    }
+
+    /// The member as it was sent, or its default.
+    pub(crate) fn value(&self, name: &str) -> Option<&Value> {
+        self.given.get(name).or_else(|| self.defaults.get(name))
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.value(name).and_then(Value::as_str)
+    }
+
+    /// A whole number; a negative one, which few fields allow, is `None`.
+    pub(crate) fn integer(&self, name: &str) -> Option<u64> {
+        self.value(name).and_then(Value::as_u64)
+    }
+
+    pub(crate) fn number(&self, name: &str) -> Option<f64> {
+        self.value(name).and_then(Value::as_f64)
+    }
+
+    pub(crate) fn flag(&self, name: &str) -> Option<bool> {
+        self.value(name).and_then(Value::as_bool)
+    }
+
+    /// `WIDTHxHEIGHT`; `auto` is `None`.
+    pub(crate) fn size(&self, name: &str) -> Option<(usize, usize)> {
+        size(self.text(name)?)
+    }
+}
+
+/// What an absent member means.
+pub(super) fn default(field: &Field) -> Option<Value> {
+    Some(serde_json::from_str(field.default?).expect("tests read every default as JSON"))
+}
