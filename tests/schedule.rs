@@ -205,7 +205,7 @@ fn what_is_done_in_another_way_is_said_and_what_a_class_does_not_read_is_not() {
         (r#"{"_class_name": "DPMSolverMultistepScheduler", "use_lu_lambdas": true}"#, "`use_lu_lambdas`"),
         (r#"{"_class_name": "DPMSolverMultistepScheduler", "thresholding": true}"#, "`thresholding`"),
         (r#"{"_class_name": "DDIMScheduler"}"#, "`clip_sample`"),
-        (r#"{"_class_name": "MyScheduler"}"#, "MyScheduler, is not known"),
+        (r#"{"_class_name": "MyScheduler"}"#, "MyScheduler, is unknown"),
     ];
     for (json, want) in said {
         assert!(notes(json).iter().any(|note| note.contains(want)), "{json}: {:?}", notes(json));

@@ -285,7 +285,7 @@ fn spacing_and_prediction_are_as_asked() {
 fn few_steps_that_miss_the_noisiest_levels_are_warned_of() {
     let warned = |clues: &Clues, steps| {
         let told = told(&choose(clues, Some(steps), None));
-        told.iter().any(|told| told.contains("never see the noisiest levels; try --spacing trailing"))
+        told.iter().any(|told| told.contains("skip the noisiest levels; try --spacing trailing"))
     };
     let linspace = SchedulerConfig { timestep_spacing: TimestepSpacing::Linspace, ..SchedulerConfig::sdxl() };
     assert!(warned(&file("base.safetensors"), 4) && warned(&file("base.safetensors"), 1));
