@@ -15,7 +15,7 @@ const LATENTS: Shape = Shape::image(1, 3, 4, 4);
 fn decoder() -> TinyDecoder {
     let weight = |(name, shape, values): Tensor| Weight::from_f16(name, shape, &values);
     let weights: Vec<Weight> = seeded().into_iter().map(weight).collect();
-    TinyDecoder::load(&Weights::of(&weights), TinyConfig::default()).expect("it was just made")
+    TinyDecoder::load(&Weights::of(&weights), &TinyConfig::default()).expect("it was just made")
 }
 
 /// `[c, h, w]` to `[h, w, c]`.

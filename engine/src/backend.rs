@@ -160,9 +160,6 @@ pub trait Backend: Send + Sync {
     }
 
     /// Plans memory, prepares weights and kernels. Nothing is computed yet.
-    ///
-    /// # Errors
-    /// [`Error::Memory`] where the device cannot hold it, [`Error::Device`] where it fails.
     fn compile(&self, graph: Arc<Graph>) -> Result<Box<dyn Program>>;
 }
 
@@ -173,16 +170,10 @@ pub trait Program: Send {
 
     /// Runs the graph. `inputs` by name, in any order; the outputs in the order in which the graph
     /// lists them.
-    ///
-    /// # Errors
-    /// [`Error::Cancelled`], [`Error::Device`], [`Error::Memory`].
     fn run(&mut self, inputs: &[(&str, &HostTensor)], cancel: &CancelToken) -> Result<Vec<HostTensor>>;
 
     /// Runs the graph and shows every node's value as it is made: the microscope. Slow; every
     /// value is copied to the host.
-    ///
-    /// # Errors
-    /// As [`Program::run`], or whatever `visit` answers.
     fn trace(
         &mut self,
         inputs: &[(&str, &HostTensor)],

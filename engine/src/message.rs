@@ -54,8 +54,7 @@ pub enum Setting {
 
 impl Setting {
     /// Its name on the command line.
-    #[must_use]
-    pub const fn flag(self) -> &'static str {
+    pub(crate) const fn flag(self) -> &'static str {
         match self {
             Self::Prompt => "the prompt",
             Self::Negative => "--negative",
@@ -116,8 +115,7 @@ impl Message {
     }
 
     /// The sentence goes on with the name of this setting.
-    #[must_use]
-    pub fn setting(mut self, setting: Setting) -> Self {
+    pub(crate) fn setting(mut self, setting: Setting) -> Self {
         self.0.push(Fragment::Setting(setting));
         self
     }

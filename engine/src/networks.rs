@@ -49,7 +49,7 @@ fn describe_vae(config: NetworkConfig) -> Result<NetworkSpec> {
             Ok(NetworkSpec { tensors, levels })
         }
         NetworkConfig::Tiny(config) => {
-            let tensors = listed(|w| TinyDecoder::load(w, config).map(drop))?;
+            let tensors = listed(|w| TinyDecoder::load(w, &config).map(drop))?;
             Ok(NetworkSpec { tensors, levels: Vec::new() })
         }
     }
@@ -75,10 +75,8 @@ impl Checkpoint {
     }
 
     /// Opens a single file whose network is not of SDXL base's shape.
-    ///
-    /// # Errors
-    /// As [`Checkpoint::open`].
-    pub fn single_file(path: &Path, configs: &Configs) -> Result<Self> {
+    #[cfg(test)]
+    pub(crate) fn single_file(path: &Path, configs: &Configs) -> Result<Self> {
         Self::file(path, configs, describe)
     }
 

@@ -40,14 +40,12 @@ fn is_visible(c: char) -> bool {
 }
 
 /// A message of one line.
-#[must_use]
-pub fn message(text: &str) -> String {
+pub(crate) fn message(text: &str) -> String {
     shortened(text, MESSAGE)
 }
 
 /// A name or a sentence from elsewhere, to stand within a message.
-#[must_use]
-pub fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     shortened(text, QUOTED)
 }
 

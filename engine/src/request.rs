@@ -10,22 +10,22 @@ use crate::tokens::MOST_CHUNKS;
 use crate::{Error, Result};
 
 /// A latent covers this many pixels each way, so a picture is made of squares of 8×8.
-pub const GRAIN: usize = 8;
+pub(crate) const GRAIN: usize = 8;
 
 /// Longest side, in pixels.
-pub const LONGEST_SIDE: usize = 16_384;
+pub(crate) const LONGEST_SIDE: usize = 16_384;
 
 /// Most pixels of one picture: 64 of SDXL's own 1024×1024.
-pub const MOST_PIXELS: usize = 64 << 20;
+pub(crate) const MOST_PIXELS: usize = 64 << 20;
 
 /// Most steps: the levels of noise that SDXL is trained on.
-pub const MOST_STEPS: usize = 1000;
+pub(crate) const MOST_STEPS: usize = 1000;
 
 /// Largest scale and threshold of attention guidance.
 const MOST_NAG: f32 = 100.0;
 
 /// Most pictures of one request.
-pub const MOST_IMAGES: usize = 100;
+pub(crate) const MOST_IMAGES: usize = 100;
 
 /// Longest prompt, in bytes: many times what is read. A file given by mistake should be told, not drawn.
 pub const LONGEST_PROMPT: usize = 1 << 20;
@@ -42,8 +42,7 @@ pub enum Guidance {
 
 impl Guidance {
     /// The number itself.
-    #[must_use]
-    pub const fn value(self) -> f32 {
+    pub(crate) const fn value(self) -> f32 {
         match self {
             Self::Exactly(value) | Self::Suggested(value) => value,
         }
@@ -157,8 +156,7 @@ impl Request {
     }
 
     /// Whether there is something not to draw.
-    #[must_use]
-    pub fn has_negative(&self) -> bool {
+    pub(crate) fn has_negative(&self) -> bool {
         self.negative_prompt.as_deref().is_some_and(|text| !text.trim().is_empty())
     }
 
@@ -213,7 +211,7 @@ impl Request {
 }
 
 /// A width and a height that were filled in by a model are checked together too.
-pub fn check_pixels(width: usize, height: usize) -> Result<()> {
+pub(crate) fn check_pixels(width: usize, height: usize) -> Result<()> {
     if width.saturating_mul(height) <= MOST_PIXELS {
         return Ok(());
     }

@@ -139,8 +139,7 @@ impl Engine {
     }
 
     /// Draws with a model that is open already, and may draw on other devices meanwhile.
-    #[must_use]
-    pub fn new(model: Arc<Model>, backend: Arc<dyn Backend>, precision: Precision) -> Self {
+    pub(crate) fn new(model: Arc<Model>, backend: Arc<dyn Backend>, precision: Precision) -> Self {
         let programs = Programs::new(backend.clone());
         let base = model.clone();
         Self {

@@ -31,10 +31,7 @@ pub struct Model {
 
 impl Model {
     /// Opens what `options` name. Every tensor is looked through here, so that drawing cannot fail for a damaged file.
-    ///
-    /// # Errors
-    /// Whatever is wrong with the files, by name.
-    pub fn open(options: &Options) -> Result<Self> {
+    pub(crate) fn open(options: &Options) -> Result<Self> {
         options.defaults.validate()?;
         threads::start();
         let mut checkpoint = match &options.model {
@@ -53,9 +50,6 @@ impl Model {
 
     /// This model changed by further LoRAs. Weights that they do not touch are the same, so that devices keep their
     /// copies.
-    ///
-    /// # Errors
-    /// A file cannot be read, is damaged, is something else, or changes nothing of this model.
     pub(super) fn with_loras(&self, loras: &[LoraFile]) -> Result<Self> {
         Self::load(&with_loras(self.checkpoint.clone(), loras)?, Request::default())
     }

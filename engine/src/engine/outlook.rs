@@ -40,9 +40,6 @@ pub struct Outlook {
 impl Outlook {
     /// `defaults` are settings of requests that leave them open; `side` what the model was trained at, in pixels,
     /// and `grain` the pixels that one latent covers.
-    ///
-    /// # Errors
-    /// The model cannot be drawn, or not as its operator wants it.
     pub(super) fn new(
         checkpoint: &Checkpoint,
         defaults: Request,

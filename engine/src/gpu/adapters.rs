@@ -80,8 +80,7 @@ impl AdapterDescription {
     }
 
     /// The subgroup size, where it is the same for every kernel. wgpu cannot pin it.
-    #[must_use]
-    pub fn fixed_subgroup(&self) -> Option<u32> {
+    pub(crate) fn fixed_subgroup(&self) -> Option<u32> {
         self.subgroup_sizes.filter(|(min, max)| min == max).map(|(min, _)| min)
     }
 

@@ -17,7 +17,7 @@ pub use record::{Recorder, Tensor};
 pub use shape::{ConvWindow, Element, Padding, Shape, Tiling};
 
 /// A node's place in its graph; also the name of the one value that it makes.
-pub type NodeId = usize;
+pub(crate) type NodeId = usize;
 
 /// One operation with its inputs, and the value that it makes.
 #[derive(Debug, Clone)]
@@ -49,14 +49,12 @@ impl Graph {
     }
 
     /// The node of this id.
-    #[must_use]
     pub fn node(&self, id: NodeId) -> &Node {
         &self.nodes[id]
     }
 
     /// The values that a run gives back, in this order.
-    #[must_use]
-    pub fn outputs(&self) -> &[NodeId] {
+    pub(crate) fn outputs(&self) -> &[NodeId] {
         &self.outputs
     }
 
@@ -74,8 +72,7 @@ impl Graph {
     }
 
     /// [`Graph::flops`] of one node.
-    #[must_use]
-    pub fn node_flops(&self, node: &Node) -> u64 {
+    pub(crate) fn node_flops(&self, node: &Node) -> u64 {
         let rows = node.shape.rows() as u64;
         match &node.op {
             Op::Linear { weight, .. } | Op::Conv3x3 { weight, .. } => 2 * rows * weight.len() as u64,

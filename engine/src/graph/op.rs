@@ -169,15 +169,6 @@ impl Op {
     }
 
     /// The epilogue of a product or convolution.
-    #[must_use]
-    pub fn epilogue(&self) -> Option<&Epilogue> {
-        match self {
-            Self::Linear { epilogue, .. } | Self::Conv3x3 { epilogue, .. } => Some(epilogue),
-            _ => None,
-        }
-    }
-
-    /// The same, to be changed.
     pub(crate) fn epilogue_mut(&mut self) -> Option<&mut Epilogue> {
         match self {
             Self::Linear { epilogue, .. } | Self::Conv3x3 { epilogue, .. } => Some(epilogue),

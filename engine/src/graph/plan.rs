@@ -4,7 +4,7 @@ use super::{Graph, NodeId};
 
 /// Buffers ("slots") and the value that each node writes to which of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slots {
+pub(crate) struct Slots {
     /// Bytes of every slot.
     pub bytes: Vec<u64>,
     /// The slot of each node's value.
@@ -15,8 +15,7 @@ pub struct Slots {
 
 impl Slots {
     /// All slots together: the peak, since slots are allocated once and reused.
-    #[must_use]
-    pub fn peak(&self) -> u64 {
+    pub(crate) fn peak(&self) -> u64 {
         self.bytes.iter().sum()
     }
 }
@@ -26,8 +25,7 @@ impl Slots {
 ///
 /// `bytes` tells a value's size on the device. With `keep_all` nothing is reused, so that a trace
 /// can look at every value.
-#[must_use]
-pub fn plan(graph: &Graph, bytes: impl Fn(NodeId) -> u64, keep_all: bool) -> Slots {
+pub(crate) fn plan(graph: &Graph, bytes: impl Fn(NodeId) -> u64, keep_all: bool) -> Slots {
     let last_use = last_uses(graph, keep_all);
     let mut slots: Vec<u64> = Vec::new();
     let mut free: Vec<usize> = Vec::new();

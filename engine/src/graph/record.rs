@@ -46,8 +46,7 @@ impl Recorder {
 
     /// The same for pictures that continue on their opposite sides: convolutions see those where there would be zeros
     /// around.
-    #[must_use]
-    pub fn tiled(self, tiling: Tiling) -> Self {
+    pub(crate) fn tiled(self, tiling: Tiling) -> Self {
         Self { tiling, ..self }
     }
 
@@ -111,7 +110,7 @@ impl Recorder {
     }
 
     /// Normalised attention guidance of each image; see [`Op::Guide`]. `guidance` is in f32, as inputs are.
-    pub fn guide(&mut self, a: Tensor, b: Tensor, guidance: Tensor) -> Tensor {
+    pub(crate) fn guide(&mut self, a: Tensor, b: Tensor, guidance: Tensor) -> Tensor {
         let fits = a.shape == b.shape
             && guidance.shape == Shape::vector(a.shape.images, 3)
             && self.nodes[guidance.id].element == Element::F32;
@@ -126,7 +125,7 @@ impl Recorder {
     }
 
     /// Mean and variance of each group of channels of each image; see [`Op::Moments`].
-    pub fn moments(&mut self, x: Tensor, groups: usize) -> Tensor {
+    pub(crate) fn moments(&mut self, x: Tensor, groups: usize) -> Tensor {
         let fits = x.shape.channels.is_multiple_of(groups);
         self.check(fits, "moments", || format!("{} in {groups} groups", x.shape));
         let moments = self.push(Op::Moments, &[x], Shape::tokens(x.shape.images, groups, 4));
@@ -135,7 +134,7 @@ impl Recorder {
     }
 
     /// `x` by the moments of its groups; see [`Op::Normalise`].
-    pub fn normalise(&mut self, x: Tensor, moments: Tensor, affine: &Affine) -> Tensor {
+    pub(crate) fn normalise(&mut self, x: Tensor, moments: Tensor, affine: &Affine) -> Tensor {
         let fits = self.nodes[moments.id].element == Element::F32
             && moments.shape == Shape::tokens(x.shape.images, moments.shape.width, 4)
             && x.shape.channels.is_multiple_of(moments.shape.width)
@@ -171,14 +170,14 @@ impl Recorder {
     }
 
     /// A function of every number, [`Activation::Geglu`] excepted.
-    pub fn activate(&mut self, x: Tensor, activation: Activation) -> Tensor {
+    pub(crate) fn activate(&mut self, x: Tensor, activation: Activation) -> Tensor {
         let fits = activation != Activation::Geglu;
         self.check(fits, "activate", || "GEGLU is an epilogue of a product".into());
         self.push(Op::Activate(activation), &[x], x.shape)
     }
 
     /// Channels of `a`, then channels of `b`.
-    pub fn concat(&mut self, a: Tensor, b: Tensor) -> Tensor {
+    pub(crate) fn concat(&mut self, a: Tensor, b: Tensor) -> Tensor {
         let shape = a.shape.with_channels(a.shape.channels + b.shape.channels);
         let fits = a.shape.with_channels(0) == b.shape.with_channels(0);
         self.check(fits, "concat", || format!("{} and {}", a.shape, b.shape));
@@ -198,7 +197,7 @@ impl Recorder {
     }
 
     /// Some rows of pixels of each image.
-    pub fn rows(&mut self, x: Tensor, rows: Range<usize>) -> Tensor {
+    pub(crate) fn rows(&mut self, x: Tensor, rows: Range<usize>) -> Tensor {
         let fits = rows.start < rows.end && rows.end <= x.shape.height;
         self.check(fits, "rows", || format!("{} has no rows {rows:?}", x.shape));
         let shape = Shape { height: rows.len(), ..x.shape };
@@ -211,7 +210,7 @@ impl Recorder {
     }
 
     /// Token embedding plus position embedding: `ids [n, 1, tokens, 1] → [n, 1, tokens, channels]`.
-    pub fn embed(&mut self, ids: Tensor, table: &Arc<Weight>, positions: &Arc<Weight>) -> Tensor {
+    pub(crate) fn embed(&mut self, ids: Tensor, table: &Arc<Weight>, positions: &Arc<Weight>) -> Tensor {
         let fits = table.fan_in() == positions.fan_in() && positions.outputs() >= ids.shape.pixels();
         self.check(fits, table.name(), || format!("{} positions for {}", positions.outputs(), ids.shape));
         let (table, positions) = (table.clone(), positions.clone());

@@ -44,8 +44,7 @@ impl Shape {
     }
 
     /// Pixels of the whole batch: the rows of a product.
-    #[must_use]
-    pub const fn rows(&self) -> usize {
+    pub(crate) const fn rows(&self) -> usize {
         self.images * self.pixels()
     }
 
@@ -62,8 +61,7 @@ impl Shape {
     }
 
     /// The same pixels with other channels.
-    #[must_use]
-    pub const fn with_channels(self, channels: usize) -> Self {
+    pub(crate) const fn with_channels(self, channels: usize) -> Self {
         Self { channels, ..self }
     }
 }
@@ -85,11 +83,11 @@ pub struct Padding {
 
 impl Padding {
     /// None: the window stays within the picture.
-    pub const NONE: Self = Self { before: 0, after: 0 };
+    pub(crate) const NONE: Self = Self { before: 0, after: 0 };
     /// One at each end: with a stride of 1 the picture keeps its size.
-    pub const AROUND: Self = Self { before: 1, after: 1 };
+    pub(crate) const AROUND: Self = Self { before: 1, after: 1 };
     /// One after the last pixel, as the VAE's encoder has it before every convolution of stride 2.
-    pub const AFTER: Self = Self { before: 0, after: 1 };
+    pub(crate) const AFTER: Self = Self { before: 0, after: 1 };
 
     /// Steps that a window of three pixels takes along `extent` pixels; `None` where it does not fit.
     pub(crate) fn steps(self, extent: usize, stride: usize) -> Option<usize> {

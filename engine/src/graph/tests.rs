@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Activation, Affine, ConvWindow, Element, Graph, Op, Padding, Recorder, Shape, plan::plan};
+use super::{
+    Activation, Affine, ConvWindow, Element, Graph, NodeId, Op, Padding, Recorder, Shape, plan::plan,
+};
 use crate::weights::Weight;
 
 fn weight(name: &str, shape: &[usize]) -> Arc<Weight> {
@@ -34,8 +36,10 @@ fn a_residual_block_fuses_to_two_norms_and_two_convolutions() {
     let names: Vec<_> = graph.nodes().iter().map(|n| n.op.name()).collect();
     let half = ["moments", "normalise", "conv3x3"];
     assert_eq!(names, [["input", "input"].as_slice(), &half, &half].concat());
-    let first = graph.nodes()[4].op.epilogue().expect("a convolution");
-    let second = graph.nodes()[7].op.epilogue().expect("a convolution");
+    let [first, second] = [4, 7].map(|id: NodeId| match &graph.nodes()[id].op {
+        Op::Conv3x3 { epilogue, .. } => epilogue,
+        other => panic!("{}", other.name()),
+    });
     assert!(first.per_image && !first.residual && !second.per_image && second.residual);
     assert_eq!(graph.nodes()[4].inputs, [3, 1], "the time embedding is the second input");
 }

@@ -56,9 +56,6 @@ impl Attention {
     }
 
     /// Under other names.
-    ///
-    /// # Errors
-    /// A missing or misshapen tensor, by name.
     pub(crate) fn load_named(w: &Weights, shape: AttentionShape, names: ProjectionNames) -> Result<Self> {
         let AttentionShape { channels, context_channels, heads, causal, bias } = shape;
         let [query, key, value, out] = names;
@@ -81,7 +78,7 @@ impl Attention {
     }
 
     /// The same, guided away from a negative prompt (normalised attention guidance).
-    pub fn guided(&self, g: &mut Recorder, x: Tensor, context: Tensor, negative: Negative) -> Tensor {
+    pub(crate) fn guided(&self, g: &mut Recorder, x: Tensor, context: Tensor, negative: Negative) -> Tensor {
         let q = self.query.forward(g, x);
         let (found, unwanted) = (self.find(g, q, context), self.find(g, q, negative.context));
         let h = g.guide(found, unwanted, negative.guidance);

@@ -25,18 +25,12 @@ impl Linear {
     }
 
     /// `weight [out, in]` alone.
-    ///
-    /// # Errors
-    /// A missing or misshapen tensor, by name.
-    pub fn without_bias(w: &Weights, inputs: usize, outputs: usize) -> Result<Self> {
+    pub(crate) fn without_bias(w: &Weights, inputs: usize, outputs: usize) -> Result<Self> {
         Ok(Self { weight: w.tensor("weight", &[outputs, inputs])?, bias: None })
     }
 
     /// A 1×1 convolution: `weight [out, in, 1, 1]` and `bias [out]`.
-    ///
-    /// # Errors
-    /// A missing or misshapen tensor, by name.
-    pub fn pointwise(w: &Weights, inputs: usize, outputs: usize) -> Result<Self> {
+    pub(crate) fn pointwise(w: &Weights, inputs: usize, outputs: usize) -> Result<Self> {
         let weight = w.tensor("weight", &[outputs, inputs, 1, 1])?;
         Ok(Self { weight, bias: Some(w.vector("bias", outputs)?) })
     }
@@ -74,10 +68,7 @@ impl Conv3x3 {
     }
 
     /// Every pixel, with one pixel of zeros around, and no bias.
-    ///
-    /// # Errors
-    /// A missing or misshapen tensor, by name.
-    pub fn without_bias(w: &Weights, inputs: usize, outputs: usize) -> Result<Self> {
+    pub(crate) fn without_bias(w: &Weights, inputs: usize, outputs: usize) -> Result<Self> {
         let weight = w.tensor("weight", &[outputs, inputs, 3, 3])?;
         Ok(Self { weight, bias: None, window: ConvWindow::SAME })
     }

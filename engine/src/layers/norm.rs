@@ -40,15 +40,12 @@ pub struct LayerNorm {
 
 impl LayerNorm {
     /// `weight [channels]` and `bias [channels]`.
-    ///
-    /// # Errors
-    /// A missing or misshapen tensor, by name.
-    pub fn load(w: &Weights, channels: usize, epsilon: f32) -> Result<Self> {
+    pub(crate) fn load(w: &Weights, channels: usize, epsilon: f32) -> Result<Self> {
         Ok(Self { affine: affine(w, channels, epsilon)? })
     }
 
     /// The shape stays.
-    pub fn forward(&self, g: &mut Recorder, x: Tensor) -> Tensor {
+    pub(crate) fn forward(&self, g: &mut Recorder, x: Tensor) -> Tensor {
         g.layer_norm(x, &self.affine)
     }
 }

@@ -21,10 +21,7 @@ impl Downsample {
     }
 
     /// `conv`, with zeros after the last row and column alone: the VAE's encoder.
-    ///
-    /// # Errors
-    /// A missing or misshapen tensor, by name.
-    pub fn load_one_sided(w: &Weights, channels: usize) -> Result<Self> {
+    pub(crate) fn load_one_sided(w: &Weights, channels: usize) -> Result<Self> {
         Self::load_padded(w, channels, Padding::AFTER)
     }
 

@@ -85,7 +85,7 @@ impl Format {
 impl Picture {
     /// From the device's pixels: red in the lowest byte, alpha in the highest. Alpha 0 marks a pixel that was
     /// not finite before it was rounded to bytes.
-    pub fn from_rgba(width: usize, height: usize, pixels: &[u32]) -> Result<Self> {
+    pub(crate) fn from_rgba(width: usize, height: usize, pixels: &[u32]) -> Result<Self> {
         assert_eq!(pixels.len(), width * height, "one word a pixel");
         if pixels.iter().any(|pixel| pixel >> 24 == 0) {
             return Err(Error::PictureNotFinite { layer: "vae.decoder".into() });

@@ -58,7 +58,7 @@ pub struct Parameters {
 
 impl Parameters {
     /// This program, as `version` names it.
-    pub fn this_version() -> String {
+    pub(crate) fn this_version() -> String {
         format!("Fulmen {}", env!("CARGO_PKG_VERSION"))
     }
 }

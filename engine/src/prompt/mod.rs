@@ -76,13 +76,12 @@ impl Prompt {
     }
 
     /// The LoRAs that it asks for, in order.
-    #[must_use]
-    pub fn loras(&self) -> &[LoraTag] {
+    pub(crate) fn loras(&self) -> &[LoraTag] {
         &self.loras
     }
 
     /// What its writer should know.
-    pub fn warnings(&self, setting: Setting) -> impl Iterator<Item = Message> + '_ {
+    pub(crate) fn warnings(&self, setting: Setting) -> impl Iterator<Item = Message> + '_ {
         self.notes.iter().map(move |note| Message::of(setting).text(note.clone()))
     }
 }

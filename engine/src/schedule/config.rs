@@ -51,8 +51,7 @@ impl Sigmas {
     ];
 
     /// Its word.
-    #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         Self::WORDS.iter().find(|(_, sigmas)| *sigmas == self).map_or("", |(word, _)| word)
     }
 }
@@ -174,8 +173,7 @@ impl SchedulerConfig {
     }
 
     /// The same with the spacing that a caller asks for, whatever the scheduler's class has.
-    #[must_use]
-    pub fn spaced(self, spacing: TimestepSpacing) -> Self {
+    pub(crate) fn spaced(self, spacing: TimestepSpacing) -> Self {
         let grid = match self.grid {
             Grid::Origin(_) | Grid::From(_) => self.solver.sampler.spaced_grid(),
             grid => grid,
@@ -185,8 +183,7 @@ impl SchedulerConfig {
 
     /// The same with another sampler: betas, spacing and prediction are the model's, the rest is as the sampler's class
     /// in diffusers has it. LCM and TCD have a spacing of their own.
-    #[must_use]
-    pub fn sampled(self, sampler: SamplerName) -> Self {
+    pub(crate) fn sampled(self, sampler: SamplerName) -> Self {
         let class = Class::of(sampler);
         if self.replaced.is_none() && self.solver.sampler == sampler {
             return self;

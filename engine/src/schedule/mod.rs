@@ -50,8 +50,7 @@ impl TimestepSpacing {
         [("trailing", Self::Trailing), ("leading", Self::Leading), ("linspace", Self::Linspace)];
 
     /// Its word.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Trailing => "trailing",
             Self::Leading => "leading",

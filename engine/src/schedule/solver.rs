@@ -52,8 +52,7 @@ impl SamplerName {
     }
 
     /// What AUTOMATIC1111 calls it.
-    #[must_use]
-    pub const fn a1111(self) -> &'static str {
+    pub(crate) const fn a1111(self) -> &'static str {
         match self {
             Self::Euler => "Euler",
             Self::EulerAncestral => "Euler a",
@@ -86,8 +85,7 @@ impl SamplerName {
     }
 
     /// The default η: the share of fresh noise in every step.
-    #[must_use]
-    pub const fn usual_eta(self) -> f32 {
+    pub(crate) const fn usual_eta(self) -> f32 {
         match self {
             Self::EulerAncestral => 1.0,
             Self::Tcd => 0.3,

@@ -73,16 +73,9 @@ impl Clues {
     }
 
     /// The same with further LoRAs, of which only the names are known.
-    #[must_use]
-    pub fn under<'a>(mut self, loras: impl Iterator<Item = &'a Path>) -> Self {
+    pub(crate) fn under<'a>(mut self, loras: impl Iterator<Item = &'a Path>) -> Self {
         self.loras.extend(loras.map(|path| (path.to_owned(), About::default())));
         self
-    }
-
-    /// A file of this name of which nothing else is known.
-    #[must_use]
-    pub fn named(path: &Path) -> Self {
-        Self { path: path.to_owned(), ..Self::default() }
     }
 
     /// How the model was made to be drawn.

@@ -112,14 +112,12 @@ impl Settings {
     }
 
     /// Whether the UNet is asked twice a step.
-    #[must_use]
-    pub fn guided(&self) -> bool {
+    pub(crate) fn guided(&self) -> bool {
         self.guidance > UNGUIDED
     }
 
     /// Attention guidance by a negative prompt; nothing where classifier-free guidance reads it, or it is turned off.
-    #[must_use]
-    pub fn attention_guidance(&self) -> Option<AttentionGuidance> {
+    pub(crate) fn attention_guidance(&self) -> Option<AttentionGuidance> {
         (!self.guided() && self.nag.scale > UNGUIDED && self.nag.alpha > 0.0).then_some(self.nag)
     }
 

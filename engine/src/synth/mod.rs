@@ -49,7 +49,7 @@ pub struct SynthSize {
 }
 
 /// Told of progress from any thread; an error, such as [`Error::Cancelled`], stops the writing.
-pub type OnProgress<'a> = dyn Fn(SynthProgress) -> Result<()> + Sync + 'a;
+pub(crate) type OnProgress<'a> = dyn Fn(SynthProgress) -> Result<()> + Sync + 'a;
 
 /// Writes a model of these configurations to `out`, which must not exist yet.
 ///

@@ -21,7 +21,7 @@ pub struct ClipEncoder {
 
 /// What an encoder gives to the UNet.
 #[derive(Debug, Clone, Copy)]
-pub struct ClipOutput {
+pub(crate) struct ClipOutput {
     /// The tokens before the last layer, with no norm after: `[n, 1, tokens, hidden]`.
     pub penultimate: Tensor,
     /// The last layer's output at the end of the prompt, projected: `[n, 1, 1, projection]`.
@@ -30,10 +30,7 @@ pub struct ClipOutput {
 
 impl ClipEncoder {
     /// Under transformers' names: `text_model.…`, and `text_projection` if it is to be `pooled`.
-    ///
-    /// # Errors
-    /// A missing or misshapen tensor, by name.
-    pub fn load(w: &Weights, config: &ClipConfig, pooled: bool) -> Result<Self> {
+    pub(crate) fn load(w: &Weights, config: &ClipConfig, pooled: bool) -> Result<Self> {
         let model = w.at("text_model");
         let embeddings = model.at("embeddings");
         let width = config.hidden_size;
@@ -52,7 +49,7 @@ impl ClipEncoder {
     }
 
     /// `ids [n, 1, tokens, 1]`, `end [n, 1, 1, 1]`: the place of the first end token.
-    pub fn forward(&self, g: &mut Recorder, ids: Tensor, end: Tensor) -> ClipOutput {
+    pub(crate) fn forward(&self, g: &mut Recorder, ids: Tensor, end: Tensor) -> ClipOutput {
         let mut x = g.embed(ids, &self.token_embedding, &self.position_embedding);
         let mut penultimate = x;
         for layer in &self.layers {

@@ -38,10 +38,7 @@ fn default_epsilon() -> f32 {
 
 impl ClipConfig {
     /// That of one of a model's text encoders.
-    ///
-    /// # Errors
-    /// There is none, or it is not of SDXL's kind.
-    pub fn read(configs: &Configs, encoder: Part) -> Result<Self> {
+    pub(crate) fn read(configs: &Configs, encoder: Part) -> Result<Self> {
         configs.checked(encoder, Self::check)
     }
 

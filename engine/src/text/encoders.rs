@@ -17,8 +17,7 @@ pub struct Conditioning {
 
 impl Conditioning {
     /// No meaning at all: zeros of the same extents (`force_zeros_for_empty_prompt`).
-    #[must_use]
-    pub fn zeros_like(&self) -> Self {
+    pub(crate) fn zeros_like(&self) -> Self {
         Self { context: vec![0.0; self.context.len()], pooled: vec![0.0; self.pooled.len()] }
     }
 }
@@ -54,20 +53,17 @@ impl TextEncoders {
     }
 
     /// Channels of the context: both encoders' side by side.
-    #[must_use]
-    pub fn context_channels(&self) -> usize {
+    pub(crate) fn context_channels(&self) -> usize {
         self.widths().iter().sum()
     }
 
     /// Channels of the pooled projection.
-    #[must_use]
-    pub fn pooled_channels(&self) -> usize {
+    pub(crate) fn pooled_channels(&self) -> usize {
         self.configs[1].projection_dim
     }
 
     /// Token ids that the encoders know, the first's and the second's.
-    #[must_use]
-    pub fn vocabulary(&self) -> [usize; 2] {
+    pub(crate) fn vocabulary(&self) -> [usize; 2] {
         [self.configs[0].vocab_size, self.configs[1].vocab_size]
     }
 

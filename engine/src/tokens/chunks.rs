@@ -156,8 +156,7 @@ impl<'a> Filling<'a> {
 
 impl Tokenizer {
     /// A chunk without words.
-    #[must_use]
-    pub fn empty(&self) -> Tokens {
+    pub(crate) fn empty(&self) -> Tokens {
         self.chunk(&[])
     }
 

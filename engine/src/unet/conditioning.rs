@@ -32,10 +32,7 @@ pub struct TimeEmbedding {
 
 impl TimeEmbedding {
     /// `time_embedding` and `add_embedding`.
-    ///
-    /// # Errors
-    /// A missing or misshapen tensor, by name.
-    pub fn load(w: &Weights, config: &UNetConfig) -> Result<Self> {
+    pub(crate) fn load(w: &Weights, config: &UNetConfig) -> Result<Self> {
         let (channels, added) = (config.time_channels(), config.projection_class_embeddings_input_dim);
         Ok(Self {
             time: Mlp::load(&w.at("time_embedding"), config.block_out_channels[0], channels)?,
@@ -45,7 +42,7 @@ impl TimeEmbedding {
 
     /// `time [n, 1, 1, level-0 channels]` (a sinusoid) and `added [n, 1, 1, pooled + 6 sinusoids]`
     /// to `[n, 1, 1, time channels]`, through SiLU as every residual block wants it.
-    pub fn forward(&self, g: &mut Recorder, time: Tensor, added: Tensor) -> Tensor {
+    pub(crate) fn forward(&self, g: &mut Recorder, time: Tensor, added: Tensor) -> Tensor {
         let time = self.time.forward(g, time);
         let added = self.added.forward(g, added);
         let both = g.add(time, added);

@@ -19,8 +19,7 @@ pub enum PerLevel {
 
 impl PerLevel {
     /// The number of this level, 0 being the outermost.
-    #[must_use]
-    pub fn at(&self, level: usize) -> usize {
+    pub(crate) fn at(&self, level: usize) -> usize {
         match self {
             Self::Same(value) => *value,
             Self::Each(values) => values.get(level).copied().unwrap_or(0),
@@ -133,20 +132,17 @@ const MAX_EMBEDDING: usize = 1 << 16;
 
 impl UNetConfig {
     /// Levels of resolution.
-    #[must_use]
-    pub fn levels(&self) -> usize {
+    pub(crate) fn levels(&self) -> usize {
         self.block_out_channels.len()
     }
 
     /// Heads of attention at this level.
-    #[must_use]
-    pub fn heads(&self, level: usize) -> usize {
+    pub(crate) fn heads(&self, level: usize) -> usize {
         self.num_attention_heads.as_ref().unwrap_or(&self.attention_head_dim).at(level)
     }
 
     /// Channels of the time embedding.
-    #[must_use]
-    pub fn time_channels(&self) -> usize {
+    pub(crate) fn time_channels(&self) -> usize {
         4 * self.block_out_channels[0]
     }
 
@@ -158,29 +154,23 @@ impl UNetConfig {
     }
 
     /// Whether the level has attention on the way down.
-    #[must_use]
-    pub fn attends_down(&self, level: usize) -> bool {
+    pub(crate) fn attends_down(&self, level: usize) -> bool {
         self.down_block_types[level].starts_with(CROSS_ATTENTION)
     }
 
     /// Whether the level has attention on the way up.
-    #[must_use]
-    pub fn attends_up(&self, level: usize) -> bool {
+    pub(crate) fn attends_up(&self, level: usize) -> bool {
         self.up_block_types[self.levels() - 1 - level].starts_with(CROSS_ATTENTION)
     }
 
     /// How blocks are counted, outermost level first.
-    #[must_use]
     pub(crate) fn numbering(&self) -> Vec<Level> {
         let level = |i| Level { blocks: self.layers_per_block.at(i), attention_up: self.attends_up(i) };
         (0..self.levels()).map(level).collect()
     }
 
     /// That of a model.
-    ///
-    /// # Errors
-    /// There is none, or it is not of SDXL's kind.
-    pub fn read(configs: &Configs) -> Result<Self> {
+    pub(crate) fn read(configs: &Configs) -> Result<Self> {
         configs.checked(Part::Unet, Self::check)
     }
 

@@ -58,16 +58,12 @@ impl VaeConfig {
     }
 
     /// How blocks are counted, outermost level first.
-    #[must_use]
     pub(crate) fn numbering(&self) -> Vec<Level> {
         vec![Level { blocks: self.layers_per_block, attention_up: false }; self.block_out_channels.len()]
     }
 
     /// That of a model.
-    ///
-    /// # Errors
-    /// There is none, or it is not of SDXL's kind.
-    pub fn read(configs: &Configs) -> Result<Self> {
+    pub(crate) fn read(configs: &Configs) -> Result<Self> {
         configs.checked(Part::Vae, Self::check)
     }
 

@@ -59,12 +59,6 @@ impl VaeDecoder {
         })
     }
 
-    /// What it was built from.
-    #[must_use]
-    pub fn config(&self) -> &VaeConfig {
-        &self.config
-    }
-
     /// Input `latents [n, h, w, latent channels]`, already divided by the scaling factor; outputs
     /// the packed picture `[n, 8h, 8w, 1]` and, where `float` asks for it, the values it is made from.
     ///
@@ -105,10 +99,7 @@ pub struct VaeMidBlock {
 
 impl VaeMidBlock {
     /// Under diffusers' names. `heads` of the attention, where there is one; one in SDXL's VAE.
-    ///
-    /// # Errors
-    /// A missing or misshapen tensor, by name.
-    pub fn load(w: &Weights, shape: ResBlockShape, heads: Option<usize>) -> Result<Self> {
+    pub(crate) fn load(w: &Weights, shape: ResBlockShape, heads: Option<usize>) -> Result<Self> {
         let channels = shape.outputs;
         let attention = |heads| {
             let w = w.at("attentions.0");
@@ -125,7 +116,7 @@ impl VaeMidBlock {
     }
 
     /// The shape stays.
-    pub fn forward(&self, g: &mut Recorder, x: Tensor) -> Tensor {
+    pub(crate) fn forward(&self, g: &mut Recorder, x: Tensor) -> Tensor {
         let mut x = self.resnet_in.forward(g, x, None);
         if let Some((norm, attention)) = &self.attention {
             let h = norm.forward(g, x);

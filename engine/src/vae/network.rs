@@ -52,7 +52,7 @@ impl NetworkConfig {
             latents: self.latents(),
             decoder: match self {
                 Self::Kl(config) => Decoder::Kl(Box::new(VaeDecoder::load(weights, config)?)),
-                Self::Tiny(config) => Decoder::Tiny(Box::new(TinyDecoder::load(weights, config)?)),
+                Self::Tiny(config) => Decoder::Tiny(Box::new(TinyDecoder::load(weights, &config)?)),
             },
         })
     }
@@ -73,23 +73,18 @@ enum Decoder {
 
 impl Vae {
     /// What it decodes.
-    #[must_use]
-    pub fn latents(&self) -> LatentSpace {
+    pub(crate) fn latents(&self) -> LatentSpace {
         self.latents
     }
 
     /// Whether decoding costs little beside a step of the UNet that made the latents.
-    #[must_use]
-    pub fn is_tiny(&self) -> bool {
+    pub(crate) fn is_tiny(&self) -> bool {
         matches!(self.decoder, Decoder::Tiny(_))
     }
 
     /// From `latents [n, h, w, channels]`, already divided by the scaling factor, to the packed picture
     /// `[n, scale · h, scale · w, 1]`. `tiling` says where latents continue on their opposite sides.
-    ///
-    /// # Errors
-    /// [`crate::Error::Graph`].
-    pub fn graph(&self, latents: Shape, tiling: Tiling, element: Element) -> Result<Graph> {
+    pub(crate) fn graph(&self, latents: Shape, tiling: Tiling, element: Element) -> Result<Graph> {
         match &self.decoder {
             Decoder::Kl(decoder) => decoder.graph(latents, tiling, element, false),
             Decoder::Tiny(decoder) => decoder.graph(latents, tiling, element, false),

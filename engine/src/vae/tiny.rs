@@ -50,8 +50,7 @@ impl Default for TinyConfig {
 
 impl TinyConfig {
     /// Picture pixels to a latent pixel, along a side.
-    #[must_use]
-    pub fn scale(&self) -> usize {
+    pub(crate) fn scale(&self) -> usize {
         1 << self.num_decoder_blocks.len().saturating_sub(1)
     }
 
@@ -83,7 +82,6 @@ impl TinyConfig {
 /// The decoder: `[n, h, w, latent channels] → [n, 8h, 8w, 3]`.
 #[derive(Debug)]
 pub struct TinyDecoder {
-    config: TinyConfig,
     conv_in: Conv3x3,
     stages: Vec<Stage>,
     conv_out: Conv3x3,
@@ -96,7 +94,7 @@ impl TinyDecoder {
     ///
     /// # Errors
     /// A missing or misshapen tensor, by name.
-    pub fn load(w: &Weights, config: TinyConfig) -> Result<Self> {
+    pub fn load(w: &Weights, config: &TinyConfig) -> Result<Self> {
         let layer = |number: usize| w.at(&format!("decoder.layers.{number}"));
         let channels = config.decoder_block_out_channels[0];
         let conv_in = Conv3x3::load(&layer(0), config.latent_channels, channels)?;
@@ -113,13 +111,7 @@ impl TinyDecoder {
             number += usize::from(place < last);
         }
         let conv_out = Conv3x3::load(&layer(number), channels, config.out_channels)?;
-        Ok(Self { config, conv_in, stages, conv_out, conv_signed: OnceLock::new() })
-    }
-
-    /// What it was built from.
-    #[must_use]
-    pub fn config(&self) -> &TinyConfig {
-        &self.config
+        Ok(Self { conv_in, stages, conv_out, conv_signed: OnceLock::new() })
     }
 
     /// Input `latents [n, h, w, latent channels]`, already divided by the scaling factor; outputs the

@@ -29,27 +29,25 @@ pub struct About {
 
 impl About {
     /// Whether the file has this mark.
-    #[must_use]
-    pub fn has(&self, mark: &str) -> bool {
+    pub(crate) fn has(&self, mark: &str) -> bool {
         self.marks.contains(mark)
     }
 
     /// What the file's header says under this name.
-    #[must_use]
-    pub fn text(&self, name: &str) -> Option<&str> {
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.texts.get(name).map(String::as_str)
     }
 
     /// The same with one mark more.
-    #[must_use]
-    pub fn marked(mut self, name: &str) -> Self {
+    #[cfg(test)]
+    pub(crate) fn marked(mut self, name: &str) -> Self {
         self.mark(name);
         self
     }
 
-    /// The same with one text more, unless it is too long to be a word of its maker's.
-    #[must_use]
-    pub fn saying(mut self, name: &str, text: &str) -> Self {
+    /// The same with one text more, unless it is too long.
+    #[cfg(test)]
+    pub(crate) fn saying(mut self, name: &str, text: &str) -> Self {
         self.say(name.into(), text.into());
         self
     }

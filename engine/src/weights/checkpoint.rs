@@ -204,10 +204,7 @@ impl Checkpoint {
     }
 
     /// The tokenizer's files that belong to a text encoder.
-    ///
-    /// # Errors
-    /// A file cannot be read.
-    pub fn tokenizer(&self, encoder: Part) -> Result<TokenizerFiles> {
+    pub(crate) fn tokenizer(&self, encoder: Part) -> Result<TokenizerFiles> {
         match &self.source {
             Some(source) => TokenizerFiles::read(source, encoder),
             None => Ok(TokenizerFiles::clip(encoder)),
@@ -216,33 +213,28 @@ impl Checkpoint {
 
     /// The path that the user gave last (of the model, or of the UNet laid over it). Published files
     /// say in their names how they are meant to be sampled: `sdxl_lightning_4step_unet`.
-    #[must_use]
-    pub fn file_name_hint(&self) -> &Path {
+    pub(crate) fn file_name_hint(&self) -> &Path {
         &self.path
     }
 
     /// Where that path is, with names where it is only `.`, or a file in the current folder.
-    #[must_use]
-    pub fn place(&self) -> PathBuf {
+    pub(crate) fn place(&self) -> PathBuf {
         let whole = place::resolved(&self.path);
         place::named(&whole).to_path_buf()
     }
 
     /// Whether a UNet was laid over the model's own.
-    #[must_use]
-    pub fn is_laid(&self) -> bool {
+    pub(crate) fn is_laid(&self) -> bool {
         self.laid.contains_key(&Part::Unet)
     }
 
     /// What was laid over a part of the model's own.
-    #[must_use]
-    pub fn laid(&self, part: Part) -> Option<&Path> {
+    pub(crate) fn laid(&self, part: Part) -> Option<&Path> {
         self.laid.get(&part).map(PathBuf::as_path)
     }
 
     /// What the file says of itself that the UNet comes from.
-    #[must_use]
-    pub fn about(&self) -> &About {
+    pub(crate) fn about(&self) -> &About {
         &self.about
     }
 
@@ -282,18 +274,12 @@ impl Checkpoint {
 
     /// An error if a file was changed or truncated since it was opened: what was read from it is not to
     /// be believed.
-    ///
-    /// # Errors
-    /// [`Error::File`] with the file's name.
-    pub fn unchanged(&self) -> Result<()> {
+    pub(crate) fn unchanged(&self) -> Result<()> {
         self.here().try_for_each(|tensors| tensors.unchanged())
     }
 
     /// What came of work with the files, unless they were changed meanwhile: then that is what is wrong.
-    ///
-    /// # Errors
-    /// As [`Checkpoint::unchanged`], or those of the work.
-    pub fn still<T>(&self, result: Result<T>) -> Result<T> {
+    pub(crate) fn still<T>(&self, result: Result<T>) -> Result<T> {
         match result {
             Err(Error::Cancelled) => Err(Error::Cancelled),
             result => self.unchanged().and(result),
@@ -302,7 +288,7 @@ impl Checkpoint {
 
     /// Gives the pages of the files that were read so far back to the system: what one stage has read,
     /// the next does not need. They come back by themselves when they are read again.
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         self.here().for_each(|tensors| tensors.release());
     }
 

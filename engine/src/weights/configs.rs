@@ -75,32 +75,24 @@ impl Configs {
     }
 
     /// Where a part's configuration lies, for messages.
-    #[must_use]
-    pub fn file(&self, part: Part) -> PathBuf {
+    pub(crate) fn file(&self, part: Part) -> PathBuf {
         let config = self.values[part as usize].as_ref();
         config.map_or_else(|| self.source.path(part.config_file()), |config| config.file.clone())
     }
 
     /// Whether a part has one.
-    #[must_use]
-    pub fn has(&self, part: Part) -> bool {
+    pub(crate) fn has(&self, part: Part) -> bool {
         self.values[part as usize].is_some()
     }
 
     /// A part's configuration as JSON.
-    ///
-    /// # Errors
-    /// There is none.
-    pub fn value(&self, part: Part) -> Result<&Value> {
+    pub(crate) fn value(&self, part: Part) -> Result<&Value> {
         let config = self.values[part as usize].as_ref().map(|config| &config.value);
         config.ok_or_else(|| bad_file(self.source.root(), lacks(part)))
     }
 
     /// A part's configuration, read into `T`.
-    ///
-    /// # Errors
-    /// There is none, or it does not fit `T`.
-    pub fn get<T: DeserializeOwned>(&self, part: Part) -> Result<T> {
+    pub(crate) fn get<T: DeserializeOwned>(&self, part: Part) -> Result<T> {
         let value = self.value(part)?;
         T::deserialize(value).map_err(|e| bad_file(&self.file(part), misfit::<T>(value, &e.to_string())))
     }
@@ -135,9 +127,6 @@ impl Configs {
 
 /// JSON as Python writes it: also with numbers that JSON does not have (a scheduler of diffusers' has `-Infinity`),
 /// which are read as null. What Windows' editors put before a text is passed over.
-///
-/// # Errors
-/// It is no JSON besides.
 pub(crate) fn python_json(bytes: &[u8]) -> serde_json::Result<Value> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     serde_json::from_slice(bytes).or_else(|error| match without_infinities(bytes) {

@@ -58,9 +58,6 @@ pub(crate) struct Contents {
 }
 
 /// Reads the header of a safetensors or GGUF file.
-///
-/// # Errors
-/// [`crate::Error::File`], for anything but a whole and consistent file.
 pub(crate) fn parse(file: &Path, bytes: &Bytes) -> Result<Contents> {
     contents(file, bytes).map_err(|what| bad_file(file, what))
 }

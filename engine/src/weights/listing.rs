@@ -19,14 +19,6 @@ pub struct TensorSpec {
     pub optional: bool,
 }
 
-impl TensorSpec {
-    /// How many numbers.
-    #[must_use]
-    pub fn parameters(&self) -> usize {
-        self.shape.iter().product()
-    }
-}
-
 /// How the blocks of a level are counted, on which their names in other dialects depend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Level {

@@ -32,8 +32,7 @@ pub enum NumberFormat {
 
 impl NumberFormat {
     /// Bytes of one number.
-    #[must_use]
-    pub fn size(self) -> usize {
+    pub(crate) fn size(self) -> usize {
         match self {
             Self::F32 => 4,
             Self::F16 | Self::Bf16 => 2,

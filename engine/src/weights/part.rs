@@ -24,7 +24,7 @@ impl Part {
     pub const WITH_WEIGHTS: [Self; 4] = [Self::Unet, Self::Vae, Self::TextEncoder, Self::TextEncoder2];
 
     /// All of them.
-    pub const ALL: [Self; 6] =
+    pub(crate) const ALL: [Self; 6] =
         [Self::Unet, Self::Vae, Self::TextEncoder, Self::TextEncoder2, Self::Scheduler, Self::ModelIndex];
 
     /// The folder's name, with which canonical tensor names begin.
@@ -85,8 +85,7 @@ impl Part {
     }
 
     /// How diffusers (networks) and transformers (text encoders) call their weights' files.
-    #[must_use]
-    pub const fn weights_stem(self) -> &'static str {
+    pub(crate) const fn weights_stem(self) -> &'static str {
         match self {
             Self::TextEncoder | Self::TextEncoder2 => "model",
             _ => "diffusion_pytorch_model",

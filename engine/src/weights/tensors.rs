@@ -281,10 +281,7 @@ impl Weights {
     }
 
     /// A tensor of one dimension.
-    ///
-    /// # Errors
-    /// As [`Weights::tensor`].
-    pub fn vector(&self, name: &str, len: usize) -> Result<Arc<Weight>> {
+    pub(crate) fn vector(&self, name: &str, len: usize) -> Result<Arc<Weight>> {
         self.tensor(name, &[len])
     }
 }

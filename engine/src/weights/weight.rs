@@ -87,8 +87,12 @@ impl Weight {
     /// # Panics
     /// If the bytes are not exactly as many as shape and format say: whoever opened the file has
     /// checked that already.
-    #[must_use]
-    pub fn new(name: impl Into<String>, shape: Vec<usize>, format: NumberFormat, bytes: Bytes) -> Self {
+    pub(crate) fn new(
+        name: impl Into<String>,
+        shape: Vec<usize>,
+        format: NumberFormat,
+        bytes: Bytes,
+    ) -> Self {
         Self::of(name, shape, Numbers::Plain(format), View::Whole, bytes)
     }
 
@@ -140,20 +144,17 @@ impl Weight {
     }
 
     /// Unlike for any other weight of this process: what backends key their own copies by.
-    #[must_use]
-    pub fn id(&self) -> u64 {
+    pub(crate) fn id(&self) -> u64 {
         self.id
     }
 
     /// The name in diffusers' naming, part first: `unet.conv_in.weight`.
-    #[must_use]
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// The shape as the network has it, outermost first.
-    #[must_use]
-    pub fn shape(&self) -> &[usize] {
+    pub(crate) fn shape(&self) -> &[usize] {
         &self.shape
     }
 
@@ -186,14 +187,12 @@ impl Weight {
     }
 
     /// The outermost extent: outputs of a product or convolution, length of a vector.
-    #[must_use]
-    pub fn outputs(&self) -> usize {
+    pub(crate) fn outputs(&self) -> usize {
         self.shape.first().copied().unwrap_or(1)
     }
 
     /// Numbers under each output: `in` of a product, `in × height × width` of a convolution.
-    #[must_use]
-    pub fn fan_in(&self) -> usize {
+    pub(crate) fn fan_in(&self) -> usize {
         self.shape.iter().skip(1).product()
     }
 
@@ -201,7 +200,7 @@ impl Weight {
     ///
     /// # Panics
     /// If the range does not lie within the tensor.
-    pub fn read(&self, start: usize, out: &mut [f32]) {
+    pub(crate) fn read(&self, start: usize, out: &mut [f32]) {
         self.read_stored(start, out);
         self.patches.iter().for_each(|patch| patch.apply(start, out));
     }
@@ -239,7 +238,7 @@ impl Weight {
     ///
     /// # Panics
     /// As [`Weight::read`].
-    pub fn read_halves(&self, start: usize, out: &mut [f16]) {
+    pub(crate) fn read_halves(&self, start: usize, out: &mut [f16]) {
         let place = self.place(start, out.len());
         if self.has_halves() && self.patches.is_empty() && self.view != View::Transposed {
             return numbers::copy_halves(&self.bytes, place, out);
@@ -248,8 +247,7 @@ impl Weight {
     }
 
     /// All numbers as f32: for vectors and tests; matrices are read in blocks with [`Weight::read`].
-    #[must_use]
-    pub fn to_f32(&self) -> Vec<f32> {
+    pub(crate) fn to_f32(&self) -> Vec<f32> {
         let mut out = vec![0.0; self.len()];
         self.read(0, &mut out);
         out

@@ -21,8 +21,7 @@ use crate::graph::{Activation, Node, Op};
 /// # Panics
 /// If the inputs are not those that the operation lists: what a [`crate::graph::Recorder`] made
 /// always fits. An [`Op::Input`] takes its own value as its only input.
-#[must_use]
-pub fn evaluate(node: &Node, inputs: &[&HostTensor]) -> HostTensor {
+pub(crate) fn evaluate(node: &Node, inputs: &[&HostTensor]) -> HostTensor {
     match &node.op {
         Op::Input { .. } => inputs[0].clone(),
         Op::Linear { weight, epilogue } => product::linear(node, inputs, weight, epilogue),

@@ -2,8 +2,6 @@
 
 mod loras;
 
-use std::path::Path;
-
 use super::*;
 use crate::schedule::Prediction;
 use crate::weights::About;
@@ -14,7 +12,7 @@ fn choose(clues: &Clues, steps: Option<usize>, guidance: Option<Guidance>) -> Se
 }
 
 fn file(name: &str) -> Clues {
-    Clues::named(Path::new(name))
+    Clues { path: name.into(), ..Clues::default() }
 }
 
 fn folder(name: &str, scheduler: SchedulerConfig) -> Clues {

@@ -48,10 +48,7 @@ pub(super) struct Layer {
 
 impl Adapter {
     /// Opens a LoRA: kohya's, diffusers', PEFT's or LyCORIS' file.
-    ///
-    /// # Errors
-    /// The file cannot be read, is damaged, or is something else.
-    pub fn open(path: &Path) -> Result<Arc<Self>> {
+    pub(crate) fn open(path: &Path) -> Result<Arc<Self>> {
         let archive = Archive::open(path)?;
         let stranger = |archive: &Archive| bad_file(path, strangers::no_adapter(archive));
         Self::read(path, &archive)?.map(Arc::new).ok_or_else(|| stranger(&archive))
@@ -130,8 +127,7 @@ impl Adapter {
     }
 
     /// Bytes that it takes in memory.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let copied = self.files.iter().map(|(_, mapped)| mapped.copied_bytes()).sum::<usize>();
         copied + self.deltas().map(|delta| delta.matrix.bytes()).sum::<usize>()
     }

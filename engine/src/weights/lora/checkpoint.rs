@@ -62,10 +62,7 @@ impl Lora {
 
 impl Checkpoint {
     /// Changes the model by a LoRA, after those that it is changed by already.
-    ///
-    /// # Errors
-    /// The file cannot be read, is damaged, is something else, or changes nothing of this model.
-    pub fn with_lora(self, file: &LoraFile) -> Result<Self> {
+    pub(crate) fn with_lora(self, file: &LoraFile) -> Result<Self> {
         self.with_adapter(&Adapter::open(&file.path)?, file.unet, file.text_encoders)
     }
 
@@ -119,8 +116,7 @@ impl Checkpoint {
     }
 
     /// The LoRAs that the model is changed by, in their order.
-    #[must_use]
-    pub fn loras(&self) -> &[Lora] {
+    pub(crate) fn loras(&self) -> &[Lora] {
         &self.loras
     }
 }

@@ -1,8 +1,8 @@
 use crate::networks::inventory;
-use crate::weights::{Configs, Part, TensorSpec};
+use crate::weights::{Configs, Part};
 
 fn parameters(configs: &Configs, part: Part) -> usize {
-    inventory(configs, part).unwrap().iter().map(TensorSpec::parameters).sum()
+    inventory(configs, part).unwrap().iter().map(|spec| spec.shape.iter().product::<usize>()).sum()
 }
 
 #[test]

@@ -257,7 +257,7 @@ fn sdxl_unet(path: &Path) {
     let mut end = 0;
     for spec in inventory(&Configs::sdxl_base().unwrap(), Part::Unet).unwrap() {
         let start = end;
-        end += 2 * spec.parameters();
+        end += 2 * spec.shape.iter().product::<usize>();
         header.insert(
             spec.name,
             serde_json::json!({ "dtype": "F16", "shape": spec.shape, "data_offsets": [start, end] }),
