@@ -4,7 +4,6 @@ use fulmen_engine::engine::Outlook;
 use fulmen_engine::message::{Message, Setting};
 use fulmen_engine::{Error, Request};
 
-use super::worker::request;
 use super::{ModelInfo, Spec};
 use crate::problem::{Family, Problem};
 use crate::warning::Warning;
@@ -38,7 +37,7 @@ impl Foresight {
     /// # Errors
     /// 400: it cannot be drawn at all.
     pub(crate) fn warnings(&self, family: Family, spec: &Spec) -> Result<Vec<Warning>, Problem> {
-        let plan = self.outlook.plan(&request(&self.model, spec));
+        let plan = self.outlook.plan(&self.model.request(spec));
         let plan = plan.map_err(|error| refusal(family, &error))?;
         let of_request = plan.warnings.iter().filter(|message| !self.of_model.contains(message));
         Ok(of_request.map(|message| warning(family, message)).collect())

@@ -8,6 +8,7 @@ mod foresight;
 mod job;
 mod limits;
 mod memory;
+mod model;
 mod postprocess;
 mod queue;
 mod size;
@@ -22,9 +23,10 @@ pub(crate) use foresight::Foresight;
 pub(crate) use job::{Drawing, Job, Progress, Status, Ticket};
 pub(crate) use limits::{Members, check, check_model};
 pub(crate) use memory::Outcome;
+pub(crate) use model::ModelInfo;
 pub(crate) use queue::{Places, Queue};
 pub(crate) use unstored::Unstored;
-pub(crate) use worker::{ModelInfo, Worker};
+pub(crate) use worker::Worker;
 
 use serde::{Deserialize, Serialize};
 

@@ -7,10 +7,10 @@ use fulmen_engine::Error;
 use fulmen_engine::backend::{CancelToken, MemoryNeed};
 use fulmen_engine::engine::{DrawStage, Drawn, Event};
 
+use super::foresight::refusal;
 use super::job::{Drawing, Job, Progress, Status};
 use super::memory::{Need, PATIENCE, Promises, beside};
 use super::postprocess::{resampled, with_contrast};
-use super::worker::failed;
 use super::{ModelInfo, Spec};
 use crate::metrics::Metrics;
 use crate::problem::Problem;
@@ -120,4 +120,18 @@ fn name(stage: DrawStage) -> &'static str {
         DrawStage::Denoise(_) => "denoise",
         DrawStage::Decode(_) => "decode",
     }
+}
+
+/// Whether an error is neither the caller's affair nor a lack of memory: whatever it is, the engine is opened again.
+pub(super) fn is_fault(error: &Error) -> bool {
+    !matches!(error, Error::Request(_) | Error::Memory { .. } | Error::Cancelled)
+}
+
+/// How a job ends that cannot be drawn.
+pub(super) fn failed(job: &Job, error: &Error) -> Status {
+    if is_fault(error) {
+        tracing::error!(job = job.ticket.id, %error, "a picture failed; the engine is opened again");
+        return Status::Failed(Problem::internal());
+    }
+    Status::Failed(refusal(job.ticket.family, error))
 }

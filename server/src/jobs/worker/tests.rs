@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use fulmen_engine::Request;
 use fulmen_engine::backend::{Backend, CancelToken, HostTensor, MemoryNeed, Program};
 use fulmen_engine::cpu::CpuBackend;
 use fulmen_engine::graph::{Graph, Node};
@@ -13,7 +14,7 @@ use fulmen_engine::memory::Memory;
 use super::*;
 use crate::http::Client;
 use crate::jobs::memory::Need;
-use crate::jobs::{Drawing, Outcome, Places, Progress, Ticket};
+use crate::jobs::{Drawing, Outcome, Places, Progress, Spec, Ticket};
 use crate::metrics::{Form, Now};
 use crate::problem::Family;
 
@@ -81,7 +82,7 @@ fn alone(spec: &Spec) -> Vec<Vec<u8>> {
     let mut engine = Engine::open(&options()).unwrap();
     let model = ModelInfo::of(&engine, &options()).unwrap();
     (0..spec.images as u64)
-        .map(|image| engine.draw(&Request { seed: Some(spec.seed + image), ..request(&model, spec) }))
+        .map(|image| engine.draw(&Request { seed: Some(spec.seed + image), ..model.request(spec) }))
         .map(|picture| picture.unwrap().rgb)
         .collect()
 }

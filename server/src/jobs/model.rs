@@ -1,0 +1,100 @@
+//! The model as the server knows it, and what it is asked for.
+
+use fulmen_engine::prompt::{LongPrompts, PromptSyntax};
+use fulmen_engine::request::{Guidance, Nag};
+use fulmen_engine::schedule::{Prediction, SamplerName, Sigmas, TimestepSpacing};
+use fulmen_engine::settings::Settings;
+use fulmen_engine::{Engine, Options, Request};
+
+use super::Spec;
+use super::size::in_own_area;
+
+/// Numbers of steps that distilled models are made for.
+const DISTILLED_STEPS: [usize; 4] = [1, 2, 4, 8];
+
+/// What clients call the model inside the program.
+const DEMO: &str = "fulmen-demo";
+
+/// What handlers say of the model.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ModelInfo {
+    /// Its file's or folder's name.
+    pub(crate) name: String,
+    /// Pixels of a side that it was trained at.
+    pub(crate) own_size: usize,
+    /// Whether it is the small model inside the program, which is drawn at its own area and resampled.
+    pub(crate) is_demo: bool,
+    /// Whether it was made for one small number of steps.
+    pub(crate) distilled: bool,
+    pub(crate) steps: usize,
+    /// Steps of `quality: hd`: the next number that the model knows from twice its own.
+    pub(crate) hd_steps: usize,
+    pub(crate) guidance: f32,
+    /// Pixels of a side that a preview has at the most.
+    pub(crate) largest_preview: usize,
+    pub(crate) device: String,
+}
+
+impl ModelInfo {
+    pub(super) fn of(engine: &Engine, options: &Options) -> fulmen_engine::Result<Self> {
+        let plan = engine.plan(&Request::new(""))?;
+        let Settings { distilled, steps, made_for, .. } = plan.settings;
+        let hd_steps = match made_for {
+            // Made for this number alone.
+            Some(steps) => steps,
+            None if distilled => {
+                DISTILLED_STEPS.into_iter().find(|&known| known >= 2 * steps).unwrap_or(steps)
+            }
+            None => 2 * steps,
+        };
+        let is_demo = options.model.is_none();
+        Ok(Self {
+            name: if is_demo { DEMO.into() } else { plan.model },
+            own_size: engine.own_size(),
+            is_demo,
+            distilled,
+            steps,
+            hd_steps,
+            guidance: plan.settings.guidance,
+            largest_preview: engine.largest_preview(),
+            device: engine.device().to_owned(),
+        })
+    }
+
+    /// Pixels that the model itself draws for this request.
+    pub(super) fn drawn_size(&self, spec: &Spec) -> (usize, usize) {
+        match self.is_demo {
+            true => in_own_area(self.own_size, spec.width, spec.height),
+            false => (spec.width, spec.height),
+        }
+    }
+
+    /// The engine's request for a job.
+    pub(super) fn request(&self, spec: &Spec) -> Request {
+        let (width, height) = self.drawn_size(spec);
+        Request {
+            prompt: spec.prompt.clone(),
+            negative_prompt: spec.negative_prompt.clone(),
+            width: Some(width),
+            height: Some(height),
+            steps: spec.steps,
+            guidance: spec.guidance.map(Guidance::Suggested),
+            nag: Nag { scale: spec.nag_scale, tau: spec.nag_tau, alpha: spec.nag_alpha },
+            sampler: meant(&SamplerName::WORDS, spec.sampler.as_deref()),
+            sigmas: meant(&Sigmas::WORDS, spec.sigmas.as_deref()),
+            eta: spec.eta,
+            spacing: meant(&TimestepSpacing::WORDS, spec.spacing.as_deref()),
+            prediction: meant(&Prediction::WORDS, spec.prediction.as_deref()),
+            prompt_syntax: meant(&PromptSyntax::WORDS, spec.prompt_syntax.as_deref()),
+            long_prompts: meant(&LongPrompts::WORDS, spec.long_prompts.as_deref()),
+            seed: Some(spec.seed),
+            images: spec.images,
+            ..Request::default()
+        }
+    }
+}
+
+/// What a word means.
+fn meant<T: Copy>(words: &[(&str, T)], asked: Option<&str>) -> Option<T> {
+    words.iter().find(|(word, _)| Some(*word) == asked).map(|(_, meaning)| *meaning)
+}
