@@ -15,7 +15,7 @@ enum Line<'a> {
     Warning {
         message: String,
     },
-    PlanReport(&'a PlanReport),
+    Plan(&'a PlanReport),
     Stage {
         stage: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,7 +41,7 @@ impl Report for Json {
     fn opening(&mut self) {}
 
     fn plan(&mut self, plan: &PlanReport) {
-        console::json(&Line::PlanReport(plan));
+        console::json(&Line::Plan(plan));
     }
 
     fn event(&mut self, event: &Event) {
