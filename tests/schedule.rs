@@ -122,7 +122,11 @@ fn settings_that_are_not_supported_are_named_with_their_file() {
         ),
         (r#"{"_class_name": "EDMEulerScheduler"}"#, "`_class_name` is \"EDMEulerScheduler\""),
         (r#"{"prediction_type": "flow"}"#, "`prediction_type` is \"flow\""),
-        (r#"{"timestep_type": "continuous"}"#, "`timestep_type` is \"continuous\""),
+        (
+            r#"{"timestep_type": "continuous", "prediction_type": "v_prediction"}"#,
+            "`timestep_type` is \"continuous\" where v is predicted: noise of the EDM kind",
+        ),
+        (r#"{"timestep_type": "other"}"#, "`timestep_type` is \"other\"; supported are discrete, continuous"),
         (
             r#"{"_class_name": "UniPCMultistepScheduler", "use_flow_sigmas": true}"#,
             "`use_flow_sigmas` is set",
@@ -205,6 +209,19 @@ fn what_is_done_in_another_way_is_said_and_what_a_class_does_not_read_is_not() {
         (r#"{"_class_name": "DPMSolverMultistepScheduler", "use_lu_lambdas": true}"#, "`use_lu_lambdas`"),
         (r#"{"_class_name": "DPMSolverMultistepScheduler", "thresholding": true}"#, "`thresholding`"),
         (r#"{"_class_name": "DDIMScheduler"}"#, "`clip_sample`"),
+        (
+            r#"{"_class_name": "DPMSolverMultistepScheduler", "euler_at_final": true, "final_sigmas_type": "sigma_min"}"#,
+            "`euler_at_final`",
+        ),
+        (
+            r#"{"_class_name": "DPMSolverMultistepScheduler", "lambda_min_clipped": -5.1,
+                "beta_schedule": "squaredcos_cap_v2"}"#,
+            "`lambda_min_clipped`",
+        ),
+        (r#"{"_class_name": "UniPCMultistepScheduler", "solver_order": 3}"#, "`solver_order`"),
+        (r#"{"_class_name": "UniPCMultistepScheduler", "solver_type": "bh1"}"#, "`solver_type`"),
+        (r#"{"_class_name": "UniPCMultistepScheduler", "predict_x0": false}"#, "`predict_x0`"),
+        (r#"{"_class_name": "UniPCMultistepScheduler", "disable_corrector": [0]}"#, "`disable_corrector`"),
         (r#"{"_class_name": "MyScheduler"}"#, "MyScheduler, is unknown"),
     ];
     for (json, want) in said {
@@ -213,6 +230,10 @@ fn what_is_done_in_another_way_is_said_and_what_a_class_does_not_read_is_not() {
     let ignored = [
         r#"{"clip_sample": true, "thresholding": true, "use_lu_lambdas": true, "use_flow_sigmas": true}"#,
         r#"{"use_karras_sigmas": true, "_class_name": null, "steps_offset": null}"#,
+        r#"{"timestep_type": "continuous", "solver_order": 3, "predict_x0": false}"#,
+        r#"{"_class_name": "DPMSolverMultistepScheduler", "lambda_min_clipped": -Infinity, "euler_at_final": true}"#,
+        r#"{"_class_name": "UniPCMultistepScheduler", "solver_order": 2, "solver_type": "bh2", "predict_x0": true,
+            "disable_corrector": []}"#,
     ];
     for json in ignored {
         assert_eq!(notes(json), [""; 0], "{json}");

@@ -79,6 +79,15 @@ impl Model {
             preview.map(|(weights, configs)| Ok((weights, NetworkConfig::read(configs)?))).transpose()?;
         let text = TextEncoders::load(&checkpoint)?;
         let previewed = preview.as_ref().map_or(vae.latents(), |(_, preview)| preview.latents());
+        let laid = [Part::TextEncoder, Part::TextEncoder2].into_iter().find_map(|part| checkpoint.laid(part));
+        if let Some(encoder) = laid.filter(|_| unet.cross_attention_dim != text.context_channels()) {
+            let (wanted, found) = (unet.cross_attention_dim, text.context_channels());
+            let what = format!(
+                "is a text encoder of another size than the model's: its UNet reads {wanted} channels of text, and both \
+                 encoders would make {found}; give one of that model's kind"
+            );
+            return Err(Error::File { file: encoder.to_owned(), what });
+        }
         if let Some(what) = misfit(&unet, [vae.latents(), previewed], &text) {
             return Err(Error::File { file: checkpoint.configs().file(Part::Unet), what });
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::DrawPlan;
 use super::loras;
-use super::plan::name;
+use super::plan::{name, whole_name};
 use super::prompts::{Prompts, Reading};
 use crate::Result;
 use crate::message::{Message, Setting};
@@ -62,7 +62,7 @@ impl Outlook {
                 .iter()
                 .map(|lora| (name(lora.adapter().path()), lora.weight()))
                 .collect(),
-            vae: checkpoint.laid(Part::Vae).map(name),
+            vae: checkpoint.laid(Part::Vae).map(whole_name),
         })
     }
 

@@ -160,18 +160,16 @@ fn check_grain(sides: [(Setting, usize); 2], grain: usize) -> Result<()> {
     Err(Error::Request(Message::of(setting).text(what)))
 }
 
-/// What AUTOMATIC1111 calls a schedule that picks these levels; nothing where it has none like it.
+/// What AUTOMATIC1111 calls a schedule that picks these levels, or bends them in this way; nothing where it has none
+/// like it.
 fn schedule_type(scheduler: &SchedulerConfig, steps: usize) -> &'static str {
     let SchedulerConfig { grid, sigmas, timestep_spacing, steps_offset, .. } = *scheduler;
     let is_even = scheduler.num_train_timesteps.is_multiple_of(steps);
-    let is_whole_curve = scheduler.sigma_ends == (None, None)
-        && (grid == Grid::OneMore || timestep_spacing == TimestepSpacing::Linspace);
     match (sigmas, timestep_spacing, grid) {
         (Sigmas::SgmUniform, ..) => "SGM Uniform",
         (_, _, Grid::Origin(_) | Grid::From(_)) => "",
-        (Sigmas::Karras, ..) if is_whole_curve => "Karras",
-        (Sigmas::Exponential, ..) if is_whole_curve => "Exponential",
-        (Sigmas::Karras | Sigmas::Exponential, ..) => "",
+        (Sigmas::Karras, ..) => "Karras",
+        (Sigmas::Exponential, ..) => "Exponential",
         (Sigmas::Beta, ..) => "Beta",
         (Sigmas::Model, TimestepSpacing::Trailing, _) => "SGM Uniform",
         (Sigmas::Model, TimestepSpacing::Linspace, Grid::Continuous) => "Uniform",
@@ -185,10 +183,15 @@ fn schedule_type(scheduler: &SchedulerConfig, steps: usize) -> &'static str {
     }
 }
 
-/// What a file or folder is called, without `.safetensors`.
+/// What a file or folder is called, without `.safetensors` or `.gguf`.
 pub(super) fn name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    name.trim_end_matches(".safetensors").to_owned()
+    let name = whole_name(path);
+    name.strip_suffix(".safetensors").or(name.strip_suffix(".gguf")).unwrap_or(&name).to_owned()
+}
+
+/// The same with its ending, as the form calls VAEs.
+pub(super) fn whole_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// A model knows pictures of about one area; others it draws, with faults that can be foretold.
@@ -213,6 +216,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn models_are_called_without_their_endings_and_vaes_with_them() {
+        for (path, model) in
+            [("a/b.c.safetensors", "b.c"), ("b.gguf", "b"), ("folder", "folder"), ("a.ckpt", "a.ckpt")]
+        {
+            assert_eq!(name(Path::new(path)), model);
+        }
+        assert_eq!(whole_name(Path::new("vae/sdxl_vae.safetensors")), "sdxl_vae.safetensors");
+    }
+
+    #[test]
     fn schedules_are_called_as_the_form_calls_them_where_it_is_true() {
         use TimestepSpacing::{Leading, Linspace, Trailing};
         let sdxl = SchedulerConfig::sdxl();
@@ -228,7 +241,7 @@ mod tests {
             (SchedulerConfig { grid: Grid::OneMore, ..spaced(Linspace) }, 20, "SGM Uniform"),
             (karras(Grid::OneMore, Trailing), 20, "Karras"),
             (karras(Grid::Continuous, Linspace), 20, "Karras"),
-            (karras(Grid::Continuous, Trailing), 20, ""),
+            (karras(Grid::Continuous, Trailing), 20, "Karras"),
             (SchedulerConfig { grid: Grid::Origin(50), ..spaced(Trailing) }, 4, ""),
         ];
         for (scheduler, steps, name) in cases {

@@ -111,6 +111,8 @@ fn odd_brackets_and_weights_are_told() {
         ("(a:500)", "`a`: its weight is taken as 100;"),
         ("((a:90):2)", "`a`: its weight is taken as 100;"),
         ("smile :( a cat", "`( a cat`: this bracket is not closed"),
+        ("a (cat", "write `\\(` where the character is meant"),
+        ("a [cat", "write `\\[` where the character is meant"),
         ("a {red|blue} cat", "`{red|blue}`: nothing is chosen"),
     ] {
         let told = notes(text);

@@ -60,11 +60,12 @@ impl Weighted {
         }
         let mut notes = vec![];
         if let Some(at) = reader.open_end() {
-            notes.push(note(
-                excerpt(text, at),
-                "this bracket is not closed, so all that follows has another weight; write `\\(` where the \
-                 character is meant",
-            ));
+            let bracket = &text[at..=at];
+            let what = format!(
+                "this bracket is not closed, so all that follows has another weight; write `\\{bracket}` where the \
+                 character is meant"
+            );
+            notes.push(note(excerpt(text, at), &what));
         }
         let mut weighted = reader.weighted;
         notes.extend(weighted.bound());

@@ -176,11 +176,11 @@ fn with_runge_kutta(steps: &Steps) -> (Vec<Move>, Vec<usize>) {
             done.push(step);
             continue;
         }
-        let half = top - (stride / 2) as f32;
-        let below = top - stride as f32;
-        for (call, (asked, to)) in
-            [(top, half), (half, half), (half, below), (below, below)].into_iter().enumerate()
-        {
+        let (below, half) = (schedule.timesteps[step + 1], (stride / 2) as f32);
+        // diffusers counts the half step down from the level and up from the next: the same but for odd strides.
+        let middle = below + half;
+        let looks = [(top, top - half), (middle, middle), (middle, below), (below, below)];
+        for (call, (asked, to)) in looks.into_iter().enumerate() {
             let (from, to) = (steps.sigma(step), steps.trained(f64::from(to)));
             turns.push(Move { look: Look::RungeKutta(call), call: at(asked), from, to });
             done.push(step);

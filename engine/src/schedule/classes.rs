@@ -13,8 +13,11 @@ pub(super) enum Member {
     Spacing,
     /// `use_karras_sigmas`, `use_exponential_sigmas`, `use_beta_sigmas`
     Curves,
-    /// `algorithm_type`, `solver_order`, `solver_type`, `lower_order_final`, `use_lu_lambdas`
+    /// `algorithm_type`, `solver_order`, `solver_type`, `lower_order_final`, `euler_at_final`, `use_lu_lambdas`,
+    /// `lambda_min_clipped`
     Dpm,
+    /// `solver_order`, `solver_type`, `predict_x0`, `disable_corrector`
+    UniPc,
     /// `skip_prk_steps`
     RungeKutta,
     /// `sigma_min`, `sigma_max`
@@ -148,6 +151,7 @@ static CLASSES: [Class; 19] = [
         members: &[
             Member::Spacing,
             Member::Curves,
+            Member::UniPc,
             Member::CurveEnds,
             Member::Flow,
             Member::LastLevel,

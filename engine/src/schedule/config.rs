@@ -194,7 +194,9 @@ impl SchedulerConfig {
         };
         let sigmas = if class.reads(Member::Curves) { self.sigmas } else { Sigmas::Model };
         let (solver, last_level) = (Solver::new(sampler), class.last);
-        Self { solver, last_level, grid, sigmas, sigma_ends: (None, None), replaced: None, ..self }
+        // What the file asked of its own class is no matter of this one's.
+        let (replaced, undone) = (None, Vec::new());
+        Self { solver, last_level, grid, sigmas, sigma_ends: (None, None), replaced, undone, ..self }
     }
 
     /// Deviations from what the file asks for, in sentences.

@@ -37,6 +37,10 @@ struct Raw {
     solver_order: Option<usize>,
     solver_type: Option<String>,
     lower_order_final: Option<bool>,
+    euler_at_final: Option<bool>,
+    lambda_min_clipped: Option<f64>,
+    predict_x0: Option<bool>,
+    disable_corrector: Option<Vec<Value>>,
     skip_prk_steps: Option<bool>,
     sigma_min: Option<f64>,
     sigma_max: Option<f64>,
@@ -118,8 +122,17 @@ impl Raw {
         if class.reads(Member::Flow) && self.use_flow_sigmas == Some(true) {
             return Err("`use_flow_sigmas` is set: flow matching, which SDXL does not use".into());
         }
+        let is_velocity = self.prediction_type.as_deref() == Some("v_prediction");
         match self.timestep_type.as_deref() {
-            Some(word) if class.reads(Member::Types) => choose("timestep_type", word, &[("discrete", ())]),
+            // Only a UNet that predicts v is told another timestep by that.
+            Some("continuous") if class.reads(Member::Types) && is_velocity => Err(
+                "`timestep_type` is \"continuous\" where v is predicted: noise of the EDM kind, which Fulmen cannot draw \
+                 yet; give a model made from SDXL base"
+                    .into(),
+            ),
+            Some(word) if class.reads(Member::Types) => {
+                choose("timestep_type", word, &[("discrete", ()), ("continuous", ())])
+            }
             _ => Ok(()),
         }
     }
@@ -166,11 +179,24 @@ impl Raw {
         let heun = self.solver_type.as_deref().is_some_and(|word| word != "midpoint");
         let lu = self.use_lu_lambdas == Some(true);
         let plain = "the plain levels are used";
+        // Only a cosine of β reaches noise that others clip.
+        let clips =
+            self.lambda_min_clipped.is_some() && self.beta_schedule.as_deref() == Some("squaredcos_cap_v2");
+        let euler =
+            self.euler_at_final == Some(true) && self.final_sigmas_type.as_deref() == Some("sigma_min");
+        let other_form = self.solver_type.as_deref().is_some_and(|word| word == "bh1");
+        let uncorrected = self.disable_corrector.as_ref().is_some_and(|steps| !steps.is_empty());
         let undone = [
             ("algorithm_type", Member::Dpm, algorithm, "DPM-Solver++ is used"),
             ("solver_order", Member::Dpm, order, "order 2 is used"),
             ("solver_type", Member::Dpm, heun, "the midpoint form is used"),
             ("use_lu_lambdas", Member::Dpm, lu, plain),
+            ("euler_at_final", Member::Dpm, euler, "the last step has the order of the others"),
+            ("lambda_min_clipped", Member::Dpm, clips, "no level is left out"),
+            ("solver_order", Member::UniPc, order, "order 2 is used"),
+            ("solver_type", Member::UniPc, other_form, "its form bh2 is used"),
+            ("predict_x0", Member::UniPc, self.predict_x0 == Some(false), "the form on x₀ is used"),
+            ("disable_corrector", Member::UniPc, uncorrected, "every step is corrected"),
             ("interpolation_type", Member::Types, interpolation, plain),
             ("clip_sample", Member::Clip, self.clip_sample.unwrap_or(class.clips), "nothing is clipped"),
             ("thresholding", Member::Threshold, self.thresholding == Some(true), "nothing is clipped"),

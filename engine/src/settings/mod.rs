@@ -94,13 +94,15 @@ impl Settings {
         let nag = AttentionGuidance::USUAL;
         let mut settings =
             Self { steps, guidance, nag, scheduler, distilled, made_for, side, because, warnings };
-        settings.warnings.extend(settings.scheduler.notes());
         let fits = settings.warnings.len();
         settings.ask(defaults);
         // Callers are not told what they did not ask for.
         settings.warnings.truncate(fits);
         settings.made_for = defaults.steps.or(settings.made_for);
         settings.ask(request);
+        // Of the sampler that draws in the end.
+        settings.warnings.splice(0..0, settings.scheduler.notes());
+        settings.warnings.extend(settings.unled(request));
         settings.say(defaults, request);
         let levels = settings.scheduler.num_train_timesteps;
         if !(1..=levels).contains(&settings.steps) {
@@ -205,6 +207,23 @@ impl Settings {
         let sampler = self.scheduler.solver.sampler;
         let what = format!(" {eta} has no effect: only euler-a, ddim and tcd use it, not {}", sampler.word());
         (!sampler.reads_eta()).then(|| Message::of(Setting::Eta).text(what))
+    }
+
+    /// That nothing leads attention, or away from nothing.
+    fn unled(&self, request: &Request) -> Option<Message> {
+        let Nag { scale, tau, alpha } = request.nag;
+        // Whoever turns it off knows that.
+        if scale.is_some_and(|scale| scale <= UNGUIDED) || alpha == Some(0.0) {
+            return None;
+        }
+        let settings = [(Setting::NagScale, scale), (Setting::NagTau, tau), (Setting::NagAlpha, alpha)];
+        let (setting, value) = settings.into_iter().find_map(|(setting, value)| Some((setting, value?)))?;
+        let why = match (request.has_negative(), self.guided()) {
+            (false, _) => "there is no negative prompt",
+            (true, true) => "with guidance, the negative prompt works by that",
+            (true, false) => return None,
+        };
+        Some(Message::of(setting).text(format!(" {value} has no effect: {why}")))
     }
 
     /// That the model was made for another number of steps.

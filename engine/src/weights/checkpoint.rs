@@ -78,7 +78,7 @@ impl Checkpoint {
             let slot = match archive.layout(part) {
                 Some(layout) => {
                     let network = describe(&checkpoint.configs, part)?;
-                    Slot::Here(Arc::new(Tensors::find(&archive, &network, part, layout, &mut used)))
+                    Slot::Here(Arc::new(Tensors::find(&archive, &network, part, layout, &mut used)?))
                 }
                 // A VAE may lie elsewhere; whatever else is missing was refused above.
                 None => Slot::Absent(path.to_path_buf(), kind::NO_VAE.into()),
@@ -157,7 +157,7 @@ impl Checkpoint {
             network => network?,
         };
         let mut used = HashSet::new();
-        let tensors = Tensors::find(&archive, &network, part, layout, &mut used);
+        let tensors = Tensors::find(&archive, &network, part, layout, &mut used)?;
         let unused = archive.unused(&used);
         self.note(archive, (part == Part::Unet).then_some(""), &unused);
         self.unused.extend(unused.iter().map(|key| format!("{part}.{key}")));

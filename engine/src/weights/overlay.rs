@@ -35,7 +35,7 @@ impl Checkpoint {
         let prefix = layout.prefix.clone();
         let network = (self.describe)(&self.configs, part)?;
         let mut used = HashSet::new();
-        let tensors = Tensors::find(&archive, &network, part, layout, &mut used);
+        let tensors = Tensors::find(&archive, &network, part, layout, &mut used)?;
         self.parts.insert(part, Slot::Here(Arc::new(tensors)));
         let mut unused = archive.unused(&used);
         // The other parts of a whole file were not asked for.

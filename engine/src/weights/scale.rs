@@ -1,13 +1,15 @@
 //! Scales that stand beside weights in eight bits: what was divided by when they were rounded.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::archive::Archive;
 use super::file::bad_file;
 use super::header::StoredTensor;
+use super::numbers::{NumberFormat, Numbers};
 use super::weight::{Patch, View, Weight};
 use crate::error::Result;
+use crate::quote;
 
 /// What a scale is called beside `layer.weight`.
 const ENDINGS: [&str; 2] = ["scale_weight", "weight_scale"];
@@ -18,6 +20,35 @@ const EXTRAS: [&str; 4] = [".scale_input", ".input_scale", ".comfy_quant", "scal
 /// Whether a tensor tells of quantisation what weights need not know.
 pub(crate) fn is_extra(key: &str) -> bool {
     EXTRAS.iter().any(|end| key.ends_with(end))
+}
+
+/// Scales and the like of other kinds, by the layers that they belong to.
+pub(crate) struct Strangers<'a>(HashMap<&'a str, &'a str>);
+
+impl<'a> Strangers<'a> {
+    pub(crate) fn of(archive: &'a Archive) -> Self {
+        let stranger = |key: &'a String| {
+            let (layer, last) = key.rsplit_once('.')?;
+            let is_one = last.contains("scale") || last.contains("zero_point");
+            (is_one && !ENDINGS.contains(&last) && !is_extra(key)).then_some((layer, key.as_str()))
+        };
+        Self(archive.tensors.keys().filter_map(stranger).collect())
+    }
+
+    /// An error where a weight in eight bits would be read without what it was divided by.
+    pub(crate) fn refuse(&self, stored: &StoredTensor, key: &str) -> Result<()> {
+        let is_eight_bits =
+            matches!(stored.numbers, Ok(Numbers::Plain(NumberFormat::F8E4m3 | NumberFormat::F8E5m2)));
+        let layer = key.strip_suffix(".weight").filter(|_| is_eight_bits);
+        layer.and_then(|layer| self.0.get(layer)).map_or(Ok(()), |scale| {
+            let (key, scale) = (quote::quoted(key), quote::quoted(scale));
+            let what = format!(
+                "tensor `{key}` is in eight bits with `{scale}` beside it, a kind of scale that Fulmen does not know; \
+                 fetch the model in F16, or with the scales that ComfyUI writes"
+            );
+            Err(bad_file(&stored.file, what))
+        })
+    }
 }
 
 /// The scale of a tensor, if there is one.

@@ -37,26 +37,30 @@ pub(crate) struct Tensors {
 impl Tensors {
     /// Finds the tensors of a part's network, as far as they are there. `used` collects the names, as
     /// they are in the file, of those that were found.
+    ///
+    /// # Errors
+    /// A tensor is stored in a way that is not understood.
     pub(crate) fn find(
         archive: &Archive,
         network: &NetworkSpec,
         part: Part,
         layout: Layout,
         used: &mut HashSet<String>,
-    ) -> Self {
+    ) -> Result<Self> {
+        let strangers = scale::Strangers::of(archive);
         let names = NameTable::new(part, layout, &network.levels);
         let mut entries = BTreeMap::new();
         for spec in &network.tensors {
-            let found = names.places(&spec.name).into_iter().find_map(|place| {
-                let stored = archive.tensors.get(&place.key)?.clone();
-                used.insert(place.key.clone());
-                let scale = scale::beside(archive, &place.key, used);
-                Some(Arc::new(Entry::new(stored, place.view, scale)))
-            });
-            entries.extend(found.map(|entry| (spec.name.clone(), entry)));
+            let mut places = names.places(&spec.name).into_iter();
+            let found = places.find_map(|place| Some((archive.tensors.get(&place.key)?.clone(), place)));
+            let Some((stored, place)) = found else { continue };
+            strangers.refuse(&stored, &place.key)?;
+            let scale = scale::beside(archive, &place.key, used);
+            used.insert(place.key);
+            entries.insert(spec.name.clone(), Arc::new(Entry::new(stored, place.view, scale)));
         }
         let (origin, files) = (archive.origin.clone(), archive.files.clone());
-        Self { part, origin, files, names, entries }
+        Ok(Self { part, origin, files, names, entries })
     }
 
     /// The same tensors, to be changed by what is in these files, too.

@@ -1,5 +1,6 @@
 //! What is deduced of a model, and what requests change of it.
 
+mod effect;
 mod loras;
 
 use super::*;

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use self::families::FAMILIES;
-use self::parts::{ADAPTERS, PARTS};
+use self::parts::{ADAPTERS, PACKED, PARTS};
 pub(crate) use self::unet::other_channels;
 use super::about;
 use super::archive::Archive;
@@ -35,6 +35,9 @@ impl Archive {
     pub(crate) fn expect_checkpoint(&self, configs: &Configs, describe: Describe) -> Result<()> {
         let has = |part| self.layout(part).is_some();
         let texts = has(Part::TextEncoder) && has(Part::TextEncoder2);
+        if let Some(what) = self.packed() {
+            return Err(self.not_sdxl(&what));
+        }
         if let Some(layout) = self.layout(Part::Unet).filter(|_| texts) {
             let other = self.other_unet(&layout, &[configs], describe);
             return other.map_or(Ok(()), |what| Err(self.not_sdxl(&what)));
@@ -52,6 +55,11 @@ impl Archive {
     /// The same, by names alone.
     fn other_name(&self) -> Option<String> {
         self.other_model().or_else(|| self.other_part())
+    }
+
+    /// That its weights are packed in a way that is not read.
+    fn packed(&self) -> Option<String> {
+        PACKED.iter().find(|packed| self.is_one(packed.marks)).map(|packed| packed.what.into())
     }
 
     /// That it changes a model, or is of another family.
@@ -81,7 +89,29 @@ impl Archive {
     fn other_part(&self) -> Option<String> {
         // A UNet or a VAE is no part of the table: what to do depends on what else there is.
         let is_bare = self.layout(Part::Unet).is_none() && self.layout(Part::Vae).is_none();
-        PARTS.iter().find(|part| is_bare && self.is_one(part.marks)).map(|part| part.what.into())
+        let part = PARTS.iter().find(|part| is_bare && self.is_one(part.marks))?;
+        Some(self.text_encoder().unwrap_or_else(|| part.what.into()))
+    }
+
+    /// What a file is that was taken for a LoRA.
+    pub(crate) fn instead_of_lora(&self) -> String {
+        let unet = || self.foreign_unet(&self.layout(Part::Unet)?);
+        if let Some(what) = self.packed().or_else(|| self.other_model()).or_else(unet) {
+            return what;
+        }
+        let parts = Part::WITH_WEIGHTS.into_iter().filter(|part| self.layout(*part).is_some());
+        match parts.collect::<Vec<_>>()[..] {
+            [] => self.other_part().unwrap_or_else(|| {
+                let first = self.tensors.keys().min().map_or("", String::as_str);
+                let count = self.tensors.len();
+                format!("is not a LoRA: the first of its {count} tensors is `{}`", quote::quoted(first))
+            }),
+            [only] => {
+                let (noun, flag) = (only.noun(), only.flag().unwrap_or("--model"));
+                format!("is {noun} alone, not a LoRA; give it with {flag}, over a whole model")
+            }
+            _ => "is a model, not a LoRA; give it with --model".into(),
+        }
     }
 
     /// Whether the names have all marks of one of the groups.
@@ -120,6 +150,7 @@ impl Archive {
                     here.join(" and ")
                 )
             }
+            ["a VAE"] if self.foreign_vae().is_some() => self.foreign_vae().unwrap_or_default(),
             ["a VAE"] if self.has_tiny_vae() => "is a tiny VAE (TAESD) alone; give it with --vae, or with \
                                                  --preview-vae for previews, over a whole model"
                 .into(),

@@ -25,12 +25,15 @@ impl Archive {
     ) -> Result<(Layout, &'a Configs)> {
         let configs = &[own, other];
         let whole = self.layout(Part::TextEncoder2).is_some() && self.layout(Part::Unet).is_some();
+        if let Some(what) = self.packed() {
+            return Err(self.not_sdxl(&what));
+        }
         if !whole && let Some(what) = self.other_model() {
             return Err(self.not_sdxl(&what));
         }
         let alone = || self.own_layout(part).filter(|_| part != Part::Unet);
         let Some(layout) = self.layout(part).or_else(alone) else {
-            return Err(self.not_sdxl(&self.lacks(part)));
+            return Err(self.not_sdxl(&self.lacks(part, configs, describe)));
         };
         let fitting = match part {
             Part::Unet => match self.other_unet(&layout, configs, describe) {
@@ -62,7 +65,7 @@ impl Archive {
     }
 
     /// What there is in place of a part.
-    fn lacks(&self, part: Part) -> String {
+    fn lacks(&self, part: Part, configs: &[&Configs], describe: Describe) -> String {
         if part == Part::TextEncoder && self.own_layout(Part::TextEncoder2).is_some() {
             return SECOND.into();
         }
@@ -73,7 +76,36 @@ impl Archive {
                 here.join(" and "),
                 part.noun()
             ),
-            _ => self.other_part().unwrap_or_else(|| self.in_parts()),
+            _ => {
+                // No flag takes a UNet that is not SDXL's.
+                let unet = || self.other_unet(&self.layout(Part::Unet)?, configs, describe);
+                self.other_part().or_else(unet).unwrap_or_else(|| self.in_parts())
+            }
+        }
+    }
+
+    /// That its VAE is of another family.
+    pub(super) fn foreign_vae(&self) -> Option<String> {
+        self.of_another(Part::Vae, &self.layout(Part::Vae)?)
+    }
+
+    /// Which text encoder it is that it has alone, where its width tells.
+    pub(super) fn text_encoder(&self) -> Option<String> {
+        let width = |part| {
+            let layout = self.own_layout(part)?;
+            let names = NameTable::new(part, layout, &[]);
+            let places = names.places("text_model.embeddings.token_embedding.weight");
+            places.iter().find_map(|place| self.tensors.get(&place.key))?.shape.get(1).copied()
+        };
+        let alone = |part: Part| {
+            let (noun, flag) = (part.noun(), part.flag().unwrap_or_default());
+            Some(format!("is {noun} alone; give it with {flag}, over a whole model"))
+        };
+        match width(Part::TextEncoder2).or_else(|| width(Part::TextEncoder))? {
+            768 => alone(Part::TextEncoder),
+            1280 => alone(Part::TextEncoder2),
+            1024 => Some(of_family("Stable Diffusion 2")),
+            _ => None,
         }
     }
 

@@ -86,6 +86,27 @@ pub(super) const ADAPTERS: &[PartKind] = &[
     ),
 ];
 
+/// Weights that are packed in ways of which the tensors' types say nothing.
+pub(super) const PACKED: &[PartKind] = &[
+    kind(
+        "is quantised by bitsandbytes (NF4, FP4 or INT8), which Fulmen does not read; give the model in F16, in F8 or \
+         as GGUF",
+        &[&[".weight.absmax"], &[".weight.quant_map"], &["quant_state.bitsandbytes"], &[".SCB"]],
+    ),
+    kind(
+        "is quantised by Quanto, which Fulmen does not read; give the model in F16, in F8 or as GGUF",
+        &[&[".weight._data"], &[".weight._scale"]],
+    ),
+    kind(
+        "is quantised for Nunchaku (SVDQuant), which Fulmen does not read; give the model in F16, in F8 or as GGUF",
+        &[&[".qweight", ".wscales"], &[".qweight", ".smooth"]],
+    ),
+    kind(
+        "is quantised as GPTQ or AWQ, which Fulmen does not read; give the model in F16, in F8 or as GGUF",
+        &[&[".qweight", ".qzeros"], &[".qweight", ".scales"]],
+    ),
+];
+
 /// What is neither a UNet nor a VAE. An upscaler shares names with a T2I-Adapter.
 pub(super) const PARTS: &[PartKind] = &[
     kind(

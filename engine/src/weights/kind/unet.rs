@@ -67,6 +67,16 @@ impl Archive {
         configs.iter().copied().filter(reads).find_map(described)
     }
 
+    /// What the UNet behind this layout is, where it is not SDXL's, by its measures alone.
+    pub(super) fn foreign_unet(&self, layout: &Layout) -> Option<String> {
+        /// Channels of SDXL's latents and text.
+        const SDXL: (usize, usize) = (4, 2048);
+        let found = self.measures(layout);
+        let other = || other_channels(found.in_channels?, SDXL.0);
+        let known = || [768, 1024, 1280].contains(&found.context?).then(|| found.family()).flatten();
+        known().or_else(other)
+    }
+
     /// Channels of the text that the UNet behind this layout reads.
     pub(crate) fn text_channels(&self, layout: &Layout) -> Option<usize> {
         self.measures(layout).context

@@ -50,8 +50,7 @@ impl Adapter {
     /// Opens a LoRA: kohya's, diffusers', PEFT's or LyCORIS' file.
     pub(crate) fn open(path: &Path) -> Result<Arc<Self>> {
         let archive = Archive::open(path)?;
-        let stranger = |archive: &Archive| bad_file(path, strangers::no_adapter(archive));
-        Self::read(path, &archive)?.map(Arc::new).ok_or_else(|| stranger(&archive))
+        Self::read(path, &archive)?.map(Arc::new).ok_or_else(|| bad_file(path, archive.instead_of_lora()))
     }
 
     /// The same; `None` where a file is something else.

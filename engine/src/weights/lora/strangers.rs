@@ -2,19 +2,8 @@
 
 use super::adapter::Layer;
 use super::names;
-use crate::quote;
 use crate::weights::archive::Archive;
 use crate::weights::part::Part;
-
-/// What a file is that has no changes in it.
-pub(super) fn no_adapter(archive: &Archive) -> String {
-    let is_model = archive.layout(Part::Unet).is_some() || archive.layout(Part::Vae).is_some();
-    if is_model {
-        return "is a model, not a LoRA; give it as the model itself".into();
-    }
-    let first = archive.tensors.keys().min().map_or("", String::as_str);
-    format!("is not a LoRA: the first of its {} tensors is `{}`", archive.tensors.len(), quote::quoted(first))
-}
 
 /// Ways of changing a model that are not understood, by how their tensors' names end or what is in them.
 const METHODS: &[(&str, &[&str])] = &[

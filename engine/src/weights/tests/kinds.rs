@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::make::{Tensor, safetensors, synthetic, tensors_of, tiny};
 use crate::synth::SynthLayout;
 use crate::unet::{UNet, UNetConfig};
-use crate::weights::{Checkpoint, Part};
+use crate::weights::{Adapter, Checkpoint, Part};
 
 const UNET: &str = "model.diffusion_model.";
 
@@ -124,6 +124,45 @@ fn unets_of_other_families_are_told_by_their_shapes() {
 }
 
 #[test]
+fn what_is_given_as_a_lora_and_is_none_is_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    for (expected, tensors) in [
+        ("is of another family, Flux;", &[("double_blocks.0.img_attn.qkv.weight", &[1][..])][..]),
+        (
+            "is a ControlNet",
+            &[("controlnet_cond_embedding.conv_in.weight", &[1]), ("time_embedding.linear_1.weight", &[1])],
+        ),
+        ("is an IP-Adapter", &[("image_proj.proj.weight", &[1]), ("ip_adapter.1.to_k_ip.weight", &[1])]),
+        ("is a textual inversion", &[("clip_g", &[4, 1280]), ("clip_l", &[4, 768])]),
+        ("is a VAE alone, not a LoRA; give it with --vae", &[("decoder.mid.block_1.norm1.weight", &[1])]),
+        ("is a UNet alone, not a LoRA; give it with --unet", &[("input_blocks.0.0.weight", &[8, 4, 3, 3])]),
+        ("is an inpainting model", &[("input_blocks.0.0.weight", &[8, 9, 3, 3])]),
+        (
+            "Stable Diffusion 1;",
+            &[("input_blocks.0.0.weight", &[8, 4, 3, 3]), ("input_blocks.1.1.attn2.to_k.weight", &[8, 768])],
+        ),
+        (
+            "is the second text encoder alone; give it with --text-encoder-2",
+            &[("embeddings.token_embedding.weight", &[200, 1280])],
+        ),
+        ("is an upscaler", &[("conv_first.weight", &[1]), ("conv_body.weight", &[1])]),
+        ("by bitsandbytes", &[("input_blocks.0.0.weight", &[1]), ("out.0.weight.quant_map", &[1])]),
+        (
+            "is a model, not a LoRA; give it with --model",
+            &[("input_blocks.0.0.weight", &[8, 4, 3, 3]), ("decoder.mid.block_1.norm1.weight", &[1])],
+        ),
+        ("is not a LoRA: the first of its 2 tensors is `a`", &[("b", &[1]), ("a", &[1])]),
+    ] {
+        let said = Adapter::open(&file(&folder, tensors)).map(drop).unwrap_err().to_string();
+        assert!(said.contains(expected), "{tensors:?}: {said}");
+        assert_true(&said);
+    }
+    assert!(
+        Adapter::open(&file(&folder, &[])).map(drop).unwrap_err().to_string().contains("holds no tensors")
+    );
+}
+
+#[test]
 fn parts_that_are_given_as_a_model_are_named_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     for (expected, keys) in [
@@ -155,6 +194,31 @@ fn parts_that_are_given_as_a_model_are_named_with_what_to_do() {
         ("is a tiny VAE", &["decoder.layers.2.conv.0.weight", "encoder.layers.0.weight"]),
         ("is a CLIP text encoder alone", &["text_model.embeddings.token_embedding.weight"]),
         ("is a CLIP text encoder alone", &["transformer.resblocks.0.ln_1.weight", "text_projection"]),
+        ("by bitsandbytes", &["input_blocks.0.0.weight", "input_blocks.1.0.in_layers.2.weight.absmax"]),
+        (
+            "by bitsandbytes",
+            &["text_model.embeddings.token_embedding.weight", "text_model.encoder.layers.0.mlp.fc1.SCB"],
+        ),
+        (
+            "by Quanto",
+            &["input_blocks.0.0.weight", "time_embed.0.weight._data", "time_embed.0.weight._scale"],
+        ),
+        (
+            "for Nunchaku",
+            &[
+                "conv_in.weight",
+                "mid_block.attentions.0.proj_in.qweight",
+                "mid_block.attentions.0.proj_in.wscales",
+            ],
+        ),
+        (
+            "GPTQ or AWQ",
+            &[
+                "conv_in.weight",
+                "mid_block.attentions.0.proj_in.qweight",
+                "mid_block.attentions.0.proj_in.qzeros",
+            ],
+        ),
         ("is an encoder of pictures", &["vision_model.embeddings.class_embedding"]),
         ("is a T5 text encoder", &["encoder.block.0.layer.0.SelfAttention.q.weight"]),
         ("is a language model", &["model.embed_tokens.weight"]),

@@ -293,3 +293,26 @@ fn a_scale_that_does_not_fit_is_never_dropped_in_silence() {
         "{error}"
     );
 }
+
+#[test]
+fn scales_of_an_unknown_kind_are_named_where_a_weight_would_be_read_without_them() {
+    let (_keep, folder) = synthetic(&tiny("odd_sizes"), SynthLayout::Folder);
+    let unet = folder.join("unet/diffusion_pytorch_model.safetensors");
+    let base = Checkpoint::open(&folder).unwrap();
+    let path = folder.join("eighths.safetensors");
+    for name in ["weight_scale_inv", "scale", "weight_scale_2", "weight_zero_point"] {
+        let scale =
+            |layer: &str, _: usize| vec![(format!("{layer}{name}"), Dtype::F32, vec![1], singles(&[1.0]))];
+        fs::write(&path, safetensors(&eighths(&unet, Dtype::F8_E4M3, scale))).unwrap();
+        let said = base.clone().with_part(Part::Unet, &path).map(drop).unwrap_err().to_string();
+        assert!(
+            said.contains(&format!(".{name}` beside it, a kind of scale that Fulmen does not know")),
+            "{said}"
+        );
+        // Beside halves it belongs to something else.
+        let mut halves = tensors_of(&unet);
+        halves.push((format!("conv_in.{name}"), Dtype::F32, vec![1], singles(&[1.0])));
+        fs::write(&path, safetensors(&halves)).unwrap();
+        assert_eq!(base.clone().with_part(Part::Unet, &path).unwrap().unused(), [format!("conv_in.{name}")]);
+    }
+}
