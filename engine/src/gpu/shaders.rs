@@ -51,10 +51,10 @@ shaders! {
     MOMENTS_MERGE = "moments_merge" with [];
     MOMENTS_STATS = "moments_stats" with ["grid", "threads", "half", "read_x"];
     NORMALISE = "normalise" with ["grid", "threads", "half", "read_x", "write_y", "activation"];
-    PAD = "pad" with ["grid", "threads", "half", "read_x", "write_y"];
+    PAD = "pad" with ["grid", "threads", "half", "read_x", "write_y", "planes"];
     PICTURE = "picture" with ["grid", "threads", "half", "read_x"];
     TAKE_TOKEN = "take_token" with ["grid", "threads", "half", "read_x", "write_y"];
-    UPSAMPLE = "upsample" with ["grid", "threads", "half", "read_x", "write_y"];
+    UPSAMPLE = "upsample" with ["grid", "threads", "half", "read_x", "write_y", "planes"];
 }
 
 /// Every kernel's name and complete text: for tests that translate them for other systems.

@@ -1,6 +1,6 @@
 //! Normalised attention guidance.
 
-use super::windows_of;
+use super::Rowwise;
 use crate::Result;
 use crate::gpu::lowering::{Kernel, Lowering, params};
 use crate::gpu::shaders;
@@ -22,11 +22,11 @@ params! {
 pub(super) fn lower_guide(lowering: &mut Lowering, id: NodeId) -> Result<()> {
     let (a, b, y) = (lowering.input(0), lowering.input(1), lowering.value(id));
     let guidance = lowering.whole(&lowering.input(2))?;
-    for window in windows_of(lowering, &[a, b], &y)? {
-        let kernel = Kernel::new(&shaders::GUIDE)
-            .flag("A_HALF", a.half())
-            .flag("B_HALF", b.half())
-            .flag("Y_HALF", y.half());
+    let kernel = Kernel::new(&shaders::GUIDE)
+        .flag("A_HALF", a.half())
+        .flag("B_HALF", b.half())
+        .flag("Y_HALF", y.half());
+    Rowwise { kernel, inputs: &[a, b], beside: &[guidance] }.emit(lowering, id, |window| {
         let params = GuideParams {
             rows: window.rows.len() as u32,
             eighths: y.eighths() as u32,
@@ -36,9 +36,6 @@ pub(super) fn lower_guide(lowering: &mut Lowering, id: NodeId) -> Result<()> {
             b_skip: window.inputs[1].skip,
             y_skip: window.y.skip,
         };
-        let grid = lowering.fold(window.rows.len());
-        let [a, b] = [0, 1].map(|place| window.inputs[place].binding.clone());
-        lowering.emit(kernel, vec![a, b, guidance.clone(), window.y.binding], &params, grid);
-    }
-    Ok(())
+        (params, window.rows.len())
+    })
 }

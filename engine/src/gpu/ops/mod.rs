@@ -8,18 +8,17 @@ mod epilogue;
 mod guide;
 mod linear;
 mod norm;
-mod pad;
 mod pointwise;
 mod resample;
 mod token;
 
 use std::ops::Range;
 
-use super::lowering::{KernelConstant, Lowering, ParamsLayout, Rows, Value};
+use super::lowering::{Binding, Kernel, KernelConstant, Lowering, ParamsLayout, Rows, Value};
 use super::shaders::shader_sources;
 use crate::Result;
 use crate::graph::{Activation, NodeId, Op};
-use pad::Frame;
+use resample::Frame;
 
 /// Lowers one node.
 pub(super) fn lower(lowering: &mut Lowering, id: NodeId) -> Result<()> {
@@ -39,11 +38,11 @@ pub(super) fn lower(lowering: &mut Lowering, id: NodeId) -> Result<()> {
         Op::Upsample => resample::lower_upsample(lowering, id),
         Op::Pad { wrap, by } => {
             let first = by.map(|by| -(by as isize));
-            pad::lower_pad(lowering, id, &Frame { first, wrap: *wrap })
+            resample::lower_pad(lowering, id, &Frame { first, wrap: *wrap })
         }
         Op::Rows(rows) => {
             let first = [rows.start as isize, 0];
-            pad::lower_pad(lowering, id, &Frame { first, wrap: [false; 2] })
+            resample::lower_pad(lowering, id, &Frame { first, wrap: [false; 2] })
         }
         Op::Convert => pointwise::lower_activate(lowering, id, Activation::None),
         Op::Embed { table, positions } => token::lower_embed(lowering, id, table, positions),
@@ -66,13 +65,12 @@ pub(super) fn layouts() -> Vec<ParamsLayout> {
         norm::MomentsMergeParams::LAYOUT,
         norm::NormaliseParams::LAYOUT,
         norm::LayerNormParams::LAYOUT,
-        pad::PadParams::LAYOUT,
         pointwise::AddParams::LAYOUT,
         pointwise::AddPerImageParams::LAYOUT,
         pointwise::ActivateParams::LAYOUT,
         pointwise::ConcatParams::LAYOUT,
         pointwise::PictureParams::LAYOUT,
-        resample::UpsampleParams::LAYOUT,
+        resample::PlanesParams::LAYOUT,
         token::EmbedParams::LAYOUT,
         token::TakeTokenParams::LAYOUT,
     ]
@@ -100,13 +98,33 @@ impl Window {
     }
 }
 
-/// Windows of an operation whose every row needs the same row of its inputs.
-fn windows_of(lowering: &Lowering, inputs: &[Value], y: &Value) -> Result<Vec<Window>> {
-    let bound = |rows: Range<usize>| inputs.iter().chain([y]).map(|value| (*value, rows.clone())).collect();
-    let windows = lowering.windows(y.rows(), 1, bound)?.into_iter().map(|rows| Window {
-        inputs: inputs.iter().map(|input| lowering.read(input, rows.clone())).collect(),
-        y: lowering.write(y, rows.clone()),
-        rows,
-    });
-    Ok(windows.collect())
+/// A kernel whose every row of y needs the same row of its inputs. It binds these, then what is `beside` them, then y.
+struct Rowwise<'a> {
+    kernel: Kernel,
+    inputs: &'a [Value],
+    beside: &'a [Binding],
+}
+
+impl Rowwise<'_> {
+    /// A dispatch for each window of rows. `params` gives its parameters and how many workgroups it takes.
+    fn emit<P: bytemuck::Pod>(
+        self,
+        lowering: &mut Lowering,
+        id: NodeId,
+        params: impl Fn(&Window) -> (P, usize),
+    ) -> Result<()> {
+        let (y, Self { kernel, inputs, beside }) = (lowering.value(id), self);
+        let bound =
+            |rows: Range<usize>| inputs.iter().chain([&y]).map(|value| (*value, rows.clone())).collect();
+        for rows in lowering.windows(y.rows(), 1, bound)? {
+            let inputs = inputs.iter().map(|input| lowering.read(input, rows.clone())).collect();
+            let window = Window { inputs, y: lowering.write(&y, rows.clone()), rows };
+            let (params, workgroups) = params(&window);
+            let inputs = window.inputs.into_iter().map(|rows| rows.binding);
+            let bindings = inputs.chain(beside.iter().cloned()).chain([window.y.binding]).collect();
+            let grid = lowering.fold(workgroups);
+            lowering.emit(kernel.clone(), bindings, &params, grid);
+        }
+        Ok(())
+    }
 }

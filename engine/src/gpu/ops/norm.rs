@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{LANES, windows_of};
+use super::{LANES, Rowwise};
 use crate::Result;
 use crate::gpu::lowering::{Binding, Kernel, KernelConstant, Lowering, Value, params};
 use crate::gpu::packing::Columns;
@@ -144,23 +144,23 @@ pub(super) fn lower_normalise(
     silu: bool,
 ) -> Result<()> {
     let (x, moments, y) = (lowering.input(0), lowering.input(1), lowering.value(id));
-    let (eighths, groups) = (y.eighths() as u32, moments.shape.width);
+    let groups = moments.shape.width;
     let beside = [
         lowering.whole(&moments)?,
         lowering.vector(&affine.scale, Columns::Plain)?,
         lowering.vector(&affine.shift, Columns::Plain)?,
     ];
-    for window in windows_of(lowering, &[x], &y)? {
-        let kernel = Kernel::new(&shaders::NORMALISE)
-            .flag("X_HALF", x.half())
-            .flag("Y_HALF", y.half())
-            .flag("APPLY_SILU", silu);
+    let kernel = Kernel::new(&shaders::NORMALISE)
+        .flag("X_HALF", x.half())
+        .flag("Y_HALF", y.half())
+        .flag("APPLY_SILU", silu);
+    Rowwise { kernel, inputs: &[x], beside: &beside }.emit(lowering, id, |window| {
         let rows = window.rows.len();
         let count = rows.div_ceil(ROWS) * y.eighths();
         let params = NormaliseParams {
             count: count as u32,
             rows: rows as u32,
-            eighths,
+            eighths: y.eighths() as u32,
             pixels: x.shape.pixels() as u32,
             row: window.rows.start as u32,
             x_skip: window.inputs[0].skip,
@@ -169,12 +169,8 @@ pub(super) fn lower_normalise(
             group_channels: (x.shape.channels / groups) as u32,
             epsilon: affine.epsilon,
         };
-        let x = window.inputs[0].binding.clone();
-        let bindings = [[x].as_slice(), &beside, &[window.y.binding]].concat();
-        let grid = lowering.fold(count.div_ceil(LANES));
-        lowering.emit(kernel, bindings, &params, grid);
-    }
-    Ok(())
+        (params, count.div_ceil(LANES))
+    })
 }
 
 params! {
@@ -193,8 +189,8 @@ pub(super) fn lower_layer_norm(lowering: &mut Lowering, id: NodeId, affine: &Aff
     let (x, y) = (lowering.input(0), lowering.value(id));
     let scale = lowering.vector(&affine.scale, Columns::Plain)?;
     let shift = lowering.vector(&affine.shift, Columns::Plain)?;
-    for window in windows_of(lowering, &[x], &y)? {
-        let kernel = Kernel::new(&shaders::LAYER_NORM).flag("X_HALF", x.half()).flag("Y_HALF", y.half());
+    let kernel = Kernel::new(&shaders::LAYER_NORM).flag("X_HALF", x.half()).flag("Y_HALF", y.half());
+    Rowwise { kernel, inputs: &[x], beside: &[scale, shift] }.emit(lowering, id, |window| {
         let params = LayerNormParams {
             rows: window.rows.len() as u32,
             channels: x.shape.channels as u32,
@@ -203,9 +199,6 @@ pub(super) fn lower_layer_norm(lowering: &mut Lowering, id: NodeId, affine: &Aff
             x_skip: window.inputs[0].skip,
             y_skip: window.y.skip,
         };
-        let grid = lowering.fold(window.rows.len());
-        let x = window.inputs[0].binding.clone();
-        lowering.emit(kernel, vec![x, scale.clone(), shift.clone(), window.y.binding], &params, grid);
-    }
-    Ok(())
+        (params, window.rows.len())
+    })
 }

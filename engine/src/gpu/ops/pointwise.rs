@@ -1,7 +1,7 @@
 //! Operations whose every pixel needs only the same pixel of the inputs.
 
 use super::epilogue::number_of;
-use super::{LANES, windows_of};
+use super::{LANES, Rowwise};
 use crate::Result;
 use crate::gpu::lowering::{Kernel, Lowering, params};
 use crate::gpu::shaders;
@@ -20,23 +20,18 @@ params! {
 pub(super) fn lower_add(lowering: &mut Lowering, id: NodeId) -> Result<()> {
     let (a, b, y) = (lowering.input(0), lowering.input(1), lowering.value(id));
     let eighths = y.eighths() as u32;
-    for window in windows_of(lowering, &[a, b], &y)? {
-        let kernel = Kernel::new(&shaders::ADD)
-            .flag("A_HALF", a.half())
-            .flag("B_HALF", b.half())
-            .flag("Y_HALF", y.half());
+    let kernel =
+        Kernel::new(&shaders::ADD).flag("A_HALF", a.half()).flag("B_HALF", b.half()).flag("Y_HALF", y.half());
+    Rowwise { kernel, inputs: &[a, b], beside: &[] }.emit(lowering, id, |window| {
         let count = window.count(&y);
-        let [a, b] = [0, 1].map(|place| window.inputs[place].clone());
         let params = AddParams {
             count: count as u32,
-            a_skip: a.skip * eighths,
-            b_skip: b.skip * eighths,
+            a_skip: window.inputs[0].skip * eighths,
+            b_skip: window.inputs[1].skip * eighths,
             y_skip: window.y.skip * eighths,
         };
-        let grid = lowering.fold(count.div_ceil(LANES));
-        lowering.emit(kernel, vec![a.binding, b.binding, window.y.binding], &params, grid);
-    }
-    Ok(())
+        (params, count.div_ceil(LANES))
+    })
 }
 
 params! {
@@ -55,11 +50,11 @@ pub(super) fn lower_add_per_image(lowering: &mut Lowering, id: NodeId) -> Result
     let (x, vector, y) = (lowering.input(0), lowering.input(1), lowering.value(id));
     let vectors = lowering.whole(&vector)?;
     let eighths = y.eighths() as u32;
-    for window in windows_of(lowering, &[x], &y)? {
-        let kernel = Kernel::new(&shaders::ADD_PER_IMAGE)
-            .flag("X_HALF", x.half())
-            .flag("VECTOR_HALF", vector.half())
-            .flag("Y_HALF", y.half());
+    let kernel = Kernel::new(&shaders::ADD_PER_IMAGE)
+        .flag("X_HALF", x.half())
+        .flag("VECTOR_HALF", vector.half())
+        .flag("Y_HALF", y.half());
+    Rowwise { kernel, inputs: &[x], beside: &[vectors] }.emit(lowering, id, |window| {
         let count = window.count(&y);
         let params = AddPerImageParams {
             count: count as u32,
@@ -69,11 +64,8 @@ pub(super) fn lower_add_per_image(lowering: &mut Lowering, id: NodeId) -> Result
             x_skip: window.inputs[0].skip * eighths,
             y_skip: window.y.skip * eighths,
         };
-        let bindings = vec![window.inputs[0].binding.clone(), vectors.clone(), window.y.binding];
-        let grid = lowering.fold(count.div_ceil(LANES));
-        lowering.emit(kernel, bindings, &params, grid);
-    }
-    Ok(())
+        (params, count.div_ceil(LANES))
+    })
 }
 
 params! {
@@ -88,22 +80,15 @@ params! {
 pub(super) fn lower_activate(lowering: &mut Lowering, id: NodeId, activation: Activation) -> Result<()> {
     let (x, y) = (lowering.input(0), lowering.value(id));
     let eighths = y.eighths() as u32;
-    for window in windows_of(lowering, &[x], &y)? {
-        let kernel = Kernel::new(&shaders::ACTIVATE)
-            .flag("X_HALF", x.half())
-            .flag("Y_HALF", y.half())
-            .number("ACTIVATION", number_of(activation));
+    let kernel = Kernel::new(&shaders::ACTIVATE)
+        .flag("X_HALF", x.half())
+        .flag("Y_HALF", y.half())
+        .number("ACTIVATION", number_of(activation));
+    Rowwise { kernel, inputs: &[x], beside: &[] }.emit(lowering, id, |window| {
         let count = window.count(&y);
-        let params = ActivateParams {
-            count: count as u32,
-            x_skip: window.inputs[0].skip * eighths,
-            y_skip: window.y.skip * eighths,
-        };
-        let grid = lowering.fold(count.div_ceil(LANES));
-        let bindings = vec![window.inputs[0].binding.clone(), window.y.binding];
-        lowering.emit(kernel, bindings, &params, grid);
-    }
-    Ok(())
+        let (x_skip, y_skip) = (window.inputs[0].skip * eighths, window.y.skip * eighths);
+        (ActivateParams { count: count as u32, x_skip, y_skip }, count.div_ceil(LANES))
+    })
 }
 
 params! {
@@ -123,12 +108,12 @@ params! {
 /// Channels of a, then channels of b.
 pub(super) fn lower_concat(lowering: &mut Lowering, id: NodeId) -> Result<()> {
     let (a, b, y) = (lowering.input(0), lowering.input(1), lowering.value(id));
-    for window in windows_of(lowering, &[a, b], &y)? {
-        let kernel = Kernel::new(&shaders::CONCAT)
-            .flag("A_HALF", a.half())
-            .flag("B_HALF", b.half())
-            .flag("Y_HALF", y.half())
-            .flag("ALIGNED", a.shape.channels.is_multiple_of(8));
+    let kernel = Kernel::new(&shaders::CONCAT)
+        .flag("A_HALF", a.half())
+        .flag("B_HALF", b.half())
+        .flag("Y_HALF", y.half())
+        .flag("ALIGNED", a.shape.channels.is_multiple_of(8));
+    Rowwise { kernel, inputs: &[a, b], beside: &[] }.emit(lowering, id, |window| {
         let count = window.count(&y);
         let params = ConcatParams {
             count: count as u32,
@@ -141,11 +126,8 @@ pub(super) fn lower_concat(lowering: &mut Lowering, id: NodeId) -> Result<()> {
             b_skip: window.inputs[1].skip,
             y_skip: window.y.skip,
         };
-        let [a, b] = [0, 1].map(|place| window.inputs[place].binding.clone());
-        let grid = lowering.fold(count.div_ceil(LANES));
-        lowering.emit(kernel, vec![a, b, window.y.binding], &params, grid);
-    }
-    Ok(())
+        (params, count.div_ceil(LANES))
+    })
 }
 
 params! {
@@ -158,15 +140,11 @@ params! {
 
 /// Three channels to packed RGBA8: a thread for a pixel.
 pub(super) fn lower_picture(lowering: &mut Lowering, id: NodeId) -> Result<()> {
-    let (x, y) = (lowering.input(0), lowering.value(id));
-    for window in windows_of(lowering, &[x], &y)? {
-        let kernel = Kernel::new(&shaders::PICTURE).flag("X_HALF", x.half());
+    let x = lowering.input(0);
+    let kernel = Kernel::new(&shaders::PICTURE).flag("X_HALF", x.half());
+    Rowwise { kernel, inputs: &[x], beside: &[] }.emit(lowering, id, |window| {
         let count = window.rows.len();
-        let params =
-            PictureParams { count: count as u32, x_skip: window.inputs[0].skip, y_skip: window.y.skip };
-        let grid = lowering.fold(count.div_ceil(LANES));
-        let bindings = vec![window.inputs[0].binding.clone(), window.y.binding];
-        lowering.emit(kernel, bindings, &params, grid);
-    }
-    Ok(())
+        let (x_skip, y_skip) = (window.inputs[0].skip, window.y.skip);
+        (PictureParams { count: count as u32, x_skip, y_skip }, count.div_ceil(LANES))
+    })
 }
