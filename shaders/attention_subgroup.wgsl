@@ -10,40 +10,10 @@
 //
 // CPU twin: cpu::attention.  Agreement: NMSE < 1e-7 in f32, 1e-6 in halves.
 
-override CAUSAL: bool = false;
-override Q_HALF: bool = false;
-override K_HALF: bool = false;
-override V_HALF: bool = false;
-override Y_HALF: bool = false;
-
-struct Params {
-    /// Rows of this window, all of one image.
-    queries: u32,
-    /// The window's first row, within the image.
-    first_query: u32,
-    keys: u32,
-    heads: u32,
-    head_dim: u32,
-    /// Numbers in a row.
-    pitch: u32,
-    /// Rows that are bound before the first.
-    q_skip: u32,
-    k_skip: u32,
-    v_skip: u32,
-    y_skip: u32,
-    /// log₂ e / √head_dim: powers of two are cheaper than of e.
-    scale: f32,
-    padding: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> q: array<vec4u>;
 @group(0) @binding(2) var<storage, read> k: array<vec4u>;
 @group(0) @binding(3) var<storage, read> v: array<vec4u>;
 @group(0) @binding(4) var<storage, read_write> y: array<vec4u>;
-
-/// Below every score, and far enough from the end of f32 that differences stay finite.
-const NEVER: f32 = -1.0e30;
 
 /// Queries of a workgroup, keys of a block, columns of a workgroup.
 const QUERIES: u32 = 128u;

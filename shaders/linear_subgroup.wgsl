@@ -9,26 +9,6 @@
 //
 // CPU twin: cpu::linear.  Agreement: NMSE < 1e-7 in f32, 1e-6 in halves.
 
-override X_HALF: bool = false;
-
-struct Params {
-    /// Rows of this window.
-    rows: u32,
-    /// The window's first row in the whole value.
-    first_row: u32,
-    /// Rows of one image.
-    pixels: u32,
-    /// Columns of the packed weight, a multiple of 8.
-    columns: u32,
-    /// Numbers in a row of x.
-    depth: u32,
-    /// Rows that are bound before the window's first.
-    x_skip: u32,
-    y_skip: u32,
-    residual_skip: u32,
-}
-
-@group(0) @binding(0) var<uniform> params: Params;
 @group(0) @binding(1) var<storage, read> x: array<vec4u>;
 
 /// Eight neighbouring numbers of a row.

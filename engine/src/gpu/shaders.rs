@@ -36,18 +36,18 @@ shaders! {
     ACTIVATE = "activate" with ["grid", "threads", "half", "read_x", "write_y", "activation"];
     ADD = "add" with ["grid", "threads", "half", "read_ab", "write_y"];
     ADD_PER_IMAGE = "add_per_image" with ["grid", "threads", "half", "read_x", "write_y"];
-    ATTENTION_SUBGROUP = "attention_subgroup" with ["grid", "half", "band"];
-    ATTENTION_TILED = "attention_tiled" with ["grid", "tile"];
+    ATTENTION_SUBGROUP = "attention_subgroup" with ["grid", "half", "band", "attention"];
+    ATTENTION_TILED = "attention_tiled" with ["grid", "tile", "attention"];
     CONCAT = "concat" with ["grid", "threads", "half", "read_ab", "write_y"];
     CONV3X3_SUBGROUP = "conv3x3_subgroup"
-        with ["grid", "half", "band", "weight", "weight_band", "activation", "epilogue"];
-    CONV3X3_TILED = "conv3x3_tiled" with ["grid", "tile", "weight", "weight_tile", "activation", "epilogue"];
+        with ["grid", "half", "band", "weight", "weight_band", "activation", "epilogue", "conv3x3"];
+    CONV3X3_TILED = "conv3x3_tiled" with ["grid", "tile", "weight", "weight_tile", "activation", "epilogue", "conv3x3"];
     EMBED = "embed" with ["grid", "threads", "half", "write_y"];
     GUIDE = "guide" with ["grid", "half", "read_ab", "write_y"];
     LAYER_NORM = "layer_norm" with ["grid", "half", "read_x", "write_y"];
     LINEAR_SUBGROUP = "linear_subgroup"
-        with ["grid", "half", "band", "weight", "weight_band", "activation", "epilogue"];
-    LINEAR_TILED = "linear_tiled" with ["grid", "tile", "weight", "weight_tile", "activation", "epilogue"];
+        with ["grid", "half", "band", "weight", "weight_band", "activation", "epilogue", "linear"];
+    LINEAR_TILED = "linear_tiled" with ["grid", "tile", "weight", "weight_tile", "activation", "epilogue", "linear"];
     MOMENTS_MERGE = "moments_merge" with [];
     MOMENTS_STATS = "moments_stats" with ["grid", "threads", "half", "read_x"];
     NORMALISE = "normalise" with ["grid", "threads", "half", "read_x", "write_y", "activation"];
