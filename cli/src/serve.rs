@@ -98,6 +98,7 @@ fn greet(server: &Running) {
     console::err(&format!("listening at http://{}", server.address()));
     let who = if server.has_keys() { "a key is needed" } else { "no key is needed" };
     console::err(&format!("drawing {model} on {device}; {who}; Ctrl-C stops"));
+    server.loras().iter().for_each(|line| console::err(line));
     let usual = server.usual();
     console::err(&format!("requests that do not say otherwise are drawn in {}", usual.line()));
     usual.warnings.iter().for_each(|warning| console::warn(&warning.to_string()));

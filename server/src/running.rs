@@ -55,6 +55,7 @@ pub struct Running {
     gate: Gate,
     worker: Option<thread::JoinHandle<()>>,
     usual: Settings,
+    loras: Vec<String>,
     capacity_line: String,
     /// Dropped last: the gate talks to it.
     listener: Listener,
@@ -74,7 +75,7 @@ pub fn start(config: Config) -> Result<Running> {
     let links = Links::open(&config.data)?;
     let mut worker = Worker::open(&config.engine)?;
     worker.png_text = config.png_text;
-    let usual = worker.usual()?;
+    let (usual, loras) = (worker.usual()?, worker.loras());
 
     let (model, foresight) = (worker.model.clone(), worker.foresight());
     check_model(&config.work, &model)?;
@@ -101,7 +102,7 @@ pub fn start(config: Config) -> Result<Running> {
         app.queue.close();
         app.store.close();
     })?;
-    Ok(Running { app, gate, worker: Some(worker), usual, capacity_line, listener })
+    Ok(Running { app, gate, worker: Some(worker), usual, loras, capacity_line, listener })
 }
 
 /// What costs nothing is checked before a model is read.
@@ -168,6 +169,12 @@ impl Running {
     #[must_use]
     pub fn usual(&self) -> &Settings {
         &self.usual
+    }
+
+    /// How much of each LoRA is in the model: lines for the log.
+    #[must_use]
+    pub fn loras(&self) -> &[String] {
+        &self.loras
     }
 
     /// How many are served at once, and what the system's limits have to do with it: a line for the log.

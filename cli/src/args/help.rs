@@ -43,6 +43,7 @@ Events of --json, one object a line on standard output; the last one is `done` o
   {\"event\":\"plan\",\"width\":…,\"height\":…,\"steps\":…,\"guidance\":…,\"sampler\":…,\"spacing\":…,
    \"prediction\":…,\"assumed\":…,\"seed\":…,\"device\":…,\"precision\":…,
    \"loras\":[{\"path\",\"weight\",\"used\",\"modules\"}…]}
+  {\"event\":\"lora\",\"path\":…,\"weight\":…,\"used\":…,\"modules\":…}, of each that the prompt asks for
   {\"event\":\"stage\",\"stage\":\"load\"|\"text\"|\"denoise\"|\"decode\",\"image\":…}
   {\"event\":\"memory\",\"predicted_bytes\":…}
   {\"event\":\"step\",\"image\":…,\"step\":…,\"steps\":…,\"seconds\":…}

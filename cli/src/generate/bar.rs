@@ -37,7 +37,7 @@ impl Report for Bar {
     fn plan(&mut self, plan: &PlanReport) {
         self.images = plan.images;
         self.line(|| console::err(&format!("{}\ndrawn in {}", plan_line(plan), plan.assumed)));
-        plan.loras.iter().for_each(|lora| self.line(|| console::err(&lora.line())));
+        plan.loras.iter().for_each(|lora| self.line(|| console::err(&lora.line)));
         let style = ProgressStyle::with_template("{spinner} {bar:30} {pos}/{len} {elapsed} {msg}");
         self.bar.set_style(style.expect("the template is ours and correct"));
         self.bar.set_length((plan.images * plan.steps) as u64);
@@ -46,6 +46,7 @@ impl Report for Bar {
     fn event(&mut self, event: &Event) {
         match event {
             Event::Warning(what) => self.line(|| console::err(&format!("warning: {what}"))),
+            Event::Lora(lora) => self.line(|| console::err(&lora.to_string())),
             Event::Stage(stage) => {
                 self.stage = words(*stage, self.images);
                 self.bar.set_message(self.stage.clone());

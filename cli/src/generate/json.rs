@@ -3,7 +3,7 @@
 use fulmen_engine::engine::{DrawStage, Drawn, Event};
 use serde::Serialize;
 
-use super::report::{Done, PlanReport, Report, Saved};
+use super::report::{Done, LoraUse, PlanReport, Report, Saved};
 use crate::console;
 
 /// A line an event; `fulmen generate --help` lists them.
@@ -16,6 +16,7 @@ enum Line<'a> {
         message: String,
     },
     Plan(&'a PlanReport),
+    Lora(LoraUse),
     Stage {
         stage: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,6 +48,7 @@ impl Report for Json {
     fn event(&mut self, event: &Event) {
         console::json(&match event {
             Event::Warning(what) => Line::Warning { message: what.to_string() },
+            Event::Lora(lora) => Line::Lora(LoraUse::of(lora)),
             Event::Stage(stage) => {
                 let (stage, image) = name(*stage);
                 Line::Stage { stage, image }

@@ -20,12 +20,13 @@ impl Report for Lines {
         self.images = plan.images;
         console::err(&plan_line(plan));
         console::err(&format!("drawn in {}", plan.assumed));
-        plan.loras.iter().for_each(|lora| console::err(&lora.line()));
+        plan.loras.iter().for_each(|lora| console::err(&lora.line));
     }
 
     fn event(&mut self, event: &Event) {
         match event {
             Event::Warning(what) => console::err(&format!("warning: {what}")),
+            Event::Lora(lora) => console::err(&lora.to_string()),
             Event::Stage(stage) => console::err(&words(*stage, self.images)),
             Event::Memory(need) => console::err(&format!("{} MiB will be needed", need.total() >> 20)),
             Event::Step { step, steps, seconds, .. } => {

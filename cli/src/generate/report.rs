@@ -47,19 +47,21 @@ pub(super) struct LoraUse {
     weight: f32,
     used: usize,
     modules: usize,
+    /// All of this in a line.
+    #[serde(skip)]
+    pub(super) line: String,
 }
 
 impl LoraUse {
-    fn of(lora: &Lora) -> Self {
+    pub(super) fn of(lora: &Lora) -> Self {
         let adapter = lora.adapter();
-        let path = adapter.path().to_path_buf();
-        Self { path, weight: lora.weight(), used: lora.used(), modules: adapter.modules() }
-    }
-
-    /// `fox.safetensors, 0.8: 124 of 124 modules used`.
-    pub(super) fn line(&self) -> String {
-        let Self { path, weight, used, modules } = self;
-        format!("LoRA {}, weight {weight}: {used} of {modules} modules used", path.display())
+        Self {
+            path: adapter.path().to_path_buf(),
+            weight: lora.weight(),
+            used: lora.used(),
+            modules: adapter.modules(),
+            line: lora.to_string(),
+        }
     }
 }
 

@@ -10,6 +10,9 @@ mod interrupts;
 #[cfg(unix)]
 #[path = "../large/mod.rs"]
 mod large;
+#[path = "../lora/mod.rs"]
+mod lora;
+mod loras;
 mod model_files;
 mod outputs;
 mod pipes;

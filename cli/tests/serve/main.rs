@@ -15,6 +15,9 @@ mod lifecycle;
 mod limits;
 mod load;
 mod logs;
+#[path = "../lora/mod.rs"]
+mod lora;
+mod loras;
 mod memory;
 mod metrics;
 mod names;

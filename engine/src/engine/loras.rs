@@ -1,18 +1,66 @@
 //! LoRAs that prompts ask for, by the names of files in one folder.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use crate::message::{Message, Setting};
 use crate::prompt::LoraTag;
 use crate::quote;
-use crate::weights::LoraFile;
+use crate::weights::{Changeable, LoraFile};
 
 /// Files that are looked at; a collection has some thousands.
 const MOST: usize = 100_000;
 
 /// Folders within folders.
 const DEEPEST: usize = 8;
+
+/// How much of the files that were asked for is in the model, so that each is read through once only. Clones share it.
+#[derive(Clone)]
+pub(super) struct KnownLoras {
+    model: Changeable,
+    known: Arc<Mutex<BTreeMap<PathBuf, Known>>>,
+}
+
+/// A file as it was when it was looked at.
+struct Known {
+    modified: Option<SystemTime>,
+    /// That some of its modules are not in the model.
+    unused: Option<String>,
+}
+
+impl KnownLoras {
+    pub(super) fn new(model: Changeable) -> Self {
+        Self { model, known: Arc::default() }
+    }
+
+    /// That some modules of a file are not in the model, naming the first. Of a file that cannot be used at all nothing
+    /// is said here: whoever draws with it is told.
+    fn unused(&self, file: &Path) -> Option<String> {
+        let modified = fs::metadata(file).and_then(|about| about.modified()).ok();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.get(file) {
+            Some(seen) if seen.modified == modified => seen.unused.clone(),
+            _ => {
+                let unused = self.model.unused(file).ok()?;
+                known.insert(file.to_path_buf(), Known { modified, unused: unused.clone() });
+                unused
+            }
+        }
+    }
+
+    /// What is to be said of the files that tags ask for.
+    pub(super) fn warnings(&self, files: &[LoraFile]) -> Vec<Message> {
+        let warning = |file: &LoraFile| {
+            let name = file.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let what = format!(" asks for the LoRA `{}`: {}", quote::quoted(&name), self.unused(&file.path)?);
+            Some(Message::of(Setting::Prompt).text(what))
+        };
+        files.iter().filter_map(warning).collect()
+    }
+}
 
 /// The files that tags name, in the tags' order, with what is to be said of those that name none. The folder is read
 /// every time: files come and go while a server runs. A tag is only ever compared with names that are there, so none

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::DrawPlan;
-use super::loras;
+use super::loras::{self, KnownLoras};
 use super::plan::{name, whole_name};
 use super::prompts::{Prompts, Reading};
 use crate::Result;
@@ -32,6 +32,7 @@ pub struct Outlook {
     tokenizers: Arc<[Tokenizer; 2]>,
     /// Where the LoRAs are that prompts ask for.
     lora_folder: Option<PathBuf>,
+    known_loras: KnownLoras,
     /// What of the model a record names beside it: its LoRAs with their weights, and a VAE of its own.
     loras: Vec<(String, f32)>,
     vae: Option<String>,
@@ -57,6 +58,7 @@ impl Outlook {
             defaults,
             tokenizers,
             lora_folder: None,
+            known_loras: KnownLoras::new(checkpoint.changeable()?),
             loras: checkpoint
                 .loras()
                 .iter()
@@ -115,7 +117,9 @@ impl Outlook {
     /// The LoRAs that a prompt asks for, with what is to be said of those that are not there.
     pub(super) fn asked_loras(&self, request: &Request) -> (Vec<LoraFile>, Vec<Message>) {
         let tags = Prompt::read(&request.prompt, self.reading(request).syntax);
-        loras::find(self.lora_folder.as_deref(), tags.loras())
+        let (files, mut warnings) = loras::find(self.lora_folder.as_deref(), tags.loras());
+        warnings.extend(self.known_loras.warnings(&files));
+        (files, warnings)
     }
 
     /// Settings of the model under these LoRAs.

@@ -116,7 +116,12 @@ impl Engine {
         drawings.iter_mut().for_each(|drawing| drawing.tell(Event::Stage(DrawStage::Load)));
         let images = drawings.iter().map(|drawing| drawing.plan.images).sum();
         let previews = drawings.iter().map(|drawing| drawing.order.watch.previews).max().unwrap_or(0);
+        let before = self.model.id();
         let (batch, need) = self.fit(&drawings[0].plan, images, previews)?;
+        if self.model.id() != before {
+            let asked = self.model.checkpoint.loras().iter().skip(self.loras().len());
+            asked.for_each(|lora| drawings[0].tell(Event::Lora(lora.clone())));
+        }
         drawings.iter_mut().for_each(|drawing| drawing.tell(Event::Memory(need)));
         CancelToken::once_all(drawings.iter().map(Drawing::cancel)).check()?;
         self.check_memory(need)?;

@@ -6,6 +6,7 @@ use crate::graph::{Node, Shape};
 use crate::message::Message;
 use crate::picture::Parameters;
 use crate::picture::Picture;
+use crate::weights::Lora;
 
 /// Told of every node's value.
 pub type OnTrace<'a> = dyn FnMut(&TraceRow) -> Result<()> + 'a;
@@ -27,6 +28,8 @@ pub struct Watch<'a> {
 pub enum Event {
     /// Something that the user should know.
     Warning(Message),
+    /// A LoRA that the prompt asks for was opened.
+    Lora(Lora),
     /// A stage begins.
     Stage(DrawStage),
     /// What the run will take at its peak, known before it starts. Whoever needs more for what they do with the

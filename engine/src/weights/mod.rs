@@ -42,6 +42,7 @@ pub(crate) use foreign::{instead_of, instead_of_lines};
 pub(crate) use kind::other_channels;
 pub use listing::TensorSpec;
 pub(crate) use listing::{Level, NetworkSpec, listed};
+pub(crate) use lora::Changeable;
 pub use lora::{Adapter, Lora, LoraFile};
 pub(crate) use names::{Layout, NameTable};
 pub use numbers::NumberFormat;

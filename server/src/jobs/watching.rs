@@ -6,6 +6,7 @@ use std::time::Duration;
 use fulmen_engine::Error;
 use fulmen_engine::backend::{CancelToken, MemoryNeed};
 use fulmen_engine::engine::{DrawStage, Drawn, Event};
+use fulmen_engine::weights::Lora;
 
 use super::foresight::refusal;
 use super::job::{Drawing, Job, Progress, Status};
@@ -63,6 +64,7 @@ impl<'a> Watching<'a> {
                 self.previews += 1;
             }
             Event::Memory(need) => self.remember(need),
+            Event::Lora(lora) => log_lora(&lora),
             Event::Picture(drawn) => {
                 self.setting.metrics.drawn(&drawn.seconds);
                 let png_text = job.spec.png_text.unwrap_or(self.setting.png_text);
@@ -99,6 +101,14 @@ impl<'a> Watching<'a> {
                 self.cancel.cancel();
             }
         }
+    }
+}
+
+/// How much of a LoRA is in the model.
+pub(super) fn log_lora(lora: &Lora) {
+    match lora.unused() {
+        None => tracing::info!("{lora}"),
+        Some(unused) => tracing::warn!("LoRA {}: {unused}", lora.adapter().path().display()),
     }
 }
 

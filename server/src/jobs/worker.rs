@@ -55,6 +55,11 @@ impl Worker {
         self.engine.as_ref().map_or_else(|| Err(Error::Cancelled), |engine| engine.outlook().usual())
     }
 
+    /// How much of each LoRA is in the model that it was opened with.
+    pub(crate) fn loras(&self) -> Vec<String> {
+        self.engine.iter().flat_map(Engine::loras).map(ToString::to_string).collect()
+    }
+
     /// Draws until the queue is closed. What `begin` refuses is not drawn.
     pub(crate) fn run(
         mut self,

@@ -1,7 +1,8 @@
 //! A checkpoint that is changed by LoRAs. Tensors that they do not touch stay what they were, so that
 //! devices keep their copies; taking the LoRAs away gives the tensors from before.
 
-use std::path::PathBuf;
+use std::fmt::{self, Display};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::adapter::Adapter;
@@ -38,6 +39,7 @@ pub struct Lora {
     adapter: Arc<Adapter>,
     unet: f32,
     used: usize,
+    unused: Option<String>,
 }
 
 impl Lora {
@@ -58,9 +60,42 @@ impl Lora {
     pub fn used(&self) -> usize {
         self.used
     }
+
+    /// That some were not, naming the first.
+    #[must_use]
+    pub fn unused(&self) -> Option<&str> {
+        self.unused.as_deref()
+    }
+}
+
+/// `LoRA fox.safetensors, weight 0.8: 124 of 124 modules used`.
+impl Display for Lora {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (path, modules) = (self.adapter.path().display(), self.adapter.modules());
+        write!(f, "LoRA {path}, weight {}: {} of {modules} modules used", self.unet, self.used)
+    }
+}
+
+/// What LoRAs may change of a model, without its weights.
+#[derive(Clone)]
+pub(crate) struct Changeable(Arc<[(Part, NetworkSpec)]>);
+
+impl Changeable {
+    /// That some modules of a LoRA are not in the model, naming the first.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::with_lora`].
+    pub(crate) fn unused(&self, file: &Path) -> Result<Option<String>> {
+        Ok(fit(&*Adapter::open(file)?, &self.0).map_err(|what| bad_file(file, what))?.unused)
+    }
 }
 
 impl Checkpoint {
+    /// What LoRAs may change.
+    pub(crate) fn changeable(&self) -> Result<Changeable> {
+        Ok(Changeable(self.networks()?.into()))
+    }
+
     /// Changes the model by a LoRA, after those that it is changed by already.
     pub(crate) fn with_lora(self, file: &LoraFile) -> Result<Self> {
         self.with_adapter(&Adapter::open(&file.path)?, file.unet, file.text_encoders)
@@ -102,9 +137,9 @@ impl Checkpoint {
         }
         // What DoRA was measured by is read again when it is needed.
         self.release();
-        let warning = fit.unused.map(|unused| format!("{}: {unused}", adapter.path().display()));
+        let warning = fit.unused.as_ref().map(|unused| format!("{}: {unused}", adapter.path().display()));
         self.warnings.extend(warning);
-        self.loras.push(Lora { adapter: adapter.clone(), unet, used: fit.used });
+        self.loras.push(Lora { adapter: adapter.clone(), unet, used: fit.used, unused: fit.unused });
         Ok(self)
     }
 

@@ -12,4 +12,5 @@ mod stated;
 mod strangers;
 
 pub use self::adapter::Adapter;
+pub(crate) use self::checkpoint::Changeable;
 pub use self::checkpoint::{Lora, LoraFile};
