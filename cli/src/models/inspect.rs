@@ -179,7 +179,11 @@ fn print(model: &Model) {
         console::out(&format!("  {because}"));
     }
     model.warnings.iter().for_each(|warning| console::out(&format!("  {warning}")));
-    if let Some(first) = model.unused.first() {
-        console::out(&format!("{} tensors are not used, `{first}` among them", model.unused.len()));
+    match &model.unused[..] {
+        [] => (),
+        [only] => console::out(&format!("one tensor is not used, `{only}`")),
+        [first, ..] => {
+            console::out(&format!("{} tensors are not used, `{first}` among them", model.unused.len()));
+        }
     }
 }

@@ -36,6 +36,23 @@ pub(crate) fn find(path: &Path) -> Result<Location> {
     }
 }
 
+/// The one file of weights that a path leads to: itself, or the only one in a folder.
+pub(crate) fn file_of_weights(path: &Path) -> Result<PathBuf> {
+    let folder = match find(path)? {
+        Location::File(file) => return Ok(file),
+        Location::Folder(folder) => folder,
+    };
+    let mut names = file::list(&folder)?;
+    names.retain(|name| name.ends_with(".safetensors") || name.ends_with(".gguf"));
+    match &names[..] {
+        [only] => Ok(folder.join(only)),
+        [] => Err(bad_file(path, "is a folder without a .safetensors file; give a file")),
+        several => {
+            Err(bad_file(path, format!("has several files of weights; give one of {}", list(several))))
+        }
+    }
+}
+
 /// Where the hub's cache has the repository of this name.
 fn cached(path: &Path) -> Result<Option<PathBuf>> {
     let repository = path.to_str().and_then(Repository::named);

@@ -2,6 +2,7 @@
 
 mod effect;
 mod loras;
+mod metadata;
 
 use super::*;
 use crate::schedule::Prediction;

@@ -49,7 +49,7 @@ pub(super) struct Layer {
 impl Adapter {
     /// Opens a LoRA: kohya's, diffusers', PEFT's or LyCORIS' file.
     pub(crate) fn open(path: &Path) -> Result<Arc<Self>> {
-        let archive = Archive::open(path)?;
+        let archive = Archive::open(&place::file_of_weights(path)?)?;
         Self::read(path, &archive)?.map(Arc::new).ok_or_else(|| bad_file(path, archive.instead_of_lora()))
     }
 

@@ -317,6 +317,18 @@ fn is_refused_or_read(tensors: &[Tensor]) {
     }
 }
 
+#[test]
+fn a_folder_with_one_file_is_that_lora() {
+    let at = tempfile::tempdir().unwrap();
+    let said = || Adapter::open(at.path()).map(drop).unwrap_err().to_string();
+    assert!(said().contains("is a folder without a .safetensors file"), "{}", said());
+    fs::copy(file("kohya_original"), at.path().join("a.safetensors")).unwrap();
+    let (found, right) = (Adapter::open(at.path()).unwrap(), Adapter::open(&file("kohya_original")).unwrap());
+    assert_eq!((found.modules(), found.dialect()), (right.modules(), right.dialect()));
+    fs::copy(file("dora"), at.path().join("b.safetensors")).unwrap();
+    assert!(said().contains("give one of `a.safetensors`, `b.safetensors`"), "{}", said());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
