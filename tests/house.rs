@@ -1,7 +1,7 @@
 //! The rules of the house that a reader of the files can check: who knows whom, how long a file is,
 //! what it begins with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -141,6 +141,71 @@ fn modules_of_the_engine_know_only_what_lies_beneath_them() {
 #[test]
 fn modules_of_the_server_know_only_what_lies_beneath_them() {
     assert_none(&out_of_order("server/src", SERVER_STOREYS));
+}
+
+/// What a `use` names: `super::{a, b::c}` is two paths.
+fn paths(tree: &str) -> Vec<String> {
+    let Some((before, rest)) = tree.split_once('{') else { return vec![tree.trim().to_owned()] };
+    let (mut depth, mut items) = (0, vec![String::new()]);
+    for c in rest.trim_end().trim_end_matches('}').chars() {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        match c {
+            ',' if depth == 0 => items.push(String::new()),
+            _ => items.last_mut().expect("one at least").push(c),
+        }
+    }
+    let whole =
+        |item: &String| paths(item).into_iter().map(|path| format!("{}{path}", before.trim())).collect();
+    items.iter().flat_map::<Vec<String>, _>(whole).collect()
+}
+
+/// `engine/src/gpu/ops/mod.rs` is the module `gpu::ops`.
+fn module_path(file: &str) -> Vec<String> {
+    let (_, path) = file.split_once("/src/").expect("a file of a crate");
+    let path = path.trim_end_matches(".rs").trim_end_matches("/mod");
+    path.split('/').map(str::to_owned).collect()
+}
+
+/// For every folder, which of its modules imports which other.
+fn siblings(sources: &str) -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
+    let mut found: BTreeMap<String, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
+    for (file, text) in files(sources, "rs").iter().filter(|(file, _)| !file.contains("tests")) {
+        let own = module_path(file);
+        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text);
+        let uses = text.split("\nuse ").skip(1).filter_map(|rest| rest.split(';').next());
+        for path in uses.flat_map(paths) {
+            let mut base = own.clone();
+            let mut names: Vec<&str> = path.split("::").collect();
+            match names[0] {
+                "crate" => base.clear(),
+                "super" => {}
+                _ => continue,
+            }
+            base.truncate(base.len() - names.iter().take_while(|name| **name == "super").count());
+            names.retain(|name| !["crate", "super"].contains(name));
+            let other: Vec<String> = base.into_iter().chain(names.into_iter().map(str::to_owned)).collect();
+            let shared = own.iter().zip(&other).take_while(|(a, b)| a == b).count();
+            if let (Some(from), Some(to)) = (own.get(shared), other.get(shared)) {
+                let folder = found.entry(own[..shared].join("::")).or_default();
+                folder.entry(from.clone()).or_default().insert(to.clone());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn modules_of_a_folder_do_not_import_each_other_in_circles() {
+    let mut complaints = Vec::new();
+    for (folder, mut imports) in siblings("engine/src") {
+        // What imports nothing that is left is in no circle.
+        while let Some(free) = imports.iter().find(|(_, to)| !to.iter().any(|to| imports.contains_key(to))) {
+            let free = free.0.clone();
+            imports.remove(&free);
+        }
+        complaints.extend((!imports.is_empty()).then(|| format!("a circle in `{folder}`: {imports:?}")));
+    }
+    assert_none(&complaints);
 }
 
 #[test]

@@ -6,6 +6,9 @@
 
 use std::fmt::Write;
 
+/// Names that a message lists.
+const LISTED: usize = 6;
+
 /// Characters of a whole message.
 const MESSAGE: usize = 1200;
 /// Characters of a name or a sentence that is quoted within one.
@@ -47,6 +50,15 @@ pub(crate) fn message(text: &str) -> String {
 /// A name or a sentence from elsewhere, to stand within a message.
 pub(crate) fn quoted(text: &str) -> String {
     shortened(text, QUOTED)
+}
+
+/// Names for a sentence, not too many of them.
+pub(crate) fn list(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(LISTED).map(|name| format!("`{}`", quoted(name))).collect();
+    match names.len().saturating_sub(LISTED) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 /// Lines for a terminal, in full: only what cannot be seen is spelled out.

@@ -4,13 +4,7 @@
 //! would call a function for each number, and pictures would differ between the two.
 
 use crate::graph::Activation;
-
-/// Runs `loops` compiled for the widest vectors of this processor. Write `#[inline(always)]` before
-/// the closure: a closure that is called, not inlined, stays compiled for the oldest processor.
-#[inline]
-pub(super) fn vectorised<R>(loops: impl FnOnce() -> R) -> R {
-    pulp::Arch::new().dispatch(loops)
-}
+pub(super) use crate::weights::vectorised;
 
 /// eˣ to 2 units in the last place; NaN stays NaN, since it must be seen in the picture.
 #[inline(always)]

@@ -8,7 +8,7 @@ use super::archive::Archive;
 use super::checkpoint::{Checkpoint, Slot};
 use super::configs::Configs;
 use super::file;
-use super::listing::Describe;
+use super::network::Describe;
 use super::overlay::class_in;
 use super::part::Part;
 use super::place::{self, Location};

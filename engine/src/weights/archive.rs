@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
+use bytes::Bytes;
 use serde::Deserialize;
 
 use super::about::About;
 use super::file::{self, Mapped, bad_file};
 use super::foreign;
-use super::header::{self, Contents, StoredTensor};
+use super::gguf;
+use super::header;
 use super::part::Part;
 use super::source::Source;
+use super::stored::{Contents, StoredTensor};
 use crate::error::{Error, Result};
 use crate::quote;
 
@@ -84,7 +87,7 @@ impl Archive {
     }
 
     fn add(&mut self, path: &Path, mapped: Mapped) -> Result<()> {
-        let contents = header::parse(path, &mapped.bytes);
+        let contents = contents(path, &mapped.bytes);
         if !mapped.is_unchanged() {
             return Err(file::changed(path));
         }
@@ -137,6 +140,13 @@ impl Archive {
             ))
         })
     }
+}
+
+/// What a safetensors or GGUF file holds.
+pub(super) fn contents(file: &Path, bytes: &Bytes) -> Result<Contents> {
+    let is_gguf = bytes.starts_with(gguf::MAGIC);
+    let contents = if is_gguf { gguf::contents(file, bytes) } else { header::contents(file, bytes) };
+    contents.map_err(|what| bad_file(file, what))
 }
 
 /// A tensor's name without those of the modules that compilers and trainers wrap networks in.

@@ -6,7 +6,7 @@
 
 use half::f16;
 
-use super::numbers::vectorised;
+use super::vectors::vectorised;
 
 /// Numbers of the largest block.
 pub(crate) const LARGEST: usize = 256;

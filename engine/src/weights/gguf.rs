@@ -15,8 +15,8 @@ use bytes::Bytes;
 
 use super::about::About;
 use super::blocks::BlockFormat;
-use super::header::{Contents, StoredTensor};
 use super::numbers::{NumberFormat, Numbers};
+use super::stored::{Contents, StoredTensor};
 
 /// How the files begin.
 pub(crate) const MAGIC: &[u8; 4] = b"GGUF";

@@ -18,11 +18,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::about::About;
-use super::file::bad_file;
 use super::foreign;
-use super::gguf;
 use super::numbers::Numbers;
-use crate::error::Result;
+use super::stored::{Contents, StoredTensor};
 
 /// The format's own limit.
 const MAX_HEADER: usize = 100_000_000;
@@ -34,38 +32,8 @@ const DAMAGED: &str =
 /// The one name in a header that is no tensor's.
 const METADATA: &str = "__metadata__";
 
-/// A tensor as it lies in a file.
-#[derive(Debug, Clone)]
-pub(crate) struct StoredTensor {
-    pub(crate) file: Arc<Path>,
-    /// Its name in that file.
-    pub(crate) key: String,
-    /// How its numbers are stored; the name of a way that is not read otherwise.
-    pub(crate) numbers: Result<Numbers, String>,
-    pub(crate) shape: Vec<usize>,
-    pub(crate) bytes: Bytes,
-}
-
-/// What a safetensors file holds.
-#[derive(Debug)]
-pub(crate) struct Contents {
-    /// By their names in the file.
-    pub(crate) tensors: HashMap<String, StoredTensor>,
-    /// Bytes after the last tensor, which nothing speaks of.
-    pub(crate) rest: usize,
-    /// What the file says of itself.
-    pub(crate) about: About,
-}
-
-/// Reads the header of a safetensors or GGUF file.
-pub(crate) fn parse(file: &Path, bytes: &Bytes) -> Result<Contents> {
-    contents(file, bytes).map_err(|what| bad_file(file, what))
-}
-
-fn contents(file: &Path, bytes: &Bytes) -> Result<Contents, String> {
-    if bytes.starts_with(gguf::MAGIC) {
-        return gguf::contents(file, bytes);
-    }
+/// Reads the header of a safetensors file.
+pub(super) fn contents(file: &Path, bytes: &Bytes) -> Result<Contents, String> {
     // Asked first: the length of a header may begin with the bytes of any other format.
     if let Some(what) = foreign::recognise(bytes).filter(|_| !begins_well(bytes)) {
         return Err(what);

@@ -4,8 +4,8 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::file::{self, bad_file};
-use super::place;
 use crate::error::Result;
+use crate::quote;
 
 /// A repository by the name that the hub has for it, and perhaps a file or folder in it: `owner/name/unet`.
 pub(super) struct Repository<'a> {
@@ -39,7 +39,7 @@ impl<'a> Repository<'a> {
             _ if rest.is_empty() => Ok(Some(snapshot)),
             path if path.exists() => Ok(Some(path)),
             _ => {
-                let has = place::list(&file::list(&snapshot)?);
+                let has = quote::list(&file::list(&snapshot)?);
                 let what =
                     format!("has no `{rest}`, only {has}; fetch it: hf download {owner}/{name} {rest}");
                 Err(bad_file(&folder, what))
@@ -87,7 +87,7 @@ pub(super) fn snapshot(path: &Path) -> Result<Option<PathBuf>> {
         several => {
             let what = format!(
                 "is a folder of the hub's cache with several snapshots; give one of {}",
-                place::list(several)
+                quote::list(several)
             );
             Err(bad_file(&snapshots, what))
         }

@@ -9,6 +9,7 @@
 //! few times a file's header, whatever the bytes are.
 
 mod about;
+mod adapted;
 mod alone;
 mod archive;
 mod blocks;
@@ -24,31 +25,36 @@ mod kind;
 mod listing;
 mod lora;
 mod names;
+mod network;
 mod numbers;
 mod overlay;
 mod part;
 mod place;
 mod scale;
 mod source;
+mod stored;
 mod tensors;
 mod tokenizer;
+mod vectors;
 mod weight;
 
 pub use about::About;
+pub(crate) use adapted::Changeable;
 pub use checkpoint::Checkpoint;
 pub use configs::Configs;
 pub(crate) use configs::python_json;
 pub(crate) use foreign::{instead_of, instead_of_lines};
 pub(crate) use kind::other_channels;
-pub use listing::TensorSpec;
-pub(crate) use listing::{Level, NetworkSpec, listed};
-pub(crate) use lora::Changeable;
+pub(crate) use listing::listed;
 pub use lora::{Adapter, Lora, LoraFile};
 pub(crate) use names::{Layout, NameTable};
+pub use network::TensorSpec;
+pub(crate) use network::{Level, NetworkSpec};
 pub use numbers::NumberFormat;
 pub use part::Part;
 pub use tensors::Weights;
 pub use tokenizer::TokenizerFiles;
+pub(crate) use vectors::vectorised;
 #[cfg(test)]
 pub(crate) use weight::Patch;
 pub use weight::Weight;

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use safetensors::Dtype;
 
 use super::blocks::BlockFormat;
+use super::vectors::vectorised;
 
 /// Bytes of a tensor that one thread looks through.
 const BLOCK: usize = 4 << 20;
@@ -123,13 +124,6 @@ impl Numbers {
             self.read(bytes, start + i * step, out);
         }
     }
-}
-
-/// Runs a loop compiled for the widest vectors of this processor. One loop at a time: of a closure with several, the
-/// compiler leaves some as calls to code for the oldest processor, which read nine times slower.
-#[inline]
-pub(crate) fn vectorised(one_loop: impl FnOnce()) {
-    pulp::Arch::new().dispatch(one_loop);
 }
 
 fn each<const N: usize>(bytes: &[u8], out: &mut [f32], decode: impl Fn([u8; N]) -> f32) {

@@ -166,7 +166,7 @@ impl PartFile {
             }
             several => Err(bad_file(
                 path,
-                format!("has several files of weights; give one of {}", place::list(several)),
+                format!("has several files of weights; give one of {}", quote::list(several)),
             )),
         }
     }

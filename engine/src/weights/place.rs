@@ -9,9 +9,6 @@ use super::hub::{self, Repository};
 use crate::error::{Error, Result};
 use crate::quote;
 
-/// Names that a message lists.
-const LISTED: usize = 6;
-
 /// Where a model lies.
 #[derive(Debug)]
 pub(crate) enum Location {
@@ -48,7 +45,7 @@ pub(crate) fn file_of_weights(path: &Path) -> Result<PathBuf> {
         [only] => Ok(folder.join(only)),
         [] => Err(bad_file(path, "is a folder without a .safetensors file; give a file")),
         several => {
-            Err(bad_file(path, format!("has several files of weights; give one of {}", list(several))))
+            Err(bad_file(path, format!("has several files of weights; give one of {}", quote::list(several))))
         }
     }
 }
@@ -124,15 +121,21 @@ pub(crate) fn why_no_model(folder: &Path) -> Result<String> {
     }
     let caches: Vec<String> = names.iter().filter(|name| name.starts_with("models--")).cloned().collect();
     if !caches.is_empty() {
-        return Ok(format!("is the hub's cache; give one of {}", list(&caches)));
+        return Ok(format!("is the hub's cache; give one of {}", quote::list(&caches)));
     }
     let folders: Vec<String> = names.iter().filter(|name| is_whole(&folder.join(name))).cloned().collect();
     if !folders.is_empty() {
-        return Ok(format!("has no model_index.json, but models in it; give one of {}", list(&folders)));
+        return Ok(format!(
+            "has no model_index.json, but models in it; give one of {}",
+            quote::list(&folders)
+        ));
     }
     let files = [with(".safetensors"), with(".gguf")].concat();
     if !files.is_empty() {
-        return Ok(format!("has no model_index.json, but files of weights; give one of {}", list(&files)));
+        return Ok(format!(
+            "has no model_index.json, but files of weights; give one of {}",
+            quote::list(&files)
+        ));
     }
     let pickles: Vec<String> = [".ckpt", ".bin", ".pt", ".pth"].iter().flat_map(|end| with(end)).collect();
     Ok(match &pickles[..] {
@@ -140,19 +143,9 @@ pub(crate) fn why_no_model(folder: &Path) -> Result<String> {
         some => format!(
             "has its weights only as {}, a PyTorch pickle, which can run code when it is opened; fetch the \
              safetensors files",
-            list(some)
+            quote::list(some)
         ),
     })
-}
-
-/// Names for a sentence, not too many of them.
-pub(crate) fn list(names: &[String]) -> String {
-    let shown: Vec<String> =
-        names.iter().take(LISTED).map(|name| format!("`{}`", quote::quoted(name))).collect();
-    match names.len().saturating_sub(LISTED) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::archive::Archive;
 use super::file::bad_file;
-use super::header::StoredTensor;
 use super::numbers::{NumberFormat, Numbers};
+use super::stored::StoredTensor;
 use super::weight::{Patch, View, Weight};
 use crate::error::Result;
 use crate::quote;

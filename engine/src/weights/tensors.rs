@@ -9,12 +9,12 @@ use rayon::prelude::*;
 
 use super::archive::Archive;
 use super::file::{self, Mapped, bad_file};
-use super::header::StoredTensor;
-use super::listing::NetworkSpec;
 use super::names::{Layout, NameTable};
+use super::network::NetworkSpec;
 use super::numbers::Numbers;
 use super::part::Part;
 use super::scale;
+use super::stored::StoredTensor;
 use super::weight::{Patch, View, Weight};
 use crate::error::{Error, Result};
 

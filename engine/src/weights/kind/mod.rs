@@ -18,7 +18,7 @@ use super::about;
 use super::archive::Archive;
 use super::configs::Configs;
 use super::file::bad_file;
-use super::listing::Describe;
+use super::network::Describe;
 use super::part::Part;
 use super::scale;
 use crate::error::{Error, Result};

@@ -6,8 +6,8 @@ use crate::error::Result;
 use crate::quote;
 use crate::weights::archive::Archive;
 use crate::weights::configs::Configs;
-use crate::weights::listing::{Describe, NetworkSpec};
 use crate::weights::names::{Layout, NameTable};
+use crate::weights::network::{Describe, NetworkSpec};
 use crate::weights::part::Part;
 use crate::weights::tensors::matrix;
 

@@ -2,8 +2,8 @@
 
 use crate::weights::archive::Archive;
 use crate::weights::configs::Configs;
-use crate::weights::listing::{Describe, NetworkSpec};
 use crate::weights::names::{Dialect, Layout, NameTable};
+use crate::weights::network::{Describe, NetworkSpec};
 use crate::weights::part::Part;
 
 use super::of_family;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::change::{Change, Delta, Parts};
+use super::change::{Delta, Layer, Method, Parts};
 use super::names::{self, Role};
 use super::stated::Stated;
 use super::strangers;
@@ -16,15 +16,6 @@ use crate::weights::file::{Mapped, bad_file};
 use crate::weights::part::Part;
 use crate::weights::place::{self, Location};
 
-/// What makes a change out of the tensors of a layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Method {
-    LoRa,
-    LoHa,
-    LoKr,
-    Full,
-}
-
 /// A LoRA, or another file of changes: nothing of a model in it.
 #[derive(Debug)]
 pub struct Adapter {
@@ -34,16 +25,7 @@ pub struct Adapter {
     pub(super) strays: Vec<String>,
     about: About,
     /// Those from which numbers are read while drawing.
-    pub(super) files: Vec<(PathBuf, Mapped)>,
-}
-
-/// A layer's change.
-#[derive(Debug)]
-pub(super) struct Layer {
-    /// As the file calls it.
-    pub(super) name: String,
-    pub(super) change: Change,
-    method: Method,
+    pub(in crate::weights) files: Vec<(PathBuf, Mapped)>,
 }
 
 impl Adapter {

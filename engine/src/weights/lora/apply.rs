@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::adapter::{Adapter, Layer};
-use super::change::{Delta, Magnitude};
+use super::adapter::Adapter;
+use super::change::{Delta, Layer, Magnitude};
 use super::names::Layers;
 use super::strangers;
 use crate::quote;
-use crate::weights::listing::{NetworkSpec, TensorSpec};
+use crate::weights::network::{NetworkSpec, TensorSpec};
 use crate::weights::part::Part;
 
 /// What a LoRA changes in a model.

@@ -5,8 +5,26 @@ use std::sync::Arc;
 
 use super::matrix::Matrix;
 use super::names::Role;
-use crate::weights::header::StoredTensor;
+use crate::weights::stored::StoredTensor;
 use crate::weights::weight::{View, Weight};
+
+/// What makes a change out of the tensors of a layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Method {
+    LoRa,
+    LoHa,
+    LoKr,
+    Full,
+}
+
+/// A layer's change.
+#[derive(Debug)]
+pub(super) struct Layer {
+    /// As the file calls it.
+    pub(super) name: String,
+    pub(super) change: Change,
+    pub(super) method: Method,
+}
 
 /// Factors with more rows than this are no LoRA's.
 const MOST_RANKS: usize = 1 << 14;
@@ -22,7 +40,7 @@ pub(super) struct Change {
 
 /// A difference of a tensor.
 #[derive(Debug)]
-pub(super) struct Delta {
+pub(in crate::weights) struct Delta {
     pub(super) matrix: Matrix,
     /// What the difference is multiplied by at full strength: alpha over rank.
     pub(super) scale: f32,

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::weights::numbers::vectorised;
+use crate::weights::vectors::vectorised;
 use crate::weights::weight::Weight;
 
 /// Columns of a tile of a lower factor, from which a piece of every row is made before the next is read.

@@ -2,9 +2,9 @@
 //! file stays as it is, and no merged copy is made.
 
 mod adapter;
+mod applied;
 mod apply;
 mod change;
-mod checkpoint;
 mod matrix;
 mod names;
 mod patch;
@@ -12,5 +12,6 @@ mod stated;
 mod strangers;
 
 pub use self::adapter::Adapter;
-pub(crate) use self::checkpoint::Changeable;
-pub use self::checkpoint::{Lora, LoraFile};
+pub use self::applied::{Lora, LoraFile};
+pub(super) use self::apply::fit;
+pub(super) use self::patch::Applied;

@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 
-use crate::weights::listing::NetworkSpec;
 use crate::weights::names::{Dialect, Layout, NameTable};
+use crate::weights::network::NetworkSpec;
 use crate::weights::part::Part;
 
 /// What a tensor is in its layer's change.

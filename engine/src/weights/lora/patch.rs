@@ -15,7 +15,7 @@ const ROWS: usize = 16;
 
 /// One layer's change at some strength.
 #[derive(Debug)]
-pub(super) struct Applied {
+pub(in crate::weights) struct Applied {
     delta: Arc<Delta>,
     /// Strength and the change's own scale together.
     factor: f32,
@@ -31,7 +31,7 @@ enum Lengths {
 
 impl Applied {
     /// The change of this weight. The weight is read once where its rows' lengths matter.
-    pub(super) fn new(delta: &Arc<Delta>, strength: f32, weight: &Weight) -> Self {
+    pub(in crate::weights) fn new(delta: &Arc<Delta>, strength: f32, weight: &Weight) -> Self {
         let factor = strength * delta.scale;
         let bare = Self { delta: delta.clone(), factor, lengths: None };
         let scale = |magnitudes: &[f32], squares: Vec<f64>| {

@@ -1,6 +1,6 @@
 //! Files that are no LoRA of SDXL's, or one that is not understood: what they are, and what to do.
 
-use super::adapter::Layer;
+use super::change::Layer;
 use super::names;
 use crate::weights::archive::Archive;
 use crate::weights::part::Part;

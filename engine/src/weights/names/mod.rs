@@ -8,7 +8,7 @@ mod layout;
 mod unet;
 mod vae;
 
-use super::listing::Level;
+use super::network::Level;
 use super::part::Part;
 use super::weight::View;
 

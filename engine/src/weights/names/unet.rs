@@ -1,6 +1,6 @@
 //! The UNet's names in the original code: blocks counted through, without levels.
 
-use crate::weights::listing::Level;
+use crate::weights::network::Level;
 
 /// The original name of a tensor, without the prefix.
 pub(super) fn original(levels: &[Level], name: &str) -> String {

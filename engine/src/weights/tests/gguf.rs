@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use crate::weights::blocks::BlockFormat;
 use crate::weights::gguf;
-use crate::weights::header::Contents;
 use crate::weights::numbers::{NumberFormat, Numbers};
+use crate::weights::stored::Contents;
 
 /// The file that the gguf package wrote.
 fn valid() -> Vec<u8> {

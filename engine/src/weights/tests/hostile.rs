@@ -9,7 +9,7 @@ use super::make::{Tensor, safetensors, synthetic, tensors_of, tiny};
 use crate::error::Error;
 use crate::networks::inventory;
 use crate::synth::SynthLayout;
-use crate::weights::{Checkpoint, Configs, Part, header};
+use crate::weights::{Checkpoint, Configs, Part, archive};
 
 /// A file with this header and so many bytes of data.
 fn with_header(header: &str, data: usize) -> Bytes {
@@ -20,7 +20,7 @@ fn with_header(header: &str, data: usize) -> Bytes {
 }
 
 fn complaint(bytes: impl Into<Bytes>) -> String {
-    header::parse(Path::new("x.safetensors"), &bytes.into()).map(drop).unwrap_err().to_string()
+    archive::contents(Path::new("x.safetensors"), &bytes.into()).map(drop).unwrap_err().to_string()
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn header_lengths_that_lie_are_refused() {
 #[test]
 fn tensors_without_numbers_are_kept_as_they_are() {
     let header = r#"{"b":{"dtype":"F16","shape":[0,3],"data_offsets":[0,0]},"a":{"dtype":"F16","shape":[],"data_offsets":[0,2]}}"#;
-    let tensors = header::parse(Path::new("x"), &with_header(header, 2)).unwrap().tensors;
+    let tensors = archive::contents(Path::new("x"), &with_header(header, 2)).unwrap().tensors;
     assert_eq!((&tensors["b"].shape[..], tensors["a"].bytes.len()), (&[0, 3][..], 2));
 }
 
@@ -254,7 +254,7 @@ fn a_header_whose_length_begins_like_another_format_is_read() {
     // `{`, `<`, `PK`, `\x80\x02`, `\x1f\x8b`, `BZ`, a byte-order mark's first byte.
     for length in [123_u64, 60, 0x4b50, 0x0280, 0x8b1f, 0x5a42, 0xef, 0x7b0a] {
         let header = format!("{tensor:<width$}", width = length as usize);
-        let contents = header::parse(Path::new("x"), &with_header(&header, 2));
+        let contents = archive::contents(Path::new("x"), &with_header(&header, 2));
         assert_eq!(contents.unwrap().tensors.len(), 1, "{length}");
     }
 }

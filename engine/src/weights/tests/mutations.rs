@@ -7,8 +7,9 @@ use proptest::prelude::*;
 use safetensors::{Dtype, SafeTensors};
 
 use super::make::safetensors;
-use crate::weights::header::{self, Contents};
+use crate::weights::archive;
 use crate::weights::numbers::Numbers;
+use crate::weights::stored::Contents;
 
 fn valid() -> Vec<u8> {
     let numbers = |count: usize| (0..count).map(|i| i as u8).collect();
@@ -23,7 +24,7 @@ fn valid() -> Vec<u8> {
 /// Either refused, or every tensor has the bytes that its shape needs, and the format's own reader agrees.
 fn is_refused_or_consistent(bytes: Vec<u8>) {
     let bytes = Bytes::from(bytes);
-    let Ok(Contents { tensors, rest, .. }) = header::parse(Path::new("x"), &bytes) else { return };
+    let Ok(Contents { tensors, rest, .. }) = archive::contents(Path::new("x"), &bytes) else { return };
     // Bytes after the last tensor are all that we read past and the crate does not.
     let theirs = SafeTensors::deserialize(&bytes[..bytes.len() - rest]).expect("the crate accepts it, too");
     assert_eq!(tensors.len(), theirs.len());
@@ -112,7 +113,7 @@ proptest! {
         let file = valid();
         let cut = cut.index(file.len());
         let bytes = Bytes::from(file[..cut].to_vec());
-        prop_assert!(header::parse(Path::new("x"), &bytes).is_err(), "cut at {}", cut);
+        prop_assert!(archive::contents(Path::new("x"), &bytes).is_err(), "cut at {}", cut);
     }
 
     #[test]

@@ -1,80 +1,15 @@
 //! A checkpoint that is changed by LoRAs. Tensors that they do not touch stay what they were, so that
 //! devices keep their copies; taking the LoRAs away gives the tensors from before.
 
-use std::fmt::{self, Display};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use super::adapter::Adapter;
-use super::apply::fit;
-use super::patch::Applied;
+use super::checkpoint::{Checkpoint, Slot};
+use super::file::bad_file;
+use super::lora::{Adapter, Applied, Lora, LoraFile, fit};
+use super::network::NetworkSpec;
+use super::part::Part;
 use crate::error::Result;
-use crate::weights::checkpoint::{Checkpoint, Slot};
-use crate::weights::file::bad_file;
-use crate::weights::listing::NetworkSpec;
-use crate::weights::part::Part;
-
-/// A LoRA's file, and how strongly it is applied.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LoraFile {
-    /// The file.
-    pub path: PathBuf,
-    /// How strongly it changes the UNet: 1 is as it was trained, 0 changes nothing.
-    pub unet: f32,
-    /// The same of the text encoders.
-    pub text_encoders: f32,
-}
-
-impl LoraFile {
-    /// A file that is applied as strongly everywhere.
-    #[must_use]
-    pub fn new(path: impl Into<PathBuf>, weight: f32) -> Self {
-        Self { path: path.into(), unet: weight, text_encoders: weight }
-    }
-}
-
-/// A LoRA that a model is changed by.
-#[derive(Debug, Clone)]
-pub struct Lora {
-    adapter: Arc<Adapter>,
-    unet: f32,
-    used: usize,
-    unused: Option<String>,
-}
-
-impl Lora {
-    /// The file.
-    #[must_use]
-    pub fn adapter(&self) -> &Adapter {
-        &self.adapter
-    }
-
-    /// How strongly it is applied to the UNet; 1 is as it was trained.
-    #[must_use]
-    pub fn weight(&self) -> f32 {
-        self.unet
-    }
-
-    /// How many of its modules are in this model.
-    #[must_use]
-    pub fn used(&self) -> usize {
-        self.used
-    }
-
-    /// That some were not, naming the first.
-    #[must_use]
-    pub fn unused(&self) -> Option<&str> {
-        self.unused.as_deref()
-    }
-}
-
-/// `LoRA fox.safetensors, weight 0.8: 124 of 124 modules used`.
-impl Display for Lora {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (path, modules) = (self.adapter.path().display(), self.adapter.modules());
-        write!(f, "LoRA {path}, weight {}: {} of {modules} modules used", self.unet, self.used)
-    }
-}
 
 /// What LoRAs may change of a model, without its weights.
 #[derive(Clone)]
@@ -82,9 +17,6 @@ pub(crate) struct Changeable(Arc<[(Part, NetworkSpec)]>);
 
 impl Changeable {
     /// That some modules of a LoRA are not in the model, naming the first.
-    ///
-    /// # Errors
-    /// As [`Checkpoint::with_lora`].
     pub(crate) fn unused(&self, file: &Path) -> Result<Option<String>> {
         Ok(fit(&*Adapter::open(file)?, &self.0).map_err(|what| bad_file(file, what))?.unused)
     }
