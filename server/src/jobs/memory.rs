@@ -108,6 +108,14 @@ impl Promises {
         self.make_of(need, cancel, patience, Memory::now)
     }
 
+    /// A promise of more than there is.
+    #[cfg(test)]
+    pub(super) fn of_everything(&self) -> Promise {
+        let bytes = u64::MAX / 2;
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+        Promise { promises: self.clone(), bytes }
+    }
+
     fn make_of(
         &self,
         need: Need,

@@ -9,11 +9,9 @@ use fulmen_engine::Request;
 use fulmen_engine::backend::{Backend, CancelToken, HostTensor, MemoryNeed, Program};
 use fulmen_engine::cpu::CpuBackend;
 use fulmen_engine::graph::{Graph, Node};
-use fulmen_engine::memory::Memory;
 
 use super::*;
 use crate::http::Client;
-use crate::jobs::memory::Need;
 use crate::jobs::{Drawing, Outcome, Places, Progress, Spec, Ticket};
 use crate::metrics::{Form, Now};
 use crate::problem::Family;
@@ -148,8 +146,7 @@ fn what_was_drawn_when_the_server_ended_is_drawn_alone() {
 fn those_that_there_is_no_memory_for_together_are_drawn_apart() {
     let waiting = Waiting::new();
     let jobs = waiting.submit([spec(1, 1), spec(2, 1)]);
-    let most = Need { engine: 0, beside: Memory::now().free.saturating_sub(64 << 20) };
-    let taken = waiting.worker.promises.make(most, &CancelToken::default(), Duration::ZERO).unwrap();
+    let taken = waiting.worker.promises.of_everything();
     let giving_back = thread::spawn(move || {
         thread::sleep(Duration::from_millis(500));
         drop(taken);
