@@ -2,6 +2,7 @@
 //! tags, choices. A prompt is passed over once, and nothing looks back further than a weight is long.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// Characters of what was found that are quoted.
 const QUOTED: usize = 40;
@@ -116,59 +117,78 @@ fn look(prompt: &str, see: &mut dyn FnMut(Syntax, &str, usize)) {
 /// What stands between brackets of any form.
 fn enclosed(prompt: &str, see: &mut dyn FnMut(Syntax, &str, usize)) {
     let bytes = prompt.as_bytes();
-    let (mut round, mut square, mut curly, mut angle, mut wide) = (VecDeque::new(), None, None, None, None);
+    let mut open = OpenBrackets::default();
     let mut at = 0;
     while at < bytes.len() {
-        let whole = |start: usize| &prompt[start..=at];
-        match bytes[at] {
-            b'\\' if matches!(bytes.get(at + 1), Some(b'(' | b')' | b'[' | b']' | b'\\')) => at += 1,
-            b'(' => {
-                round.push_back(at);
-                if round.len() > DEEPEST {
-                    round.pop_front();
-                }
-            }
-            b')' => {
-                if let Some(start) = round.pop_back()
-                    && is_weighted(&bytes[at + 1..])
-                {
-                    see(Syntax::Weight, whole(start), start);
-                }
-            }
-            b'[' => square = square.or(Some(at)),
-            b']' => square
-                .take()
-                .filter(|start| changes(prompt, start + 1, at))
-                .into_iter()
-                .for_each(|start| see(Syntax::Change, whole(start), start)),
-            b'{' => curly = Some(at),
-            b'}' => {
-                if let Some(start) = curly.take()
-                    && let Some((syntax, more)) = in_curly(prompt, start, at)
-                {
-                    see(syntax, &prompt[start - more..=at + more], start - more);
-                }
-            }
-            b'<' => angle = Some(at),
-            b'>' => {
-                if let Some(start) = angle.take()
-                    && let Some(syntax) = tag(&prompt[start + 1..at])
-                {
-                    see(syntax, whole(start), start);
-                }
-            }
-            // The first byte of what is as wide as a Chinese character.
-            0xef if prompt[at..].starts_with('（') => wide = Some(at),
-            0xef if prompt[at..].starts_with('）') => {
-                if let Some(start) = wide.take()
-                    && ends_in_weight(prompt, start + '（'.len_utf8(), at)
-                {
-                    see(Syntax::Weight, &prompt[start..at + '）'.len_utf8()], start);
-                }
-            }
-            _ => {}
+        let is_escape = bytes[at] == b'\\';
+        if is_escape && matches!(bytes.get(at + 1), Some(b'(' | b')' | b'[' | b']' | b'\\')) {
+            at += 1;
+        } else if !open.begin(prompt, at)
+            && let Some((syntax, place)) = open.end(prompt, at)
+        {
+            see(syntax, &prompt[place.clone()], place.start);
         }
         at += 1;
+    }
+}
+
+/// Where brackets stand that were not closed yet.
+#[derive(Default)]
+struct OpenBrackets {
+    round: VecDeque<usize>,
+    square: Option<usize>,
+    curly: Option<usize>,
+    angle: Option<usize>,
+    /// As wide as a Chinese character.
+    wide: Option<usize>,
+}
+
+impl OpenBrackets {
+    /// Whether a bracket opens here.
+    fn begin(&mut self, prompt: &str, at: usize) -> bool {
+        match prompt.as_bytes()[at] {
+            b'(' => {
+                self.round.push_back(at);
+                if self.round.len() > DEEPEST {
+                    self.round.pop_front();
+                }
+            }
+            b'[' => self.square = self.square.or(Some(at)),
+            b'{' => self.curly = Some(at),
+            b'<' => self.angle = Some(at),
+            0xef if prompt[at..].starts_with('（') => self.wide = Some(at),
+            _ => return false,
+        }
+        true
+    }
+
+    /// What the brackets ask for that close here, and from where to where.
+    fn end(&mut self, prompt: &str, at: usize) -> Option<(Syntax, Range<usize>)> {
+        match prompt.as_bytes()[at] {
+            b')' => {
+                let start = self.round.pop_back()?;
+                is_weighted(&prompt.as_bytes()[at + 1..]).then_some((Syntax::Weight, start..at + 1))
+            }
+            b']' => {
+                let start = self.square.take()?;
+                changes(prompt, start + 1, at).then_some((Syntax::Change, start..at + 1))
+            }
+            b'}' => {
+                let start = self.curly.take()?;
+                let (syntax, more) = in_curly(prompt, start, at)?;
+                Some((syntax, start - more..at + 1 + more))
+            }
+            b'>' => {
+                let start = self.angle.take()?;
+                Some((tag(&prompt[start + 1..at])?, start..at + 1))
+            }
+            0xef if prompt[at..].starts_with('）') => {
+                let start = self.wide.take()?;
+                let is_weight = ends_in_weight(prompt, start + '（'.len_utf8(), at);
+                is_weight.then_some((Syntax::Weight, start..at + '）'.len_utf8()))
+            }
+            _ => None,
+        }
     }
 }
 

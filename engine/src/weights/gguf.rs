@@ -184,34 +184,35 @@ impl Info {
     }
 }
 
+/// Types that Fulmen does not read, by their numbers.
+const NOT_READ: [(u32, &str); 23] = [
+    (9, "Q8_1"),
+    (10, "Q2_K"),
+    (11, "Q3_K"),
+    (15, "Q8_K"),
+    (16, "IQ2_XXS"),
+    (17, "IQ2_XS"),
+    (18, "IQ3_XXS"),
+    (19, "IQ1_S"),
+    (20, "IQ4_NL"),
+    (21, "IQ3_S"),
+    (22, "IQ2_S"),
+    (23, "IQ4_XS"),
+    (24, "I8"),
+    (25, "I16"),
+    (26, "I32"),
+    (27, "I64"),
+    (28, "F64"),
+    (29, "IQ1_M"),
+    (34, "TQ1_0"),
+    (35, "TQ2_0"),
+    (39, "MXFP4"),
+    (40, "NVFP4"),
+    (41, "Q1_0"),
+];
+
 /// A tensor's type by its number.
 fn numbers(name: &str, number: u32) -> Result<Numbers, String> {
-    /// Those that Fulmen does not read, by their numbers.
-    const OTHERS: [(u32, &str); 23] = [
-        (9, "Q8_1"),
-        (10, "Q2_K"),
-        (11, "Q3_K"),
-        (15, "Q8_K"),
-        (16, "IQ2_XXS"),
-        (17, "IQ2_XS"),
-        (18, "IQ3_XXS"),
-        (19, "IQ1_S"),
-        (20, "IQ4_NL"),
-        (21, "IQ3_S"),
-        (22, "IQ2_S"),
-        (23, "IQ4_XS"),
-        (24, "I8"),
-        (25, "I16"),
-        (26, "I32"),
-        (27, "I64"),
-        (28, "F64"),
-        (29, "IQ1_M"),
-        (34, "TQ1_0"),
-        (35, "TQ2_0"),
-        (39, "MXFP4"),
-        (40, "NVFP4"),
-        (41, "Q1_0"),
-    ];
     Ok(match number {
         0 => Numbers::Plain(NumberFormat::F32),
         1 => Numbers::Plain(NumberFormat::F16),
@@ -225,7 +226,8 @@ fn numbers(name: &str, number: u32) -> Result<Numbers, String> {
         13 => Numbers::Blocks(BlockFormat::Q5K),
         14 => Numbers::Blocks(BlockFormat::Q6K),
         _ => {
-            let known = OTHERS.iter().find(|(other, _)| *other == number).map(|(_, kind)| (*kind).to_owned());
+            let known =
+                NOT_READ.iter().find(|(other, _)| *other == number).map(|(_, kind)| (*kind).to_owned());
             let kind = known.unwrap_or_else(|| format!("type {number}"));
             return Err(format!(
                 "tensor `{name}` is stored as {kind}; Fulmen reads F32, F16, BF16, Q8_0, Q6_K, Q5_K, Q4_K, Q5_0, \
