@@ -55,7 +55,7 @@ fn config(case: &Value) -> SchedulerConfig {
 fn every_sampler_alone_gives_diffusers_latents() {
     let bytes = read("samplers.safetensors");
     let tensors = SafeTensors::deserialize(&bytes).expect("tensors");
-    let alone = cases("samplers.json", 319).into_iter().filter(|case| case["model"].is_null());
+    let alone = cases("samplers.json", 324).into_iter().filter(|case| case["model"].is_null());
     let mut wrong = vec![];
     for case in alone {
         let name = case["name"].as_str().expect("a name");
@@ -124,7 +124,7 @@ fn every_samplers_pictures_are_diffusers_on_every_backend() {
             .expect("a model");
     }
     let mut wrong = vec![];
-    for case in cases("samplers.json", 319).into_iter().filter(|case| !case["model"].is_null()) {
+    for case in cases("samplers.json", 324).into_iter().filter(|case| !case["model"].is_null()) {
         let name = case["name"].as_str().expect("a name");
         let model = folder.path().join(case["model"].as_str().expect("a model"));
         std::fs::write(model.join("scheduler/scheduler_config.json"), case["config"].to_string())

@@ -114,11 +114,18 @@ fn every_folder_that_diffusers_saves_is_drawn_and_its_scheduler_is_named() {
         let (_, run) = drawn(&place, &["--model", "model", "--steps", "3"]);
         assert!(run.stderr.contains(class) && run.stderr.contains("drawn with Euler"), "{}", run.stderr);
     }
-    schedule(&place, "model", &with("FlowMatchEulerDiscrete", json!({})));
-    let model = ["a cat", "--model", "model"];
-    place
-        .draw(&model)
-        .failed(1, &["scheduler_config.json", "FlowMatchEulerDiscreteScheduler", "SDXL does not use"]);
+    for (class, members, said) in [
+        ("FlowMatchEulerDiscrete", json!({}), "made for flow matching"),
+        (
+            "UniPCMultistep",
+            json!({"use_flow_sigmas": true, "prediction_type": "flow_prediction"}),
+            "`use_flow_sigmas`",
+        ),
+    ] {
+        schedule(&place, "model", &with(class, members));
+        let (_, run) = drawn(&place, &["--model", "model", "--steps", "3"]);
+        assert!(run.stderr.contains(said), "{}", run.stderr);
+    }
 }
 
 #[test]

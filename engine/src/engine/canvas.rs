@@ -26,6 +26,8 @@ pub(super) struct Canvas {
     sampler: Box<dyn Sampler>,
     start: Start,
     prediction: Prediction,
+    /// Where noise is counted as EDM does.
+    sigma_data: Option<f32>,
     guidance: f32,
     pub(super) seconds: Seconds,
     /// Seconds of the step that it is in.
@@ -70,6 +72,7 @@ impl Canvas {
             sampler: sampler::sampler(scheduler.solver, scheduler.prediction, &plan.schedule, skipped),
             start: Start { normals, init, skipped },
             prediction: scheduler.prediction,
+            sigma_data: scheduler.sigma_data,
             guidance: plan.settings.guidance,
             seconds: Seconds::default(),
             spent: 0.0,
@@ -78,7 +81,17 @@ impl Canvas {
 
     /// The next call of the UNet; `None` once the latents are finished.
     pub(super) fn next(&self) -> Option<Call> {
-        self.sampler.next()
+        let call = self.sampler.next()?;
+        let timestep = self.sigma_data.map_or(call.timestep, |_| sampler::edm_timestep(call.sigma));
+        Some(Call { timestep, ..call })
+    }
+
+    /// The latents as the UNet wants them.
+    pub(super) fn model_input(&self, sigma: f32) -> Vec<f32> {
+        match self.sigma_data {
+            None => sampler::model_input(&self.latents, sigma),
+            Some(sigma_data) => sampler::edm_model_input(&self.latents, sigma, sigma_data),
+        }
     }
 
     /// Steps that are done.
@@ -98,7 +111,11 @@ impl Canvas {
             [without, with] => sampler::guide(without, with, self.guidance),
             _ => predictions.concat(),
         };
-        let x0 = sampler::denoised(&self.latents, &predicted, self.prediction, sigma);
+        let (latents, prediction) = (&self.latents, self.prediction);
+        let x0 = match self.sigma_data {
+            None => sampler::denoised(latents, &predicted, prediction, sigma),
+            Some(data) => sampler::edm_denoised(latents, &predicted, prediction, sigma, data),
+        };
         self.sampler.take(&mut self.latents, &x0, &mut self.noise);
         if let Some(init) = &self.start.init {
             let left = self.sampler.next().map_or(0.0, |call| call.sigma);

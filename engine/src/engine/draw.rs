@@ -11,7 +11,7 @@ use super::{DrawPlan, Engine};
 use crate::backend::HostTensor;
 use crate::graph::Shape;
 use crate::request::Request;
-use crate::sampler::{self, Call};
+use crate::sampler::Call;
 use crate::unet::{UNetInputs, sinusoid};
 use crate::{Error, Result};
 
@@ -48,7 +48,7 @@ impl Engine {
         let (mut negative, mut guidance) = (vec![], vec![]);
         for (canvas, call) in canvases.iter().zip(calls) {
             let copies = canvas.conditioning.copies;
-            let scaled = sampler::model_input(&canvas.latents, call.sigma);
+            let scaled = canvas.model_input(call.sigma);
             latents.extend(channels_innermost(&scaled, shape).repeat(copies));
             time.extend(sinusoid(&vec![call.timestep; copies], channels));
             context.extend_from_slice(&canvas.conditioning.context);

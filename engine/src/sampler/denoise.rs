@@ -33,6 +33,40 @@ pub fn denoised(latents: &[f32], predicted: &[f32], prediction: Prediction, sigm
     }
 }
 
+/// [`model_input`] of a model whose noise is counted as EDM does (Karras et al. 2022, arXiv 2206.00364, table 1):
+/// x / √(σ² + σ_data²).
+#[must_use]
+pub fn edm_model_input(latents: &[f32], sigma: f32, sigma_data: f32) -> Vec<f32> {
+    let deviation = (sigma * sigma + sigma_data * sigma_data).sqrt();
+    latents.iter().map(|x| x / deviation).collect()
+}
+
+/// The timestep of such a model: ln σ / 4.
+#[must_use]
+pub fn edm_timestep(sigma: f32) -> f32 {
+    0.25 * sigma.ln()
+}
+
+/// [`denoised`] of such a model: σ_data² / (σ² + σ_data²) · x ± σ · σ_data / √(σ² + σ_data²) · F, of which the sign is
+/// that of v for a UNet that predicts v.
+#[must_use]
+pub fn edm_denoised(
+    latents: &[f32],
+    predicted: &[f32],
+    prediction: Prediction,
+    sigma: f32,
+    sigma_data: f32,
+) -> Vec<f32> {
+    let variance = sigma * sigma + sigma_data * sigma_data;
+    let (skip, out) = (sigma_data * sigma_data / variance, sigma * sigma_data / variance.sqrt());
+    let out = match prediction {
+        Prediction::Epsilon => out,
+        Prediction::Velocity => -out,
+        Prediction::Sample => return predicted.to_vec(),
+    };
+    latents.iter().zip(predicted).map(|(x, f)| skip * x + out * f).collect()
+}
+
 /// √(σ² + 1): the standard deviation of the latents, the picture's own being 1.
 fn deviation(sigma: f32) -> f32 {
     (sigma * sigma + 1.0).sqrt()

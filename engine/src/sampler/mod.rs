@@ -20,7 +20,7 @@ mod tcd;
 mod tests;
 mod unipc;
 
-pub use denoise::{denoised, guide, model_input};
+pub use denoise::{denoised, edm_denoised, edm_model_input, edm_timestep, guide, model_input};
 
 use self::ancestral::EulerAncestral;
 use self::ddim::Ddim;

@@ -38,6 +38,8 @@ pub(super) enum Member {
     Threshold,
     /// `beta_schedule` also `sigmoid` or `laplace`
     Shapes,
+    /// `sigma_data`, `sigma_schedule`, `rho`
+    Edm,
 }
 
 /// A class of schedulers.
@@ -107,13 +109,27 @@ const CONSISTENCY: Class = Class {
     ..EULER
 };
 
-static CLASSES: [Class; 19] = [
+const EDM: Class = Class {
+    name: "EDMEuler",
+    spacing: TimestepSpacing::Leading,
+    members: &[Member::Edm, Member::CurveEnds, Member::LastLevel],
+    ..EULER
+};
+
+static CLASSES: [Class; 21] = [
     EULER,
     Class {
         name: "EulerAncestralDiscrete",
         sampler: Some(SamplerName::EulerAncestral),
         members: &[Member::Spacing, Member::ZeroSnr],
         ..EULER
+    },
+    EDM,
+    Class {
+        name: "EDMDPMSolverMultistep",
+        sampler: Some(SamplerName::Dpmpp2m),
+        members: &[Member::Edm, Member::CurveEnds, Member::LastLevel, Member::Dpm, Member::Threshold],
+        ..EDM
     },
     Class { name: "LMSDiscrete", sampler: Some(SamplerName::Lms), ..CURVED },
     Class {
@@ -210,18 +226,17 @@ impl Class {
     }
 }
 
-/// Why models with this class of scheduler are not SDXL models, as the end of a sentence.
+/// What a class of schedulers is made for that is no SDXL model, to stand behind its name.
 pub(super) fn foreign(name: &str) -> Option<&'static str> {
     let kinds = [
-        ("Flow", "flow matching, which SDXL does not use"),
-        ("EDM", "an EDM noise schedule, which is not supported yet"),
-        ("CosineDPM", "an EDM noise schedule, which is not supported yet"),
-        ("CMStochastic", "a consistency model of its own kind, which is not supported"),
-        ("SCM", "a noise schedule in angles, which SDXL does not use"),
-        ("ScoreSde", "a noise schedule that SDXL does not use"),
-        ("KarrasVe", "a noise schedule that SDXL does not use"),
-        ("VQDiffusion", "a noise schedule that SDXL does not use"),
-        ("UnCLIP", "a noise schedule that SDXL does not use"),
+        ("Flow", "flow matching"),
+        ("CosineDPM", "noise levels in angles"),
+        ("CMStochastic", "consistency models without latents"),
+        ("SCM", "noise levels in angles"),
+        ("ScoreSde", "score models without latents"),
+        ("KarrasVe", "score models without latents"),
+        ("VQDiffusion", "quantised latents"),
+        ("UnCLIP", "embeddings of pictures"),
     ];
     kinds.into_iter().find(|(start, _)| name.starts_with(start)).map(|(_, why)| why)
 }

@@ -75,15 +75,21 @@ pub struct Replaced {
     pub class: String,
     /// Whether its file is read as that class reads it.
     pub is_known: bool,
+    /// What it is made for, where that is no SDXL model.
+    pub made_for: Option<&'static str>,
 }
 
 impl Replaced {
     fn note(&self) -> Message {
         // Whatever was written there reaches terminals.
         let class: String = self.class.escape_debug().take(LONGEST_CLASS).collect();
-        match self.is_known {
-            false => format!("this model's scheduler, {class}, is unknown; it is read as EulerDiscreteScheduler and drawn with Euler"),
-            true => format!("this model's scheduler is {class}; it is drawn with Euler over the same levels"),
+        match (self.is_known, self.made_for) {
+            (_, Some(made_for)) => format!(
+                "this model's scheduler, {class}, is made for {made_for}, which is not supported; it is drawn as an SDXL \
+                 model, and its pictures will be noise if it is none"
+            ),
+            (false, None) => format!("this model's scheduler, {class}, is unknown; it is read as EulerDiscreteScheduler and drawn with Euler"),
+            (true, None) => format!("this model's scheduler is {class}; it is drawn with Euler over the same levels"),
         }
         .into()
     }
@@ -118,6 +124,9 @@ pub struct SchedulerConfig {
     pub last_level: LastLevel,
     /// What the UNet predicts.
     pub prediction: Prediction,
+    /// The standard deviation of latents, where noise is counted as EDM does (Karras et al. 2022, arXiv 2206.00364): the
+    /// UNet's timestep is ln σ / 4 then, and σ has ends of its own.
+    pub sigma_data: Option<f32>,
     /// The sampler.
     pub solver: Solver,
     /// Whose settings these are, if that is not the sampler's own class.
@@ -143,6 +152,7 @@ impl SchedulerConfig {
             sigma_ends: (None, None),
             last_level: LastLevel::Zero,
             prediction: Prediction::Epsilon,
+            sigma_data: None,
             solver: Solver::new(SamplerName::Euler),
             replaced: None,
             undone: vec![],
@@ -172,13 +182,20 @@ impl SchedulerConfig {
         Ok(config)
     }
 
+    /// The same with CosXL's noise, as its authors have it drawn.
+    pub(crate) fn cosxl(self) -> Self {
+        let (sigmas, sigma_ends) = (Sigmas::Exponential, (Some(0.002), Some(120.0)));
+        Self { sigma_data: Some(1.0), sigmas, sigma_ends, prediction: Prediction::Velocity, ..self }
+    }
+
     /// The same with the spacing that a caller asks for, whatever the scheduler's class has.
     pub(crate) fn spaced(self, spacing: TimestepSpacing) -> Self {
         let grid = match self.grid {
             Grid::Origin(_) | Grid::From(_) => self.solver.sampler.spaced_grid(),
             grid => grid,
         };
-        Self { timestep_spacing: spacing, grid, sigmas: Sigmas::Model, ..self }
+        let sigmas = if self.sigma_data.is_some() { self.sigmas } else { Sigmas::Model };
+        Self { timestep_spacing: spacing, grid, sigmas, ..self }
     }
 
     /// The same with another sampler: betas, spacing and prediction are the model's, the rest is as the sampler's class
@@ -192,11 +209,13 @@ impl SchedulerConfig {
             Grid::From(level) => Grid::From(level),
             _ => class.grid,
         };
-        let sigmas = if class.reads(Member::Curves) { self.sigmas } else { Sigmas::Model };
+        let is_edm = self.sigma_data.is_some();
+        let sigmas = if is_edm || class.reads(Member::Curves) { self.sigmas } else { Sigmas::Model };
+        let sigma_ends = if is_edm { self.sigma_ends } else { (None, None) };
         let (solver, last_level) = (Solver::new(sampler), class.last);
         // What the file asked of its own class is no matter of this one's.
         let (replaced, undone) = (None, Vec::new());
-        Self { solver, last_level, grid, sigmas, sigma_ends: (None, None), replaced, undone, ..self }
+        Self { solver, last_level, grid, sigmas, sigma_ends, replaced, undone, ..self }
     }
 
     /// Deviations from what the file asks for, in sentences.

@@ -115,7 +115,10 @@ impl Schedule {
         let max = sigmas.iter().copied().fold(0.0, f32::max);
         sigmas.push(match config.last_level {
             LastLevel::Zero => 0.0,
-            LastLevel::Cleanest => train[0],
+            LastLevel::Cleanest => {
+                let end = config.sigma_ends.0.filter(|_| config.sigma_data.is_some());
+                end.map_or(train[0], |end| end as f32)
+            }
         });
         // Where the noisiest level is left out, and in schedulers that keep the latents' variance at 1, the first
         // latents are taken for a picture at that level; elsewhere for noise alone.

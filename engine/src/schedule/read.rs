@@ -42,6 +42,9 @@ struct Raw {
     predict_x0: Option<bool>,
     disable_corrector: Option<Vec<Value>>,
     skip_prk_steps: Option<bool>,
+    sigma_data: Option<f32>,
+    sigma_schedule: Option<String>,
+    rho: Option<f64>,
     sigma_min: Option<f64>,
     sigma_max: Option<f64>,
 }
@@ -54,12 +57,13 @@ pub(super) fn config(json: &[u8]) -> Result<SchedulerConfig, String> {
         .and_then(|fields| serde_json::from_value(fields.into()))
         .map_err(|e| format!("not a scheduler's settings: {e}"))?;
     let name = raw._class_name.as_deref().unwrap_or("EulerDiscreteScheduler");
-    if let Some(why) = foreign(name) {
-        return Err(format!("`_class_name` is \"{name}\": {why}"));
+    if let Some(made_for) = foreign(name) {
+        let replaced = Replaced { class: name.to_owned(), is_known: false, made_for: Some(made_for) };
+        return Ok(SchedulerConfig { replaced: Some(replaced), ..SchedulerConfig::sdxl() });
     }
     let class = Class::named(name);
     let is_drawn = class.is_some_and(|class| class.sampler.is_some());
-    let replaced = Replaced { class: name.to_owned(), is_known: class.is_some() };
+    let replaced = Replaced { class: name.to_owned(), is_known: class.is_some(), made_for: None };
     let config = raw.read(class.unwrap_or(Class::euler()))?;
     Ok(SchedulerConfig { replaced: (!is_drawn).then_some(replaced), ..config })
 }
@@ -79,13 +83,18 @@ impl Raw {
     }
 
     fn read(&self, class: &Class) -> Result<SchedulerConfig, String> {
-        self.refuse(class)?;
+        if let Some(word) = self.timestep_type.as_deref().filter(|_| class.reads(Member::Types)) {
+            choose("timestep_type", word, &[("discrete", ()), ("continuous", ())])?;
+        }
         let (beta_start, beta_end, _) = class.betas;
         let predictions = [
             ("epsilon", Prediction::Epsilon),
             ("v_prediction", Prediction::Velocity),
             ("sample", Prediction::Sample),
+            // A note says that it is not followed.
+            ("flow_prediction", Prediction::Epsilon),
         ];
+        let predictions = if class.reads(Member::Flow) { &predictions[..] } else { &predictions[..3] };
         let spacing = self.timestep_spacing.as_deref().filter(|_| class.reads(Member::Spacing));
         let ends = class.reads(Member::CurveEnds);
         Ok(SchedulerConfig {
@@ -103,37 +112,34 @@ impl Raw {
                 Grid::Origin(usual) => Grid::Origin(self.original_inference_steps.unwrap_or(usual)),
                 grid => grid,
             },
-            sigmas: self.sigmas(class),
-            sigma_ends: if ends { (self.sigma_min, self.sigma_max) } else { (None, None) },
+            sigmas: self.sigmas(class)?,
+            sigma_ends: match ends {
+                true if class.reads(Member::Edm) => {
+                    (self.sigma_min.or(Some(0.002)), self.sigma_max.or(Some(80.0)))
+                }
+                true => (self.sigma_min, self.sigma_max),
+                false => (None, None),
+            },
             last_level: self.last_level(class)?,
             prediction: choose(
                 "prediction_type",
                 self.prediction_type.as_deref().unwrap_or("epsilon"),
-                &predictions,
+                predictions,
             )?,
+            sigma_data: self.sigma_data(class),
             solver: self.solver(class),
             replaced: None,
             undone: self.undone(class),
         })
     }
 
-    /// What would be another kind of model.
-    fn refuse(&self, class: &Class) -> Result<(), String> {
-        if class.reads(Member::Flow) && self.use_flow_sigmas == Some(true) {
-            return Err("`use_flow_sigmas` is set: flow matching, which SDXL does not use".into());
-        }
+    /// The deviation of latents, where noise is counted as EDM does. Euler's class does so only for a UNet that predicts v.
+    fn sigma_data(&self, class: &Class) -> Option<f32> {
         let is_velocity = self.prediction_type.as_deref() == Some("v_prediction");
-        match self.timestep_type.as_deref() {
-            // Only a UNet that predicts v is told another timestep by that.
-            Some("continuous") if class.reads(Member::Types) && is_velocity => Err(
-                "`timestep_type` is \"continuous\" where v is predicted: noise of the EDM kind, which Fulmen cannot draw \
-                 yet; give a model made from SDXL base"
-                    .into(),
-            ),
-            Some(word) if class.reads(Member::Types) => {
-                choose("timestep_type", word, &[("discrete", ()), ("continuous", ())])
-            }
-            _ => Ok(()),
+        let is_continuous = self.timestep_type.as_deref() == Some("continuous") && class.reads(Member::Types);
+        match class.reads(Member::Edm) {
+            true => Some(self.sigma_data.unwrap_or(0.5)),
+            false => (is_continuous && is_velocity).then_some(1.0),
         }
     }
 
@@ -151,14 +157,19 @@ impl Raw {
         }
     }
 
-    fn sigmas(&self, class: &Class) -> Sigmas {
+    fn sigmas(&self, class: &Class) -> Result<Sigmas, String> {
+        if class.reads(Member::Edm) {
+            let word = self.sigma_schedule.as_deref().unwrap_or("karras");
+            let known = [("karras", Sigmas::Karras), ("exponential", Sigmas::Exponential)];
+            return choose("sigma_schedule", word, &known);
+        }
         let flags = [
             (self.use_karras_sigmas, Sigmas::Karras),
             (self.use_exponential_sigmas, Sigmas::Exponential),
             (self.use_beta_sigmas, Sigmas::Beta),
         ];
         let set = flags.into_iter().find(|(flag, _)| *flag == Some(true) && class.reads(Member::Curves));
-        set.map_or(Sigmas::Model, |(_, sigmas)| sigmas)
+        Ok(set.map_or(Sigmas::Model, |(_, sigmas)| sigmas))
     }
 
     fn last_level(&self, class: &Class) -> Result<LastLevel, String> {
@@ -186,7 +197,12 @@ impl Raw {
             self.euler_at_final == Some(true) && self.final_sigmas_type.as_deref() == Some("sigma_min");
         let other_form = self.solver_type.as_deref().is_some_and(|word| word == "bh1");
         let uncorrected = self.disable_corrector.as_ref().is_some_and(|steps| !steps.is_empty());
+        let flow = self.use_flow_sigmas == Some(true);
+        let predicts_flow = self.prediction_type.as_deref() == Some("flow_prediction");
         let undone = [
+            ("use_flow_sigmas", Member::Flow, flow, "pictures of a flow matching model will be noise"),
+            ("prediction_type", Member::Flow, predicts_flow, "the UNet is taken to predict epsilon"),
+            ("rho", Member::Edm, self.rho.is_some_and(|rho| rho != 7.0), "7 is used"),
             ("algorithm_type", Member::Dpm, algorithm, "DPM-Solver++ is used"),
             ("solver_order", Member::Dpm, order, "order 2 is used"),
             ("solver_type", Member::Dpm, heun, "the midpoint form is used"),

@@ -94,14 +94,13 @@ impl Clues {
         self.place.as_deref().unwrap_or(&self.path)
     }
 
-    /// Refuses models with an EDM noise schedule.
+    /// Refuses models whose latents are scaled channel by channel.
     fn refuse(&self) -> Result<()> {
-        let edm = ["edm_mean", "edm_std", "edm_vpred.sigma_max", "edm_vpred.sigma_min"];
-        let Some(mark) = edm.into_iter().find(|mark| self.about.has(mark)) else { return Ok(()) };
-        let name = if mark.starts_with("edm_vpred") { "CosXL" } else { "Playground v2.5" };
+        let scaled = ["edm_mean", "edm_std"];
+        let Some(mark) = scaled.into_iter().find(|mark| self.about.has(mark)) else { return Ok(()) };
         let what = format!(
-            "is a model with an EDM noise schedule, such as {name} (it has the mark `{mark}`), which Fulmen does not \
-             support yet; give a model made from SDXL base"
+            "is a model with latents of its own scale, such as Playground v2.5 (it has the mark `{mark}`), which Fulmen \
+             does not support yet; give a model made from SDXL base"
         );
         Err(Error::File { file: self.path.clone(), what })
     }
@@ -216,6 +215,11 @@ impl Clues {
 
     /// What the UNet predicts, and whether the noisiest level is noise alone.
     fn predict(&self, words: &Words, deduced: &mut Deduced) {
+        if let Some(mark) = EDM_MARKS.into_iter().find(|mark| self.about.has(mark)) {
+            deduced.scheduler = deduced.scheduler.clone().cosxl();
+            deduced.because.push(format!("EDM noise with v prediction, by the mark `{mark}` in the file"));
+            return;
+        }
         let (marked, named) = (texts::prediction(&self.about), named_v(words));
         let scheduler = &mut deduced.scheduler;
         if let Some((prediction, by)) = &marked {
@@ -237,8 +241,7 @@ impl Clues {
         if scheduler.prediction == Prediction::Velocity {
             self.end_in_noise(words, deduced);
         } else if words.has("cosxl") || words.have(&["cos", "xl"]) {
-            let what =
-                "this model's name says CosXL, whose noise schedule is not supported; it is drawn like SDXL";
+            let what = "this model's name says CosXL, but its file has no mark of CosXL's noise schedule; it is drawn like SDXL";
             deduced.warnings.push(what.into());
         }
     }
@@ -258,6 +261,9 @@ impl Clues {
         deduced.because.push(format!("zero terminal SNR, by {by}"));
     }
 }
+
+/// By which CosXL is known.
+const EDM_MARKS: [&str; 2] = ["edm_vpred.sigma_max", "edm_vpred.sigma_min"];
 
 /// Whether a name says v-prediction.
 fn named_v(words: &Words) -> bool {

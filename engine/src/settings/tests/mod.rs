@@ -205,13 +205,15 @@ fn names_speak_of_v_prediction() {
 }
 
 #[test]
-fn noise_without_levels_is_refused_and_its_name_is_warned_of() {
-    for (mark, kind) in [("edm_vpred.sigma_max", "CosXL"), ("edm_mean", "Playground")] {
-        let clues = Clues { about: About::default().marked(mark), ..file("x.safetensors") };
-        let error =
-            Settings::choose(&clues, &Request::default(), &Request::default()).unwrap_err().to_string();
-        assert!(error.contains(kind) && error.contains("x.safetensors"), "{error}");
-    }
+fn cosxl_is_drawn_by_its_mark_and_warned_of_by_its_name_alone() {
+    let clues = |mark| Clues { about: About::default().marked(mark), ..file("x.safetensors") };
+    let playground = clues("edm_mean");
+    let error =
+        Settings::choose(&playground, &Request::default(), &Request::default()).unwrap_err().to_string();
+    assert!(error.contains("Playground") && error.contains("x.safetensors"), "{error}");
+    let cosxl = choose(&clues("edm_vpred.sigma_max"), None, None);
+    assert_eq!((cosxl.scheduler.sigma_data, cosxl.scheduler.prediction), (Some(1.0), Prediction::Velocity));
+    assert!(cosxl.line().contains("by the mark `edm_vpred.sigma_max`"), "{}", cosxl.line());
     let settings = choose(&file("cosxl.safetensors"), None, None);
     assert!(told(&settings)[0].contains("CosXL"), "{:?}", told(&settings));
 }
