@@ -114,6 +114,9 @@ impl Error {
         match self {
             Self::Request(message) => message.to_string(),
             Self::Device(what) => what.clone(),
+            Self::Read { file, source } if source.kind() == std::io::ErrorKind::NotFound => {
+                format!("cannot read {}: there is no such file or folder; check the path", file.display())
+            }
             Self::Read { file, source } => format!("cannot read {}: {source}", file.display()),
             Self::Write { file, source } => format!("cannot write {}: {source}", file.display()),
             Self::File { file, what } => format!("{}: {what}", file.display()),

@@ -81,4 +81,7 @@ fn a_tag_without_a_file_is_warned_of_and_left_out() {
     assert!(picture == base, "the pictures differ");
     let warning = "asks for the LoRA `wolf`, which is not in the folder of LoRAs; its tag is left out";
     assert!(said.stderr.contains(warning), "{}", said.stderr);
+    for folder in ["nowhere", "loras/fox.safetensors"] {
+        place.draw(&["a red circle", "--lora-dir", folder]).failed(1, &[folder]);
+    }
 }

@@ -1,7 +1,7 @@
 //! One table of cases: every operation on awkward sizes, in both precisions.
 //!
 //! It has several readers: `fulmen selftest`, on drivers that we have never seen; the tests of the CPU
-//! backend; the parity tests, on a device of every poverty. A new operation gets its rows here.
+//! backend; the parity tests, on a device of every poverty; a benchmark. A new operation gets its rows here.
 
 mod attention;
 mod case;

@@ -1,5 +1,6 @@
 //! A model: the three networks of a checkpoint with their tokenizers, checked and ready to record.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -33,6 +34,7 @@ impl Model {
     /// Opens what `options` name. Every tensor is looked through here, so that drawing cannot fail for a damaged file.
     pub(crate) fn open(options: &Options) -> Result<Self> {
         options.defaults.validate()?;
+        check_lora_folder(options.lora_folder.as_deref())?;
         threads::start();
         let mut checkpoint = match &options.model {
             None => Checkpoint::embedded_demo()?,
@@ -117,6 +119,18 @@ impl Model {
             }
         }
         Ok(())
+    }
+}
+
+/// A name that is mistyped would make every LoRA of a prompt one that is not there.
+fn check_lora_folder(folder: Option<&Path>) -> Result<()> {
+    match folder.map(|folder| (folder, folder.metadata())) {
+        Some((folder, Err(source))) => Err(Error::Read { file: folder.to_owned(), source }),
+        Some((folder, Ok(about))) if !about.is_dir() => {
+            let what = "is a file; name the folder that the LoRAs are in".into();
+            Err(Error::File { file: folder.to_owned(), what })
+        }
+        _ => Ok(()),
     }
 }
 
