@@ -223,7 +223,15 @@ fn marks_in_a_file_and_words_of_its_maker_are_followed_and_are_no_unused_tensors
         assert_eq!(model["unused"], json!([]), "{marks:?}");
     }
     folder(&place, "cosxl", &sdxl());
-    mark(&place.path("cosxl/unet/diffusion_pytorch_model.safetensors"), &["edm_vpred.sigma_max"], &json!({}));
-    place.draw(&["a cat", "--model", "cosxl"]).failed(1, &["cosxl", "CosXL", "edm_vpred.sigma_max"]);
-    place.run(&["models", "inspect", "cosxl"]).failed(1, &["CosXL"]);
+    let unet = place.path("cosxl/unet/diffusion_pytorch_model.safetensors");
+    mark(&unet, &["edm_vpred.sigma_max"], &json!({}));
+    let (_, run) = drawn(&place, &["--model", "cosxl", "--steps", "3"]);
+    assert!(
+        run.stderr.contains("predicting v: ") && run.stderr.contains("`edm_vpred.sigma_max`"),
+        "{}",
+        run.stderr
+    );
+    mark(&unet, &["edm_mean"], &json!({}));
+    place.draw(&["a cat", "--model", "cosxl"]).failed(1, &["cosxl", "Playground", "edm_mean"]);
+    place.run(&["models", "inspect", "cosxl"]).failed(1, &["Playground"]);
 }
