@@ -22,7 +22,7 @@ fn a_model_that_is_written_to_costs_the_picture_and_not_the_server() {
     for change in [Change::Truncated, Change::Overwritten] {
         let answer = while_drawing(&server, 100, || large::change(&file, change));
         assert_eq!(answer, 500, "{change:?}: {}", server.log());
-        assert!(server.log().contains("was changed or truncated while it was in use"), "{}", server.log());
+        assert!(server.logs("was changed or truncated while it was in use"), "{}", server.log());
         assert_eq!(server.get("/healthz").status, 200, "{change:?}: {}", server.log());
         put_back(&kept, &file);
         assert_eq!(while_drawing(&server, 1, || ()), 201, "{change:?}: {}", server.log());

@@ -84,7 +84,7 @@ fn a_generation_that_ended_the_server_twice_fails_with_a_sentence_and_harms_no_o
     assert_eq!(failed["status"], "FAILED", "{}", server.log());
     assert!(failed["error"].as_str().unwrap().contains("ended twice"), "{failed}");
     assert_eq!(failed["generated_images"], json!([]));
-    assert!(server.log().contains("it is given up"), "{}", server.log());
+    assert!(server.logs("it is given up"), "{}", server.log());
     // It stays so, and others are drawn.
     server.kill();
     let server = Server::start(data.path(), &[]);

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -93,6 +93,15 @@ impl Server {
             }
         });
         Self { child, url, log, reader: Some(reader) }
+    }
+
+    /// Whether its log says this; lines come a little after the answers that they are about.
+    pub(crate) fn logs(&self, what: &str) -> bool {
+        let end = Instant::now() + Duration::from_secs(10);
+        while !self.log().contains(what) && Instant::now() < end {
+            thread::sleep(Duration::from_millis(20));
+        }
+        self.log().contains(what)
     }
 
     pub(crate) fn log(&self) -> String {

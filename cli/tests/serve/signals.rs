@@ -54,7 +54,7 @@ fn every_signal_that_asks_to_stop_stops_it_in_order() {
         let data = tempfile::tempdir().unwrap();
         let mut server = Server::start(data.path(), &[]);
         assert_eq!(server.stop_with(signal).0, Some(0), "{signal:?}");
-        assert!(server.log().contains("stopping"), "{signal:?}: {}", server.log());
+        assert!(server.logs("stopping"), "{signal:?}: {}", server.log());
     }
 }
 
