@@ -93,12 +93,11 @@ impl DrawPlan {
     /// way. Prompts, seeds, steps and samplers are each picture's own.
     #[must_use]
     pub fn goes_with(&self, other: &Self) -> bool {
-        fn alike(plan: &DrawPlan) -> impl PartialEq {
-            let led = plan.attention_guidance().is_some();
-            let DrawPlan { width, height, tiling, loras, prompts, .. } = plan;
-            (width, height, tiling, loras, prompts.tokens(), plan.copies(), led)
-        }
-        alike(self) == alike(other)
+        let inputs = |plan: &Self| {
+            let shape = Shape::image(1, plan.height, plan.width, 1);
+            plan.unet_inputs(Frame { shape, tiling: plan.tiling }, 1)
+        };
+        inputs(self) == inputs(other) && self.loras == other.loras
     }
 
     /// The settings of one picture, as they are written into its file.

@@ -1,9 +1,7 @@
 //! Files and folders with some of a model's parts, opened to be looked into: nothing is drawn with them alone.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::about::About;
 use super::archive::Archive;
 use super::checkpoint::{Checkpoint, Slot};
 use super::configs::Configs;
@@ -39,19 +37,7 @@ impl Checkpoint {
         // Which text a UNet by itself is given, nobody knows.
         let encoders = [Part::TextEncoder, Part::TextEncoder2].into_iter();
         encoders.filter(|part| !parts.contains(part)).for_each(|part| configs.forget(part));
-        let empty = Self {
-            path: place::named(path).to_path_buf(),
-            source: None,
-            configs,
-            describe,
-            parts: BTreeMap::new(),
-            loras: Vec::new(),
-            preview: None,
-            unused: Vec::new(),
-            laid: BTreeMap::new(),
-            about: About::default(),
-            warnings: Vec::new(),
-        };
+        let empty = Self::new(place::named(path), configs, describe);
         let name = empty.path.clone();
         let laid = parts.into_iter().try_fold(empty, |laid, part| laid.with_part(part, &place))?;
         // What the user named, not where it was found.

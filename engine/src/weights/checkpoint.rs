@@ -92,7 +92,7 @@ impl Checkpoint {
     }
 
     /// Without any parts yet.
-    fn new(path: &Path, configs: Configs, describe: Describe) -> Self {
+    pub(super) fn new(path: &Path, configs: Configs, describe: Describe) -> Self {
         Self {
             path: path.to_path_buf(),
             source: None,
