@@ -49,7 +49,6 @@ fn pictures_over_latents_under_masks_and_in_tiles_are_diffusers() {
             let mut engine = Engine::open_on(backend, &options).expect(name);
             let picture = engine.draw(&asked(&case, &tensors)).expect(name);
             let mean = apart(&picture, &tensors, name);
-            println!("{name} on {}: {mean}", engine.device());
             if mean > MEAN {
                 wrong.push(format!("{name} on {}: {mean}", engine.device()));
             }

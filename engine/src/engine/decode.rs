@@ -1,11 +1,16 @@
 //! Latents → picture: the VAE's decoder, for pictures and for previews of them.
 
+use std::time::Instant;
+
+use super::canvas::Canvas;
 use super::layout::{Frame, averaged, averaged_shape, channels_innermost};
 use super::programs::{Compiled, Network, ProgramKey};
-use super::{Engine, Model, Watch};
+use super::watch::{DrawStage, Drawn, Event};
+use super::{DrawPlan, Engine, Model, Watch};
 use crate::backend::HostTensor;
 use crate::graph::Shape;
 use crate::picture::Picture;
+use crate::request::Request;
 use crate::vae::Vae;
 use crate::{Error, Result};
 
@@ -37,6 +42,24 @@ pub(super) fn is_due(previews: usize, done: usize, steps: usize) -> bool {
 }
 
 impl Engine {
+    /// The picture of finished latents.
+    pub(super) fn finish(
+        &mut self,
+        canvas: Canvas,
+        request: &Request,
+        plan: &DrawPlan,
+        watch: &mut Watch<'_>,
+    ) -> Result<Drawn> {
+        let Canvas { image, seed, latents, frame, mut seconds, .. } = canvas;
+        (watch.event)(Event::Stage(DrawStage::Decode(image)));
+        let start = Instant::now();
+        let picture = self.decode(&latents, frame, watch)?;
+        // A file that was written to meanwhile has made another picture than the model's.
+        self.model.checkpoint.unchanged()?;
+        seconds.vae = start.elapsed().as_secs_f64();
+        Ok(Drawn { picture, parameters: plan.parameters(request, seed), seed, seconds })
+    }
+
     /// Latents `[channels, height, width]` to pixels.
     pub(super) fn decode(&mut self, latents: &[f32], frame: Frame, watch: &mut Watch<'_>) -> Result<Picture> {
         self.decode_for(Purpose::Picture, latents, frame, watch)

@@ -1,105 +1,336 @@
-//! What a step asks the UNet for all canvases of a batch, and what becomes of finished latents.
+//! The story of a picture: prompt → conditioning; noise → latents → steps → picture. Those of several requests may go
+//! through it side by side: each keeps its own watcher, its own way to be stopped and its own end.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::canvas::Canvas;
-use super::encode::NegativePrompt;
-use super::layout::{channels_innermost, channels_outermost};
-use super::programs::{Compiled, Network, ProgramKey};
-use super::watch::{DrawStage, Drawn, Event, Watch};
+use super::decode::is_due;
+use super::encode::UNetConditioning;
+use super::layout::Frame;
+use super::watch::{DrawStage, Event, OnTrace, Seconds, Watch};
 use super::{DrawPlan, Engine};
-use crate::backend::HostTensor;
-use crate::graph::Shape;
+use crate::backend::{CancelToken, MemoryNeed};
 use crate::request::Request;
 use crate::sampler::Call;
-use crate::unet::{UNetInputs, sinusoid};
 use crate::{Error, Result};
 
+/// A request, and who watches it being drawn.
+pub struct Order<'a> {
+    /// What is asked for.
+    pub request: &'a Request,
+    /// Told of this request alone.
+    pub watch: Watch<'a>,
+}
+
+/// Told which of the orders has ended, and how.
+pub type OnEnd<'a> = dyn FnMut(usize, Result<()>) + 'a;
+
+/// An order on its way.
+struct Drawing<'o, 'a> {
+    /// Which of the orders.
+    number: usize,
+    order: &'o mut Order<'a>,
+    plan: DrawPlan,
+    conditioning: Option<Arc<UNetConditioning>>,
+    /// What its first picture accounts for.
+    before: Seconds,
+    /// Pictures that have a canvas, or had one.
+    begun: usize,
+    drawn: usize,
+    is_over: bool,
+}
+
+/// Orders whose pictures can be drawn side by side.
+struct Together<'t, 'o, 'a> {
+    drawings: Vec<Drawing<'o, 'a>>,
+    frame: Frame,
+    /// Pictures side by side at the most.
+    batch: usize,
+    ended: &'t mut OnEnd<'t>,
+}
+
 impl Engine {
-    /// One call of the UNet for all canvases: of each its predictions, `[channels, height, width]`, one for each copy
-    /// of its conditioning.
-    pub(super) fn ask_unet(
+    /// Draws `request.images` pictures, and gives each to the watcher when it is done.
+    ///
+    /// # Errors
+    /// [`Error::Request`] before anything is computed; then [`Error::Memory`], [`Error::Device`],
+    /// [`Error::PictureNotFinite`] or [`Error::Cancelled`].
+    pub fn generate(&mut self, request: &Request, watch: &mut Watch<'_>) -> Result<()> {
+        let trace = watch.trace.as_mut().map(|trace| &mut **trace as &mut OnTrace<'_>);
+        let (previews, cancel) = (watch.previews, watch.cancel.clone());
+        let watch = Watch { event: &mut *watch.event, trace, previews, cancel };
+        let mut drawn = Ok(());
+        self.generate_together(&mut [Order { request, watch }], &mut |_, end| drawn = end);
+        drawn
+    }
+
+    /// The same for several requests. Those that go together ([`DrawPlan::goes_with`]) are drawn side by side, as many
+    /// pictures as a batch may have and as there is memory for, and each is the picture that it is alone; a trace is
+    /// of what is drawn alone. Steps and samplers may differ: whatever is finished, cancelled or spoilt leaves the
+    /// batch, the next picture takes its place, and nothing happens to the others. One that is cancelled while others are
+    /// drawn beside it ends with the call of the UNet that it is in.
+    ///
+    /// `ended` is told once of each order, as soon as it has ended.
+    pub fn generate_together(&mut self, orders: &mut [Order<'_>], ended: &mut OnEnd<'_>) {
+        let base = self.base.clone();
+        let mut ended = |number, end| ended(number, base.checkpoint.still(end));
+        let mut drawings = vec![];
+        for (number, order) in orders.iter_mut().enumerate() {
+            match self.check(order.request) {
+                Ok(plan) => drawings.push(Drawing::new(number, order, plan)),
+                Err(error) => ended(number, Err(error)),
+            }
+        }
+        while !drawings.is_empty() {
+            let first = drawings.remove(0);
+            let (mut alike, others): (Vec<_>, _) =
+                drawings.into_iter().partition(|drawing| first.goes_with(drawing));
+            alike.insert(0, first);
+            drawings = others;
+            self.draw_alike(alike, &mut ended);
+        }
+    }
+
+    fn check(&self, request: &Request) -> Result<DrawPlan> {
+        let plan = self.plan(request)?;
+        let (shape, steps) = (plan.frame(self.model.vae.latents()).shape, plan.schedule.steps());
+        plan.init.as_ref().map_or(Ok(()), |init| init.check(shape, steps))?;
+        Ok(plan)
+    }
+
+    /// Where they cannot be prepared together, each is drawn alone.
+    fn draw_alike(&mut self, mut drawings: Vec<Drawing<'_, '_>>, ended: &mut OnEnd<'_>) {
+        match self.begin(&mut drawings) {
+            Ok(batch) => {
+                let frame = drawings[0].plan.frame(self.model.vae.latents());
+                self.draw_begun(&mut Together { drawings, frame, batch, ended: &mut *ended });
+            }
+            Err(error) if drawings.len() == 1 => ended(drawings[0].number, Err(error)),
+            Err(_) => drawings.into_iter().for_each(|drawing| self.draw_alike(vec![drawing], ended)),
+        }
+    }
+
+    /// Compiles what these drawings need; how many pictures are to be drawn side by side.
+    fn begin(&mut self, drawings: &mut [Drawing<'_, '_>]) -> Result<usize> {
+        drawings.iter_mut().for_each(|drawing| drawing.tell(Event::Stage(DrawStage::Load)));
+        let images = drawings.iter().map(|drawing| drawing.plan.images).sum();
+        let previews = drawings.iter().map(|drawing| drawing.order.watch.previews).max().unwrap_or(0);
+        let before = self.model.id();
+        let (batch, need) = self.fit(&drawings[0].plan, images, previews)?;
+        if self.model.id() != before {
+            let asked = self.model.checkpoint.loras().iter().skip(self.loras().len());
+            asked.for_each(|lora| drawings[0].tell(Event::Lora(lora.clone())));
+        }
+        drawings.iter_mut().for_each(|drawing| drawing.tell(Event::Memory(need)));
+        CancelToken::once_all(drawings.iter().map(Drawing::cancel)).check()?;
+        self.check_memory(need)?;
+        Ok(batch)
+    }
+
+    /// How many of `images` can be drawn side by side, with the memory that takes: a whole batch, or one after the other.
+    fn fit(&mut self, plan: &DrawPlan, images: usize, previews: usize) -> Result<(usize, MemoryNeed)> {
+        let batch = self.base.outlook.batch((plan.width, plan.height)).min(images);
+        if batch > 1 {
+            let need = self.prepare(plan, batch, previews);
+            match need.and_then(|need| self.check_memory(need).map(|()| need)) {
+                Err(Error::Memory { .. }) => {}
+                need => return Ok((batch, need?)),
+            }
+        }
+        Ok((1, self.prepare(plan, 1, previews)?))
+    }
+
+    fn draw_begun(&mut self, together: &mut Together<'_, '_, '_>) {
+        for at in 0..together.drawings.len() {
+            if let Err(error) = self.read_prompts(&mut together.drawings[at]) {
+                together.end(at, Err(error));
+            }
+        }
+        // What the text encoders read is a fifth of the file, and is not read again.
+        self.model.checkpoint.release();
+        let mut canvases = vec![];
+        while together.fill(&mut canvases) {
+            self.step(&mut canvases, together);
+            let finished: Vec<_> = canvases.extract_if(.., |canvas| canvas.next().is_none()).collect();
+            if !finished.is_empty() {
+                self.model.checkpoint.release();
+            }
+            for canvas in finished {
+                self.finish_one(canvas, together);
+            }
+        }
+    }
+
+    fn read_prompts(&mut self, drawing: &mut Drawing<'_, '_>) -> Result<()> {
+        drawing.tell(Event::Stage(DrawStage::Text));
+        let start = Instant::now();
+        let Order { request, watch } = &mut *drawing.order;
+        drawing.conditioning = Some(Arc::new(self.encode(request, &drawing.plan, watch)?));
+        drawing.before.load = std::mem::take(&mut self.loading);
+        drawing.before.text = start.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    /// One call of the UNet for every canvas that is not finished. Those that come to no more leave.
+    fn step(&mut self, canvases: &mut Vec<Canvas>, together: &mut Together<'_, '_, '_>) {
+        let calls: Vec<Call> = canvases.iter().filter_map(Canvas::next).collect();
+        if calls.len() < canvases.len() {
+            return;
+        }
+        let start = Instant::now();
+        let predictions = self.ask_each(canvases, &calls, together);
+        let seconds = start.elapsed().as_secs_f64() / canvases.len() as f64;
+        for ((canvas, call), predicted) in canvases.iter_mut().zip(calls).zip(predictions) {
+            let at = canvas.drawing;
+            canvas.spent += seconds;
+            let drawing = &mut together.drawings[at];
+            let moved = predicted.and_then(|predicted| self.advance(canvas, call, &predicted, drawing));
+            if let Err(error) = moved {
+                together.end(at, Err(error));
+            }
+        }
+        canvases.retain(|canvas| !together.drawings[canvas.drawing].is_over);
+    }
+
+    /// Of each canvas what the UNet predicts. Where a batch fails, each is asked alone from then on, so that what is
+    /// wrong with one of them ends no other.
+    fn ask_each(
         &mut self,
         canvases: &[Canvas],
         calls: &[Call],
-        plan: &DrawPlan,
-        watch: &mut Watch<'_>,
-    ) -> Result<Vec<Vec<Vec<f32>>>> {
-        let inputs = self.unet_inputs(canvases, calls);
-        let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, input)| (*name, input)).collect();
-        let frame = canvases[0].frame;
-        let name = format!("unet step {}", canvases[0].done() + 1);
-        let unet = self.unet(plan.unet_inputs(frame, canvases.len()))?;
-        let outputs = unet.run(&name, &inputs, watch)?;
-        let predicted = outputs[0].as_f32();
-        if predicted.iter().any(|v| !v.is_finite()) {
-            return Err(Error::PictureNotFinite { layer: unet.first_not_finite(&inputs)? });
-        }
-        let mut each = predicted.chunks(frame.shape.len()).map(|one| channels_outermost(one, frame.shape));
-        Ok(canvases.iter().map(|canvas| each.by_ref().take(canvas.conditioning.copies).collect()).collect())
-    }
-
-    /// The UNet's inputs: every canvas as often as its conditioning has copies, one canvas after the other.
-    fn unet_inputs(&self, canvases: &[Canvas], calls: &[Call]) -> Vec<(&'static str, HostTensor)> {
-        let shape = canvases[0].frame.shape;
-        let config = self.model.unet.config();
-        let channels = config.block_out_channels[0];
-        let (mut latents, mut time, mut context, mut added) = (vec![], vec![], vec![], vec![]);
-        let (mut negative, mut guidance) = (vec![], vec![]);
-        for (canvas, call) in canvases.iter().zip(calls) {
-            let copies = canvas.conditioning.copies;
-            let scaled = canvas.model_input(call.sigma);
-            latents.extend(channels_innermost(&scaled, shape).repeat(copies));
-            time.extend(sinusoid(&vec![call.timestep; copies], channels));
-            context.extend_from_slice(&canvas.conditioning.context);
-            added.extend_from_slice(&canvas.conditioning.added);
-            if let Some(prompt) = &canvas.conditioning.negative {
-                negative.extend_from_slice(&prompt.context);
-                guidance.extend(prompt.guidance);
+        together: &mut Together<'_, '_, '_>,
+    ) -> Vec<Result<Vec<Vec<f32>>>> {
+        if canvases.len() > 1 && together.batch > 1 {
+            let all = together.watching(canvases, |plan, watch| self.predict(canvases, calls, plan, watch));
+            match all {
+                Ok(all) => return all.into_iter().map(Ok).collect(),
+                Err(_) => together.batch = 1,
             }
         }
-        let images = time.len() / channels;
-        let tokens = Shape::tokens(images, canvases[0].conditioning.tokens, config.cross_attention_dim);
-        let vector = Shape::vector(images, config.projection_class_embeddings_input_dim);
-        let mut inputs = vec![
-            ("latents", HostTensor::f32(Shape { images, ..shape }, latents)),
-            ("time", HostTensor::f32(Shape::vector(images, channels), time)),
-            ("context", HostTensor::f32(tokens, context)),
-            ("added", HostTensor::f32(vector, added)),
-        ];
-        if !negative.is_empty() {
-            let three = Shape::vector(images, NegativePrompt::GUIDANCE);
-            inputs.push(("negative", HostTensor::f32(tokens, negative)));
-            inputs.push(("guidance", HostTensor::f32(three, guidance)));
-        }
-        inputs
+        let alone = |(canvas, call): (&Canvas, &Call)| {
+            let Drawing { order, plan, .. } = &mut together.drawings[canvas.drawing];
+            let (canvas, call) = (std::slice::from_ref(canvas), std::slice::from_ref(call));
+            self.predict(canvas, call, plan, &mut order.watch)
+                .map(|each| each.into_iter().flatten().collect())
+        };
+        canvases.iter().zip(calls).map(alone).collect()
     }
 
-    /// The UNet for inputs of these extents.
-    pub(super) fn unet(&mut self, inputs: UNetInputs) -> Result<&mut Compiled> {
-        let UNetInputs { latents: Shape { images, height, width, .. }, tokens, negative_tokens, tiling } =
-            inputs;
-        let (model, nag) = (self.model.id(), negative_tokens.is_some());
-        let key = ProgramKey { part: Network::Unet, model, images, height, width, tokens, nag, tiling };
-        let (unet, element) = (&self.model.unet, self.element);
-        self.programs.get(key, || unet.graph(inputs, element))
-    }
-
-    /// The picture of finished latents.
-    pub(super) fn finish(
+    /// Moves a canvas by what the UNet predicted for it, and tells of it.
+    fn advance(
         &mut self,
-        canvas: Canvas,
-        request: &Request,
-        plan: &DrawPlan,
-        watch: &mut Watch<'_>,
-    ) -> Result<Drawn> {
-        let Canvas { image, seed, latents, frame, mut seconds, .. } = canvas;
-        (watch.event)(Event::Stage(DrawStage::Decode(image)));
-        let start = Instant::now();
-        let picture = self.decode(&latents, frame, watch)?;
-        // A file that was written to meanwhile has made another picture than the model's.
+        canvas: &mut Canvas,
+        call: Call,
+        predicted: &[Vec<f32>],
+        drawing: &mut Drawing<'_, '_>,
+    ) -> Result<()> {
+        let watch = &mut drawing.order.watch;
+        watch.cancel.check()?;
         self.model.checkpoint.unchanged()?;
-        seconds.vae = start.elapsed().as_secs_f64();
-        Ok(Drawn { picture, parameters: plan.parameters(request, seed), seed, seconds })
+        let (image, before) = (canvas.image, canvas.done());
+        let x0 = canvas.take(predicted, call.sigma);
+        let (step, steps) = (canvas.done(), canvas.steps(drawing.plan.schedule.steps()));
+        if step == before {
+            return Ok(());
+        }
+        let seconds = std::mem::take(&mut canvas.spent);
+        canvas.seconds.unet_steps.push(seconds);
+        (watch.event)(Event::Step { image, step, steps, seconds });
+        if is_due(watch.previews, step, steps) {
+            let picture = Box::new(self.preview(&x0, canvas.frame, watch)?);
+            (watch.event)(Event::Preview { image, step, picture });
+        }
+        Ok(())
+    }
+
+    /// Finished latents become a picture; with its last picture an order ends.
+    fn finish_one(&mut self, canvas: Canvas, together: &mut Together<'_, '_, '_>) {
+        let at = canvas.drawing;
+        let drawing = &mut together.drawings[at];
+        if drawing.is_over {
+            return;
+        }
+        let Order { request, watch } = &mut *drawing.order;
+        let end = match self.finish(canvas, request, &drawing.plan, watch) {
+            Ok(picture) => {
+                drawing.tell(Event::Picture(Box::new(picture)));
+                drawing.drawn += 1;
+                (drawing.drawn == drawing.plan.images).then_some(Ok(()))
+            }
+            Err(error) => Some(Err(error)),
+        };
+        if let Some(end) = end {
+            together.end(at, end);
+        }
+    }
+}
+
+impl<'o, 'a> Drawing<'o, 'a> {
+    fn new(number: usize, order: &'o mut Order<'a>, plan: DrawPlan) -> Self {
+        let (conditioning, before) = (None, Seconds::default());
+        let mut new = Self { number, order, plan, conditioning, before, begun: 0, drawn: 0, is_over: false };
+        new.plan.warnings.clone().into_iter().map(Event::Warning).for_each(|warning| new.tell(warning));
+        new
+    }
+
+    fn tell(&mut self, event: Event) {
+        (self.order.watch.event)(event);
+    }
+
+    fn cancel(&self) -> CancelToken {
+        self.order.watch.cancel.clone()
+    }
+
+    fn goes_with(&self, other: &Self) -> bool {
+        let is_traced = [self, other].iter().any(|drawing| drawing.order.watch.trace.is_some());
+        !is_traced && self.plan.goes_with(&other.plan)
+    }
+
+    /// The canvas of its next picture.
+    fn begin(&mut self, at: usize, frame: Frame) -> Option<Canvas> {
+        let image = self.begun;
+        let conditioning = self.conditioning.clone().filter(|_| !self.is_over && image < self.plan.images)?;
+        self.begun += 1;
+        self.tell(Event::Stage(DrawStage::Denoise(image)));
+        let mut canvas = Canvas::new(at, &self.plan, image, frame, conditioning);
+        canvas.seconds = std::mem::take(&mut self.before);
+        Some(canvas)
+    }
+}
+
+impl Together<'_, '_, '_> {
+    /// Begins pictures, in the order of their requests, until the batch is full; whether there is any left to draw.
+    fn fill(&mut self, canvases: &mut Vec<Canvas>) -> bool {
+        let frame = self.frame;
+        let drawings = self.drawings.iter_mut().enumerate();
+        let mut next =
+            drawings.flat_map(|(at, drawing)| std::iter::from_fn(move || drawing.begin(at, frame)));
+        while canvases.len() < self.batch
+            && let Some(canvas) = next.next()
+        {
+            canvases.push(canvas);
+        }
+        !canvases.is_empty()
+    }
+
+    /// With the plan and the watch of a call that these canvases share: those of their order, or a watch that stops once
+    /// all of theirs do.
+    fn watching<T>(&mut self, canvases: &[Canvas], run: impl FnOnce(&DrawPlan, &mut Watch<'_>) -> T) -> T {
+        let first = canvases[0].drawing;
+        if canvases.iter().all(|canvas| canvas.drawing == first) {
+            let Drawing { order, plan, .. } = &mut self.drawings[first];
+            return run(plan, &mut order.watch);
+        }
+        let all = canvases.iter().map(|canvas| self.drawings[canvas.drawing].cancel());
+        let cancel = CancelToken::once_all(all);
+        run(&self.drawings[first].plan, &mut Watch { event: &mut drop, trace: None, previews: 0, cancel })
+    }
+
+    fn end(&mut self, at: usize, end: Result<()>) {
+        let drawing = &mut self.drawings[at];
+        if !std::mem::replace(&mut drawing.is_over, true) {
+            (self.ended)(drawing.number, end);
+        }
     }
 }

@@ -13,9 +13,9 @@ mod loras;
 mod model;
 mod outlook;
 mod plan;
+mod predict;
 mod programs;
 mod prompts;
-mod together;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -25,11 +25,11 @@ use std::time::Instant;
 
 pub use device::Device;
 use device::Opened;
+pub use draw::{OnEnd, Order};
 pub use model::Model;
 pub use outlook::Outlook;
 pub use plan::DrawPlan;
 pub use prompts::Prompts;
-pub use together::{OnEnd, Order};
 pub use watch::{DrawStage, Drawn, Event, OnTrace, Seconds, TraceRow, Watch};
 
 use self::decode::Purpose;

@@ -1,0 +1,84 @@
+//! One call of the UNet for all canvases of a batch.
+
+use super::canvas::Canvas;
+use super::encode::NegativePrompt;
+use super::layout::{channels_innermost, channels_outermost};
+use super::programs::{Compiled, Network, ProgramKey};
+use super::watch::Watch;
+use super::{DrawPlan, Engine};
+use crate::backend::HostTensor;
+use crate::graph::Shape;
+use crate::sampler::Call;
+use crate::unet::{UNetInputs, sinusoid};
+use crate::{Error, Result};
+
+impl Engine {
+    /// One call of the UNet for all canvases: of each its predictions, `[channels, height, width]`, one for each copy
+    /// of its conditioning.
+    pub(super) fn predict(
+        &mut self,
+        canvases: &[Canvas],
+        calls: &[Call],
+        plan: &DrawPlan,
+        watch: &mut Watch<'_>,
+    ) -> Result<Vec<Vec<Vec<f32>>>> {
+        let inputs = self.unet_inputs(canvases, calls);
+        let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, input)| (*name, input)).collect();
+        let frame = canvases[0].frame;
+        let name = format!("unet step {}", canvases[0].done() + 1);
+        let unet = self.unet(plan.unet_inputs(frame, canvases.len()))?;
+        let outputs = unet.run(&name, &inputs, watch)?;
+        let predicted = outputs[0].as_f32();
+        if predicted.iter().any(|v| !v.is_finite()) {
+            return Err(Error::PictureNotFinite { layer: unet.first_not_finite(&inputs)? });
+        }
+        let mut each = predicted.chunks(frame.shape.len()).map(|one| channels_outermost(one, frame.shape));
+        Ok(canvases.iter().map(|canvas| each.by_ref().take(canvas.conditioning.copies).collect()).collect())
+    }
+
+    /// The UNet's inputs: every canvas as often as its conditioning has copies, one canvas after the other.
+    fn unet_inputs(&self, canvases: &[Canvas], calls: &[Call]) -> Vec<(&'static str, HostTensor)> {
+        let shape = canvases[0].frame.shape;
+        let config = self.model.unet.config();
+        let channels = config.block_out_channels[0];
+        let (mut latents, mut time, mut context, mut added) = (vec![], vec![], vec![], vec![]);
+        let (mut negative, mut guidance) = (vec![], vec![]);
+        for (canvas, call) in canvases.iter().zip(calls) {
+            let copies = canvas.conditioning.copies;
+            let scaled = canvas.model_input(call.sigma);
+            latents.extend(channels_innermost(&scaled, shape).repeat(copies));
+            time.extend(sinusoid(&vec![call.timestep; copies], channels));
+            context.extend_from_slice(&canvas.conditioning.context);
+            added.extend_from_slice(&canvas.conditioning.added);
+            if let Some(prompt) = &canvas.conditioning.negative {
+                negative.extend_from_slice(&prompt.context);
+                guidance.extend(prompt.guidance);
+            }
+        }
+        let images = time.len() / channels;
+        let tokens = Shape::tokens(images, canvases[0].conditioning.tokens, config.cross_attention_dim);
+        let vector = Shape::vector(images, config.projection_class_embeddings_input_dim);
+        let mut inputs = vec![
+            ("latents", HostTensor::f32(Shape { images, ..shape }, latents)),
+            ("time", HostTensor::f32(Shape::vector(images, channels), time)),
+            ("context", HostTensor::f32(tokens, context)),
+            ("added", HostTensor::f32(vector, added)),
+        ];
+        if !negative.is_empty() {
+            let three = Shape::vector(images, NegativePrompt::GUIDANCE);
+            inputs.push(("negative", HostTensor::f32(tokens, negative)));
+            inputs.push(("guidance", HostTensor::f32(three, guidance)));
+        }
+        inputs
+    }
+
+    /// The UNet for inputs of these extents.
+    pub(super) fn unet(&mut self, inputs: UNetInputs) -> Result<&mut Compiled> {
+        let UNetInputs { latents: Shape { images, height, width, .. }, tokens, negative_tokens, tiling } =
+            inputs;
+        let (model, nag) = (self.model.id(), negative_tokens.is_some());
+        let key = ProgramKey { part: Network::Unet, model, images, height, width, tokens, nag, tiling };
+        let (unet, element) = (&self.model.unet, self.element);
+        self.programs.get(key, || unet.graph(inputs, element))
+    }
+}
