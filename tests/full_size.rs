@@ -44,7 +44,7 @@ fn prediction(unet: &UNet, backend: &dyn Backend, element: Element) -> Vec<f32> 
         ("context", &noise(2, Shape::tokens(1, LENGTH, config.cross_attention_dim))),
         ("added", &noise(3, Shape::vector(1, config.projection_class_embeddings_input_dim))),
     ];
-    let graph = unet.graph(UNetInputs::new(latents, LENGTH), element).expect("shapes fit");
+    let graph = unet.graph(&UNetInputs::new(latents, LENGTH), element).expect("shapes fit");
     let mut program = backend.compile(graph.into()).expect("it compiles");
     let mut prediction = Vec::new();
     for _ in 0..2 {

@@ -123,7 +123,7 @@ impl Rung<'_> {
             HostTensor::f32(Shape::vector(shape.images, inner), added),
         );
         let graph =
-            unet.expect("a UNet").graph(UNetInputs::new(shape, tokens), Element::F32).expect("shapes fit");
+            unet.expect("a UNet").graph(&UNetInputs::new(shape, tokens), Element::F32).expect("shapes fit");
         let mut program = self.backend.compile(graph.into()).expect("it compiles");
         for (done, &timestep) in schedule.timesteps.iter().enumerate() {
             let before = match done {

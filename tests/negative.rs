@@ -79,7 +79,7 @@ fn a_guided_unet_agrees_with_diffusers_in_f64() {
     let latents = Shape::image(2, 8, 8, 4);
     let guided = UNetInputs { negative_tokens: Some(9), ..UNetInputs::new(latents, 7) };
     for backend in backends() {
-        let graph = unet.graph(guided, Element::F32).expect("a graph");
+        let graph = unet.graph(&guided, Element::F32).expect("a graph");
         golden.check("guided", &inputs.run(graph, &backend), TOLERANCE, backend.name());
     }
 }
@@ -92,12 +92,12 @@ fn guidance_of_nothing_is_the_network_without_it() {
     let latents = Shape::image(2, 8, 8, 4);
     let guided = UNetInputs { negative_tokens: Some(9), ..UNetInputs::new(latents, 7) };
     for backend in backends() {
-        let plain = unet.graph(UNetInputs::new(latents, 7), Element::F32).expect("a graph");
+        let plain = unet.graph(&UNetInputs::new(latents, 7), Element::F32).expect("a graph");
         assert!(plain.input("negative").is_none(), "a graph without guidance has no input for it");
         let unguided = inputs.run(plain, &backend);
         golden.check("unguided", &unguided, TOLERANCE, backend.name());
         inputs.0[5].1 = HostTensor::f32(Shape::vector(2, 3), vec![5.0, 2.5, 0.0, 3.0, 2.0, 0.0]);
-        let graph = unet.graph(guided, Element::F32).expect("a graph");
+        let graph = unet.graph(&guided, Element::F32).expect("a graph");
         assert_eq!(inputs.run(graph, &backend), unguided, "an alpha of 0 on {}", backend.name());
     }
 }

@@ -64,7 +64,7 @@ fn noise(side: usize) -> Picture {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 56) as u8
     };
-    Picture { width: side, height: side, rgb: (0..side * side * 3).map(|_| byte()).collect() }
+    Picture::new(side, side, (0..side * side * 3).map(|_| byte()).collect())
 }
 
 /// Draws with a preview, and says what was predicted.

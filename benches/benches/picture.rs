@@ -38,7 +38,7 @@ fn flops() -> Result<u64> {
     let latents = Shape::image(1, side, side, channels);
     let text = TextEncoders::load(&demo)?.graph(Element::F32)?;
     let unet = UNet::load(&demo.weights(Part::Unet)?, unet)?
-        .graph(UNetInputs::new(latents, LENGTH), Element::F32)?;
+        .graph(&UNetInputs::new(latents, LENGTH), Element::F32)?;
     let vae = VaeDecoder::load(&demo.weights(Part::Vae)?, vae)?.graph(
         latents,
         Tiling::default(),

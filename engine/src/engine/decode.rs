@@ -4,11 +4,10 @@ use std::time::Instant;
 
 use super::canvas::Canvas;
 use super::layout::{Frame, averaged, averaged_shape, channels_innermost};
-use super::programs::{Compiled, Network, ProgramKey};
+use super::programs::{Compiled, Network};
 use super::watch::{DrawStage, Drawn, Event};
 use super::{DrawPlan, Engine, Model, Watch};
 use crate::backend::HostTensor;
-use crate::graph::Shape;
 use crate::picture::Picture;
 use crate::request::Request;
 use crate::vae::Vae;
@@ -116,12 +115,9 @@ impl Engine {
     /// The decoder of one picture or preview with latents in this frame.
     pub(super) fn decoder(&mut self, purpose: Purpose, frame: Frame) -> Result<&mut Compiled> {
         let is_other = purpose == Purpose::Preview && self.model.preview_vae.is_some();
-        let part = if is_other { Network::PreviewVae } else { Network::Vae };
-        let Frame { shape, tiling } = frame;
-        let (model, Shape { height, width, .. }) = (self.model.id(), shape);
-        let key = ProgramKey { part, model, images: 1, height, width, tokens: 0, nag: false, tiling };
+        let key = self.key(if is_other { Network::PreviewVae(frame) } else { Network::Vae(frame) });
         let (vae, element) = (self.model.decoding(purpose), self.element);
-        self.programs.get(key, || vae.graph(shape, tiling, element))
+        self.programs.get(&key, || vae.graph(frame.shape, frame.tiling, element))
     }
 }
 

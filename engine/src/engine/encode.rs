@@ -1,13 +1,13 @@
 //! Prompt → conditioning: both prompts through the text encoders, size and crop as sinusoids.
 
-use super::programs::{Network, ProgramKey};
+use super::programs::{Compiled, Network};
 use super::{DrawPlan, Engine, Watch};
 use crate::Result;
 use crate::backend::HostTensor;
-use crate::graph::{Shape, Tiling};
+use crate::graph::Shape;
 use crate::request::Request;
 use crate::text::{Conditioning, encode_prompt};
-use crate::tokens::{Chunks, LENGTH, Tokens};
+use crate::tokens::{Chunks, Tokens};
 use crate::unet::sinusoid;
 
 /// What the UNet is given at every step alike, for one picture, made once for all pictures of a request.
@@ -81,22 +81,13 @@ impl Engine {
         let ids = |ids: &[u32]| HostTensor::u32(Shape::tokens(1, ids.len(), 1), ids.to_vec());
         let end = HostTensor::u32(Shape::vector(1, 1), vec![second.end as u32]);
         let inputs = [("ids_1", &ids(&first.ids)), ("ids_2", &ids(&second.ids)), ("end", &end)];
-        let (text, element) = (&self.model.text, self.element);
-        let key = ProgramKey { model: self.model.id(), ..TEXT };
-        let program = self.programs.get(key, || text.graph(element))?;
-        let outputs = program.run("text", &inputs, watch)?;
+        let outputs = self.text()?.run("text", &inputs, watch)?;
         Ok(Conditioning { context: outputs[0].as_f32().to_vec(), pooled: outputs[1].as_f32().to_vec() })
     }
-}
 
-/// A chunk of a prompt has one size only.
-pub(super) const TEXT: ProgramKey = ProgramKey {
-    part: Network::Text,
-    model: 0,
-    images: 1,
-    height: 1,
-    width: 1,
-    tokens: LENGTH,
-    nag: false,
-    tiling: Tiling { x: false, y: false },
-};
+    /// Both text encoders.
+    pub(super) fn text(&mut self) -> Result<&mut Compiled> {
+        let (key, text, element) = (self.key(Network::Text), &self.model.text, self.element);
+        self.programs.get(&key, || text.graph(element))
+    }
+}

@@ -33,8 +33,7 @@ pub use prompts::Prompts;
 pub use watch::{DrawStage, Drawn, Event, OnTrace, Seconds, TraceRow, Watch};
 
 use self::decode::Purpose;
-use self::encode::TEXT;
-use self::programs::{ProgramKey, Programs};
+use self::programs::{Network, ProgramKey, Programs};
 use crate::backend::{Backend, CancelToken, MemoryNeed};
 use crate::graph::{Element, Shape};
 use crate::memory::Memory;
@@ -220,16 +219,19 @@ impl Engine {
         Ok(())
     }
 
+    /// The key of a program for one of the model's networks.
+    fn key(&self, network: Network) -> ProgramKey {
+        ProgramKey { model: self.model.id(), network }
+    }
+
     /// Compiles what `plan` needs with `batch` pictures side by side and as many previews, and returns the memory that
     /// it will take at its peak.
     fn prepare(&mut self, plan: &DrawPlan, batch: usize, previews: usize) -> Result<MemoryNeed> {
         let start = Instant::now();
         self.apply(&plan.loras)?;
         let frame = plan.frame(self.model.vae.latents());
-        let (text, element) = (&self.model.text, self.element);
-        let key = ProgramKey { model: self.model.id(), ..TEXT };
-        let text = self.programs.get(key, || text.graph(element))?.memory();
-        let unet = self.unet(plan.unet_inputs(frame, batch))?.memory();
+        let text = self.text()?.memory();
+        let unet = self.unet(&plan.unet_inputs(frame, batch))?.memory();
         let mut needs = vec![text, unet, self.decoder(Purpose::Picture, frame)?.memory()];
         if previews > 0 && self.model.preview_vae.is_some() {
             let previewed = self.previewed(frame);

@@ -3,7 +3,7 @@
 use super::canvas::Canvas;
 use super::encode::NegativePrompt;
 use super::layout::{channels_innermost, channels_outermost};
-use super::programs::{Compiled, Network, ProgramKey};
+use super::programs::{Compiled, Network};
 use super::watch::Watch;
 use super::{DrawPlan, Engine};
 use crate::backend::HostTensor;
@@ -26,7 +26,7 @@ impl Engine {
         let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, input)| (*name, input)).collect();
         let frame = canvases[0].frame;
         let name = format!("unet step {}", canvases[0].done() + 1);
-        let unet = self.unet(plan.unet_inputs(frame, canvases.len()))?;
+        let unet = self.unet(&plan.unet_inputs(frame, canvases.len()))?;
         let outputs = unet.run(&name, &inputs, watch)?;
         let predicted = outputs[0].as_f32();
         if predicted.iter().any(|v| !v.is_finite()) {
@@ -73,12 +73,9 @@ impl Engine {
     }
 
     /// The UNet for inputs of these extents.
-    pub(super) fn unet(&mut self, inputs: UNetInputs) -> Result<&mut Compiled> {
-        let UNetInputs { latents: Shape { images, height, width, .. }, tokens, negative_tokens, tiling } =
-            inputs;
-        let (model, nag) = (self.model.id(), negative_tokens.is_some());
-        let key = ProgramKey { part: Network::Unet, model, images, height, width, tokens, nag, tiling };
+    pub(super) fn unet(&mut self, inputs: &UNetInputs) -> Result<&mut Compiled> {
+        let key = self.key(Network::Unet(inputs.clone()));
         let (unet, element) = (&self.model.unet, self.element);
-        self.programs.get(key, || unet.graph(inputs, element))
+        self.programs.get(&key, || unet.graph(inputs, element))
     }
 }

@@ -1,43 +1,42 @@
 //! The compiled graphs of a model on its device, one for each size that was drawn lately.
 
+use std::mem::discriminant;
 use std::sync::Arc;
 
+use super::layout::Frame;
 use super::watch::{TraceRow, Watch};
 use crate::backend::{Backend, HostTensor, MemoryNeed, Program, Values};
-use crate::graph::{Graph, Tiling};
+use crate::graph::Graph;
+use crate::unet::UNetInputs;
 use crate::{Error, Result};
 
 /// Programs that are kept: those of a few picture sizes, with the decoders of their previews.
 const KEPT: usize = 16;
 
-/// A network of the model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Network {
-    Text,
-    Unet,
-    Vae,
-    /// That of previews alone.
-    PreviewVae,
-}
-
 /// What a program was compiled for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ProgramKey {
-    pub(super) part: Network,
     /// The model's, which LoRAs make another one.
     pub(super) model: u64,
-    /// In the batch.
-    pub(super) images: usize,
-    /// Latents; 1 for text.
-    pub(super) height: usize,
-    /// The same.
-    pub(super) width: usize,
-    /// Of the prompt; none of the VAE.
-    pub(super) tokens: usize,
-    /// Whether a negative prompt guides attention.
-    pub(super) nag: bool,
-    /// Where pictures continue on their opposite sides; nowhere of text.
-    pub(super) tiling: Tiling,
+    pub(super) network: Network,
+}
+
+/// A network of the model, and the extents of what it is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Network {
+    /// A chunk of a prompt has one size only.
+    Text,
+    Unet(UNetInputs),
+    Vae(Frame),
+    /// That of previews alone.
+    PreviewVae(Frame),
+}
+
+impl Network {
+    /// Whether both are of the same weights.
+    fn shares_weights(&self, other: &Self) -> bool {
+        discriminant(self) == discriminant(other)
+    }
 }
 
 /// Programs by what they were compiled for, the one that was used last at the end.
@@ -57,17 +56,18 @@ impl Programs {
     /// Where the device cannot hold both, all others go first.
     pub(super) fn get(
         &mut self,
-        key: ProgramKey,
+        key: &ProgramKey,
         record: impl Fn() -> Result<Graph>,
     ) -> Result<&mut Compiled> {
-        let known = self.compiled.iter().position(|(known, _)| *known == key);
+        let known = self.compiled.iter().position(|(known, _)| known == key);
         let used = match known {
             Some(place) => self.compiled.remove(place),
-            None => (key, self.compile(record)?),
+            None => (key.clone(), self.compile(record)?),
         };
         self.compiled.push(used);
         // Weights that both have were handed on; those of the other model are not needed any more.
-        self.compiled.retain(|(known, _)| known.part != key.part || known.model == key.model);
+        let is_other = |known: &ProgramKey| !known.network.shares_weights(&key.network);
+        self.compiled.retain(|(known, _)| is_other(known) || known.model == key.model);
         let extra = self.compiled.len().saturating_sub(KEPT);
         self.compiled.drain(..extra);
         let (_, program) = self.compiled.last_mut().ok_or_else(|| never("no program was kept"))?;

@@ -34,7 +34,7 @@ pub fn encoding(width: usize, height: usize) -> u64 {
 /// The text chunk that AUTOMATIC1111, and everything after it, reads settings from.
 const KEYWORD: &str = "parameters";
 
-/// A picture: `[height, width, 3]`, eight bits a colour, sRGB.
+/// A picture: `[height, width, 3]`, eight bits a colour, sRGB, and how opaque its pixels are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
     /// Width in pixels.
@@ -43,6 +43,8 @@ pub struct Picture {
     pub height: usize,
     /// Red, green, blue of each pixel, rows from the top.
     pub rgb: Vec<u8>,
+    /// How opaque each pixel is; `None`: all of them wholly. The colours are not multiplied by it.
+    pub alpha: Option<Vec<u8>>,
 }
 
 /// The kinds of file that a picture is written as.
@@ -83,6 +85,12 @@ impl Format {
 }
 
 impl Picture {
+    /// An opaque picture.
+    #[must_use]
+    pub fn new(width: usize, height: usize, rgb: Vec<u8>) -> Self {
+        Self { width, height, rgb, alpha: None }
+    }
+
     /// From the device's pixels: red in the lowest byte, alpha in the highest. Alpha 0 marks a pixel that was
     /// not finite before it was rounded to bytes.
     pub(crate) fn from_rgba(width: usize, height: usize, pixels: &[u32]) -> Result<Self> {
@@ -92,7 +100,7 @@ impl Picture {
         }
         let mut rgb = Vec::with_capacity(pixels.len() * CHANNELS);
         pixels.iter().for_each(|pixel| rgb.extend_from_slice(&pixel.to_le_bytes()[..CHANNELS]));
-        Ok(Self { width, height, rgb })
+        Ok(Self::new(width, height, rgb))
     }
 
     /// The bytes of a file with the settings in it; the size among them is that of this picture.

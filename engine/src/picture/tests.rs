@@ -10,7 +10,7 @@ use crate::noise::Rng;
 /// A small picture with every edge value in it.
 fn picture() -> Picture {
     let rgb = (0..16 * 8 * 3).map(|i| (i * 37 % 256) as u8).collect();
-    Picture { width: 16, height: 8, rgb }
+    Picture::new(16, 8, rgb)
 }
 
 pub(super) fn parameters(prompt: &str, negative: Option<&str>) -> Parameters {
@@ -65,8 +65,7 @@ fn packed_pixels_become_rgb_and_alpha_nought_is_not_finite() {
 #[test]
 fn png_and_webp_give_back_every_pixel_and_jpeg_comes_near() {
     let folder = tempfile::tempdir().unwrap();
-    let smooth =
-        Picture { width: 16, height: 16, rgb: (0..16 * 16 * 3).map(|i| 100 + (i / 48) as u8).collect() };
+    let smooth = Picture::new(16, 16, (0..16 * 16 * 3).map(|i| 100 + (i / 48) as u8).collect());
     for name in ["a.png", "a.webp", "a.JPG", "a.jpeg"] {
         let file = folder.path().join(name);
         smooth.save(&file, None).unwrap();

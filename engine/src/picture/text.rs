@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn what_is_left_is_the_file_as_it_is_without_settings() {
         let rgb = (0..40 * 24 * 3).map(|i| (i * 37 % 256) as u8).collect();
-        let picture = Picture { width: 40, height: 24, rgb };
+        let picture = Picture::new(40, 24, rgb);
         for (prompt, negative) in [("a red circle", None), ("赤い丸 ё", Some("a blue one")), ("", Some(""))]
         {
             for format in [Format::Png, Format::Jpeg, Format::WebP] {

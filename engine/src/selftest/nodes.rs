@@ -66,7 +66,7 @@ fn graphs(element: Element) -> Result<[(&'static str, Graph); 3]> {
     let latents = Shape::image(1, LATENT_SIDE, LATENT_SIDE, unet.config().in_channels);
     Ok([
         ("text", text.graph(element)?),
-        ("unet", unet.graph(UNetInputs::new(latents, LENGTH), element)?),
+        ("unet", unet.graph(&UNetInputs::new(latents, LENGTH), element)?),
         ("vae", vae.graph(latents, Tiling::default(), element, false)?),
     ])
 }

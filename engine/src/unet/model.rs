@@ -9,7 +9,7 @@ use crate::layers::{Conv3x3, GroupNorm, Negative};
 use crate::weights::Weights;
 
 /// What a graph of the UNet is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UNetInputs {
     /// `[n, h, w, in]`.
     pub latents: Shape,
@@ -85,8 +85,8 @@ impl UNet {
     ///
     /// # Errors
     /// [`crate::Error::Graph`].
-    pub fn graph(&self, inputs: UNetInputs, element: Element) -> Result<Graph> {
-        let UNetInputs { latents, tokens, negative_tokens, tiling } = inputs;
+    pub fn graph(&self, inputs: &UNetInputs, element: Element) -> Result<Graph> {
+        let UNetInputs { latents, tokens, negative_tokens, tiling } = *inputs;
         let config = &self.config;
         let n = latents.images;
         let mut g = Recorder::new(element).tiled(tiling);

@@ -12,11 +12,11 @@ pub(super) fn resampled(picture: Picture, width: usize, height: usize) -> Pictur
     if (picture.width, picture.height) == (width, height) {
         return picture;
     }
-    let Picture { width: from_width, height: from_height, rgb } = picture;
+    let Picture { width: from_width, height: from_height, rgb, .. } = picture;
     let image = ImageBuffer::<Rgb<u8>, _>::from_raw(from_width as u32, from_height as u32, rgb)
         .expect("a picture has three bytes a pixel");
     let rgb = resize(&image, width as u32, height as u32, FilterType::Lanczos3).into_raw();
-    Picture { width, height, rgb }
+    Picture::new(width, height, rgb)
 }
 
 /// Every colour moved away from the middle grey by `factor`, or towards it.
@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     fn grey(width: usize, height: usize, value: u8) -> Picture {
-        Picture { width, height, rgb: vec![value; width * height * 3] }
+        Picture::new(width, height, vec![value; width * height * 3])
     }
 
     #[test]
