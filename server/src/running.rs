@@ -15,9 +15,10 @@ use crate::capacity::{self, Others};
 use crate::crew::Crew;
 use crate::gate::{Gate, Inside, Policy};
 use crate::http::{Clients, Handlers, Listener, Private};
-use crate::jobs::{Places, Queue, Unstored, Worker, check_model};
+use crate::jobs::{Job, Pictures, Places, Queue, Unstored, Worker, check_model};
 use crate::metrics::Metrics;
 use crate::mount::mount;
+use crate::problem::Problem;
 use crate::routes;
 use crate::store::{Opening, Store};
 use crate::{Config, Error, Limits, Result, allocator, budget, clock};
@@ -116,8 +117,15 @@ fn check(config: &Config) -> Result<()> {
 
 /// Draws what waits in the queue, until that is closed.
 fn draw(worker: Worker, app: Arc<App>) -> Result<thread::JoinHandle<()>> {
-    let run = move || worker.run(&app.queue, &app.metrics, &|job| leonardo::attempt(&app, job));
+    let run = move || worker.run(&app.queue, &app.metrics, &|job| begin(&app, job));
     thread::Builder::new().name("engine".into()).spawn(run).map_err(|error| no_thread(&error))
+}
+
+/// It is a job's turn: that is noted, and its pictures are read.
+fn begin(app: &App, job: &Job) -> std::result::Result<(), Problem> {
+    leonardo::attempt(app, job)?;
+    job.begin(Pictures::of(&app.store, job)?);
+    Ok(())
 }
 
 fn with_cores(Others { threads, descriptors }: Others) -> Others {

@@ -8,7 +8,7 @@ use fulmen_engine::backend::CancelToken;
 use fulmen_engine::picture::{Parameters, Picture};
 
 use super::memory::Promise;
-use super::{Outcome, Spec};
+use super::{Outcome, Pictures, Spec};
 use crate::http::Client;
 use crate::problem::{Family, Problem};
 
@@ -118,6 +118,8 @@ pub(crate) struct Job {
     pub(super) alone: bool,
     /// What it was promised once it is drawn; given back with the job.
     memory: Mutex<Option<Promise>>,
+    /// What it is drawn from, once it is its turn.
+    pictures: Mutex<Arc<Pictures>>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -139,6 +141,7 @@ impl Job {
             work,
             alone: false,
             memory: Mutex::default(),
+            pictures: Mutex::default(),
             state,
             changed: Condvar::new(),
         }
@@ -147,6 +150,17 @@ impl Job {
     /// The same, drawn beside no other if `alone`.
     pub(super) fn alone(self, alone: bool) -> Self {
         Self { alone, ..self }
+    }
+
+    /// It is its turn: these are the pictures that it is drawn from.
+    pub(crate) fn begin(&self, pictures: Pictures) {
+        *self.pictures.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(pictures);
+    }
+
+    /// The pictures that it is drawn from; none before its turn.
+    #[expect(dead_code, reason = "read as soon as the engine draws over pictures")]
+    pub(super) fn pictures(&self) -> Arc<Pictures> {
+        self.pictures.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn hold(&self, memory: Promise) {

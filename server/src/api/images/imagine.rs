@@ -76,8 +76,8 @@ fn spec(values: &Values, warnings: &mut Vec<Warning>) -> Spec {
         prediction: values.text("prediction").map(Into::into),
         prompt_syntax: values.text("prompt_syntax").map(Into::into),
         long_prompts: values.text("long_prompts").map(Into::into),
-        contrast: None,
         png_text: png_text(values),
+        ..Spec::default()
     }
 }
 

@@ -68,19 +68,9 @@ impl Asked {
             seed: seed(values, &mut warnings),
             steps: steps(values, model, &mut warnings),
             guidance: values.number("guidance_scale").map(|guidance| guidance as f32),
-            nag_scale: None,
-            nag_tau: None,
-            nag_alpha: None,
             sampler: sampler(values.text("scheduler")).map(|sampler| sampler.word().to_owned()),
-            sigmas: None,
-            eta: None,
-            spacing: None,
-            prediction: None,
-            prompt_syntax: None,
-            long_prompts: None,
             contrast: contrast(values).map(|factor| factor as f32),
-            // The document has no member for it.
-            png_text: None,
+            ..Spec::default()
         };
         Self { echo: echo(values, &spec, model), spec, warnings }
     }

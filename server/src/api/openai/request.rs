@@ -65,7 +65,7 @@ impl Generation {
             prompt_syntax: values.text("prompt_syntax").map(Into::into),
             long_prompts: values.text("long_prompts").map(Into::into),
             png_text: png_text(values),
-            contrast: None,
+            ..Spec::default()
         };
         // 0 is a compression that clients may ask for, and no quality of a JPEG.
         let quality = values.integer("output_compression").map(|quality| quality.max(1) as u8);
