@@ -47,7 +47,9 @@ fn decoded(bytes: &[u8]) -> Result<Picture, Problem> {
         Problem::internal()
     };
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| unreadable(&e))?;
-    let image = reader.decode().map_err(|e| unreadable(&e))?.into_rgb8();
-    let (width, height) = (image.width() as usize, image.height() as usize);
-    Ok(Picture { width, height, rgb: image.into_raw() })
+    let image = reader.decode().map_err(|e| unreadable(&e))?;
+    let (width, height, has_alpha) =
+        (image.width() as usize, image.height() as usize, image.color().has_alpha());
+    let alpha = has_alpha.then(|| image.to_rgba8().pixels().map(|pixel| pixel.0[3]).collect());
+    Ok(Picture { width, height, rgb: image.into_rgb8().into_raw(), alpha })
 }
