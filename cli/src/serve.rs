@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use fulmen_engine::Options;
 use fulmen_server::{
-    Config, Keys, Limits, LogFormat, Running, Work, log_in_background, log_to_stderr, new_key, start,
+    Config, Keys, Limits, LogFormat, ModelConfig, Running, Work, log_in_background, log_to_stderr, new_key,
+    start,
 };
 
-use crate::args::{LogArg, ServeArgs};
+use crate::args::{LogArg, ModelArg, ServeArgs};
 use crate::console;
 use crate::failure::Failure;
 use crate::signals;
@@ -41,21 +42,13 @@ pub(crate) fn run(args: ServeArgs) -> Result<(), Failure> {
 }
 
 fn config(args: ServeArgs) -> Result<Config, Failure> {
+    let models = models(&args)?;
     let key = variable(KEY)?;
     let metrics = args.metrics_key.map_or_else(|| variable(METRICS_KEY), |key| Ok(Some(key)))?;
     let data = data_directory(args.data.as_ref())?;
     Ok(Config {
         listen: args.listen.address,
-        engine: Options {
-            model: args.model,
-            parts: args.parts.paths(),
-            preview_vae: args.parts.preview_vae,
-            loras: args.loras,
-            lora_folder: args.lora_dir,
-            device: args.device.parse()?,
-            precision: args.precision.map(Into::into),
-            defaults: args.drawing.request(),
-        },
+        models,
         data,
         queue: args.queue.into(),
         work: Work {
@@ -77,6 +70,28 @@ fn config(args: ServeArgs) -> Result<Config, Failure> {
     })
 }
 
+/// What draws. The device, the folder of LoRAs and the defaults of requests are those of every model; parts and LoRAs
+/// are laid over the first.
+fn models(args: &ServeArgs) -> Result<Vec<ModelConfig>, Failure> {
+    let of_all = Options {
+        preview_vae: args.parts.preview_vae.clone(),
+        lora_folder: args.lora_dir.clone(),
+        device: args.device.parse()?,
+        precision: args.precision.map(Into::into),
+        defaults: args.drawing.request(),
+        ..Options::default()
+    };
+    let given = args.models.iter().map(|ModelArg { id, path }| (id.clone(), Some(path.clone())));
+    let mut models: Vec<ModelConfig> =
+        given.map(|(id, model)| ModelConfig { id, engine: Options { model, ..of_all.clone() } }).collect();
+    if models.is_empty() {
+        models.push(ModelConfig { id: None, engine: of_all });
+    }
+    models[0].engine.parts = args.parts.paths();
+    models[0].engine.loras.clone_from(&args.loras);
+    Ok(models)
+}
+
 /// What stands in a variable of the environment, if anything does.
 fn variable(name: &str) -> Result<Option<String>, Failure> {
     match std::env::var(name) {
@@ -94,14 +109,17 @@ pub(crate) fn data_directory(asked: Option<&PathBuf>) -> Result<PathBuf, Failure
 
 /// The first line is for programs that wait for the server: `listening at http://…`.
 fn greet(server: &Running) {
-    let (model, device) = server.model();
+    let names: Vec<&str> = server.models().map(|(name, _)| name).collect();
     console::err(&format!("listening at http://{}", server.address()));
     let who = if server.has_keys() { "a key is needed" } else { "no key is needed" };
-    console::err(&format!("drawing {model} on {device}; {who}; Ctrl-C stops"));
+    let (draws, device) = (names.join(", "), server.device());
+    console::err(&format!("drawing {draws} on {device}; {who}; Ctrl-C stops"));
     server.loras().iter().for_each(|line| console::err(line));
-    let usual = server.usual();
-    console::err(&format!("requests that do not say otherwise are drawn in {}", usual.line()));
-    usual.warnings.iter().for_each(|warning| console::warn(&warning.to_string()));
+    for (name, usual) in server.models() {
+        let by = if names.len() > 1 { format!(" by {name}") } else { String::new() };
+        console::err(&format!("requests that do not say otherwise are drawn{by} in {}", usual.line()));
+        usual.warnings.iter().for_each(|warning| console::warn(&warning.to_string()));
+    }
     console::err(server.capacity_line());
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use crate::Config;
 use crate::auth::{Keyring, Links};
-use crate::jobs::{Foresight, ModelInfo, Queue, Unstored};
+use crate::jobs::{Models, Queue, Unstored};
 use crate::metrics::Metrics;
 use crate::store::Store;
 
@@ -16,8 +16,7 @@ pub(crate) struct App {
     pub(crate) config: Config,
     /// Where it really listens, once it does: with the real port where 0 was requested.
     pub(crate) address: OnceLock<SocketAddr>,
-    pub(crate) model: ModelInfo,
-    pub(crate) foresight: Foresight,
+    pub(crate) models: Models,
     pub(crate) keys: Keyring,
     pub(crate) links: Links,
     pub(crate) store: Store,

@@ -13,8 +13,8 @@ use crate::address::{AllowedOrigin, Network};
 pub struct Config {
     /// Where to listen.
     pub listen: SocketAddr,
-    /// The model and the device.
-    pub engine: Options,
+    /// What draws; the first where a request names no other.
+    pub models: Vec<ModelConfig>,
     /// Where records and pictures are kept; made if it is not there.
     pub data: PathBuf,
     /// Requests that may wait for the engine.
@@ -41,6 +41,15 @@ pub struct Config {
     pub png_text: bool,
     /// How long and how large a request may be.
     pub limits: Limits,
+}
+
+/// A model to draw with.
+#[derive(Debug, Clone, Default)]
+pub struct ModelConfig {
+    /// What clients call it; `None` is its file's or folder's name.
+    pub id: Option<String>,
+    /// Its files, and the device.
+    pub engine: Options,
 }
 
 /// Who may ask.

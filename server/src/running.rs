@@ -55,7 +55,7 @@ pub struct Running {
     app: Arc<App>,
     gate: Gate,
     worker: Option<thread::JoinHandle<()>>,
-    usual: Settings,
+    usual: Vec<Settings>,
     loras: Vec<String>,
     capacity_line: String,
     /// Dropped last: the gate talks to it.
@@ -74,20 +74,20 @@ pub fn start(config: Config) -> Result<Running> {
     let opening = Opening { max_storage: config.max_storage, accept_loss: config.accept_loss };
     let store = Store::open_with(&config.data, opening)?;
     let links = Links::open(&config.data)?;
-    let mut worker = Worker::open(&config.engine)?;
+    let mut worker = Worker::open(&config.models)?;
     worker.png_text = config.png_text;
     let (usual, loras) = (worker.usual()?, worker.loras());
 
-    let (model, foresight) = (worker.model.clone(), worker.foresight());
-    check_model(&config.work, &model)?;
+    let models = worker.models.clone();
+    models.infos().try_for_each(|model| check_model(&config.work, model))?;
     let per_key = (!keys.is_open()).then_some(config.work.jobs_per_key);
-    let queue = Queue::new(Places { waiting: config.queue, per_key, time: config.work.time }, model.clone());
+    let places = Places { waiting: config.queue, per_key, time: config.work.time };
+    let queue = Queue::new(places, models.infos().cloned().collect());
     let (metrics, started, unstored) = (Metrics::default(), clock::now(), Unstored::default());
     let app = Arc::new(App {
         config,
         address: OnceLock::new(),
-        model,
-        foresight,
+        models,
         keys,
         links,
         store,
@@ -167,19 +167,18 @@ impl Running {
         self.gate.address()
     }
 
-    /// The model's name, and the device that draws.
+    /// The device that draws.
     #[must_use]
-    pub fn model(&self) -> (&str, &str) {
-        (&self.app.model.name, &self.app.model.device)
+    pub fn device(&self) -> &str {
+        &self.app.models.first().info.device
     }
 
-    /// How requests are drawn that do not say.
-    #[must_use]
-    pub fn usual(&self) -> &Settings {
-        &self.usual
+    /// The models by name, each with how requests are drawn that do not say.
+    pub fn models(&self) -> impl Iterator<Item = (&str, &Settings)> {
+        self.app.models.infos().map(|model| model.name.as_str()).zip(&self.usual)
     }
 
-    /// How much of each LoRA is in the model: lines for the log.
+    /// How much of each LoRA is in the models: lines for the log.
     #[must_use]
     pub fn loras(&self) -> &[String] {
         &self.loras

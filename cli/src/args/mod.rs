@@ -6,6 +6,7 @@ mod generate;
 mod help;
 mod listen;
 mod lora;
+mod model;
 mod models;
 mod number;
 mod parts;
@@ -19,6 +20,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use backup::BackupArgs;
 pub(crate) use generate::GenerateArgs;
+pub(crate) use model::ModelArg;
 pub(crate) use models::{InspectArgs, ModelsArgs, ModelsCommand, SynthArgs};
 pub(crate) use number::SeedArg;
 pub(crate) use serve::{LogArg, ServeArgs};

@@ -11,6 +11,7 @@ use super::generate::{PngTextArg, PrecisionArg};
 use super::help;
 use super::listen::{Listen, listen};
 use super::lora::lora;
+use super::model::{ModelArg, model};
 use super::parts::PartArgs;
 
 /// Serves three documented image APIs and a page over HTTP
@@ -104,10 +105,11 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "TEXT", default_value = "full", help_heading = "Work")]
     pub(crate) png_text: PngTextArg,
 
-    /// A diffusers folder, or a single .safetensors or .gguf file with the whole model [default: the small
-    /// demo model inside this program]
-    #[arg(long, value_name = "PATH", help_heading = "Model")]
-    pub(crate) model: Option<PathBuf>,
+    /// A diffusers folder, or a single .safetensors or .gguf file with the whole model; may be repeated.
+    /// Requests choose one by its id, which is ID or the file's or folder's name; the first draws where they
+    /// do not [default: the small demo model inside this program]
+    #[arg(long = "model", value_name = "[ID=]PATH", value_parser = model, help_heading = "Model")]
+    pub(crate) models: Vec<ModelArg>,
 
     #[command(flatten)]
     pub(crate) parts: PartArgs,

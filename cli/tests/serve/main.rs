@@ -20,6 +20,7 @@ mod lora;
 mod loras;
 mod memory;
 mod metrics;
+mod models;
 mod names;
 mod openai;
 mod paths;

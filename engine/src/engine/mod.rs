@@ -137,6 +137,17 @@ impl Engine {
         Ok(Self { loading: start.elapsed().as_secs_f64(), ..Self::new(model, backend, precision) })
     }
 
+    /// Opens another model on this engine's device: both take their memory from the same.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the files, by name.
+    pub fn open_beside(&self, options: &Options) -> Result<Self> {
+        let own = if self.element == Element::F16 { Precision::F16 } else { Precision::F32 };
+        let precision = Some(options.precision.unwrap_or(own));
+        let beside = Self::open_on(self.backend.clone(), &Options { precision, ..options.clone() })?;
+        Ok(Self { warning: self.warning.clone(), ..beside })
+    }
+
     /// Draws with a model that is open already, and may draw on other devices meanwhile.
     pub(crate) fn new(model: Arc<Model>, backend: Arc<dyn Backend>, precision: Precision) -> Self {
         let programs = Programs::new(backend.clone());

@@ -56,7 +56,9 @@ fn description(field: &Field) -> String {
             format!("{about} Accepted, but without effect here: {}.", inert.join(", "))
         }
         Support::Hint(_) => format!("{about} Checked and accepted; it does not change the picture."),
-        Support::Model => format!("{about} Any name is accepted; the loaded model draws."),
+        Support::Model => {
+            format!("{about} Any other is accepted: then the first model draws, and a warning says so.")
+        }
         Support::Lacking([]) => format!("{about} Not supported yet: leave it out."),
         Support::Lacking(off) => {
             format!("{about} Not supported yet: leave it out, or send {}.", off.join(" or "))

@@ -22,6 +22,11 @@ impl Foresight {
         Self { outlook, model, of_model }
     }
 
+    /// What the engine knows of its model.
+    pub(super) fn outlook(&self) -> &Outlook {
+        &self.outlook
+    }
+
     /// How many tokens are read of a prompt.
     pub(crate) fn tokens_read(&self) -> usize {
         self.outlook.tokens_read()

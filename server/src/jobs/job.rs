@@ -112,6 +112,8 @@ pub(crate) struct Job {
     pub(crate) ticket: Ticket,
     pub(crate) spec: Spec,
     pub(crate) cancel: CancelToken,
+    /// The place of the model that draws it.
+    pub(super) model: usize,
     /// What it costs, in the units of [`speed`](super::speed).
     pub(super) work: f64,
     /// Whether it is drawn beside no other.
@@ -132,12 +134,14 @@ struct State {
 }
 
 impl Job {
-    pub(super) fn new(ticket: Ticket, spec: Spec, work: f64) -> Self {
+    /// `model` is the place of the one that draws it.
+    pub(super) fn new(ticket: Ticket, spec: Spec, (model, work): (usize, f64)) -> Self {
         let state = Mutex::new(State { status: Status::Queued, progress: vec![] });
         Self {
             ticket,
             spec,
             cancel: CancelToken::default(),
+            model,
             work,
             alone: false,
             memory: Mutex::default(),

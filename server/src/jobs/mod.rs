@@ -1,14 +1,16 @@
-//! One engine, one bounded queue in front of it, and one turn for each key.
+//! The models' engines, one bounded queue in front of them, and one turn for each key.
 //!
 //! A handler takes a [`Place`] first, so that nothing is written down for a request that cannot be served, then submits
-//! a [`Spec`]. The worker draws one job after the other, and several of one size together where the model
+//! a [`Spec`]. The worker draws one job after the other, and several of one model and size together where that
 //! draws larger pictures than they are; whoever waits sees its progress and can stop it.
 
+mod engines;
 mod foresight;
 mod job;
 mod limits;
 mod memory;
 mod model;
+mod models;
 mod pictures;
 mod postprocess;
 mod queue;
@@ -26,6 +28,7 @@ pub(crate) use job::{Drawing, Job, Progress, Status, Ticket};
 pub(crate) use limits::{Members, check, check_model};
 pub(crate) use memory::Outcome;
 pub(crate) use model::ModelInfo;
+pub(crate) use models::{Known, Models};
 pub(crate) use pictures::Pictures;
 pub(crate) use queue::{Places, Queue};
 pub(crate) use spec::Spec;

@@ -4,10 +4,11 @@ use fulmen_engine::prompt::{LongPrompts, PromptSyntax};
 use fulmen_engine::request::{Guidance, Nag};
 use fulmen_engine::schedule::{Prediction, SamplerName, Sigmas, TimestepSpacing};
 use fulmen_engine::settings::Settings;
-use fulmen_engine::{Engine, Options, Request};
+use fulmen_engine::{Engine, Request};
 
 use super::Spec;
 use super::size::in_own_area;
+use crate::config::ModelConfig;
 
 /// Numbers of steps that distilled models are made for.
 const DISTILLED_STEPS: [usize; 4] = [1, 2, 4, 8];
@@ -18,7 +19,7 @@ const DEMO: &str = "fulmen-demo";
 /// What handlers say of the model.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ModelInfo {
-    /// Its file's or folder's name.
+    /// What clients call it: the id that it was started with, else its file's or folder's name.
     pub(crate) name: String,
     /// Pixels of a side that it was trained at.
     pub(crate) own_size: usize,
@@ -36,7 +37,7 @@ pub(crate) struct ModelInfo {
 }
 
 impl ModelInfo {
-    pub(super) fn of(engine: &Engine, options: &Options) -> fulmen_engine::Result<Self> {
+    pub(super) fn of(engine: &Engine, model: &ModelConfig) -> fulmen_engine::Result<Self> {
         let plan = engine.plan(&Request::new(""))?;
         let Settings { distilled, steps, made_for, .. } = plan.settings;
         let hd_steps = match made_for {
@@ -47,9 +48,10 @@ impl ModelInfo {
             }
             None => 2 * steps,
         };
-        let is_demo = options.model.is_none();
+        let is_demo = model.engine.model.is_none();
+        let own_name = if is_demo { DEMO.into() } else { plan.model };
         Ok(Self {
-            name: if is_demo { DEMO.into() } else { plan.model },
+            name: model.id.clone().unwrap_or(own_name),
             own_size: engine.own_size(),
             is_demo,
             distilled,

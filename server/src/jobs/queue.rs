@@ -4,7 +4,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::job::{Job, Status, Ticket};
-use super::speed::{Speed, work};
+use super::models::place;
+use super::speed::{Speeds, work};
 use super::together::Together;
 use super::turns::Turns;
 use super::{ModelInfo, Spec};
@@ -28,7 +29,7 @@ pub(crate) struct Places {
 #[derive(Debug)]
 struct Shared {
     places: Places,
-    model: ModelInfo,
+    models: Vec<ModelInfo>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -39,7 +40,7 @@ struct State {
     running: Together,
     /// Whose the places are that were given and not used yet.
     promised: Vec<String>,
-    speed: Speed,
+    speeds: Speeds,
     closed: bool,
 }
 
@@ -62,9 +63,9 @@ pub(crate) struct Snapshot {
 }
 
 impl Queue {
-    /// An empty queue in front of an engine with this model.
-    pub(crate) fn new(places: Places, model: ModelInfo) -> Self {
-        Self(Arc::new(Shared { places, model, state: Mutex::default(), changed: Condvar::new() }))
+    /// An empty queue in front of these models.
+    pub(crate) fn new(places: Places, models: Vec<ModelInfo>) -> Self {
+        Self(Arc::new(Shared { places, models, state: Mutex::default(), changed: Condvar::new() }))
     }
 
     /// Takes a place for a job of this owner's.
@@ -195,7 +196,7 @@ impl Queue {
             return;
         }
         if let Some((work, time)) = state.running.measured() {
-            state.speed.measured(work, time);
+            state.speeds.measured(job.model, work, time);
         }
         if state.running.jobs.is_empty() {
             state.running = Together::default();
@@ -226,9 +227,12 @@ impl State {
     /// When those that are drawn should have ended, and so many more after them; at least a second.
     fn seconds_until(&self, ahead: usize, longest: Duration) -> u64 {
         let longest = longest.as_secs_f64();
-        let (speed, running) = self.running.outlook(&self.speed, longest);
+        let drawn = self.running.jobs.first().map_or(0, |job| job.model);
+        let (speed, running) = self.running.outlook(&self.speeds.of(drawn), longest);
+        let speed = |model| if model == drawn { speed } else { self.speeds.of(model) };
         let waiting = self.turns.order();
-        let before: f64 = waiting.iter().take(ahead).map(|job| speed.estimate(job.work).min(longest)).sum();
+        let seconds = |job: &Arc<Job>| speed(job.model).estimate(job.work).min(longest);
+        let before: f64 = waiting.iter().take(ahead).map(seconds).sum();
         (running + before).ceil().max(1.0) as u64
     }
 }
@@ -236,8 +240,10 @@ impl State {
 impl Place {
     /// Puts a job at the end of its owner's line.
     pub(crate) fn submit(self, ticket: Ticket, spec: Spec) -> Arc<Job> {
-        let work = work(&self.queue.0.model, &spec);
-        let job = Arc::new(Job::new(ticket, spec, work).alone(self.alone));
+        let models = &self.queue.0.models;
+        let model = place(models.iter(), &spec);
+        let cost = (model, work(&models[model], &spec));
+        let job = Arc::new(Job::new(ticket, spec, cost).alone(self.alone));
         let mut state = self.queue.lock();
         if state.closed {
             drop(state);

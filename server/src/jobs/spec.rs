@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 /// What is to be drawn, decided to the last seed: drawn again after a crash, it is the same picture.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Spec {
+    /// The model's name; `None` is the first.
+    pub(crate) model: Option<String>,
     pub(crate) prompt: String,
     pub(crate) negative_prompt: Option<String>,
     /// Pixels of the finished picture.

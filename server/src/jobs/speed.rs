@@ -42,6 +42,23 @@ impl Speed {
     }
 }
 
+/// The speed of each model, by its place.
+#[derive(Debug, Default)]
+pub(super) struct Speeds(Vec<Speed>);
+
+impl Speeds {
+    pub(super) fn of(&self, model: usize) -> Speed {
+        self.0.get(model).copied().unwrap_or_default()
+    }
+
+    pub(super) fn measured(&mut self, model: usize, work: f64, time: Duration) {
+        if self.0.len() <= model {
+            self.0.resize(model + 1, Speed::default());
+        }
+        self.0[model].measured(work, time);
+    }
+}
+
 /// What a job costs: millions of pixels times steps. With guidance, which a distilled model does not take from a
 /// request, a step is two calls of the model.
 pub(super) fn work(model: &ModelInfo, spec: &Spec) -> f64 {

@@ -111,7 +111,7 @@ mod tests {
         Arc::new(Job::new(
             Ticket { id: id.into(), owner, family: Family::OpenAi, previews: 0, outcome: Outcome::Files },
             Spec::default(),
-            1.0,
+            (0, 1.0),
         ))
     }
 

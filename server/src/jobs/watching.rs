@@ -29,6 +29,8 @@ pub(super) struct Setting<'a> {
     /// Whether nothing is drawn beside it. What is in the way of several need not be in the way of one: nobody waits for
     /// the memory then.
     pub(super) alone: bool,
+    /// Whether other models have memory that could be this one's.
+    pub(super) others_are_open: bool,
 }
 
 /// A job that is being drawn.
@@ -75,10 +77,14 @@ impl<'a> Watching<'a> {
         }
     }
 
-    /// How the job has ended; `None` where there was no memory for it beside others, and it is to be drawn alone.
+    /// How the job has ended; `None` where there was no memory for it beside other jobs or beside other models, and it
+    /// is to be drawn alone.
     pub(super) fn end(&mut self, end: Result<(), Error>) -> Option<Status> {
+        let Setting { alone, others_are_open, .. } = self.setting;
         match (self.refused.take(), end) {
-            (Some(_), _) if !self.setting.alone => None,
+            (Some(_), _) if !alone => None,
+            (Some(problem), _) if others_are_open && problem.status == 503 => None,
+            (None, Err(Error::Memory { .. })) if others_are_open => None,
             (Some(problem), _) => Some(Status::Failed(problem)),
             (None, Ok(())) => Some(Status::Done(std::mem::take(&mut self.drawings).into())),
             (None, Err(Error::Cancelled)) => Some(Status::Cancelled),
@@ -88,11 +94,11 @@ impl<'a> Watching<'a> {
 
     /// Nothing is drawn that there is no memory for.
     fn remember(&mut self, need: MemoryNeed) {
-        let Setting { model, metrics, promises, on_host, alone, .. } = self.setting;
+        let Setting { model, metrics, promises, on_host, alone, others_are_open, .. } = self.setting;
         metrics.memory(need);
         let ticket = &self.job.ticket;
         let beside = beside(model, &self.job.spec, (ticket.outcome, ticket.previews));
-        let patience = if alone { PATIENCE } else { Duration::ZERO };
+        let patience = if alone && !others_are_open { PATIENCE } else { Duration::ZERO };
         let need = Need { engine: need.on_host(on_host), beside };
         match promises.make(need, &self.job.cancel, patience) {
             Ok(promise) => self.job.hold(promise),

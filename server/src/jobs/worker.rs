@@ -4,25 +4,25 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use fulmen_engine::engine::{Order, Outlook, Watch};
+use fulmen_engine::Engine;
+use fulmen_engine::engine::{Order, Watch};
 use fulmen_engine::settings::Settings;
-use fulmen_engine::{Engine, Error, Options};
 
 use super::Queue;
-use super::foresight::Foresight;
-use super::job::{Job, Status};
+use super::engines::Engines;
+use super::job::{Job, Progress, Status};
 use super::memory::Promises;
-use super::model::ModelInfo;
+use super::models::{Known, Models};
 use super::watching::{Setting, Watching, failed, is_fault};
+use crate::config::ModelConfig;
+use crate::error::Result;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 
-/// The engine, and how to open it again.
+/// The engines, and what is known of their models.
 pub(crate) struct Worker {
-    options: Options,
-    engine: Option<Engine>,
-    outlook: Outlook,
-    pub(crate) model: ModelInfo,
+    engines: Engines,
+    pub(crate) models: Models,
     /// Whether files say how they were drawn, where a job leaves it open.
     pub(crate) png_text: bool,
     /// Memory of jobs whose answers are not taken yet.
@@ -30,34 +30,26 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Opens the model on the device.
+    /// Opens the models on their device.
+    ///
+    /// # Errors
+    /// The engine's; two models of one name.
+    pub(crate) fn open(models: &[ModelConfig]) -> Result<Self> {
+        let (engines, models) = Engines::open(models)?;
+        Ok(Self { engines, models, png_text: true, promises: Promises::default() })
+    }
+
+    /// How requests are drawn that do not say, with what the operator should know of it: by each model.
     ///
     /// # Errors
     /// The engine's.
-    pub(crate) fn open(options: &Options) -> fulmen_engine::Result<Self> {
-        let engine = Engine::open(options)?;
-        let model = ModelInfo::of(&engine, options)?;
-        let (options, outlook) = (options.clone(), engine.outlook());
-        let promises = Promises::default();
-        Ok(Self { options, outlook, engine: Some(engine), model, png_text: true, promises })
+    pub(crate) fn usual(&self) -> Result<Vec<Settings>> {
+        Ok(self.engines.iter().map(|engine| engine.outlook().usual()).collect::<Result<_, _>>()?)
     }
 
-    /// What can be said of jobs while this draws.
-    pub(crate) fn foresight(&self) -> Foresight {
-        Foresight::new(self.outlook.clone(), self.model.clone())
-    }
-
-    /// How requests are drawn that do not say, with what the operator should know of it.
-    ///
-    /// # Errors
-    /// The engine's.
-    pub(crate) fn usual(&self) -> fulmen_engine::Result<Settings> {
-        self.engine.as_ref().map_or_else(|| Err(Error::Cancelled), |engine| engine.outlook().usual())
-    }
-
-    /// How much of each LoRA is in the model that it was opened with.
+    /// How much of each LoRA is in the models that they were opened with.
     pub(crate) fn loras(&self) -> Vec<String> {
-        self.engine.iter().flat_map(Engine::loras).map(ToString::to_string).collect()
+        self.engines.iter().flat_map(Engine::loras).map(ToString::to_string).collect()
     }
 
     /// Draws until the queue is closed. What `begin` refuses is not drawn.
@@ -77,7 +69,8 @@ impl Worker {
             };
             metrics.jobs_together(jobs.len());
             if catch_unwind(AssertUnwindSafe(|| self.draw(&jobs, metrics, &ended))).is_err() {
-                // It was taken out to draw with.
+                // It was taken out to draw with; the others share its device.
+                self.engines.close_all();
                 tracing::error!("the engine panicked; it is opened again");
                 for job in &queue.snapshot().running {
                     ended(job, Status::Failed(Problem::internal()));
@@ -88,45 +81,73 @@ impl Worker {
 
     /// Whether a job can be drawn beside these.
     fn goes_with(&self, jobs: &[Arc<Job>], next: &Job) -> bool {
-        let (first, size) = (&jobs[0], |job: &Job| self.model.drawn_size(&job.spec));
-        let images = jobs.iter().map(|job| job.spec.images).sum::<usize>() + next.spec.images;
-        if first.alone || next.alone || size(first) != size(next) || images > self.outlook.batch(size(next)) {
+        let first = &jobs[0];
+        if first.alone || next.alone || first.model != next.model {
             return false;
         }
-        let plan = |job: &Job| self.outlook.plan(&self.model.request(&job.spec));
+        let Known { info, foresight } = self.models.at(next.model);
+        let size = |job: &Job| info.drawn_size(&job.spec);
+        let images = jobs.iter().map(|job| job.spec.images).sum::<usize>() + next.spec.images;
+        if size(first) != size(next) || images > foresight.outlook().batch(size(next)) {
+            return false;
+        }
+        let plan = |job: &Job| foresight.outlook().plan(&info.request(&job.spec));
         matches!((plan(first), plan(next)), (Ok(first), Ok(next)) if first.goes_with(&next))
     }
 
-    /// Draws jobs together, and tells of each how it has ended. Those that there is no memory for beside the others are
-    /// drawn alone after them.
+    /// Draws jobs of one model together, and tells of each how it has ended. Those that there is no memory for beside
+    /// the others are drawn alone after them; one that there is none for beside other models, once one of them has gone.
     fn draw(&mut self, jobs: &[Arc<Job>], metrics: &Metrics, ended: &dyn Fn(&Arc<Job>, Status)) {
-        let mut engine = match self.engine.take().map_or_else(|| Engine::open(&self.options), Ok) {
+        let place = jobs[0].model;
+        if !self.engines.is_open(place) {
+            jobs.iter().for_each(|job| job.tell(Progress::Stage("load")));
+        }
+        let mut engine = match self.engines.take(place) {
             Ok(engine) => engine,
             Err(error) => return jobs.iter().for_each(|job| ended(job, failed(job, &error))),
         };
-        let (model, promises) = (&self.model, &self.promises);
+        let (model, promises) = (&self.models.at(place).info, &self.promises);
         let (on_host, png_text, alone) = (engine.is_on_host(), self.png_text, jobs.len() == 1);
-        let setting = Setting { model, metrics, promises, on_host, png_text, alone };
-        let watchings: Vec<_> = jobs.iter().map(|job| RefCell::new(Watching::new(job, setting))).collect();
-        let requests: Vec<_> = jobs.iter().map(|job| model.request(&job.spec)).collect();
-        let mut events: Vec<_> =
-            watchings.iter().map(|watching| |event| watching.borrow_mut().event(event)).collect();
-        let orders = requests.iter().zip(&mut events).zip(&watchings).zip(jobs);
-        let orders = orders.map(|(((request, event), watching), job)| {
-            let (previews, cancel) = (job.ticket.previews, watching.borrow().cancel.clone());
-            Order { request, watch: Watch { event, trace: None, previews, cancel } }
-        });
-        let (mut again, mut is_broken) = (vec![], false);
-        engine.generate_together(&mut orders.collect::<Vec<_>>(), &mut |at, end| {
-            is_broken |= end.as_ref().is_err_and(is_fault);
-            match watchings[at].borrow_mut().end(end) {
-                Some(status) => ended(&jobs[at], status),
-                None => again.push(&jobs[at]),
-            }
-        });
-        self.engine = (!is_broken).then_some(engine);
+        let others_are_open = self.engines.others_are_open(place);
+        let setting = Setting { model, metrics, promises, on_host, png_text, alone, others_are_open };
+        let (again, is_broken) = draw_with(&mut engine, jobs, setting, ended);
+        if is_broken {
+            self.engines.close_all();
+        } else {
+            self.engines.put_back(place, engine);
+        }
+        if alone && !again.is_empty() {
+            self.engines.close_another(place);
+        }
         again.into_iter().for_each(|job| self.draw(std::slice::from_ref(job), metrics, ended));
     }
+}
+
+/// Draws jobs together; those that there was no memory for, and whether the engine is to be opened again.
+fn draw_with<'j>(
+    engine: &mut Engine,
+    jobs: &'j [Arc<Job>],
+    setting: Setting<'_>,
+    ended: &dyn Fn(&Arc<Job>, Status),
+) -> (Vec<&'j Arc<Job>>, bool) {
+    let watchings: Vec<_> = jobs.iter().map(|job| RefCell::new(Watching::new(job, setting))).collect();
+    let requests: Vec<_> = jobs.iter().map(|job| setting.model.request(&job.spec)).collect();
+    let mut events: Vec<_> =
+        watchings.iter().map(|watching| |event| watching.borrow_mut().event(event)).collect();
+    let orders = requests.iter().zip(&mut events).zip(&watchings).zip(jobs);
+    let orders = orders.map(|(((request, event), watching), job)| {
+        let (previews, cancel) = (job.ticket.previews, watching.borrow().cancel.clone());
+        Order { request, watch: Watch { event, trace: None, previews, cancel } }
+    });
+    let (mut again, mut is_broken) = (vec![], false);
+    engine.generate_together(&mut orders.collect::<Vec<_>>(), &mut |at, end| {
+        is_broken |= end.as_ref().is_err_and(is_fault);
+        match watchings[at].borrow_mut().end(end) {
+            Some(status) => ended(&jobs[at], status),
+            None => again.push(&jobs[at]),
+        }
+    });
+    (again, is_broken)
 }
 
 #[cfg(test)]

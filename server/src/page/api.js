@@ -87,8 +87,8 @@ async function* told(body) {
   }
 }
 
-/** The model: `{ id, fulmen }`. */
-export const model = async () => (await json('v1/models')).data[0];
+/** The models, the first of which draws where none is named: `{ id, fulmen }` each. */
+export const models = async () => (await json('v1/models')).data;
 
 /** A page of images: the first of a link, or the newest. */
 export const list = (take, from) => json(`v1/images?${new URLSearchParams(from ? { take, from } : { take })}`);

@@ -30,7 +30,7 @@ let introduced = false;
 /** Which model draws, and what it is good at. */
 async function introduce() {
   if (introduced) return;
-  const { id, fulmen = {} } = await api.model();
+  const [{ id, fulmen = {} }] = await api.models();
   introduced = true;
   byId('model').textContent = id;
   if (fulmen.note) byId('model-note').textContent = sentence(fulmen.note);

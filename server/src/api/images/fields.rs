@@ -29,6 +29,12 @@ pub(super) const IMAGINE: &[Field] = &[
         FieldType::Integer { least: ANY_SEED, most: LARGEST_SEED, multiple_of: 1 },
         "Seed of the noise: the same seed and prompt make the same image. A random one if absent or -1.",
     ),
+    Field::new(
+        "model",
+        FieldType::Text { least: 0, most: 1000 },
+        "The model that draws, by its id in `GET /v1/models`; the first if absent.",
+    )
+    .model(),
     Field::new("width", SIDE, "Width in pixels.").or("1024"),
     Field::new("height", SIDE, "Height in pixels.").or("1024"),
     Field::new(

@@ -28,10 +28,12 @@ const MEMBERS: &Members = &Members { width: "width", height: "height", images: N
 /// Draws an image and keeps it. With `Accept: text/event-stream` progress is sent on the way.
 pub(super) fn imagine(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let values = Values::of(&call.request, IMAGINE)?;
-    let mut warnings = values.warnings(&[&app.model.name]);
-    let spec = spec(&values, &mut warnings);
+    let model = values.text("model").and_then(|name| app.models.named(name));
+    let model = &model.unwrap_or(app.models.first()).info;
+    let mut warnings = values.warnings(&[&model.name]);
+    let spec = Spec { model: Some(model.name.clone()), ..spec(&values, &mut warnings) };
     check(&app.config.work, &spec, MEMBERS)?;
-    warnings.extend(app.foresight.warnings(Family::Images, &spec)?);
+    warnings.extend(app.models.of(&spec).foresight.warnings(Family::Images, &spec)?);
     let place = app.queue.place(&call.owner)?;
     let reservation = app.store.reserve(stored_bytes(&spec))?;
     let previews = values.integer("previews").unwrap_or(0) as usize;

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
-use sha2::{Digest, Sha256};
+use serde_json::{Value, json};
 
+use super::ids::stable_id;
+use super::model::model_id;
 use crate::app::App;
 use crate::http::Answer;
+use crate::jobs::ModelInfo;
 use crate::problem::Problem;
 use crate::route::Call;
 
@@ -28,32 +30,28 @@ pub(super) fn me(_: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     Ok(Answer::json(200, &json!({"user_details": [details]})))
 }
 
-/// `GET /platformModels`: there is one.
+/// `GET /platformModels`: those that the server was started with.
 #[expect(clippy::unnecessary_wraps, reason = "a handler's type")]
 pub(super) fn models(app: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
-    let model = &app.model;
+    let models: Vec<Value> = app.models.infos().map(platform_model).collect();
+    Ok(Answer::json(200, &json!({"custom_models": models})))
+}
+
+fn platform_model(model: &ModelInfo) -> Value {
     let description = format!("Made for about {0}x{0} pixels and {1} steps.", model.own_size, model.steps);
-    let model = json!({
-        "id": stable_id("model", &model.name),
+    json!({
+        "id": model_id(model),
         "name": model.name,
         "description": description,
         "featured": true,
         "nsfw": false,
         "generated_image": null,
-    });
-    Ok(Answer::json(200, &json!({"custom_models": [model]})))
+    })
 }
 
 /// The id of whoever has the key of this name: always the same, and in the shape of a UUID.
 pub(super) fn user_id(owner: &str) -> String {
     stable_id("user", owner)
-}
-
-pub(super) fn stable_id(kind: &str, name: &str) -> String {
-    let digest = Sha256::new().chain_update(kind).chain_update([0]).chain_update(name).finalize();
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ pub(super) const GENERATION: &[Field] = &[
         "How close to stay to the image that it begins with.",
     )
     .hint(&[]),
-    Field::new("modelId", ID, "Any id, which is given back.")
+    Field::new("modelId", ID, "The model that draws, by its id in `GET /platformModels` or its name.")
         .or("\"b24e16ff-06e3-43eb-8d33-4416c2d75876\"")
         .model(),
     Field::new(
@@ -122,7 +122,12 @@ pub(super) const GENERATION: &[Field] = &[
         "The sampler. EULER_DISCRETE, which is what clients send by default, and LEONARDO leave it to the model.",
     )
     .or("\"EULER_DISCRETE\""),
-    Field::new("sd_version", FieldType::Word(words::VERSIONS), "Any version, which is given back.")
+    Field::new(
+        "sd_version",
+        FieldType::Word(words::VERSIONS),
+        "The kind of model, where `modelId` names none: SDXL_LIGHTNING is the first that is distilled to few steps, SDXL_1_0, \
+         SDXL_0_9 and SDXL_0_8 the first that is not.",
+    )
         .or("\"v1_5\"")
         .model(),
     Field::new(

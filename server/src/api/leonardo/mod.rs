@@ -6,6 +6,8 @@ mod describe;
 mod enhance;
 mod fields;
 mod generations;
+mod ids;
+mod model;
 mod object;
 mod request;
 mod resume;
@@ -93,7 +95,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route(
         (Method::Get, &["/api/rest/v1/platformModels", "/platformModels"]),
         account::models,
-        "The loaded model",
+        "The loaded models",
         &[(200, Content::Json("PlatformModels"))],
     ),
 ];

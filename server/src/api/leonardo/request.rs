@@ -3,8 +3,8 @@
 use fulmen_engine::schedule::SamplerName;
 use serde_json::{Map, Value, json};
 
-use super::account::stable_id;
 use super::enhance::{Reader, expanded};
+use super::model::names;
 use crate::api::picture::seed;
 use crate::fields::Values;
 use crate::jobs::{ModelInfo, Spec};
@@ -53,13 +53,14 @@ pub(super) struct Asked {
 impl Asked {
     /// Decides everything that the request leaves open, so that a picture that has to be drawn again is the same.
     pub(super) fn of(values: &Values, model: &ModelInfo, reader: &Reader<'_>) -> Self {
-        let mut warnings = values.warnings(&names(model).each_ref().map(String::as_str));
+        let mut warnings = values.warnings(&names(model).iter().map(String::as_str).collect::<Vec<_>>());
         let style = style(values);
         let prompt = values.text("prompt").unwrap_or_default();
         let enhance = values.flag("enhancePrompt").unwrap_or(false);
         let enhance = enhance.then(|| values.text("enhancePromptInstruction").unwrap_or_default());
         let side = |name| values.integer(name).unwrap_or(0) as usize;
         let spec = Spec {
+            model: Some(model.name.clone()),
             prompt: expanded(prompt, (style, enhance), reader, &mut warnings),
             negative_prompt: values.text("negative_prompt").map(Into::into),
             width: side("width"),
@@ -70,20 +71,11 @@ impl Asked {
             guidance: values.number("guidance_scale").map(|guidance| guidance as f32),
             sampler: sampler(values.text("scheduler")).map(|sampler| sampler.word().to_owned()),
             contrast: contrast(values).map(|factor| factor as f32),
+            // The document has no members for the rest.
             ..Spec::default()
         };
         Self { echo: echo(values, &spec, model), spec, warnings }
     }
-}
-
-/// What requests may call the model that draws without being told that another one does.
-fn names(model: &ModelInfo) -> [String; 3] {
-    let version = match (model.is_demo, model.distilled) {
-        (true, _) => "",
-        (false, true) => "SDXL_LIGHTNING",
-        (false, false) => "SDXL_1_0",
-    };
-    [model.name.clone(), stable_id("model", &model.name), version.to_owned()]
 }
 
 /// As many as were asked for. A distilled model does the number that it was made for: the documented ones are others.

@@ -24,7 +24,7 @@ const SIDE: FieldType =
 /// The members of the body.
 pub(super) const GENERATIONS: &[Field] = &[
     Field::new("prompt", FieldType::Text { least: 1, most: LONGEST_PROMPT }, "What to draw.").required(),
-    Field::new("model", ANY, "Any name.").or("\"dall-e-2\"").model(),
+    Field::new("model", ANY, "The model that draws, by its id in `GET /v1/models`.").or("\"dall-e-2\"").model(),
     Field::new("image", FieldType::TextOrTexts, "Images to edit, as URLs or in base64.").lacking(&["\"\"", "[]"]),
     Field::new("n", FieldType::Integer { least: 1, most: 10, multiple_of: 1 }, "How many images.").or("1"),
     Field::new(

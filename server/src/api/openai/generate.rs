@@ -24,7 +24,7 @@ const LINK_TIME: SignedDuration = SignedDuration::from_hours(1);
 /// Draws, and answers links or files.
 pub(super) fn generate(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let created = crate::clock::now();
-    let mut asked = Generation::of(&call.request, &app.model)?;
+    let mut asked = Generation::of(&call.request, &app.models)?;
     let (job, reservation) = begin(app, call, &mut asked)?;
     let warnings = asked.warnings.clone();
     if asked.stream {
@@ -57,7 +57,8 @@ pub(super) fn begin(
     asked: &mut Generation,
 ) -> Result<(Arc<Job>, Reservation), Problem> {
     check(&app.config.work, &asked.spec, &asked.members)?;
-    asked.warnings.extend(app.foresight.warnings(Family::OpenAi, &asked.spec)?);
+    let foresight = &app.models.of(&asked.spec).foresight;
+    asked.warnings.extend(foresight.warnings(Family::OpenAi, &asked.spec)?);
     let place = app.queue.place(&call.owner)?;
     // Only links keep files here.
     let keeps = !asked.b64 && !asked.stream;

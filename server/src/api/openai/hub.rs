@@ -7,10 +7,11 @@ use serde_json::{Map, Value, json};
 
 use super::fields::{GENERATIONS, HUB};
 use super::generate::{begin, links};
-use super::request::Generation;
+use super::request::{Generation, chosen};
 use crate::app::App;
 use crate::fields::Values;
 use crate::http::Answer;
+use crate::jobs::ModelInfo;
 use crate::problem::Problem;
 use crate::route::Call;
 use crate::warning::{Warning, sentences};
@@ -29,16 +30,18 @@ pub(super) fn mounts(_: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
 #[expect(clippy::unnecessary_wraps, reason = "a handler's type")]
 pub(super) fn models(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let of_images = call.request.query("type").is_none_or(|kind| kind == "image");
-    let model = json!({
-        "model": app.model.name,
-        "type": "image",
-        "provider": "fulmen",
-        "providerDisplayName": "Fulmen",
-        "input_credits_per_token": "0",
-        "output_credits_per_token": "0",
-        "status": {"available": true},
-    });
-    Ok(Answer::json(200, &Value::Array(if of_images { vec![model] } else { vec![] })))
+    let model = |model: &ModelInfo| {
+        json!({
+            "model": model.name,
+            "type": "image",
+            "provider": "fulmen",
+            "providerDisplayName": "Fulmen",
+            "input_credits_per_token": "0",
+            "output_credits_per_token": "0",
+            "status": {"available": true},
+        })
+    };
+    Ok(Answer::json(200, &app.models.infos().filter(|_| of_images).map(model).collect::<Value>()))
 }
 
 /// `POST /api/v2/image`
@@ -46,10 +49,11 @@ pub(super) fn draw(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let envelope = Values::of(&call.request, HUB)?;
     let members = members(envelope.value("input"));
     let values = Values::checked(members, GENERATIONS)?;
-    let mut asked = Generation::new(&values, &app.model);
+    let model = chosen(&values, &app.models);
+    let mut asked = Generation::new(&values, model);
     // Whatever the model's name: this client takes links.
     (asked.b64, asked.stream, asked.previews) = (false, false, 0);
-    asked.warnings.extend(envelope.warnings(&[&app.model.name]));
+    asked.warnings.extend(envelope.warnings(&[&model.name]));
     asked.warnings.extend(unanswered(&values));
     let (job, reservation) = begin(app, call, &mut asked)?;
     let drawings = job.wait(&call.request.client)?;
@@ -59,7 +63,7 @@ pub(super) fn draw(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let image = |url| json!({"type": "url", "url": url, "mimeType": media_type});
     let mut body = json!({
         "images": links.into_iter().map(image).collect::<Vec<_>>(),
-        "model": app.model.name,
+        "model": model.name,
         "usage": {"inputTokens": 0, "outputTokens": 0},
     });
     if !asked.warnings.is_empty() {

@@ -93,7 +93,7 @@ pub(crate) const ROUTES: &[Route] = &[
         access: Access::Key,
         handler: hub::models,
         doc: Doc {
-            summary: "The loaded model, as AIGNE's hub lists its own",
+            summary: "The loaded models, as AIGNE's hub lists its own",
             fields: None,
             query: &[Parameter {
                 name: "type",
@@ -126,7 +126,7 @@ pub(crate) const ROUTES: &[Route] = &[
         access: Access::Key,
         handler: models::list,
         doc: Doc {
-            summary: "The loaded model",
+            summary: "The loaded models",
             fields: None,
             query: &[],
             answers: &[(200, Content::Json("ModelList"))],
@@ -140,7 +140,7 @@ pub(crate) const ROUTES: &[Route] = &[
         access: Access::Key,
         handler: models::get,
         doc: Doc {
-            summary: "The model, under this name; it draws whatever name a request has",
+            summary: "The model of this name; the first one draws under all others",
             fields: None,
             query: &[],
             answers: &[(200, Content::Json("Model"))],

@@ -1,4 +1,4 @@
-//! `/v1/models`: there is one, and it draws under other names as well.
+//! `/v1/models`: those that the server was started with; the first draws under all other names.
 
 use std::sync::Arc;
 
@@ -7,21 +7,24 @@ use serde_json::{Value, json};
 use super::fields::LONGEST_NAME;
 use crate::app::App;
 use crate::http::Answer;
+use crate::jobs::ModelInfo;
 use crate::problem::Problem;
 use crate::route::Call;
 
 /// `GET /v1/models`
 #[expect(clippy::unnecessary_wraps, reason = "a handler's type")]
 pub(super) fn list(app: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
-    Ok(Answer::json(200, &json!({"object": "list", "data": [model(app)]})))
+    let models: Vec<Value> = app.models.infos().map(|info| model(app, info)).collect();
+    Ok(Answer::json(200, &json!({"object": "list", "data": models})))
 }
 
-/// `GET /v1/models/{id}`: the model draws whatever a request names, so that it answers to every name.
+/// `GET /v1/models/{id}`: the first model draws whatever else a request names, so that it answers to every name.
 pub(super) fn get(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
-    let (mut model, asked) = (model(app), &call.params[0]);
-    if model["id"] == asked.as_str() {
-        return Ok(Answer::json(200, &model));
+    let asked = &call.params[0];
+    if let Some(named) = app.models.find(|info| info.name == *asked) {
+        return Ok(Answer::json(200, &model(app, &named.info)));
     }
+    let mut model = model(app, &app.models.first().info);
     if !is_name(asked) {
         let message = format!("that is not the name of a model; the model here is {}", model["id"]);
         return Err(Problem::not_found(message));
@@ -36,8 +39,7 @@ fn is_name(name: &str) -> bool {
     name.chars().count() <= LONGEST_NAME && !name.chars().any(char::is_control)
 }
 
-fn model(app: &App) -> Value {
-    let model = &app.model;
+fn model(app: &App, model: &ModelInfo) -> Value {
     let note = if model.is_demo {
         format!(
             "the small model inside the program: shapes and simple scenes, drawn at an area of {0}×{0} in \

@@ -6,7 +6,7 @@ use super::fields::GENERATIONS;
 use crate::api::picture::{Output, format, png_text, seed};
 use crate::fields::Values;
 use crate::http::Request;
-use crate::jobs::{Members, ModelInfo, Spec};
+use crate::jobs::{Members, ModelInfo, Models, Spec};
 use crate::problem::Problem;
 use crate::warning::Warning;
 
@@ -36,8 +36,9 @@ pub(super) struct Generation {
 }
 
 impl Generation {
-    pub(super) fn of(request: &Request, model: &ModelInfo) -> Result<Self, Problem> {
-        Ok(Self::new(&Values::of(request, GENERATIONS)?, model))
+    pub(super) fn of(request: &Request, models: &Models) -> Result<Self, Problem> {
+        let values = Values::of(request, GENERATIONS)?;
+        Ok(Self::new(&values, chosen(&values, models)))
     }
 
     /// What the members of a checked body ask for.
@@ -46,6 +47,7 @@ impl Generation {
         let (width, height) = size(values, &mut warnings);
         let stream = values.flag("stream").unwrap_or(false);
         let spec = Spec {
+            model: Some(model.name.clone()),
             prompt: values.text("prompt").unwrap_or_default().to_owned(),
             negative_prompt: values.text("negative_prompt").map(Into::into),
             width,
@@ -86,6 +88,12 @@ impl Generation {
     pub(super) fn size(&self) -> String {
         format!("{}x{}", self.spec.width, self.spec.height)
     }
+}
+
+/// The model that `model` names; the first where it names none.
+pub(super) fn chosen<'m>(values: &Values, models: &'m Models) -> &'m ModelInfo {
+    let named = values.text("model").and_then(|name| models.named(name));
+    &named.unwrap_or(models.first()).info
 }
 
 /// The members that the spec's numbers come from.

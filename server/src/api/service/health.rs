@@ -10,10 +10,11 @@ use crate::metrics::{Form, Now};
 use crate::problem::Problem;
 use crate::route::Call;
 
-/// The process answers.
+/// The process answers, and which models it was started with.
 #[expect(clippy::unnecessary_wraps, reason = "a handler's type")]
-pub(super) fn healthz(_: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
-    Ok(Answer::json(200, &json!({"status": "ok"})))
+pub(super) fn healthz(app: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
+    let models: Vec<&str> = app.models.infos().map(|model| model.name.as_str()).collect();
+    Ok(Answer::json(200, &json!({"status": "ok", "models": models})))
 }
 
 /// It takes requests, and can keep pictures.

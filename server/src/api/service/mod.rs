@@ -27,10 +27,10 @@ pub(crate) const ROUTES: &[Route] = &[
         access: Access::Open,
         handler: health::healthz,
         doc: Doc {
-            summary: "Whether the process answers",
+            summary: "Whether the process answers, and the models that it was started with",
             fields: None,
             query: &[],
-            answers: &[(200, Content::Json("Health"))],
+            answers: &[(200, Content::Json("HealthOfModels"))],
             errors: &[],
         },
     },

@@ -7,9 +7,7 @@ mod origins;
 
 use std::path::PathBuf;
 
-use fulmen_engine::Options;
-
-use crate::config::{Config, Keys, Limits, Work};
+use crate::config::{Config, Keys, Limits, ModelConfig, Work};
 use crate::http::Client;
 use crate::http::{Method, Request};
 
@@ -35,7 +33,7 @@ fn request(method: Method, headers: &[(&str, &str)]) -> Request {
 fn config() -> Config {
     Config {
         listen: ([127, 0, 0, 1], 8188).into(),
-        engine: Options::default(),
+        models: vec![ModelConfig::default()],
         data: PathBuf::new(),
         queue: 16,
         work: Work::default(),

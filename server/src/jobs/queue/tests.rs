@@ -16,11 +16,11 @@ fn model() -> ModelInfo {
 
 /// A queue without keys.
 fn open(waiting: usize) -> Queue {
-    Queue::new(Places { waiting, per_key: None, time: HOUR }, model())
+    Queue::new(Places { waiting, per_key: None, time: HOUR }, vec![model()])
 }
 
 fn with_keys(waiting: usize, per_key: usize) -> Queue {
-    Queue::new(Places { waiting, per_key: Some(per_key), time: HOUR }, model())
+    Queue::new(Places { waiting, per_key: Some(per_key), time: HOUR }, vec![model()])
 }
 
 fn spec() -> Spec {
@@ -140,7 +140,7 @@ fn a_key_with_as_many_waiting_as_it_may_is_told_when_its_next_turn_is() {
     running.set(status);
     {
         let mut state = queue.lock();
-        state.speed = Speed::default();
+        state.speeds = Speeds::default();
         state.running.began = Some((Instant::now().checked_sub(Duration::from_secs(60)).unwrap(), 1));
     }
     submit_of(&queue, "a", "a4");
@@ -209,7 +209,7 @@ fn places_are_told_in_the_order_of_turns_and_only_when_they_change() {
 
 #[test]
 fn a_job_that_takes_too_long_is_stopped_and_says_so() {
-    let queue = Queue::new(Places { waiting: 1, per_key: None, time: Duration::ZERO }, model());
+    let queue = Queue::new(Places { waiting: 1, per_key: None, time: Duration::ZERO }, vec![model()]);
     let job = submit(&queue, "1");
     let running = next(&queue).unwrap();
     assert!(running.cancel.check().is_err(), "its time is over");
@@ -246,14 +246,14 @@ fn jobs_that_go_together_are_taken_in_turn_and_end_each_for_itself() {
     assert!((60..62).contains(&seconds), "{seconds} s");
     queue.finished(&drawn[2], Status::Cancelled);
     assert!(queue.wait_until_idle(Duration::ZERO));
-    let speed = queue.lock().speed.estimate(2.0 * drawn[0].work);
+    let speed = queue.lock().speeds.of(0).estimate(2.0 * drawn[0].work);
     assert!((60.0..62.0).contains(&speed), "two were drawn in {speed} s");
 }
 
 #[test]
 fn together_jobs_have_as_much_time_as_one_after_the_other() {
     let time = Duration::from_millis(1500);
-    let queue = Queue::new(Places { waiting: 2, per_key: None, time }, model());
+    let queue = Queue::new(Places { waiting: 2, per_key: None, time }, vec![model()]);
     let jobs = ["1", "2"].map(|id| submit(&queue, id));
     let before = Instant::now();
     assert_eq!(queue.next(|_, _| true).unwrap().len(), 2);

@@ -2,17 +2,18 @@
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, Weak};
 use std::thread;
 use std::time::Duration;
 
-use fulmen_engine::Request;
 use fulmen_engine::backend::{Backend, CancelToken, HostTensor, MemoryNeed, Program};
 use fulmen_engine::cpu::CpuBackend;
 use fulmen_engine::graph::{Graph, Node};
+use fulmen_engine::{Error, Options, Request};
 
 use super::*;
 use crate::http::Client;
-use crate::jobs::{Drawing, Outcome, Places, Progress, Spec, Ticket};
+use crate::jobs::{Drawing, ModelInfo, Outcome, Places, Progress, Spec, Ticket};
 use crate::metrics::{Form, Now};
 use crate::problem::Family;
 
@@ -20,6 +21,10 @@ use crate::problem::Family;
 fn options() -> Options {
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/demo");
     Options { model: Some(model), device: "cpu".parse().unwrap(), ..Options::default() }
+}
+
+fn model(id: Option<&str>) -> ModelConfig {
+    ModelConfig { id: id.map(Into::into), engine: options() }
 }
 
 fn spec(seed: u64, images: usize) -> Spec {
@@ -40,9 +45,13 @@ struct Waiting {
 
 impl Waiting {
     fn new() -> Self {
-        let worker = Worker::open(&options()).unwrap();
+        Self::with(&[model(None)])
+    }
+
+    fn with(models: &[ModelConfig]) -> Self {
+        let worker = Worker::open(models).unwrap();
         let places = Places { waiting: 100, per_key: None, time: Duration::from_secs(3600) };
-        let queue = Queue::new(places, worker.model.clone());
+        let queue = Queue::new(places, worker.models.infos().cloned().collect());
         Self { worker, queue, metrics: Metrics::default() }
     }
 
@@ -78,9 +87,9 @@ fn drawn(end: &Result<Vec<Drawing>, Problem>) -> Vec<&[u8]> {
 /// The pixels of what an engine draws that draws nothing else.
 fn alone(spec: &Spec) -> Vec<Vec<u8>> {
     let mut engine = Engine::open(&options()).unwrap();
-    let model = ModelInfo::of(&engine, &options()).unwrap();
+    let info = ModelInfo::of(&engine, &model(None)).unwrap();
     (0..spec.images as u64)
-        .map(|image| engine.draw(&Request { seed: Some(spec.seed + image), ..model.request(spec) }))
+        .map(|image| engine.draw(&Request { seed: Some(spec.seed + image), ..info.request(spec) }))
         .map(|picture| picture.unwrap().rgb)
         .collect()
 }
@@ -201,11 +210,158 @@ impl Program for Panic {
 fn an_engine_that_panics_fails_those_that_it_draws_and_is_opened_again() {
     let mut waiting = Waiting::new();
     let panics = Engine::open_on(Arc::new(Panics(CpuBackend::new())), &options()).unwrap();
-    waiting.worker.engine = Some(panics);
+    waiting.worker.engines.replace(0, panics);
     let jobs = waiting.submit([spec(1, 2), spec(2, 2), spec(3, 1)]);
     let ([first, second, third], _) = waiting.run(jobs, |_| Ok(()));
     for failed in [first, second] {
         assert_eq!(failed.unwrap_err(), Problem::internal());
     }
     assert_eq!(drawn(&third), alone(&spec(3, 1)));
+}
+
+/// Three models, of which two are drawn in another number of steps than the first, so that each has pictures of its own.
+fn three() -> [ModelConfig; 3] {
+    [("first", None), ("second", Some(2)), ("third", Some(3))].map(|(id, steps)| {
+        let defaults = Request { steps, ..Request::default() };
+        ModelConfig { engine: Options { defaults, ..options() }, ..model(Some(id)) }
+    })
+}
+
+fn by(model: &str, spec: Spec) -> Spec {
+    Spec { model: Some(model.into()), ..spec }
+}
+
+#[test]
+fn each_model_draws_the_jobs_that_name_it_and_only_those_of_one_model_go_together() {
+    let waiting = Waiting::with(&three());
+    let jobs = waiting.submit([
+        spec(1, 1),
+        by("first", spec(2, 1)),
+        by("second", spec(3, 1)),
+        by("third", spec(4, 1)),
+        by("third", spec(5, 1)),
+        by("nobody", spec(6, 1)),
+    ]);
+    let (ends, together) = waiting.run(jobs, |_| Ok(()));
+    assert_eq!(together, 2 + 2);
+    for (at, steps) in [None, None, Some(2), Some(3), Some(3), None].into_iter().enumerate() {
+        let spec = Spec { steps, ..spec(at as u64 + 1, 1) };
+        assert_eq!(drawn(&ends[at]), alone(&spec), "{at}");
+    }
+}
+
+#[test]
+fn two_models_need_two_names() {
+    let refused = Worker::open(&[model(None), model(None)]).err().unwrap().to_string();
+    assert!(
+        refused.contains("two models are called demo") && refused.contains("--model demo-2="),
+        "{refused}"
+    );
+    assert_eq!(Worker::open(&three()).unwrap().models.infos().count(), 3);
+}
+
+#[test]
+fn who_has_drawn_nothing_for_longest_gives_way_and_is_opened_again() {
+    let mut engines = Engines::open(&three()).unwrap().0;
+    for at in [1, 2, 0] {
+        let engine = engines.take(at).unwrap();
+        engines.put_back(at, engine);
+    }
+    let engine = engines.take(2).unwrap();
+    assert!(engines.close_another(2) && !engines.is_open(1) && engines.is_open(0));
+    assert!(engines.close_another(2) && !engines.is_open(0));
+    assert!(!engines.others_are_open(2) && !engines.close_another(2));
+    engines.put_back(2, engine);
+    let engine = engines.take(1).unwrap();
+    engines.put_back(1, engine);
+    assert!(engines.is_open(1) && engines.is_open(2));
+}
+
+/// A backend that has memory for one model at a time: what holds a program of another is told that there is none.
+struct Narrow(CpuBackend, Arc<Mutex<Vec<Weak<()>>>>);
+
+struct Held(Box<dyn Program>, #[expect(dead_code, reason = "it counts as long as it lives")] Arc<()>);
+
+impl Backend for Narrow {
+    fn name(&self) -> &str {
+        "narrow"
+    }
+
+    fn compile(&self, graph: Arc<Graph>) -> fulmen_engine::Result<Box<dyn Program>> {
+        let mut programs = self.1.lock().unwrap();
+        programs.retain(|program| program.strong_count() > 0);
+        if programs.len() >= 4 {
+            return Err(Error::Memory { device: "narrow".into(), need: 2, have: 1 });
+        }
+        let count = Arc::new(());
+        programs.push(Arc::downgrade(&count));
+        Ok(Box::new(Held(self.0.compile(graph)?, count)))
+    }
+}
+
+impl Program for Held {
+    fn memory(&self) -> MemoryNeed {
+        self.0.memory()
+    }
+
+    fn run(
+        &mut self,
+        inputs: &[(&str, &HostTensor)],
+        cancel: &CancelToken,
+    ) -> fulmen_engine::Result<Vec<HostTensor>> {
+        self.0.run(inputs, cancel)
+    }
+
+    fn trace(
+        &mut self,
+        inputs: &[(&str, &HostTensor)],
+        visit: &mut dyn FnMut(&Node, &HostTensor) -> fulmen_engine::Result<()>,
+    ) -> fulmen_engine::Result<()> {
+        self.0.trace(inputs, visit)
+    }
+}
+
+#[test]
+fn where_there_is_memory_for_one_model_they_take_turns_and_the_loading_is_told() {
+    let models = three();
+    let mut waiting = Waiting::with(&models);
+    let narrow: Arc<dyn Backend> = Arc::new(Narrow(CpuBackend::new(), Arc::default()));
+    for (at, model) in models.iter().enumerate() {
+        waiting.worker.engines.replace(at, Engine::open_on(narrow.clone(), &model.engine).unwrap());
+    }
+    let specs = [1, 2, 3, 4].map(|seed| by(["third", "first", "second"][seed as usize % 3], spec(seed, 1)));
+    let jobs = waiting.submit(specs);
+    let (ends, _) = waiting.run(jobs.clone(), |_| Ok(()));
+    for (at, steps) in [None, Some(2), Some(3), None].into_iter().enumerate() {
+        let spec = Spec { steps, ..spec(at as u64 + 1, 1) };
+        assert_eq!(drawn(&ends[at]), alone(&spec), "{at}");
+    }
+    let mut stages = vec![];
+    let _ = jobs[3].watch(&Client::default(), &mut |progress| {
+        if let Progress::Stage(stage) = progress {
+            stages.push(stage);
+        }
+        Ok(())
+    });
+    assert_eq!(stages.first(), Some(&"load"), "{stages:?}");
+}
+
+#[test]
+fn where_there_is_memory_for_none_the_job_is_told_so() {
+    let models = three();
+    let mut waiting = Waiting::with(&models);
+    let narrow = Arc::new(Narrow(CpuBackend::new(), Arc::default()));
+    let full: Vec<_> = (0..4).map(|_| Arc::new(())).collect();
+    narrow.1.lock().unwrap().extend(full.iter().map(Arc::downgrade));
+    for (at, model) in models.iter().enumerate() {
+        let backend: Arc<dyn Backend> = narrow.clone();
+        waiting.worker.engines.replace(at, Engine::open_on(backend, &model.engine).unwrap());
+    }
+    let jobs = waiting.submit([by("second", spec(1, 1)), by("third", spec(2, 1))]);
+    let (ends, _) = waiting.run(jobs, |_| Ok(()));
+    drop(full);
+    for end in ends {
+        let problem = end.unwrap_err();
+        assert_eq!(problem.code, "too_large", "{problem:?}");
+    }
 }

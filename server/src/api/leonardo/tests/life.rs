@@ -19,7 +19,7 @@ use crate::metrics::Metrics;
 use crate::problem::Problem;
 use crate::route::{Call, Handler};
 use crate::store::Store;
-use crate::{Config, Keys, Limits, Work};
+use crate::{Config, Keys, Limits, ModelConfig, Work};
 
 /// Small pictures, one of them, with a seed.
 fn small(members: Value) -> Value {
@@ -42,10 +42,11 @@ impl Server {
 
     fn with(data: &Path, draws: bool, max_storage: Option<u64>, work: Work) -> Self {
         let engine = Options { device: "cpu".parse().unwrap(), ..Options::default() };
-        let worker = Worker::open(&engine).unwrap();
+        let models = vec![ModelConfig { id: None, engine }];
+        let worker = Worker::open(&models).unwrap();
         let config = Config {
             listen: "127.0.0.1:0".parse().unwrap(),
-            engine,
+            models,
             data: data.into(),
             queue: 1,
             work,
@@ -61,12 +62,11 @@ impl Server {
         };
         let places = Places { waiting: config.queue, per_key: None, time: config.work.time };
         let app = Arc::new(App {
-            model: worker.model.clone(),
-            foresight: worker.foresight(),
+            models: worker.models.clone(),
             keys: Keyring::open(&config.keys).unwrap(),
             links: Links::open(data).unwrap(),
             store: Store::open(data, max_storage).unwrap(),
-            queue: Queue::new(places, worker.model.clone()),
+            queue: Queue::new(places, worker.models.infos().cloned().collect()),
             metrics: Metrics::default(),
             started: jiff::Timestamp::now(),
             unstored: crate::jobs::Unstored::default(),
@@ -355,7 +355,7 @@ fn whoever_asks_is_told_who_they_are_and_what_draws() {
     assert_eq!(me["user_details"][0]["user"], json!({"id": account::user_id("anna"), "username": "anna"}));
     let models = server.anna(account::models, &[], &json!({}));
     let model = &models["custom_models"][0];
-    assert_eq!(model["name"], json!(server.app.model.name));
+    assert_eq!(model["name"], json!(server.app.models.first().info.name));
     assert!(uuid::Uuid::parse_str(model["id"].as_str().unwrap()).is_ok());
     server.stop();
 }

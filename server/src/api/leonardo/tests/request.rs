@@ -150,7 +150,7 @@ fn what_changes_nothing_is_told() {
 
 #[test]
 fn the_model_may_be_called_by_its_id_its_name_and_its_version() {
-    let id = crate::api::leonardo::account::stable_id("model", "a model");
+    let id = crate::api::leonardo::ids::stable_id("model", "a model");
     for (members, distilled) in [
         (json!({"modelId": id, "sd_version": "SDXL_LIGHTNING"}), true),
         (json!({"modelId": "a model", "sd_version": "SDXL_1_0"}), false),

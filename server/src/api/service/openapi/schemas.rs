@@ -105,6 +105,9 @@ fn server() -> Value {
         "image": count, "images": count, "step": count, "steps": count,
     });
     json!({
+        "HealthOfModels": exactly(&json!({
+            "status": {"const": "ok"}, "models": list(&json!({"type": "string"})),
+        })),
         "Health": exactly(&json!({"status": {"const": "ok"}})),
         "Job": {"oneOf": [exactly(&waiting), exactly(&running)]},
         "JobList": exactly(&json!({"data": list(&reference("Job"))})),
