@@ -22,6 +22,7 @@ mod schedule;
 mod selftest;
 mod shaders;
 mod taesd;
+mod tiling;
 mod tiny;
 mod tiny_vae;
 mod together;

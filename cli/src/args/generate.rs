@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use fulmen_engine::engine::Precision;
+use fulmen_engine::graph::Tiling;
 use fulmen_engine::noise::Rng;
 use fulmen_engine::picture::Format;
 use fulmen_engine::weights::LoraFile;
@@ -45,6 +46,11 @@ pub(crate) struct GenerateArgs {
 
     #[command(flatten, next_help_heading = "Picture")]
     pub(crate) drawing: DrawingArgs,
+
+    /// Draw a picture that continues on its opposite sides, so that copies of it fit together without a seam: left and
+    /// right, above and below, or both [default where no axis is named: both]
+    #[arg(long, value_name = "AXES", num_args = 0..=1, default_missing_value = "both", help_heading = "Picture")]
+    pub(crate) tile: Option<TileArg>,
 
     /// Width in pixels, a multiple of 8 [default: the model's own]
     #[arg(long, value_name = "W", value_parser = count, help_heading = "Picture")]
@@ -112,6 +118,26 @@ impl From<FormatArg> for Format {
             FormatArg::Png => Self::Png,
             FormatArg::Jpeg => Self::Jpeg,
             FormatArg::Webp => Self::WebP,
+        }
+    }
+}
+
+/// Where pictures continue on their opposite sides.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum TileArg {
+    /// Left and right
+    X,
+    /// Above and below
+    Y,
+    Both,
+}
+
+impl From<TileArg> for Tiling {
+    fn from(tile: TileArg) -> Self {
+        match tile {
+            TileArg::X => Self { x: true, y: false },
+            TileArg::Y => Self { x: false, y: true },
+            TileArg::Both => Self { x: true, y: true },
         }
     }
 }

@@ -27,6 +27,7 @@ Examples:
   fulmen generate \"a fox\" --model DIR --lora style.safetensors=0.8 --lora character.safetensors
   fulmen generate \"a fox\" --model no_vae.safetensors --vae sdxl_vae.safetensors
   fulmen generate \"a fox\" -n 4 --seed 10 -o fox.png     fox-10.png … fox-13.png
+  fulmen generate \"stones\" --tile                       copies of it fit together without a seam
   fulmen generate - --json < prompt.txt
   fulmen generate \"a fox\" -o - | convert - fox.gif
 

@@ -51,6 +51,7 @@ impl Job {
             seed: args.seed.and_then(|SeedArg(seed)| seed),
             images: args.images,
             rng: args.rng.into(),
+            tiling: args.tile.map(Into::into).unwrap_or_default(),
             ..args.drawing.request()
         };
         request.validate()?;

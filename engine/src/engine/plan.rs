@@ -120,8 +120,20 @@ impl DrawPlan {
             vae: self.vae.clone().unwrap_or_default(),
             eta: scheduler.solver.sampler.reads_eta().then_some(scheduler.solver.eta),
             rng: self.rng,
+            extras: self.extras(),
             version: Parameters::this_version(),
         }
+    }
+
+    /// The settings that only some pictures have, as AUTOMATIC1111 calls them where it has them.
+    fn extras(&self) -> Vec<(String, String)> {
+        let tiling = match (self.tiling.x, self.tiling.y) {
+            (false, false) => None,
+            (true, true) => Some("True"),
+            (true, false) => Some("x"),
+            (false, true) => Some("y"),
+        };
+        tiling.map(|tiling| ("Tiling".to_owned(), tiling.to_owned())).into_iter().collect()
     }
 
     /// Latents of one picture: `[1, height / scale, width / scale, channels]`.

@@ -14,6 +14,25 @@ use crate::{Error, Result};
 
 const NEGATIVE: &str = "\nNegative prompt: ";
 
+/// Settings that have members of their own.
+const NAMED: [&str; 15] = [
+    "Steps",
+    "Sampler",
+    "Schedule type",
+    "CFG scale",
+    "Seed",
+    "Size",
+    "Model",
+    "VAE",
+    "RNG",
+    "Eta",
+    "Spacing",
+    "NAG scale",
+    "NAG tau",
+    "NAG alpha",
+    "Version",
+];
+
 /// What is needed to draw a picture again.
 ///
 /// Text and back gives the same settings, with two exceptions that lie in the form: a prompt in which a line
@@ -52,6 +71,8 @@ pub struct Parameters {
     pub eta: Option<f32>,
     /// Whose noise.
     pub rng: Rng,
+    /// Settings that only some pictures have, by name: `Tiling`, `Denoising strength` and so on.
+    pub extras: Vec<(String, String)>,
     /// The program and its version.
     pub version: String,
 }
@@ -94,6 +115,9 @@ impl fmt::Display for Parameters {
         }
         if let Some([scale, tau, alpha]) = self.nag {
             write!(f, ", NAG scale: {scale}, NAG tau: {tau}, NAG alpha: {alpha}")?;
+        }
+        for (name, value) in &self.extras {
+            write!(f, ", {name}: {}", quoted(value))?;
         }
         write!(f, ", Version: {}", quoted(&self.version))
     }
@@ -138,6 +162,7 @@ impl FromStr for Parameters {
             // AUTOMATIC1111 names the generator only where it is not the card's.
             rng: if find("RNG") == Some("CPU") { Rng::Torch } else { Rng::Philox },
             version: word("Version"),
+            extras: fields.iter().filter(|(name, _)| !NAMED.contains(&name.as_str())).cloned().collect(),
         })
     }
 }

@@ -31,6 +31,7 @@ pub(super) fn parameters(prompt: &str, negative: Option<&str>) -> Parameters {
         height: 8,
         model: "demo".into(),
         rng: Rng::Torch,
+        extras: vec![],
         version: "Fulmen 0.1.0".into(),
     }
 }
@@ -41,11 +42,12 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_record_names_vae_eta_attention_guidance_and_the_models_loras() {
+fn a_record_names_what_only_some_pictures_have() {
     let written = Parameters {
         nag: Some([3.0, 2.5, 0.5]),
         vae: "sdxl_vae, fixed".into(),
         eta: Some(0.3),
+        extras: vec![("Tiling".into(), "True".into()), ("Control".into(), "a, b: c".into())],
         ..parameters("a fox", Some("a dog"))
     };
     assert_eq!(written.to_string().parse::<Parameters>().unwrap(), written);
