@@ -15,7 +15,7 @@ const STOREYS: &[&str] = &[
     "request",
     "backend settings sampler",
     "layers cpu gpu",
-    "text unet vae cases",
+    "ip_adapter text unet vae cases",
     "networks",
     "selftest synth",
     "engine",
@@ -39,7 +39,7 @@ const SERVER_STOREYS: &[&str] = &[
 ];
 
 /// A model is recorded in a graph and never learns what runs it.
-const MODELS: &[&str] = &["graph", "layers", "text", "unet", "vae"];
+const MODELS: &[&str] = &["graph", "layers", "ip_adapter", "text", "unet", "vae"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")

@@ -10,6 +10,7 @@ mod full_size;
 mod golden;
 mod house;
 mod init;
+mod ip_adapter;
 mod ladder;
 mod negative;
 mod noise;

@@ -20,6 +20,7 @@ pub mod error;
 pub mod gpu;
 pub mod graph;
 pub mod init;
+pub mod ip_adapter;
 pub mod layers;
 pub mod memory;
 pub mod message;

@@ -36,6 +36,8 @@ pub enum Setting {
     Prediction,
     /// What to do with long prompts.
     LongPrompts,
+    /// Pictures that a picture is to be like.
+    ImagePrompts,
     /// Where the noise starts.
     Seed,
     /// How many pictures.
@@ -71,6 +73,7 @@ impl Setting {
             Self::Spacing => "--spacing",
             Self::Prediction => "--prediction",
             Self::LongPrompts => "--long-prompts",
+            Self::ImagePrompts => "--ip-adapter",
             Self::Seed => "--seed",
             Self::Images => "--images",
             Self::Rng => "--rng",

@@ -1,8 +1,8 @@
 //! Single layers: `tests/models/test_layers_utils.py`. Seed 0, then the input, then the module.
 
 use fulmen_engine::graph::ConvWindow;
-use fulmen_engine::layers::{Conv3x3, GroupNorm, Linear, ResBlock, ResBlockShape};
-use fulmen_engine::unet::{TextContext, Transformer, TransformerShape};
+use fulmen_engine::layers::{Conv3x3, CrossContext, GroupNorm, Linear, ResBlock, ResBlockShape};
+use fulmen_engine::unet::{Transformer, TransformerShape};
 
 use super::torch::{Torch, check};
 
@@ -129,7 +129,7 @@ fn test_spatial_transformer_cross_attention_dim() {
         "transformer",
         &[&x, &context],
         |g, x| {
-            let prompt = TextContext { context: x[1], negative: None };
+            let prompt = CrossContext { context: x[1], negative: None, image_tokens: &[] };
             transformer.forward(g, x[0], Some(prompt))
         },
         published,

@@ -92,8 +92,9 @@ impl Engine {
         }
     }
 
-    fn check(&self, request: &Request) -> Result<DrawPlan> {
-        let plan = self.plan(request)?;
+    fn check(&mut self, request: &Request) -> Result<DrawPlan> {
+        let mut plan = self.plan(request)?;
+        self.open_image_prompts(&mut plan)?;
         let (shape, steps) = (plan.frame(self.model.vae.latents()).shape, plan.schedule.steps());
         plan.init.as_ref().map_or(Ok(()), |init| init.check(shape, steps))?;
         Ok(plan)

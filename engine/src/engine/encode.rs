@@ -1,5 +1,6 @@
 //! Prompt → conditioning: both prompts through the text encoders, size and crop as sinusoids.
 
+use super::image_prompts::ImageInput;
 use super::programs::{Compiled, Network};
 use super::{DrawPlan, Engine, Watch};
 use crate::Result;
@@ -22,6 +23,8 @@ pub(super) struct UNetConditioning {
     pub(super) added: Vec<f32>,
     /// The negative prompt of attention guidance, where there is one.
     pub(super) negative: Option<NegativePrompt>,
+    /// What cross-attentions read of pictures, the same inputs for all that are drawn side by side.
+    pub(super) images: Vec<ImageInput>,
 }
 
 /// A negative prompt that attention is guided by.
@@ -59,6 +62,7 @@ impl Engine {
                 (vec![with], Some(NegativePrompt { context: without.context, guidance }))
             }
         };
+        let images = self.see(plan, watch)?;
         let config = self.model.unet.config();
         let [height, width] = [plan.height as f32, plan.width as f32];
         let size = sinusoid(&[height, width, 0.0, 0.0, height, width], config.addition_time_embed_dim);
@@ -67,6 +71,7 @@ impl Engine {
             tokens: plan.prompts.tokens(),
             context: all.iter().flat_map(|c| c.context.iter().copied()).collect(),
             negative,
+            images,
             added: all.iter().flat_map(|c| c.pooled.iter().chain(&size).copied()).collect(),
         })
     }

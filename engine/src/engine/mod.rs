@@ -8,6 +8,7 @@ mod decode;
 mod device;
 mod draw;
 mod encode;
+mod image_prompts;
 mod layout;
 mod loras;
 mod model;
@@ -33,6 +34,7 @@ pub use prompts::Prompts;
 pub use watch::{DrawStage, Drawn, Event, OnTrace, Seconds, TraceRow, Watch};
 
 use self::decode::Purpose;
+use self::image_prompts::ImageNets;
 use self::programs::{Network, ProgramKey, Programs};
 use crate::backend::{Backend, CancelToken, MemoryNeed};
 use crate::graph::{Element, Shape};
@@ -96,6 +98,7 @@ pub struct Engine {
     backend: Arc<dyn Backend>,
     element: Element,
     programs: Programs,
+    image_nets: ImageNets,
     /// Seconds of opening and compiling that no picture has accounted for yet.
     loading: f64,
     /// What the user should know of the device.
@@ -159,6 +162,7 @@ impl Engine {
             backend,
             element: precision.into(),
             programs,
+            image_nets: ImageNets::default(),
             loading: 0.0,
             warning: None,
         }
@@ -242,8 +246,9 @@ impl Engine {
         self.apply(&plan.loras)?;
         let frame = plan.frame(self.model.vae.latents());
         let text = self.text()?.memory();
+        let mut needs = self.image_prompt_needs(plan)?;
         let unet = self.unet(&plan.unet_inputs(frame, batch))?.memory();
-        let mut needs = vec![text, unet, self.decoder(Purpose::Picture, frame)?.memory()];
+        needs.extend([text, unet, self.decoder(Purpose::Picture, frame)?.memory()]);
         if previews > 0 && self.model.preview_vae.is_some() {
             let previewed = self.previewed(frame);
             needs.push(self.decoder(Purpose::Preview, previewed)?.memory());
@@ -252,7 +257,8 @@ impl Engine {
         let need = one_after_the_other(&needs);
         let weights = need.weights + if self.is_on_host() { self.model.lora_bytes() } else { 0 };
         Ok(MemoryNeed {
-            picture: picture_need(Shape { images: batch, ..frame.shape }, plan),
+            picture: picture_need(Shape { images: batch, ..frame.shape }, plan)
+                + batch as u64 * self.image_prompt_bytes(plan),
             weights,
             ..need
         })

@@ -1,6 +1,6 @@
 //! Everything that a request leaves open, decided before anything is computed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::layout::Frame;
 use super::{Outlook, Prompts};
@@ -9,7 +9,7 @@ use crate::init::Init;
 use crate::message::{Message, Setting};
 use crate::noise::Rng;
 use crate::picture::Parameters;
-use crate::request::{Request, check_pixels};
+use crate::request::{ImagePrompt, Request, check_pixels};
 use crate::schedule::{Grid, Schedule, SchedulerConfig, Sigmas, TimestepSpacing};
 use crate::settings::{AttentionGuidance, Settings};
 use crate::unet::UNetInputs;
@@ -36,6 +36,10 @@ pub struct DrawPlan {
     pub loras: Vec<LoraFile>,
     /// Latents to begin from.
     pub init: Option<Init>,
+    /// Pictures that they are to be like.
+    pub image_prompts: Vec<ImagePrompt>,
+    /// The tokens of each of these, once its adapter is open.
+    pub(super) image_tokens: Vec<usize>,
     /// Where pictures continue on their opposite sides.
     pub tiling: Tiling,
     /// Of the first picture.
@@ -79,6 +83,13 @@ impl DrawPlan {
             vae,
             loras,
             init: request.init.clone(),
+            image_prompts: request
+                .image_prompts
+                .iter()
+                .filter(|prompt| prompt.scale != 0.0)
+                .cloned()
+                .collect(),
+            image_tokens: vec![],
             tiling,
             seed,
             rng,
@@ -97,7 +108,10 @@ impl DrawPlan {
             let shape = Shape::image(1, plan.height, plan.width, 1);
             plan.unet_inputs(Frame { shape, tiling: plan.tiling }, 1)
         };
-        inputs(self) == inputs(other) && self.loras == other.loras
+        let adapters = |plan: &Self| -> Vec<(PathBuf, usize)> {
+            plan.image_prompts.iter().map(|prompt| (prompt.file.clone(), prompt.pictures.len())).collect()
+        };
+        inputs(self) == inputs(other) && adapters(self) == adapters(other) && self.loras == other.loras
     }
 
     /// The settings of one picture, as they are written into its file.
@@ -133,7 +147,12 @@ impl DrawPlan {
             (true, false) => Some("x"),
             (false, true) => Some("y"),
         };
-        tiling.map(|tiling| ("Tiling".to_owned(), tiling.to_owned())).into_iter().collect()
+        let mut extras = vec![];
+        extras.extend(tiling.map(|tiling| ("Tiling".to_owned(), tiling.to_owned())));
+        let prompts = self.image_prompts.iter().map(|one| format!("{}: {}", name(&one.file), one.scale));
+        let prompts: Vec<String> = prompts.collect();
+        extras.extend((!prompts.is_empty()).then(|| ("IP-Adapter".to_owned(), prompts.join(", "))));
+        extras
     }
 
     /// Latents of one picture: `[1, height / scale, width / scale, channels]`.
@@ -146,7 +165,13 @@ impl DrawPlan {
     pub(super) fn unet_inputs(&self, frame: Frame, pictures: usize) -> UNetInputs {
         let (images, tokens) = (pictures * self.copies(), self.prompts.tokens());
         let negative_tokens = self.attention_guidance().map(|_| tokens);
-        UNetInputs { latents: Shape { images, ..frame.shape }, tokens, negative_tokens, tiling: frame.tiling }
+        UNetInputs {
+            latents: Shape { images, ..frame.shape },
+            tokens,
+            negative_tokens,
+            image_tokens: self.image_tokens.clone(),
+            tiling: frame.tiling,
+        }
     }
 
     /// How the negative prompt guides attention, where it does.

@@ -2,6 +2,7 @@
 
 use super::canvas::Canvas;
 use super::encode::NegativePrompt;
+use super::image_prompts::ImageInput;
 use super::layout::{channels_innermost, channels_outermost};
 use super::programs::{Compiled, Network};
 use super::watch::Watch;
@@ -23,7 +24,7 @@ impl Engine {
         watch: &mut Watch<'_>,
     ) -> Result<Vec<Vec<Vec<f32>>>> {
         let inputs = self.unet_inputs(canvases, calls);
-        let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, input)| (*name, input)).collect();
+        let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, input)| (&**name, input)).collect();
         let frame = canvases[0].frame;
         let name = format!("unet step {}", canvases[0].done() + 1);
         let unet = self.unet(&plan.unet_inputs(frame, canvases.len()))?;
@@ -37,7 +38,7 @@ impl Engine {
     }
 
     /// The UNet's inputs: every canvas as often as its conditioning has copies, one canvas after the other.
-    fn unet_inputs(&self, canvases: &[Canvas], calls: &[Call]) -> Vec<(&'static str, HostTensor)> {
+    fn unet_inputs(&self, canvases: &[Canvas], calls: &[Call]) -> Vec<(String, HostTensor)> {
         let shape = canvases[0].frame.shape;
         let config = self.model.unet.config();
         let channels = config.block_out_channels[0];
@@ -69,6 +70,8 @@ impl Engine {
             inputs.push(("negative", HostTensor::f32(tokens, negative)));
             inputs.push(("guidance", HostTensor::f32(three, guidance)));
         }
+        let mut inputs: Vec<_> = inputs.into_iter().map(|(name, input)| (name.to_owned(), input)).collect();
+        inputs.extend(image_inputs(canvases, images));
         inputs
     }
 
@@ -78,4 +81,15 @@ impl Engine {
         let (unet, element) = (&self.model.unet, self.element);
         self.programs.get(&key, || unet.graph(inputs, element))
     }
+}
+
+/// Keys and values of pictures, those of one canvas after the other.
+fn image_inputs(canvases: &[Canvas], images: usize) -> Vec<(String, HostTensor)> {
+    let first = &canvases[0].conditioning.images;
+    let one = |(at, input): (usize, &ImageInput)| {
+        let each = canvases.iter().flat_map(|canvas| &canvas.conditioning.images[at].numbers);
+        let shape = Shape::tokens(images, input.tokens, input.channels);
+        (input.name.clone(), HostTensor::f32(shape, each.copied().collect()))
+    };
+    first.iter().enumerate().map(one).collect()
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::layout::Frame;
 use super::watch::{TraceRow, Watch};
 use crate::backend::{Backend, HostTensor, MemoryNeed, Program, Values};
-use crate::graph::Graph;
+use crate::graph::{Graph, Shape};
 use crate::unet::UNetInputs;
 use crate::{Error, Result};
 
@@ -30,6 +30,23 @@ pub(super) enum Network {
     Vae(Frame),
     /// That of previews alone.
     PreviewVae(Frame),
+    /// An encoder of pictures with what makes tokens of what it sees, by what they were opened as.
+    ImageTokens {
+        adapter: u64,
+        encoder: u64,
+    },
+    /// Keys and values of pictures' tokens.
+    ImageKeys {
+        adapter: u64,
+        tokens: Shape,
+    },
+}
+
+impl ProgramKey {
+    /// That of a network which is no part of the model, and so the same whatever changes that.
+    pub(super) fn beside(network: Network) -> Self {
+        Self { model: u64::MAX, network }
+    }
 }
 
 impl Network {
@@ -100,6 +117,11 @@ impl Compiled {
     fn new(backend: &dyn Backend, graph: Graph) -> Result<Self> {
         let graph = Arc::new(graph);
         Ok(Self { program: backend.compile(graph.clone())?, graph })
+    }
+
+    /// Whether its graph has an input of this name.
+    pub(super) fn takes(&self, input: &str) -> bool {
+        self.graph.input(input).is_some()
     }
 
     pub(super) fn memory(&self) -> MemoryNeed {

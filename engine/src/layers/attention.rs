@@ -2,7 +2,7 @@
 
 use super::Linear;
 use crate::Result;
-use crate::graph::{Recorder, Tensor};
+use crate::graph::{Recorder, Shape, Tensor};
 use crate::weights::Weights;
 
 /// What an attention layer reads, how wide it is, and in how many heads.
@@ -27,6 +27,23 @@ pub struct Negative {
     pub context: Tensor,
     /// `[n, 1, 1, 3]`: scale, tau and alpha of each image.
     pub guidance: Tensor,
+}
+
+/// What a cross-attention reads.
+#[derive(Debug, Clone, Copy)]
+pub struct CrossContext<'a> {
+    /// `[n, 1, tokens, context_channels]`.
+    pub context: Tensor,
+    /// What to keep away from, without a second run of the network.
+    pub negative: Option<Negative>,
+    /// Tokens of the pictures of each image prompt. Their keys and values, scaled, are inputs of the graph.
+    pub image_tokens: &'a [usize],
+}
+
+/// The inputs that a cross-attention reads of the `at`-th image prompt: its keys and its values, which make what is found
+/// as strong as it is to be.
+pub(crate) fn image_inputs(attention: &str, at: usize) -> [String; 2] {
+    ["keys", "values"].map(|what| format!("{attention}.image_{what}.{at}"))
 }
 
 /// Names of the projections in a checkpoint: q, k, v, output.
@@ -55,6 +72,19 @@ impl Attention {
         Self::load_named(w, shape, DIFFUSERS)
     }
 
+    /// Under the names that the original code has where heads are together as wide as `inner`, and no layer has a bias.
+    pub(crate) fn load_inner(w: &Weights, shape: AttentionShape, inner: usize) -> Result<Self> {
+        let AttentionShape { channels, context_channels, heads, causal, .. } = shape;
+        Ok(Self {
+            query: Linear::without_bias(&w.at("to_q"), channels, inner)?,
+            key: Linear::without_bias(&w.at("to_k"), context_channels, inner)?,
+            value: Linear::without_bias(&w.at("to_v"), context_channels, inner)?,
+            out: Linear::without_bias(&w.at("to_out"), inner, channels)?,
+            heads,
+            causal,
+        })
+    }
+
     /// Under other names.
     pub(crate) fn load_named(w: &Weights, shape: AttentionShape, names: ProjectionNames) -> Result<Self> {
         let AttentionShape { channels, context_channels, heads, causal, bias } = shape;
@@ -77,12 +107,33 @@ impl Attention {
         self.out.forward(g, h)
     }
 
-    /// The same, guided away from a negative prompt (normalised attention guidance).
-    pub(crate) fn guided(&self, g: &mut Recorder, x: Tensor, context: Tensor, negative: Negative) -> Tensor {
+    /// `x [n, .., channels]` looks at text and pictures, and away from a negative prompt (normalised attention guidance).
+    /// What it finds in pictures is added to what it finds in the prompt, and so counts as wanted, not as unwanted.
+    pub(crate) fn across(&self, g: &mut Recorder, x: Tensor, to: CrossContext<'_>) -> Tensor {
         let q = self.query.forward(g, x);
-        let (found, unwanted) = (self.find(g, q, context), self.find(g, q, negative.context));
-        let h = g.guide(found, unwanted, negative.guidance);
-        self.out.forward(g, h)
+        let mut found = self.find(g, q, to.context);
+        for (at, tokens) in to.image_tokens.iter().enumerate() {
+            let shape = Shape::tokens(x.shape().images, *tokens, self.key.outputs());
+            let [k, v] = image_inputs(self.name(), at).map(|name| g.input(&name, shape));
+            let seen = g.attention(q, k, v, self.heads, false);
+            found = g.add(found, seen);
+        }
+        if let Some(negative) = to.negative {
+            let unwanted = self.find(g, q, negative.context);
+            found = g.guide(found, unwanted, negative.guidance);
+        }
+        self.out.forward(g, found)
+    }
+
+    /// What its weights' names begin with.
+    pub(crate) fn name(&self) -> &str {
+        let key = self.key.name();
+        key.strip_suffix(".to_k.weight").unwrap_or(key)
+    }
+
+    /// Channels of its keys and values.
+    pub(crate) fn channels(&self) -> usize {
+        self.key.outputs()
     }
 
     /// What queries find in a context.

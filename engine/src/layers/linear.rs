@@ -35,6 +35,24 @@ impl Linear {
         Ok(Self { weight, bias: Some(w.vector("bias", outputs)?) })
     }
 
+    /// A convolution whose kernel is as large as its steps: `weight [out, channels, patch, patch]`, no bias. Its inputs
+    /// are patches, all numbers of a channel side by side.
+    pub(crate) fn patches(w: &Weights, [channels, patch]: [usize; 2], outputs: usize) -> Result<Self> {
+        let weight = w.tensor("weight", &[outputs, channels, patch, patch])?;
+        let matrix = weight.reshaped(weight.name(), &[outputs, channels * patch * patch]);
+        Ok(Self { weight: Arc::new(matrix), bias: None })
+    }
+
+    /// What its weight is called.
+    pub(super) fn name(&self) -> &str {
+        self.weight.name()
+    }
+
+    /// Channels of what comes out.
+    pub(super) fn outputs(&self) -> usize {
+        self.weight.outputs()
+    }
+
     /// `[.., in] → [.., out]`.
     pub fn forward(&self, g: &mut Recorder, x: Tensor) -> Tensor {
         g.linear(x, &self.weight, self.bias.as_ref())

@@ -1,8 +1,10 @@
 //! What a caller wants drawn, checked once before any work begins.
 
 mod guidance;
+mod image_prompt;
 
 pub use self::guidance::{Guidance, Nag};
+pub use self::image_prompt::ImagePrompt;
 use crate::graph::Tiling;
 use crate::init::Init;
 use crate::message::{Message, Setting};
@@ -63,6 +65,8 @@ pub struct Request {
     pub long_prompts: Option<LongPrompts>,
     /// Latents to begin from, in place of noise alone.
     pub init: Option<Init>,
+    /// Pictures that it is to be like.
+    pub image_prompts: Vec<ImagePrompt>,
     /// Where pictures continue on their opposite sides.
     pub tiling: Tiling,
     /// Where the noise starts; picture i of several has seed + i. `None` is a random one.
@@ -91,6 +95,7 @@ impl Default for Request {
             prompt_syntax: None,
             long_prompts: None,
             init: None,
+            image_prompts: vec![],
             tiling: Tiling::default(),
             seed: None,
             images: 1,
@@ -137,6 +142,7 @@ impl Request {
             return refuse(Setting::Eta, format!(" {eta} is not possible; use 0 to 1"));
         }
         self.nag.validate()?;
+        image_prompt::validate(&self.image_prompts)?;
         if !(1..=MOST_IMAGES).contains(&self.images) {
             let what = format!(" {} is not possible; use 1 to {MOST_IMAGES}", self.images);
             return refuse(Setting::Images, what);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::ClipConfig;
 use crate::Result;
-use crate::graph::{Activation, Recorder, Tensor};
-use crate::layers::{Attention, AttentionShape, LayerNorm, Linear};
+use crate::graph::{Recorder, Tensor};
+use crate::layers::{EncoderLayer, EncoderLayerShape, LayerNorm, Linear};
 use crate::weights::{Weight, Weights};
 
 /// CLIP's text transformer (Radford et al. 2021, arXiv 2103.00020), pre-norm.
@@ -35,7 +35,7 @@ impl ClipEncoder {
         let embeddings = model.at("embeddings");
         let width = config.hidden_size;
         let layers = (0..config.num_hidden_layers)
-            .map(|i| EncoderLayer::load(&model.at(&format!("encoder.layers.{i}")), config));
+            .map(|i| EncoderLayer::load(&model.at(&format!("encoder.layers.{i}")), layer(config)));
         Ok(Self {
             token_embedding: embeddings.tensor("token_embedding.weight", &[config.vocab_size, width])?,
             position_embedding: embeddings
@@ -65,41 +65,13 @@ impl ClipEncoder {
     }
 }
 
-#[derive(Debug)]
-struct EncoderLayer {
-    norm1: LayerNorm,
-    attention: Attention,
-    norm2: LayerNorm,
-    widen: Linear,
-    narrow: Linear,
-    activation: Activation,
-}
-
-impl EncoderLayer {
-    fn load(w: &Weights, config: &ClipConfig) -> Result<Self> {
-        let (width, inner) = (config.hidden_size, config.intermediate_size);
-        let heads = config.num_attention_heads;
-        let shape =
-            AttentionShape { channels: width, context_channels: width, heads, causal: true, bias: true };
-        let names = ["q_proj", "k_proj", "v_proj", "out_proj"];
-        Ok(Self {
-            norm1: LayerNorm::load(&w.at("layer_norm1"), width, config.layer_norm_eps)?,
-            attention: Attention::load_named(&w.at("self_attn"), shape, names)?,
-            norm2: LayerNorm::load(&w.at("layer_norm2"), width, config.layer_norm_eps)?,
-            widen: Linear::load(&w.at("mlp.fc1"), width, inner)?,
-            narrow: Linear::load(&w.at("mlp.fc2"), inner, width)?,
-            activation: config.hidden_act.into(),
-        })
-    }
-
-    fn forward(&self, g: &mut Recorder, x: Tensor) -> Tensor {
-        let h = self.norm1.forward(g, x);
-        let h = self.attention.forward(g, h, h);
-        let x = g.add(x, h);
-        let h = self.norm2.forward(g, x);
-        let h = self.widen.forward(g, h);
-        let h = g.activate(h, self.activation);
-        let h = self.narrow.forward(g, h);
-        g.add(x, h)
+fn layer(config: &ClipConfig) -> EncoderLayerShape {
+    EncoderLayerShape {
+        channels: config.hidden_size,
+        inner: config.intermediate_size,
+        heads: config.num_attention_heads,
+        causal: true,
+        epsilon: config.layer_norm_eps,
+        activation: config.hidden_act,
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::Result;
-use crate::graph::Activation;
+use crate::layers::HiddenActivation;
 use crate::layers::limits::{self, Fits};
 use crate::tokens::LENGTH;
 use crate::weights::{Configs, Part};
@@ -57,24 +57,5 @@ impl ClipConfig {
             ("layer_norm_eps", self.layer_norm_eps.is_finite() && self.layer_norm_eps >= 0.0),
         ];
         limits::all(&checks, "has a value that SDXL's text encoders do not use")
-    }
-}
-
-/// The feed-forward part's function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum HiddenActivation {
-    /// `x · sigmoid(1.702 x)`.
-    QuickGelu,
-    /// `x · Φ(x)`.
-    Gelu,
-}
-
-impl From<HiddenActivation> for Activation {
-    fn from(activation: HiddenActivation) -> Self {
-        match activation {
-            HiddenActivation::QuickGelu => Self::QuickGelu,
-            HiddenActivation::Gelu => Self::Gelu,
-        }
     }
 }

@@ -1,18 +1,18 @@
 //! The levels of the U: down, middle, up.
 
-use super::transformer::{TextContext, Transformer, TransformerShape};
+use super::transformer::{Transformer, TransformerShape};
 use crate::Result;
 use crate::graph::{Recorder, Tensor};
-use crate::layers::{Downsample, ResBlock, ResBlockShape, Upsample};
+use crate::layers::{Attention, CrossContext, Downsample, ResBlock, ResBlockShape, Upsample};
 use crate::weights::Weights;
 
 /// What every block of the UNet takes besides the pixels.
 #[derive(Debug, Clone, Copy)]
-pub struct BlockInputs {
+pub struct BlockInputs<'a> {
     /// `[n, 1, 1, time channels]`, through SiLU.
     pub time: Tensor,
     /// What the transformers read.
-    pub conditioning: Option<TextContext>,
+    pub conditioning: Option<CrossContext<'a>>,
 }
 
 /// Extents that all blocks of one level share.
@@ -80,7 +80,7 @@ impl DownBlock {
         &self,
         g: &mut Recorder,
         x: Tensor,
-        inputs: BlockInputs,
+        inputs: BlockInputs<'_>,
         skips: &mut Vec<Tensor>,
     ) -> Tensor {
         let mut x = x;
@@ -96,6 +96,11 @@ impl DownBlock {
             skips.push(x);
         }
         x
+    }
+
+    /// Every cross-attention, in their order.
+    pub(super) fn cross_attentions(&self) -> impl Iterator<Item = &Attention> {
+        self.attentions.iter().flat_map(Transformer::cross_attentions)
     }
 }
 
@@ -122,10 +127,15 @@ impl MidBlock {
     }
 
     /// The shape stays.
-    pub fn forward(&self, g: &mut Recorder, x: Tensor, inputs: BlockInputs) -> Tensor {
+    pub fn forward(&self, g: &mut Recorder, x: Tensor, inputs: BlockInputs<'_>) -> Tensor {
         let x = self.resnet_in.forward(g, x, Some(inputs.time));
         let x = self.attention.forward(g, x, inputs.conditioning);
         self.resnet_out.forward(g, x, Some(inputs.time))
+    }
+
+    /// Every cross-attention, in their order.
+    pub(super) fn cross_attentions(&self) -> impl Iterator<Item = &Attention> {
+        self.attention.cross_attentions()
     }
 }
 
@@ -162,7 +172,7 @@ impl UpBlock {
         &self,
         g: &mut Recorder,
         x: Tensor,
-        inputs: BlockInputs,
+        inputs: BlockInputs<'_>,
         skips: &mut Vec<Tensor>,
     ) -> Tensor {
         let mut x = x;
@@ -181,5 +191,10 @@ impl UpBlock {
             x = upsample.forward(g, x, height, width);
         }
         x
+    }
+
+    /// Every cross-attention, in their order.
+    pub(super) fn cross_attentions(&self) -> impl Iterator<Item = &Attention> {
+        self.attentions.iter().flat_map(Transformer::cross_attentions)
     }
 }

@@ -10,4 +10,4 @@ pub use blocks::{BlockInputs, DownBlock, LevelShape, MidBlock, UpBlock};
 pub use conditioning::{TimeEmbedding, sinusoid};
 pub use config::{PerLevel, UNetConfig};
 pub use model::{UNet, UNetInputs};
-pub use transformer::{TextContext, Transformer, TransformerShape};
+pub use transformer::{Transformer, TransformerShape};

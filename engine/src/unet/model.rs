@@ -1,11 +1,11 @@
 //! The U itself.
 
 use super::blocks::{BlockInputs, DownBlock, LevelShape, MidBlock, UpBlock};
-use super::transformer::{TextContext, TransformerShape};
+use super::transformer::TransformerShape;
 use super::{TimeEmbedding, UNetConfig};
 use crate::Result;
 use crate::graph::{Element, Graph, Recorder, Shape, Tiling};
-use crate::layers::{Conv3x3, GroupNorm, Negative};
+use crate::layers::{Attention, Conv3x3, CrossContext, GroupNorm, Negative};
 use crate::weights::Weights;
 
 /// What a graph of the UNet is given.
@@ -17,6 +17,8 @@ pub struct UNetInputs {
     pub tokens: usize,
     /// Of its negative prompt, where there is attention guidance.
     pub negative_tokens: Option<usize>,
+    /// Of the pictures of each image prompt, whose keys and values are inputs.
+    pub image_tokens: Vec<usize>,
     /// Where latents continue on their opposite sides.
     pub tiling: Tiling,
 }
@@ -25,7 +27,7 @@ impl UNetInputs {
     /// Latents and a prompt alone.
     #[must_use]
     pub fn new(latents: Shape, tokens: usize) -> Self {
-        Self { latents, tokens, negative_tokens: None, tiling: Tiling::default() }
+        Self { latents, tokens, negative_tokens: None, image_tokens: vec![], tiling: Tiling::default() }
     }
 }
 
@@ -75,6 +77,14 @@ impl UNet {
         &self.config
     }
 
+    /// Every cross-attention, in the order in which diffusers registers them, which is not that in which they run: on the
+    /// way down, on the way up, in the middle.
+    pub(crate) fn cross_attentions(&self) -> impl Iterator<Item = &Attention> {
+        let down = self.down_blocks.iter().flat_map(DownBlock::cross_attentions);
+        let up = self.up_blocks.iter().flat_map(UpBlock::cross_attentions);
+        down.chain(up).chain(self.mid_block.cross_attentions())
+    }
+
     /// Inputs `latents [n, h, w, in]` (scaled for the step), `time [n, 1, 1, level-0 channels]` (a
     /// sinusoid), `context [n, 1, tokens, context]`, `added [n, 1, 1, pooled + 6 sinusoids]`; one
     /// output `[n, h, w, out]`.
@@ -83,10 +93,14 @@ impl UNet {
     /// two inputs more: `negative [n, 1, negative tokens, context]` and `guidance [n, 1, 1, 3]`, scale,
     /// tau and alpha of each image. With an alpha of 0 an image is drawn as if it had no negative prompt.
     ///
+    /// Every image prompt brings two inputs more for each cross-attention, named by [`crate::layers::image_inputs`]:
+    /// keys and values of its pictures, `[n, 1, tokens, channels]`.
+    ///
     /// # Errors
     /// [`crate::Error::Graph`].
     pub fn graph(&self, inputs: &UNetInputs, element: Element) -> Result<Graph> {
-        let UNetInputs { latents, tokens, negative_tokens, tiling } = *inputs;
+        let UNetInputs { latents, tokens, negative_tokens, tiling, .. } = *inputs;
+        let image_tokens = &inputs.image_tokens;
         let config = &self.config;
         let n = latents.images;
         let mut g = Recorder::new(element).tiled(tiling);
@@ -100,7 +114,8 @@ impl UNet {
         let added = g.input("added", Shape::vector(n, config.projection_class_embeddings_input_dim));
 
         let time = self.time_embedding.forward(&mut g, time, added);
-        let inputs = BlockInputs { time, conditioning: Some(TextContext { context, negative }) };
+        let inputs =
+            BlockInputs { time, conditioning: Some(CrossContext { context, negative, image_tokens }) };
         let mut x = self.conv_in.forward(&mut g, x);
         let mut skips = vec![x];
         for block in &self.down_blocks {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::Result;
 use crate::graph::{Recorder, Tensor};
-use crate::layers::{Attention, AttentionShape, GroupNorm, LayerNorm, Linear, Negative};
+use crate::layers::{Attention, AttentionShape, CrossContext, GroupNorm, LayerNorm, Linear};
 use crate::weights::{Weight, Weights};
 
 /// Extents of a spatial transformer.
@@ -22,15 +22,6 @@ pub struct TransformerShape {
     pub groups: usize,
     /// Whether the projections are linear layers; 1×1 convolutions otherwise.
     pub linear: bool,
-}
-
-/// What the layers read besides the pixels.
-#[derive(Debug, Clone, Copy)]
-pub struct TextContext {
-    /// `[n, 1, tokens, context channels]`.
-    pub context: Tensor,
-    /// What to keep away from, without a second run of the UNet.
-    pub negative: Option<Negative>,
 }
 
 /// diffusers' `Transformer2DModel`: norm, projection, layers, projection, and the way around.
@@ -64,7 +55,7 @@ impl Transformer {
     }
 
     /// Without a prompt the layers look at the pixels again, as diffusers' do.
-    pub fn forward(&self, g: &mut Recorder, x: Tensor, prompt: Option<TextContext>) -> Tensor {
+    pub fn forward(&self, g: &mut Recorder, x: Tensor, prompt: Option<CrossContext<'_>>) -> Tensor {
         let h = self.norm.forward(g, x);
         let mut h = self.proj_in.forward(g, h);
         for layer in &self.layers {
@@ -72,6 +63,13 @@ impl Transformer {
         }
         let h = self.proj_out.forward(g, h);
         g.add(x, h)
+    }
+}
+
+impl Transformer {
+    /// The cross-attention of each layer.
+    pub(super) fn cross_attentions(&self) -> impl Iterator<Item = &Attention> {
+        self.layers.iter().map(|layer| &layer.cross_attention)
     }
 }
 
@@ -103,16 +101,13 @@ impl TransformerBlock {
         })
     }
 
-    fn forward(&self, g: &mut Recorder, x: Tensor, prompt: Option<TextContext>) -> Tensor {
+    fn forward(&self, g: &mut Recorder, x: Tensor, prompt: Option<CrossContext<'_>>) -> Tensor {
         let h = self.norm1.forward(g, x);
         let h = self.self_attention.forward(g, h, h);
         let x = g.add(x, h);
         let h = self.norm2.forward(g, x);
-        let TextContext { context, negative } = prompt.unwrap_or(TextContext { context: h, negative: None });
-        let h = match negative {
-            None => self.cross_attention.forward(g, h, context),
-            Some(negative) => self.cross_attention.guided(g, h, context, negative),
-        };
+        let itself = CrossContext { context: h, negative: None, image_tokens: &[] };
+        let h = self.cross_attention.across(g, h, prompt.unwrap_or(itself));
         let x = g.add(x, h);
         let h = self.norm3.forward(g, x);
         let h = self.feed_forward.forward(g, h);

@@ -51,7 +51,11 @@ impl Archive {
 
     /// A part's file or shards in a folder of the source; `None` if it has none.
     pub(crate) fn find(source: &Source, folder: &str, part: Part) -> Result<Option<Self>> {
-        let stem = part.weights_stem();
+        Self::find_named(source, folder, part.weights_stem())
+    }
+
+    /// The same of files that are called `stem`.
+    pub(crate) fn find_named(source: &Source, folder: &str, stem: &str) -> Result<Option<Self>> {
         // Full precision first; `fp16` files are the same weights, rounded.
         let names = ["", ".fp16", ".bf16"].map(|variant| {
             [

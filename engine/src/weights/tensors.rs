@@ -111,7 +111,7 @@ impl Tensors {
 
 /// A canonical tensor.
 #[derive(Debug)]
-struct Entry {
+pub(super) struct Entry {
     stored: StoredTensor,
     view: View,
     /// What the numbers are multiplied by, where that stands beside them.
@@ -131,8 +131,18 @@ struct Made {
 }
 
 impl Entry {
-    fn new(stored: StoredTensor, view: View, scale: Option<StoredTensor>) -> Self {
+    pub(super) fn new(stored: StoredTensor, view: View, scale: Option<StoredTensor>) -> Self {
         Self { stored, view, scale, patches: Vec::new(), made: Mutex::default() }
+    }
+
+    /// The upper half of a tensor's rows, or the lower one.
+    pub(super) fn half(&self, half: u8) -> Self {
+        Self::new(self.stored.clone(), View::Half(half), self.scale.clone())
+    }
+
+    /// The shape in the file.
+    pub(super) fn stored_shape(&self) -> &[usize] {
+        &self.stored.shape
     }
 
     /// The same tensor with one more change.
@@ -145,7 +155,7 @@ impl Entry {
     }
 
     /// The tensor under its canonical name, in the wanted shape.
-    fn weight(&self, name: &str, wanted: &[usize]) -> Result<Arc<Weight>> {
+    pub(super) fn weight(&self, name: &str, wanted: &[usize]) -> Result<Arc<Weight>> {
         // Asked first: what is quantised has other shapes, too.
         let numbers = self.numbers()?;
         // A 1×1 convolution `[out, in, 1, 1]` is the matrix `[out, in]`.
@@ -184,6 +194,10 @@ impl Entry {
             View::Third(third) => {
                 let third = usize::from(third);
                 &all[third * all.len() / 3..(third + 1) * all.len() / 3]
+            }
+            View::Half(half) => {
+                let half = usize::from(half);
+                &all[half * all.len() / 2..(half + 1) * all.len() / 2]
             }
             View::Whole | View::Transposed => all,
         };

@@ -16,6 +16,8 @@ pub(crate) enum View {
     Whole,
     /// One third of the rows: query, key or value (0, 1, 2) of a fused projection.
     Third(u8),
+    /// One half of the rows, keys or values (0, 1) of a projection of both.
+    Half(u8),
     /// All of them, rows and columns exchanged.
     Transposed,
 }
@@ -27,6 +29,7 @@ impl View {
         match self {
             Self::Whole => {}
             Self::Third(_) => whole.iter_mut().take(1).for_each(|rows| *rows *= 3),
+            Self::Half(_) => whole.iter_mut().take(1).for_each(|rows| *rows *= 2),
             Self::Transposed => whole.reverse(),
         }
         whole
@@ -229,7 +232,7 @@ impl Weight {
     fn read_stored(&self, start: usize, out: &mut [f32]) {
         let place = self.place(start, out.len());
         match self.view {
-            View::Whole | View::Third(_) => self.numbers.read(&self.bytes, place, out),
+            View::Whole | View::Third(_) | View::Half(_) => self.numbers.read(&self.bytes, place, out),
             View::Transposed => self.read_transposed(start, out),
         }
     }
@@ -257,7 +260,7 @@ impl Weight {
     fn place(&self, start: usize, count: usize) -> usize {
         assert!(start + count <= self.len(), "numbers of `{}`", self.name);
         match self.view {
-            View::Third(third) => usize::from(third) * self.len() + start,
+            View::Third(part) | View::Half(part) => usize::from(part) * self.len() + start,
             View::Whole | View::Transposed => start,
         }
     }
@@ -321,6 +324,7 @@ mod tests {
         let number = |view, i: usize| match view {
             View::Whole => i,
             View::Third(third) => usize::from(third) * 32 + i,
+            View::Half(half) => usize::from(half) * 48 + i,
             // [8, 12] of [12, 8].
             View::Transposed => i % 12 * 8 + i / 12,
         };
@@ -329,6 +333,7 @@ mod tests {
                 (View::Whole, vec![8, 12]),
                 (View::Third(0), vec![4, 8]),
                 (View::Third(2), vec![4, 8]),
+                (View::Half(1), vec![6, 8]),
                 (View::Transposed, vec![8, 12]),
             ] {
                 let weight = Weight::of("x", shape, numbers, view, counted(numbers, 96));

@@ -119,6 +119,8 @@ fn member(family: Family, setting: Setting) -> Member {
         (Setting::Prediction, _) => Field("prediction"),
         (Setting::LongPrompts, Family::Leonardo) => Words("what the server does with long prompts"),
         (Setting::LongPrompts, _) => Field("long_prompts"),
+        (Setting::ImagePrompts, Family::Leonardo) => Field("imagePrompts"),
+        (Setting::ImagePrompts, _) => Words("an image prompt"),
         (Setting::Rng, _) => Words("the generator of noise"),
         (Setting::Model, _) => Words("the server's model"),
         (Setting::Unet, _) => Words("the server's UNet"),
@@ -134,7 +136,7 @@ mod tests {
     const FAMILIES: [Family; 3] = [Family::Images, Family::OpenAi, Family::Leonardo];
 
     /// Every setting there is.
-    const SETTINGS: [Setting; 22] = [
+    const SETTINGS: [Setting; 23] = [
         Setting::Prompt,
         Setting::Negative,
         Setting::Width,
@@ -150,6 +152,7 @@ mod tests {
         Setting::Spacing,
         Setting::Prediction,
         Setting::LongPrompts,
+        Setting::ImagePrompts,
         Setting::Seed,
         Setting::Images,
         Setting::Rng,

@@ -43,9 +43,18 @@ pub(super) const ADAPTERS: &[PartKind] = &[
         ],
     ),
     kind(
-        "is an IP-Adapter, which feeds pictures to a model; Fulmen does not support these yet: give an \
-         SDXL model",
-        &[&["ip_adapter."], &["to_k_ip."], &["id_encoder."], &["pulid_"], &["perceiver_resampler."]],
+        "is an IP-Adapter FaceID, which draws a face after a picture by an encoder of its own (InsightFace), and which \
+         Fulmen does not read; give an SDXL model, and an IP-Adapter Plus for faces with --ip-adapter",
+        &[&["perceiver_resampler."], &["ip_adapter.", "_lora."], &["ip_adapter.", "image_proj.proj.0."]],
+    ),
+    kind(
+        "draws a face after a picture (PuLID, PhotoMaker or alike), and Fulmen does not read it; give an SDXL model, and \
+         an IP-Adapter Plus for faces with --ip-adapter",
+        &[&["id_encoder."], &["pulid_"]],
+    ),
+    kind(
+        "is an IP-Adapter, by which a picture is drawn after others; give an SDXL model, and this file with --ip-adapter",
+        &[&["ip_adapter."], &["to_k_ip."]],
     ),
     kind(
         "holds a LyCORIS adapter (LoKr), which changes a model but is not one; give a model, and this file \
@@ -68,7 +77,7 @@ pub(super) const ADAPTERS: &[PartKind] = &[
     ),
     kind(
         "holds a LoRA, which changes a model but is not one; give a model, and this file with --lora",
-        &[&["lora_"], &[".lora."], &["_lora."], &["vera_lambda"]],
+        &[&["lora_"], &[".lora."], &["_lora."], &["vera_lambda"], &["::lora::"]],
     ),
     kind(
         "holds a LyCORIS adapter, which changes a model but is not one; give a model, and this file with \
@@ -81,6 +90,7 @@ pub(super) const ADAPTERS: &[PartKind] = &[
             &["proj_in.diff"],
             &["to_q.diff"],
             &[".w_norm"],
+            &["::diff::"],
             &[".a1.weight", ".b1.weight"],
         ],
     ),
@@ -145,7 +155,8 @@ pub(super) const PARTS: &[PartKind] = &[
         ],
     ),
     kind(
-        "is an encoder of pictures (CLIP Vision), not a model that draws; give an SDXL model",
+        "is an encoder of pictures (CLIP Vision), with which an IP-Adapter sees; give an SDXL model, and this with \
+         --image-encoder",
         &[&["vision_model."], &["visual.transformer."]],
     ),
     kind(

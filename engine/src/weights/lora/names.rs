@@ -73,6 +73,12 @@ const ENDINGS: &[(&str, Role)] = &[
     (".lokr_t2", Role::LokrT2),
     (".diff", Role::Diff),
     (".diff_b", Role::DiffBias),
+    // LayerDiffuse: the tensor that is changed, how, and the number of what it is changed by.
+    (".weight::lora::0", Role::Up),
+    (".weight::lora::1", Role::Down),
+    (".weight::lora::2", Role::Alpha),
+    (".weight::diff::0", Role::Diff),
+    (".bias::diff::0", Role::DiffBias),
     (".w_norm", Role::Diff),
     (".b_norm", Role::DiffBias),
 ];
