@@ -15,6 +15,7 @@ mod ladder;
 mod negative;
 mod noise;
 mod parity;
+mod pictures;
 mod prompts;
 mod published;
 mod sampler;

@@ -15,6 +15,7 @@
 pub mod backend;
 pub mod cases;
 pub mod cpu;
+pub mod edit;
 pub mod engine;
 pub mod error;
 pub mod gpu;

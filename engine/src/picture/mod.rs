@@ -1,38 +1,23 @@
-//! A finished picture, and its files: PNG, JPEG and WebP, with the settings inside.
+//! Pictures and their files: PNG, JPEG and WebP, read under limits, and written with the settings inside.
 
 mod comment;
 mod file;
 mod parameters;
+mod read;
 mod text;
+mod write;
 
-use std::io::Cursor;
+use std::borrow::Cow;
 use std::path::Path;
 
-use image::codecs::jpeg::JpegEncoder;
-use image::codecs::webp::WebPEncoder;
-use image::{ExtendedColorType, ImageEncoder, ImageError, ImageResult};
-
 pub use self::parameters::Parameters;
+pub use self::read::{Head, LONGEST_SIDE, Limits, MOST_PIXELS, Unreadable, decoding, open, read};
 pub use self::text::without_text;
+pub use self::write::{JPEG_QUALITY, encoding};
 use crate::{Error, Result};
-
-/// High enough that no one sees the loss.
-pub const JPEG_QUALITY: u8 = 95;
 
 /// Bytes of a pixel.
 pub(crate) const CHANNELS: usize = 3;
-
-/// Bytes a pixel that writing a file takes at its peak, as measured with noise, which no format makes smaller.
-const ENCODING: usize = 13;
-
-/// Bytes that writing a picture of this size as a file takes at the most, beside the picture itself.
-#[must_use]
-pub fn encoding(width: usize, height: usize) -> u64 {
-    (width * height * ENCODING) as u64
-}
-
-/// The text chunk that AUTOMATIC1111, and everything after it, reads settings from.
-const KEYWORD: &str = "parameters";
 
 /// A picture: `[height, width, 3]`, eight bits a colour, sRGB, and how opaque its pixels are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,6 +59,15 @@ impl Format {
         }
     }
 
+    /// What people call it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Png => "PNG",
+            Self::Jpeg => "JPEG",
+            Self::WebP => "WebP",
+        }
+    }
+
     /// The kind's media type, for HTTP.
     pub fn media_type(self) -> &'static str {
         match self {
@@ -103,74 +97,15 @@ impl Picture {
         Ok(Self::new(width, height, rgb))
     }
 
-    /// The bytes of a file with the settings in it; the size among them is that of this picture.
-    pub fn encode(&self, format: Format, parameters: Option<&Parameters>) -> Result<Vec<u8>> {
-        self.encode_at(JPEG_QUALITY, format, parameters)
-    }
-
-    /// The same; a JPEG is of this quality, from 1 to 100.
-    pub fn encode_at(&self, quality: u8, format: Format, parameters: Option<&Parameters>) -> Result<Vec<u8>> {
-        let Self { width, height, .. } = *self;
-        let parameters = parameters.map(|parameters| Parameters { width, height, ..parameters.clone() });
-        let parameters = parameters.as_ref();
-        let mut bytes = Vec::new();
-        let encoded = match format {
-            Format::Png => return self.png(parameters).map_err(|e| self.refused("PNG", &e)),
-            Format::Jpeg => {
-                let encoder = JpegEncoder::new_with_quality(Cursor::new(&mut bytes), quality);
-                self.write_to(encoder, parameters.map(comment::fitting))
-            }
-            Format::WebP => {
-                let encoder = WebPEncoder::new_lossless(Cursor::new(&mut bytes));
-                self.write_to(encoder, parameters.map(comment::of))
-            }
-        };
-        encoded.map_err(|e| self.refused(format.media_type(), &e))?;
-        // Files may wait to be kept or to be taken, and grew by doubling.
-        bytes.shrink_to_fit();
-        Ok(bytes)
-    }
-
-    /// Write a file of the kind that its name asks for, wholly or not at all.
-    pub fn save(&self, file: &Path, parameters: Option<&Parameters>) -> Result<()> {
-        let bytes = self.encode(Format::of(file)?, parameters)?;
-        file::write(file, &bytes)
-    }
-
-    fn write_to(&self, mut encoder: impl ImageEncoder, exif: Option<Vec<u8>>) -> ImageResult<()> {
-        if let Some(exif) = exif {
-            encoder.set_exif_metadata(exif).map_err(ImageError::Unsupported)?;
-        }
-        encoder.write_image(&self.rgb, self.width as u32, self.height as u32, ExtendedColorType::Rgb8)
-    }
-
-    fn png(&self, parameters: Option<&Parameters>) -> Result<Vec<u8>, png::EncodingError> {
-        let mut bytes = Vec::new();
-        let mut encoder = png::Encoder::new(&mut bytes, self.width as u32, self.height as u32);
-        encoder.set_color(png::ColorType::Rgb);
-        encoder.set_depth(png::BitDepth::Eight);
-        if let Some(parameters) = parameters {
-            // A chunk of text ends at NUL, so there can be none within.
-            let text = parameters.to_string().replace('\0', " ");
-            // tEXt holds Latin-1; what goes beyond it needs iTXt, which some old readers do not know.
-            if text.chars().all(|c| u32::from(c) < 256) {
-                encoder.add_text_chunk(KEYWORD.into(), text)?;
-            } else {
-                encoder.add_itxt_chunk(KEYWORD.into(), text)?;
-            }
-        }
-        let mut writer = encoder.write_header()?;
-        writer.write_image_data(&self.rgb)?;
-        writer.finish()?;
-        bytes.shrink_to_fit();
-        Ok(bytes)
-    }
-
-    /// A format has limits of its own, for instance 16,383 pixels a side for WebP.
-    fn refused(&self, format: &str, why: &dyn std::fmt::Display) -> Error {
-        let Self { width, height, .. } = self;
-        let what = format!("{width}x{height} pixels cannot be written as {format}: {why}; try .png");
-        Error::Request(what.into())
+    /// The same picture on white paper.
+    #[must_use]
+    pub fn on_white(&self) -> Cow<'_, Self> {
+        let Some(alpha) = &self.alpha else { return Cow::Borrowed(self) };
+        let mixed = self.rgb.chunks_exact(CHANNELS).zip(alpha).flat_map(|(colours, &alpha)| {
+            let share = u32::from(alpha);
+            [0, 1, 2].map(|i| ((u32::from(colours[i]) * share + 255 * (255 - share) + 127) / 255) as u8)
+        });
+        Cow::Owned(Self::new(self.width, self.height, mixed.collect()))
     }
 }
 

@@ -1,5 +1,6 @@
 //! Claims about pictures and their files.
 
+use std::io::Cursor;
 use std::path::Path;
 
 use proptest::prelude::*;

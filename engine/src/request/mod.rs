@@ -9,6 +9,7 @@ use crate::graph::Tiling;
 use crate::init::Init;
 use crate::message::{Message, Setting};
 use crate::noise::Rng;
+use crate::picture::{LONGEST_SIDE, MOST_PIXELS};
 use crate::prompt::{LongPrompts, PromptSyntax};
 use crate::schedule::{Prediction, SamplerName, Sigmas, TimestepSpacing};
 use crate::tokens::MOST_CHUNKS;
@@ -16,12 +17,6 @@ use crate::{Error, Result};
 
 /// A latent covers this many pixels each way, so a picture is made of squares of 8×8.
 pub(crate) const GRAIN: usize = 8;
-
-/// Longest side, in pixels.
-pub(crate) const LONGEST_SIDE: usize = 16_384;
-
-/// Most pixels of one picture: 64 of SDXL's own 1024×1024.
-pub(crate) const MOST_PIXELS: usize = 64 << 20;
 
 /// Most steps: the levels of noise that SDXL is trained on.
 pub(crate) const MOST_STEPS: usize = 1000;
