@@ -95,6 +95,16 @@ pub(super) fn find(folder: Option<&Path>, tags: &[LoraTag]) -> (Vec<LoraFile>, V
     (files, warnings)
 }
 
+/// The names that tags may have, each once, in their order.
+pub(super) fn names(folder: Option<&Path>) -> Vec<String> {
+    let files = folder.map(listing).unwrap_or_default();
+    let stems = files.iter().filter_map(|path| path.file_stem()?.to_str().map(ToOwned::to_owned));
+    let mut names: Vec<String> = stems.collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
 /// All files of weights in a folder and those below, sorted by name.
 fn listing(folder: &Path) -> Vec<PathBuf> {
     let mut found = vec![];

@@ -110,6 +110,12 @@ impl Outlook {
         self.tokenizers[0].count(text, self.tokens_read())
     }
 
+    /// The names of the LoRAs that prompts may ask for, as they are at this moment.
+    #[must_use]
+    pub fn lora_names(&self) -> Vec<String> {
+        loras::names(self.lora_folder.as_deref())
+    }
+
     pub(super) fn settings(&self, request: &Request) -> Result<Settings> {
         Settings::choose(&self.clues, &self.defaults, request)
     }
@@ -117,7 +123,8 @@ impl Outlook {
     /// The LoRAs that a prompt asks for, with what is to be said of those that are not there.
     pub(super) fn asked_loras(&self, request: &Request) -> (Vec<LoraFile>, Vec<Message>) {
         let tags = Prompt::read(&request.prompt, self.reading(request).syntax);
-        let (files, mut warnings) = loras::find(self.lora_folder.as_deref(), tags.loras());
+        let tags = [tags.loras(), &request.loras].concat();
+        let (files, mut warnings) = loras::find(self.lora_folder.as_deref(), &tags);
         warnings.extend(self.known_loras.warnings(&files));
         (files, warnings)
     }
@@ -157,7 +164,8 @@ impl Outlook {
         let is_empty = negative.trim().is_empty();
         let is_read = settings.guided() || settings.attention_guidance().is_some() && !is_empty;
         let read = is_read.then_some(negative);
-        let (prompts, mut warnings) = Prompts::read(reading, &self.tokenizers, &request.prompt, read);
+        let (prompts, mut warnings) =
+            Prompts::read(reading, &self.tokenizers, (&request.prompt, request.weight), read);
         if !is_read && !is_empty {
             let what = " has no effect: guidance and attention guidance are both off";
             warnings.push(Message::of(Setting::Negative).text(what));

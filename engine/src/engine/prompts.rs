@@ -55,17 +55,19 @@ pub struct Prompts {
 }
 
 impl Prompts {
-    /// `negative` is given where the picture is drawn with guidance.
+    /// The prompt comes with what it weighs as a whole; `negative` where the picture is drawn with guidance.
     pub(super) fn read(
         reading: Reading,
         tokenizers: &[Tokenizer; 2],
-        prompt: &str,
+        (prompt, weight): (&str, f32),
         negative: Option<&str>,
     ) -> (Self, Vec<Message>) {
         let mut warnings = vec![];
         let take = |setting, text: &str, warnings: &mut Vec<Message>| {
             let read = Prompt::read(text, reading.syntax);
-            let chunks = Chunks::of(tokenizers, || read.parts(), reading.chunks());
+            let whole = if setting == Setting::Prompt { weight } else { 1.0 };
+            let parts = || read.parts().map(|span| span.weighing(whole));
+            let chunks = Chunks::of(tokenizers, parts, reading.chunks());
             warnings.extend(chunks.dropped.as_ref().map(|what| reading.dropped(setting, what)));
             warnings.extend(read.warnings(setting));
             (chunks, read.loras().to_vec())

@@ -10,7 +10,7 @@ use crate::init::Init;
 use crate::message::{Message, Setting};
 use crate::noise::Rng;
 use crate::picture::{LONGEST_SIDE, MOST_PIXELS};
-use crate::prompt::{LongPrompts, PromptSyntax};
+use crate::prompt::{LongPrompts, LoraTag, PromptSyntax};
 use crate::schedule::{Prediction, SamplerName, Sigmas, TimestepSpacing};
 use crate::tokens::MOST_CHUNKS;
 use crate::{Error, Result};
@@ -20,6 +20,9 @@ pub(crate) const GRAIN: usize = 8;
 
 /// Most steps: the levels of noise that SDXL is trained on.
 pub(crate) const MOST_STEPS: usize = 1000;
+
+/// Largest weight of a prompt as a whole.
+const MOST_WEIGHT: f32 = 10.0;
 
 /// Most pictures of one request.
 pub(crate) const MOST_IMAGES: usize = 100;
@@ -58,6 +61,10 @@ pub struct Request {
     pub prompt_syntax: Option<PromptSyntax>,
     /// What to do with prompts of more than 75 tokens; chunks by default, unless prompts are plain.
     pub long_prompts: Option<LongPrompts>,
+    /// What the prompt weighs as a whole; 1 is as it is written.
+    pub weight: f32,
+    /// LoRAs from the folder of those that prompts ask for, beside those that this one names.
+    pub loras: Vec<LoraTag>,
     /// Latents to begin from, in place of noise alone.
     pub init: Option<Init>,
     /// Pictures that it is to be like.
@@ -89,6 +96,8 @@ impl Default for Request {
             prediction: None,
             prompt_syntax: None,
             long_prompts: None,
+            weight: 1.0,
+            loras: vec![],
             init: None,
             image_prompts: vec![],
             tiling: Tiling::default(),
@@ -135,6 +144,12 @@ impl Request {
             && !(0.0..=1.0).contains(&eta)
         {
             return refuse(Setting::Eta, format!(" {eta} is not possible; use 0 to 1"));
+        }
+        if !(self.weight.is_finite() && (0.0..=MOST_WEIGHT).contains(&self.weight)) {
+            return refuse(
+                Setting::Prompt,
+                format!("'s weight {} is not possible; use 0 to {MOST_WEIGHT}", self.weight),
+            );
         }
         self.nag.validate()?;
         image_prompt::validate(&self.image_prompts)?;

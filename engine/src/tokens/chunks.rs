@@ -26,6 +26,17 @@ pub enum Span<'a> {
     Break,
 }
 
+impl Span<'_> {
+    /// The same, of so many times the weight.
+    #[must_use]
+    pub fn weighing(self, times: f32) -> Self {
+        match self {
+            Self::Words { text, weight } => Self::Words { text, weight: weight * times },
+            Self::Break => Self::Break,
+        }
+    }
+}
+
 /// A prompt for both text encoders.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Chunks {

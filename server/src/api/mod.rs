@@ -6,6 +6,8 @@ pub(crate) mod openai;
 pub(crate) mod service;
 
 mod picture;
+#[cfg(test)]
+mod tests;
 
 use crate::route::Route;
 

@@ -1,7 +1,5 @@
 //! Members that were sent and change nothing: each is reported in a sentence, so that no caller waits for an effect.
 
-use serde_json::Value;
-
 use super::value::{is_one_of, shown};
 use super::values::{Values, default};
 use super::{Field, Support};
@@ -27,10 +25,7 @@ fn of_field(field: &Field, values: &Values) -> Option<Warning> {
         (Support::Hint(quiet), _) if !is_one_of(quiet, value) => {
             format!("`{name}`: {} has no effect here", shown(value))
         }
-        (Support::Partly(inert), _) if is_one_of(inert, value) => {
-            format!("`{name}`: {} has no effect here", shown(value))
-        }
-        (_, Some((other, is))) if !is_one_of(is, values.value(other).unwrap_or(&Value::Null)) => {
+        (_, Some((other, is))) if !values.is_effective(field) => {
             format!("`{name}` has no effect unless `{other}` is {}", is.join(" or "))
         }
         _ => return None,

@@ -6,6 +6,9 @@ mod body;
 mod charset;
 mod check;
 mod inert;
+mod look;
+#[cfg(test)]
+mod row;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -120,6 +123,9 @@ pub(crate) const LONG_PROMPTS: Field = Field::new(
     "Whether prompts of more than 75 tokens are read in chunks, or cut; as the server was started if absent.",
 );
 
+pub(crate) use look::{Effect, Finish, Look, Looks, Pass, When};
+#[cfg(test)]
+pub(crate) use row::row;
 pub(crate) use schema::schema;
 pub(crate) use values::Values;
 
@@ -137,6 +143,8 @@ pub(crate) struct Field {
     pub(crate) support: Support,
     /// Another member, and its values as JSON without which this one changes nothing.
     pub(crate) only: Option<(&'static str, &'static [&'static str])>,
+    /// What its values do, where they are recipes.
+    pub(crate) effects: &'static [Effect],
     pub(crate) deprecated: bool,
 }
 
@@ -153,8 +161,6 @@ pub(crate) enum Presence {
 pub(crate) enum Support {
     /// It changes the picture or the answer.
     Used,
-    /// The same, but for these values, as JSON: it has no effect, and a warning says so.
-    Partly(&'static [&'static str]),
     /// Checked, accepted, echoed where the family echoes; has no effect. A warning says so, but for its
     /// default and these values, as JSON, which ask for nothing.
     Hint(&'static [&'static str]),
@@ -205,7 +211,7 @@ impl Field {
     /// An optional member that is used. Chain `required`, `or`, `hint`, `lacking` and the others on it.
     pub(crate) const fn new(name: &'static str, kind: FieldType, about: &'static str) -> Self {
         let (presence, default, support) = (Presence::Optional, None, Support::Used);
-        Self { name, kind, presence, default, about, support, only: None, deprecated: false }
+        Self { name, kind, presence, default, about, support, only: None, effects: &[], deprecated: false }
     }
 
     pub(crate) const fn required(self) -> Self {
@@ -222,11 +228,6 @@ impl Field {
         Self { support: Support::Hint(quiet), ..self }
     }
 
-    /// Used, but these values, as JSON, are without effect.
-    pub(crate) const fn but(self, inert: &'static [&'static str]) -> Self {
-        Self { support: Support::Partly(inert), ..self }
-    }
-
     /// Names a model.
     pub(crate) const fn model(self) -> Self {
         Self { support: Support::Model, ..self }
@@ -235,6 +236,11 @@ impl Field {
     /// Without effect unless `other` has one of these values, as JSON.
     pub(crate) const fn only_where(self, other: &'static str, is: &'static [&'static str]) -> Self {
         Self { only: Some((other, is)), ..self }
+    }
+
+    /// What its values do.
+    pub(crate) const fn does(self, effects: &'static [Effect]) -> Self {
+        Self { effects, ..self }
     }
 
     /// Refused, but for the values that switch nothing on, as JSON.

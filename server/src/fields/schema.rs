@@ -46,15 +46,13 @@ fn member(field: &Field) -> Value {
     schema
 }
 
-fn description(field: &Field) -> String {
+pub(super) fn description(field: &Field) -> String {
     let about = field.about;
     let only = field.only.map(|(other, is)| format!(" Only where `{other}` is {}.", is.join(" or ")));
-    let about = format!("{about}{}", only.unwrap_or_default());
+    let effects = field.effects.iter().map(|effect| format!(" {}.", effect.about()));
+    let about = format!("{about}{}{}", effects.collect::<String>(), only.unwrap_or_default());
     match field.support {
         Support::Used => about,
-        Support::Partly(inert) => {
-            format!("{about} Accepted, but without effect here: {}.", inert.join(", "))
-        }
         Support::Hint(_) => format!("{about} Checked and accepted; it does not change the picture."),
         Support::Model => {
             format!("{about} Any other is accepted: then the first model draws, and a warning says so.")

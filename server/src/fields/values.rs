@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::Field;
-use super::value::{shown, size};
+use super::value::{is_one_of, shown, size};
+use super::{Field, Looks, When};
 use crate::warning::Warning;
 
 /// The members of a checked body: every value is as its field says. `null` counts as absent, and what is absent
@@ -65,6 +65,22 @@ impl Values {
 
     pub(crate) fn flag(&self, name: &str) -> Option<bool> {
         self.value(name).and_then(Value::as_bool)
+    }
+
+    /// What the members' values do together. What has no effect without another member has none without it here.
+    pub(crate) fn looks(&self, fields: &[Field]) -> Looks {
+        Looks::of(fields.iter().filter(|field| self.is_effective(field)).flat_map(|field| {
+            let value = self.value(field.name).unwrap_or(&Value::Null);
+            field.effects.iter().filter_map(|effect| match effect.when {
+                When::Is(when) => is_one_of(&[when], value).then_some(effect.look),
+                When::Times => value.as_f64().map(|n| effect.look.times(n as f32)),
+            })
+        }))
+    }
+
+    /// Whether the member that it has no effect without is as it must be.
+    pub(super) fn is_effective(&self, field: &Field) -> bool {
+        field.only.is_none_or(|(other, is)| is_one_of(is, self.value(other).unwrap_or(&Value::Null)))
     }
 
     /// `WIDTHxHEIGHT`; `auto` is `None`.

@@ -37,6 +37,17 @@ impl Foresight {
         self.outlook.tokens(text)
     }
 
+    /// The LoRAs that requests may name, as they are at this moment.
+    pub(crate) fn lora_names(&self) -> Vec<String> {
+        self.outlook.lora_names()
+    }
+
+    /// The sampler that draws this, in the engine's word; nothing where it cannot be drawn.
+    pub(crate) fn sampler(&self, spec: &Spec) -> Option<&'static str> {
+        let plan = self.outlook.plan(&self.model.request(spec)).ok()?;
+        Some(plan.settings.scheduler.solver.sampler.word())
+    }
+
     /// What the caller should know of this job.
     ///
     /// # Errors

@@ -12,7 +12,8 @@ use fulmen_engine::backend::CancelToken;
 use fulmen_engine::memory::Memory;
 use fulmen_engine::picture::encoding;
 
-use super::{ModelInfo, Spec};
+use super::{ModelInfo, Spec, finish};
+use crate::fields::Finish;
 use crate::problem::Problem;
 
 /// What is not counted: connections, records, threads.
@@ -36,6 +37,9 @@ const BASE64: u64 = 4;
 /// Bytes of a pixel between two resamplings.
 const RESAMPLED: u64 = 16;
 
+/// Bytes of a pixel while its picture is given a transparent background: alpha, and what it is found with.
+const MATTE: u64 = 24;
+
 /// Where a job's pictures go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -57,6 +61,8 @@ pub(super) fn beside(model: &ModelInfo, spec: &Spec, (outcome, previews): (Outco
     } else {
         (drawn.0 * spec.height) as u64 * RESAMPLED + one * PIXEL
     };
+    let finish = if spec.finish == Finish::NONE { 0 } else { (drawn.0 * drawn.1) as u64 * finish::BYTES };
+    let matte = if spec.transparent { one * MATTE } else { 0 };
     let encoding = encoding(spec.width, spec.height);
     let answer = match outcome {
         // Each picture gives way to its file.
@@ -67,7 +73,7 @@ pub(super) fn beside(model: &ModelInfo, spec: &Spec, (outcome, previews): (Outco
     };
     let preview = (model.largest_preview * model.largest_preview) as u64;
     let previews = (previews * spec.images) as u64 * preview * PIXEL;
-    all * PIXEL + resampled + encoding + answer + previews
+    all * PIXEL + resampled.max(finish) + matte + encoding + answer + previews
 }
 
 /// Memory that was promised to jobs and is not given back yet. Clones are the same.

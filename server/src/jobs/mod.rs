@@ -5,6 +5,7 @@
 //! draws larger pictures than they are; whoever waits sees its progress and can stop it.
 
 mod engines;
+mod finish;
 mod foresight;
 mod job;
 mod limits;

@@ -1,6 +1,7 @@
 //! The model as the server knows it, and what it is asked for.
 
-use fulmen_engine::prompt::{LongPrompts, PromptSyntax};
+use fulmen_engine::graph::Tiling;
+use fulmen_engine::prompt::{LongPrompts, LoraTag, PromptSyntax};
 use fulmen_engine::request::{Guidance, Nag};
 use fulmen_engine::schedule::{Prediction, SamplerName, Sigmas, TimestepSpacing};
 use fulmen_engine::settings::Settings;
@@ -63,11 +64,11 @@ impl ModelInfo {
         })
     }
 
-    /// Pixels that the model itself draws for this request.
+    /// Pixels that the model itself draws for this request, at first.
     pub(super) fn drawn_size(&self, spec: &Spec) -> (usize, usize) {
         match self.is_demo {
             true => in_own_area(self.own_size, spec.width, spec.height),
-            false => (spec.width, spec.height),
+            false => spec.drawn.map_or((spec.width, spec.height), Into::into),
         }
     }
 
@@ -89,11 +90,19 @@ impl ModelInfo {
             prediction: meant(&Prediction::WORDS, spec.prediction.as_deref()),
             prompt_syntax: meant(&PromptSyntax::WORDS, spec.prompt_syntax.as_deref()),
             long_prompts: meant(&LongPrompts::WORDS, spec.long_prompts.as_deref()),
+            weight: spec.weight.unwrap_or(1.0),
+            loras: spec.loras.iter().map(lora).collect(),
+            tiling: Tiling { x: spec.tiling, y: spec.tiling },
             seed: Some(spec.seed),
             images: spec.images,
             ..Request::default()
         }
     }
+}
+
+/// A LoRA that a request names, in the whole model.
+fn lora((name, weight): &(String, f32)) -> LoraTag {
+    LoraTag { name: name.clone(), text_encoder: *weight, unet: *weight }
 }
 
 /// What a word means.

@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::fields::{Finish, Pass};
+
 /// What is to be drawn, decided to the last seed: drawn again after a crash, it is the same picture.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Spec {
@@ -42,6 +44,24 @@ pub(crate) struct Spec {
     pub(crate) long_prompts: Option<String>,
     /// How much more contrast the finished picture gets; `None` and 1 leave it as it is.
     pub(crate) contrast: Option<f32>,
+    /// What else is done to it.
+    #[serde(default)]
+    pub(crate) finish: Finish,
+    /// Pixels that are drawn first, where the picture is drawn again or resampled; `None` is the finished size.
+    pub(crate) drawn: Option<[usize; 2]>,
+    /// Drawn again, larger.
+    pub(crate) pass: Option<Pass>,
+    /// What the prompt weighs, as a whole; `None` and 1 leave it as it is.
+    pub(crate) weight: Option<f32>,
+    /// LoRAs beside those that the prompt names, from the same folder, with their weights.
+    #[serde(default)]
+    pub(crate) loras: Vec<(String, f32)>,
+    /// Whether its background is transparent.
+    #[serde(default)]
+    pub(crate) transparent: bool,
+    /// Whether it continues at its opposite borders.
+    #[serde(default)]
+    pub(crate) tiling: bool,
     /// Whether files say how they were drawn; `None`: as the server was started.
     pub(crate) png_text: Option<bool>,
     /// The picture that it is drawn over; `None`: noise alone.

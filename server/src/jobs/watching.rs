@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use fulmen_engine::Error;
 use fulmen_engine::backend::{CancelToken, MemoryNeed};
+use fulmen_engine::edit::matte;
 use fulmen_engine::engine::{DrawStage, Drawn, Event};
 use fulmen_engine::weights::Lora;
 
+use super::finish::finished;
 use super::foresight::refusal;
 use super::job::{Drawing, Job, Progress, Status};
 use super::memory::{Need, PATIENCE, Promises, beside};
@@ -125,7 +127,8 @@ fn drawing(drawn: Drawn, spec: &Spec, png_text: bool) -> Drawing {
         Some(factor) => with_contrast(picture, factor),
         None => picture,
     };
-    let picture = resampled(picture, spec.width, spec.height);
+    let picture = resampled(finished(picture, &spec.finish), spec.width, spec.height);
+    let picture = if spec.transparent { matte(&picture) } else { picture };
     Drawing { picture, seed, steps: parameters.steps, parameters: png_text.then_some(parameters) }
 }
 

@@ -33,7 +33,17 @@ pub(crate) fn schemas() -> Value {
             "generationId": id, "apiCreditCost": {"type": "integer"}, "cost": cost, "warnings": {"$ref": "#/components/schemas/Warnings"},
         },
     });
+    let free = json!({"type": "integer", "const": 0});
     json!({
+        "Elements": with("loras", &json!({"type": "array", "items": element(&id)})),
+        "PromptGeneration": with("promptGeneration", &json!({
+            "type": "object",
+            "required": ["apiCreditCost", "prompt"],
+            "properties": {"apiCreditCost": free, "cost": cost, "prompt": {"type": "string"}},
+        })),
+        "Price": with("calculateProductionApiServiceCost", &json!({
+            "type": "object", "required": ["cost"], "properties": {"cost": free},
+        })),
         "GenerationJob": with("sdGenerationJob", &job),
         "GenerationByPk": with("generations_by_pk", &json!({"anyOf": [own, {"type": "null"}]})),
         "Generations": with("generations", &json!({"type": "array", "items": own})),
@@ -48,6 +58,26 @@ pub(crate) fn schemas() -> Value {
 /// An object with this one member.
 fn with(name: &str, member: &Value) -> Value {
     json!({"type": "object", "required": [name], "properties": {name: member}})
+}
+
+fn element(id: &Value) -> Value {
+    let weight = json!({"type": "integer"});
+    json!({
+        "type": "object",
+        "required": ["akUUID", "userLoraId", "name"],
+        "properties": {
+            "akUUID": id,
+            "userLoraId": {"type": "integer", "minimum": 0},
+            "name": {"type": "string"},
+            "description": {"type": "string"},
+            "baseModel": {"type": "string", "enum": words::VERSIONS},
+            "creatorName": {"type": ["string", "null"]},
+            "urlImage": {"type": ["string", "null"]},
+            "weightDefault": weight,
+            "weightMin": weight,
+            "weightMax": weight,
+        },
+    })
 }
 
 fn generation(id: &Value) -> Value {
@@ -78,6 +108,7 @@ fn generation(id: &Value) -> Value {
             "modelId": nullable("string"),
             "seed": {"type": ["integer", "null"], "minimum": 0},
             "scheduler": {"type": "string", "enum": words::SCHEDULERS},
+            "sampler": {"type": ["string", "null"], "description": "What really ran."},
             "sdVersion": {"type": "string", "enum": words::VERSIONS},
             "presetStyle": {"type": ["string", "null"], "enum": words::STYLES},
             "photoReal": nullable("boolean"),

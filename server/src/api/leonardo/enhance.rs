@@ -26,15 +26,44 @@ pub(super) struct Reader<'a> {
     pub(super) tokens: &'a dyn Fn(&str) -> usize,
 }
 
+/// What is added to a prompt.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Added<'a> {
+    /// The `presetStyle`.
+    pub(super) style: &'a str,
+    /// Words of recipes.
+    pub(super) words: &'a [&'static str],
+    /// The instruction, where the prompt is to be enhanced.
+    pub(super) enhance: Option<&'a str>,
+}
+
+impl Added<'_> {
+    fn ours(self) -> String {
+        let detail = if self.enhance.is_some() { DETAIL } else { "" };
+        joined(&[styles::words(self.style), &joined(self.words), detail])
+    }
+
+    /// The members that it comes from.
+    fn cause(self) -> String {
+        let members = [
+            ("`presetStyle`", !styles::words(self.style).is_empty()),
+            ("recipes", !self.words.is_empty()),
+            ("`enhancePrompt`", self.enhance.is_some()),
+        ];
+        let members: Vec<&str> = members.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect();
+        members.join(" and ")
+    }
+}
+
 /// The prompt that is drawn.
 pub(super) fn expanded(
     prompt: &str,
-    (style, enhance): (&str, Option<&str>),
+    added: Added<'_>,
     reader: &Reader<'_>,
     warnings: &mut Vec<Warning>,
 ) -> String {
-    let instruction = enhance.map_or("", str::trim);
-    let ours = joined(&[styles::words(style), if enhance.is_some() { DETAIL } else { "" }]);
+    let instruction = added.enhance.map_or("", str::trim);
+    let ours = added.ours();
     let whole = joined(&[prompt, instruction, &ours]);
     // A prompt to which nothing is added is cut where it is read, with a warning from there.
     if whole == prompt || (reader.tokens)(&whole) <= reader.most {
@@ -42,11 +71,7 @@ pub(super) fn expanded(
     }
     let beside = (reader.tokens)(&joined(&[prompt, &ours])) + 1;
     let kept = reader.fitting(instruction, "", INSTRUCTION.max(reader.most.saturating_sub(beside)));
-    let cause = match (styles::words(style).is_empty(), enhance.is_some()) {
-        (false, true) => "`presetStyle` and `enhancePrompt`",
-        (false, false) => "`presetStyle`",
-        (true, _) => "`enhancePrompt`",
-    };
+    let cause = added.cause();
     let cut = |field, whole, read| {
         cut(
             field,
@@ -105,7 +130,8 @@ mod tests {
     fn drawn(prompt: &str, style: &str, enhance: Option<&str>) -> (String, Vec<String>) {
         let tokens = |text: &str| text.split_whitespace().map(|word| word.chars().count().div_ceil(12)).sum();
         let mut warnings = vec![];
-        let words = expanded(prompt, (style, enhance), &Reader { most: 40, tokens: &tokens }, &mut warnings);
+        let added = Added { style, enhance, ..Added::default() };
+        let words = expanded(prompt, added, &Reader { most: 40, tokens: &tokens }, &mut warnings);
         assert!(tokens(&words) <= 40 || warnings.is_empty(), "{words}");
         (words, warnings.into_iter().map(|warning| warning.message).collect())
     }

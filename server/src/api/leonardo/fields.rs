@@ -3,13 +3,14 @@
 //!
 //! Later work shrinks what is `lacking`: such a member is refused where it asks for something.
 
-use super::words;
+use super::{recipes, styles, words};
 use crate::fields::{ANY_SEED, Field, FieldType, LONGEST_PROMPT};
 
 /// Any number: the document has no range.
 const ANY: FieldType = FieldType::Number { least: f64::NEG_INFINITY, most: f64::INFINITY };
 const ID: FieldType = FieldType::Text { least: 0, most: 200 };
 const OFF: &[&str] = &["false"];
+const ON: &[&str] = &["true"];
 const EMPTY: &[&str] = &["[]"];
 const NO_ID: &[&str] = &["\"\""];
 
@@ -30,18 +31,24 @@ const CONTROL: &[Field] = &[
 ];
 
 const ELEMENT: &[Field] = &[
-    Field::new("akUUID", ID, "Which element.").required(),
-    Field::new("weight", ANY, "How much it counts.").or("1"),
+    Field::new("akUUID", ID, "Which element, by its id or its name.").required(),
+    Field::new("weight", ANY, "How much it counts, -10 to 10.").or("1"),
 ];
 
-const USER_ELEMENT: &[Field] =
-    &[Field::new("userLoraId", ANY, "Which element."), Field::new("weight", ANY, "How much it counts.")];
+const USER_ELEMENT: &[Field] = &[
+    Field::new("userLoraId", ANY, "Which element."),
+    Field::new("weight", ANY, "How much it counts; 1 if absent."),
+];
 
 /// The members of the body.
 pub(super) const GENERATION: &[Field] = &[
-    flag("alchemy", "Better pictures, where the model can. With `false`, only the styles LEONARDO and NONE.")
-        .or("true")
-        .hint(OFF),
+    flag(
+        "alchemy",
+        "Livelier pictures, at the cost of plain ones. With `false`, only the styles LEONARDO and NONE, which is then the \
+         usual one.",
+    )
+    .or("true")
+    .does(recipes::ALCHEMY),
     Field::new(
         "contrastRatio",
         FieldType::Number { least: 0.0, most: 1.0 },
@@ -53,10 +60,10 @@ pub(super) const GENERATION: &[Field] = &[
         "Contrast of the picture; 3.5 leaves it as it is. At least 2.5 for PHOENIX with alchemy.",
     ),
     Field::new("controlnets", FieldType::Objects(CONTROL), "Images that guide the picture.").lacking(EMPTY),
-    Field::new("elements", FieldType::Objects(ELEMENT), "Elements of style.").lacking(EMPTY),
-    Field::new("userElements", FieldType::Objects(USER_ELEMENT), "The caller's own elements.").lacking(EMPTY),
-    flag("expandedDomain", "Alchemy's expanded domain.").hint(OFF),
-    flag("fantasyAvatar", "A fantasy avatar.").hint(OFF),
+    Field::new("elements", FieldType::Objects(ELEMENT), "LoRAs of the server's `--lora-dir`, as `GET /elements` lists them."),
+    Field::new("userElements", FieldType::Objects(USER_ELEMENT), "The same, by their numbers."),
+    flag("expandedDomain", "Reaches further in tones and colours.").does(recipes::EXPANDED_DOMAIN),
+    flag("fantasyAvatar", "A portrait as in fantasy.").does(recipes::FANTASY_AVATAR),
     Field::new(
         "guidance_scale",
         FieldType::Number { least: 1.0, most: 20.0 },
@@ -64,8 +71,8 @@ pub(super) const GENERATION: &[Field] = &[
          absent.",
     ),
     side("height", "Height in pixels.").or("768"),
-    flag("highContrast", "Prompt Magic's high contrast.").hint(&[]),
-    flag("highResolution", "Prompt Magic's high resolution.").hint(OFF),
+    flag("highContrast", "More contrast, or RAW mode; with or without `promptMagic`.").does(recipes::HIGH_CONTRAST),
+    flag("highResolution", "A picture that is larger than `width` and `height`.").does(recipes::HIGH_RESOLUTION),
     Field::new("imagePrompts", FieldType::Texts, "Images that count as part of the prompt.").lacking(EMPTY),
     Field::new("imagePromptWeight", ANY, "How much those images count.").hint(&[]),
     Field::new("init_generation_image_id", ID, "A generated image to begin with.").lacking(NO_ID),
@@ -97,29 +104,43 @@ pub(super) const GENERATION: &[Field] = &[
         "Steps of the sampler. A distilled model does the number it was made for, and the answer says which.",
     )
     .or("15"),
-    flag("photoReal", "PhotoReal.").lacking(OFF),
-    Field::new("photoRealVersion", FieldType::Word(&["v1", "v2"]), "PhotoReal's version.").hint(&[]),
+    flag("photoReal", "A picture like a photograph; not without `alchemy`.").does(recipes::PHOTO_REAL),
+    Field::new(
+        "photoRealVersion",
+        FieldType::Word(&["v1", "v2"]),
+        "Which kind of photograph; v1 not together with a `modelId`.",
+    )
+    .does(recipes::PHOTO_REAL_VERSION)
+    .only_where("photoReal", ON),
     Field::new(
         "photoRealStrength",
         FieldType::NumberOf(&[0.55, 0.5, 0.45]),
-        "PhotoReal's depth of field: low, medium, high.",
+        "The depth of field of the photograph.",
     )
     .or("0.55")
-    .hint(&[]),
-    Field::new("presetStyle", FieldType::Word(words::STYLES), "A style: words that are added to the prompt.")
-        .or("\"DYNAMIC\""),
+    .does(recipes::PHOTO_REAL_STRENGTH)
+    .only_where("photoReal", ON),
+    Field::new("presetStyle", FieldType::Word(words::STYLES), "A style: words that follow the prompt, and for some more.")
+        .or("\"DYNAMIC\"")
+        .does(styles::EFFECTS),
     // The document has a default for it too ("A majestic cat in the snow"), which nobody can get: it is required.
     Field::new("prompt", FieldType::Text { least: 1, most: LONGEST_PROMPT }, "What to draw.")
         .required()
         .or("\"A majestic cat in the snow\""),
-    flag("promptMagic", "Prompt Magic.").hint(OFF),
-    Field::new("promptMagicStrength", FieldType::Number { least: 0.1, most: 1.0 }, "Its strength.").hint(&[]),
-    Field::new("promptMagicVersion", FieldType::Word(&["v2", "v3"]), "Its version.").hint(&[]),
+    flag("promptMagic", "Has the prompt count for more.").does(recipes::PROMPT_MAGIC),
+    Field::new("promptMagicStrength", FieldType::Number { least: 0.1, most: 1.0 }, "How much more.")
+        .does(recipes::PROMPT_MAGIC_STRENGTH)
+        .only_where("promptMagic", ON),
+    Field::new("promptMagicVersion", FieldType::Word(&["v2", "v3"]), "In which way.")
+        .does(recipes::PROMPT_MAGIC_VERSION)
+        .only_where("promptMagic", ON),
     flag("public", "Whether the pictures' addresses need no signature."),
     Field::new(
         "scheduler",
         FieldType::Word(words::SCHEDULERS),
-        "The sampler. EULER_DISCRETE, which is what clients send by default, and LEONARDO leave it to the model.",
+        "The sampler: KLMS is LMS, EULER_ANCESTRAL_DISCRETE Euler a, EULER_DISCRETE Euler, DDIM DDIM, DPM_SOLVER DPM++ 2M, \
+         PNDM PNDM, LEONARDO UniPC. If absent, the one that the model was made for, which is Euler for most. `sampler` in \
+         the answer says which one ran.",
     )
     .or("\"EULER_DISCRETE\""),
     Field::new(
@@ -136,13 +157,22 @@ pub(super) const GENERATION: &[Field] = &[
         "Seed of the noise; picture i of several has seed + i. At most 2147483637 for FLUX and FLUX_DEV. A random \
          one if absent or -1.",
     ),
-    flag("tiling", "Whether the picture continues at its edges.").lacking(OFF),
-    Field::new("transparency", FieldType::Word(words::TRANSPARENCIES), "What of the picture is transparent.")
-        .lacking(&["\"disabled\""]),
-    flag("ultra", "Ultra mode; not with alchemy.").lacking(OFF),
+    flag("tiling", "Whether the picture continues at its opposite borders, so that it can be laid side by side."),
+    Field::new(
+        "transparency",
+        FieldType::Word(words::TRANSPARENCIES),
+        "With `foreground_only` the background is transparent: what is connected with the borders and alike in colour, with \
+         a soft edge.",
+    ),
+    flag("ultra", "A picture that is much larger than `width` and `height`; not together with `alchemy: true`.")
+        .does(recipes::ULTRA),
     flag("unzoom", "Whether to draw more around an image.").lacking(OFF),
     Field::new("unzoomAmount", ANY, "How much more.").lacking(&["0"]),
-    Field::new("upscaleRatio", ANY, "How much larger the picture becomes.").lacking(&["1"]),
+    Field::new(
+        "upscaleRatio",
+        FieldType::Number { least: 1.0, most: 4.0 },
+        "How many times as long the sides of the finished picture are.",
+    ),
     side("width", "Width in pixels.").or("1024"),
     flag("controlNet", "Whether an image guides the picture; see controlnets.").lacking(OFF).deprecated(),
     Field::new("controlNetType", FieldType::Word(words::CONTROL_TYPES), "What is read from it; see controlnets.")

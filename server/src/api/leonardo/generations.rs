@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 
 use super::account::user_id;
 use super::background::{complete, generation_bytes, ticket};
+use super::elements;
 use super::enhance::Reader;
 use super::fields::GENERATION;
 use super::model::chosen;
 use super::object::object;
+use super::prompts::cost;
 use super::request::Asked;
 use super::rules;
 use crate::app::App;
@@ -41,7 +43,9 @@ pub(super) fn create(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     app.unstored.check()?;
     let Known { info, foresight } = chosen(&values, &app.models);
     let tokens = |text: &str| foresight.tokens(text);
-    let asked = Asked::of(&values, info, &Reader { most: foresight.tokens_read(), tokens: &tokens });
+    let mut asked = Asked::of(&values, info, &Reader { most: foresight.tokens_read(), tokens: &tokens });
+    asked.spec.loras = elements::asked(&values, &foresight.lora_names())?;
+    asked.echo["sampler"] = json!(foresight.sampler(&asked.spec));
     check(&app.config.work, &asked.spec, MEMBERS)?;
     let mut warnings = asked.warnings;
     warnings.extend(foresight.warnings(Family::Leonardo, &asked.spec)?);
@@ -68,8 +72,7 @@ pub(super) fn create(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
         app.store.delete_generation(&call.owner, &id)?;
         return Err(Problem::busy("too_busy", "the server has no thread left; try again later", 10));
     }
-    let cost = json!({"amount": "0", "unit": "DOLLARS"});
-    let job = told(json!({"generationId": id, "apiCreditCost": 0, "cost": cost}), &warnings);
+    let job = told(json!({"generationId": id, "apiCreditCost": 0, "cost": cost()}), &warnings);
     Ok(Answer::json(200, &json!({"sdGenerationJob": job})).warned(warnings))
 }
 

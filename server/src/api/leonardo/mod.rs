@@ -3,15 +3,19 @@
 mod account;
 mod background;
 mod describe;
+mod elements;
 mod enhance;
 mod fields;
 mod generations;
 mod ids;
 mod model;
 mod object;
+mod prompts;
+mod recipes;
 mod request;
 mod resume;
 mod rules;
+mod sizes;
 mod styles;
 #[cfg(test)]
 mod tests;
@@ -67,6 +71,13 @@ const LIST: Route = route(
     &[(200, Content::Json("Generations"))],
 );
 
+const IMPROVE: Route = route(
+    (Method::Post, &["/api/rest/v1/prompt/improve", "/prompt/improve"]),
+    prompts::improve,
+    "A prompt with words for detail, as `enhancePrompt` adds them",
+    &[(200, Content::Json("PromptGeneration"))],
+);
+
 /// The routes of this family.
 pub(crate) const ROUTES: &[Route] = &[
     Route {
@@ -86,6 +97,25 @@ pub(crate) const ROUTES: &[Route] = &[
         &[(200, Content::Json("DeletedGeneration"))],
     ),
     Route { doc: Doc { query: PAGE, errors: &[400, 503], ..LIST.doc }, ..LIST },
+    route(
+        (Method::Get, &["/api/rest/v1/elements", "/elements"]),
+        elements::list,
+        "The LoRAs that requests may name, with their ids",
+        &[(200, Content::Json("Elements"))],
+    ),
+    Route { doc: Doc { fields: Some(prompts::IMPROVE), errors: &[400, 413, 415], ..IMPROVE.doc }, ..IMPROVE },
+    route(
+        (Method::Post, &["/api/rest/v1/prompt/random", "/prompt/random"]),
+        prompts::random,
+        "A prompt to begin from",
+        &[(200, Content::Json("PromptGeneration"))],
+    ),
+    route(
+        (Method::Post, &["/api/rest/v1/pricing-calculator", "/pricing-calculator"]),
+        prompts::price,
+        "What a request costs: nothing",
+        &[(200, Content::Json("Price"))],
+    ),
     route(
         (Method::Get, &["/api/rest/v1/me", "/me"]),
         account::me,

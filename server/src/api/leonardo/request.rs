@@ -3,10 +3,12 @@
 use fulmen_engine::schedule::SamplerName;
 use serde_json::{Map, Value, json};
 
-use super::enhance::{Reader, expanded};
+use super::enhance::{Added, Reader, expanded};
+use super::fields::GENERATION;
 use super::model::names;
+use super::sizes::Sizes;
 use crate::api::picture::seed;
-use crate::fields::Values;
+use crate::fields::{Looks, Values};
 use crate::jobs::{ModelInfo, Spec};
 use crate::warning::Warning;
 
@@ -54,23 +56,33 @@ impl Asked {
     /// Decides everything that the request leaves open, so that a picture that has to be drawn again is the same.
     pub(super) fn of(values: &Values, model: &ModelInfo, reader: &Reader<'_>) -> Self {
         let mut warnings = values.warnings(&names(model).iter().map(String::as_str).collect::<Vec<_>>());
-        let style = style(values);
-        let prompt = values.text("prompt").unwrap_or_default();
+        let looks = values.looks(GENERATION);
         let enhance = values.flag("enhancePrompt").unwrap_or(false);
-        let enhance = enhance.then(|| values.text("enhancePromptInstruction").unwrap_or_default());
-        let side = |name| values.integer(name).unwrap_or(0) as usize;
+        let added = Added {
+            style: if looks.raw { "NONE" } else { style(values) },
+            words: &looks.words,
+            enhance: enhance.then(|| values.text("enhancePromptInstruction").unwrap_or_default()),
+        };
+        let size = Sizes::of(values, &looks);
+        let prompt = values.text("prompt").unwrap_or_default();
         let spec = Spec {
             model: Some(model.name.clone()),
-            prompt: expanded(prompt, (style, enhance), reader, &mut warnings),
-            negative_prompt: values.text("negative_prompt").map(Into::into),
-            width: side("width"),
-            height: side("height"),
+            prompt: expanded(prompt, added, reader, &mut warnings),
+            negative_prompt: negative_prompt(values, &looks),
+            width: size.finished[0],
+            height: size.finished[1],
+            drawn: Some(size.drawn).filter(|drawn| *drawn != size.finished),
+            pass: size.pass,
             images: values.integer("num_images").unwrap_or(1) as usize,
             seed: seed(values, &mut warnings),
             steps: steps(values, model, &mut warnings),
             guidance: values.number("guidance_scale").map(|guidance| guidance as f32),
-            sampler: sampler(values.text("scheduler")).map(|sampler| sampler.word().to_owned()),
-            contrast: contrast(values).map(|factor| factor as f32),
+            sampler: sampler(values).map(|sampler| sampler.word().to_owned()),
+            contrast: contrast(values).filter(|_| !looks.raw).map(|factor| factor as f32),
+            finish: looks.finish,
+            weight: Some(looks.weight).filter(|weight| *weight != 1.0),
+            transparent: values.text("transparency") == Some("foreground_only"),
+            tiling: values.flag("tiling").unwrap_or(false),
             // The document has no members for the rest.
             ..Spec::default()
         };
@@ -91,9 +103,22 @@ fn steps(values: &Values, model: &ModelInfo, warnings: &mut Vec<Warning>) -> Opt
     steps.filter(|_| !model.distilled)
 }
 
-/// The sampler that a documented word means; `None` is the model's own.
-fn sampler(scheduler: Option<&str>) -> Option<SamplerName> {
-    Some(match scheduler? {
+/// What is to be kept out: what the caller says, and what recipes add.
+fn negative_prompt(values: &Values, looks: &Looks) -> Option<String> {
+    let own = values.text("negative_prompt");
+    if looks.avoid.is_empty() {
+        return own.map(Into::into);
+    }
+    let own = own.filter(|own| !own.trim().is_empty());
+    let parts: Vec<&str> = own.into_iter().chain(looks.avoid.iter().copied()).collect();
+    Some(parts.join(", "))
+}
+
+/// The sampler that a documented word means; where none is asked for it is the model's own.
+fn sampler(values: &Values) -> Option<SamplerName> {
+    Some(match values.text("scheduler").filter(|_| values.has("scheduler"))? {
+        "EULER_DISCRETE" => SamplerName::Euler,
+        "LEONARDO" => SamplerName::UniPc,
         "KLMS" => SamplerName::Lms,
         "EULER_ANCESTRAL_DISCRETE" => SamplerName::EulerAncestral,
         "DDIM" => SamplerName::Ddim,
@@ -117,14 +142,13 @@ fn echo(values: &Values, spec: &Spec, model: &ModelInfo) -> Value {
     let mut echo = json!({
         "prompt": values.text("prompt"),
         "public": values.flag("public").unwrap_or(false),
-        "imageWidth": spec.width,
-        "imageHeight": spec.height,
+        "imageWidth": values.integer("width"),
+        "imageHeight": values.integer("height"),
         "guidanceScale": values.number("guidance_scale").unwrap_or(own),
         "inferenceSteps": spec.steps.unwrap_or(model.steps),
         "presetStyle": style(values),
         "seed": spec.seed,
-        // Only together with PhotoReal, which is not supported yet.
-        "photoRealStrength": null,
+        "photoRealStrength": values.number("photoRealStrength").filter(|_| values.flag("photoReal") == Some(true)),
     });
     let more = ECHOED.iter().map(|(name, echoed)| ((*echoed).to_owned(), values.value(name).cloned().into()));
     let hints = HINTS.iter().filter_map(|name| Some(((*name).to_owned(), values.value(name)?.clone())));

@@ -21,7 +21,9 @@ pub(super) fn check(values: &Values) -> Result<(), Problem> {
     images_of_a_size(values)?;
     seed_of_flux(values)?;
     contrast_of_phoenix(values)?;
-    style_without_alchemy(values)
+    style_without_alchemy(values)?;
+    ultra_without_alchemy(values)?;
+    photo_real(values)
 }
 
 fn images_of_a_size(values: &Values) -> Result<(), Problem> {
@@ -73,4 +75,28 @@ fn style_without_alchemy(values: &Values) -> Result<(), Problem> {
         }
         _ => Ok(()),
     }
+}
+
+fn ultra_without_alchemy(values: &Values) -> Result<(), Problem> {
+    // What is on by default gives way.
+    if values.flag("ultra") == Some(true) && values.has("alchemy") && values.flag("alchemy") == Some(true) {
+        let message = "`ultra` cannot be used together with `alchemy`: send `alchemy` false, or leave it out";
+        return Err(Problem::field("ultra", message));
+    }
+    Ok(())
+}
+
+fn photo_real(values: &Values) -> Result<(), Problem> {
+    if values.flag("photoReal") != Some(true) {
+        return Ok(());
+    }
+    if values.flag("alchemy") == Some(false) {
+        return Err(Problem::field("photoReal", "`photoReal` needs `alchemy`: send true, or leave it out"));
+    }
+    let is_first = values.text("photoRealVersion") == Some("v1");
+    if is_first && values.is_unusual("modelId") {
+        let message = "`photoRealVersion` v1 has no `modelId`: leave that out, or send v2";
+        return Err(Problem::field("photoRealVersion", message));
+    }
+    Ok(())
 }

@@ -1,4 +1,6 @@
-//! What a `presetStyle` means here: words that follow the prompt.
+//! What a `presetStyle` means here: words that follow the prompt, and for some what is done to the finished picture.
+
+use crate::fields::{Effect, Finish, Look, When};
 
 /// Every style and its words, in the order of the document. Those without words leave the prompt as it is.
 const WORDS: &[(&str, &str)] = &[
@@ -33,6 +35,24 @@ const WORDS: &[(&str, &str)] = &[
     ("STOCK_PHOTO", "stock photograph, bright and clean"),
     ("VIBRANT", "vibrant saturated colours"),
     ("UNPROCESSED", ""),
+];
+
+const fn is(style: &'static str, finish: Finish) -> Effect {
+    Effect { when: When::Is(style), look: Look { finish, ..Look::NONE } }
+}
+
+const AS_IT_IS: Finish = Finish::NONE;
+
+/// What else some styles do: to the finished picture.
+pub(super) const EFFECTS: &[Effect] = &[
+    is("\"BOKEH\"", Finish { blur: 0.03, ..AS_IT_IS }),
+    is("\"CINEMATIC\"", Finish { contrast: 1.08, vignette: 0.25, ..AS_IT_IS }),
+    is("\"HDR\"", Finish { range: 0.7, sharpness: 0.2, ..AS_IT_IS }),
+    is("\"MONOCHROME\"", Finish { saturation: 0.0, ..AS_IT_IS }),
+    is("\"MOODY\"", Finish { saturation: 0.8, vignette: 0.4, ..AS_IT_IS }),
+    is("\"RETRO\"", Finish { contrast: 0.9, saturation: 0.7, ..AS_IT_IS }),
+    is("\"SKETCH_BW\"", Finish { saturation: 0.0, contrast: 1.15, sharpness: 0.4, ..AS_IT_IS }),
+    is("\"VIBRANT\"", Finish { saturation: 1.35, ..AS_IT_IS }),
 ];
 
 /// The words of a style.

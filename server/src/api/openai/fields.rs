@@ -3,8 +3,9 @@
 //! The documented ones come first, in the document's order; then those that clients of this family send; then ours.
 
 use crate::fields::{
-    ANY_SEED, ETA, Field, FieldType, LARGEST_SEED, LONG_PROMPTS, LONGEST_PROMPT, LONGEST_SIDE, NAG_ALPHA,
-    NAG_SCALE, NAG_TAU, PNG_TEXT, PREDICTION, PROMPT_SYNTAX, SAMPLER, SHORTEST_SIDE, SIGMAS, SPACING,
+    ANY_SEED, ETA, Effect, Field, FieldType, Finish, LARGEST_SEED, LONG_PROMPTS, LONGEST_PROMPT,
+    LONGEST_SIDE, Look, NAG_ALPHA, NAG_SCALE, NAG_TAU, PNG_TEXT, PREDICTION, PROMPT_SYNTAX, SAMPLER,
+    SHORTEST_SIDE, SIGMAS, SPACING, When,
 };
 
 /// Text that is accepted and has no effect.
@@ -13,9 +14,18 @@ const ANY: FieldType = FieldType::Text { least: 0, most: LONGEST_NAME };
 /// Characters of a model's name.
 pub(super) const LONGEST_NAME: usize = 1000;
 
-/// The documented words, and those of later models of the same API. `hd` alone is another number of steps.
+/// The documented words, and those of later models of the same API.
 const QUALITIES: &[&str] = &["standard", "hd", "auto", "low", "medium", "high", "xhigh", "max"];
-const EQUAL_QUALITIES: &[&str] = &["\"low\"", "\"high\"", "\"xhigh\"", "\"max\""];
+
+/// Vivid is what models draw by themselves.
+const STYLE: &[Effect] = &[Effect {
+    when: When::Is("\"natural\""),
+    look: Look {
+        words: "natural light, natural colours",
+        finish: Finish { contrast: 0.92, saturation: 0.8, ..Finish::NONE },
+        ..Look::NONE
+    },
+}];
 
 const STEPS: FieldType = FieldType::Integer { least: 1, most: 100, multiple_of: 1 };
 const SIDE: FieldType =
@@ -41,10 +51,17 @@ pub(super) const GENERATIONS: &[Field] = &[
          `b64_json` where `model` begins with `gpt-image` or `chatgpt-image`, as the clients of those expect.",
     )
     .or("\"url\""),
-    Field::new("quality", FieldType::Word(QUALITIES), "`hd` takes twice the steps, or the next number the model knows.")
-        .or("\"standard\"")
-        .but(EQUAL_QUALITIES),
-    Field::new("style", FieldType::Word(&["vivid", "natural"]), "A look.").or("\"vivid\"").hint(&[]),
+    Field::new(
+        "quality",
+        FieldType::Word(QUALITIES),
+        "Steps: `standard`, `medium` and `auto` take the model's own number; `low` half of it, `hd`, `high`, `xhigh` and \
+         `max` twice as many, or the next number that a distilled model knows. One that was made for a single number \
+         keeps that, and is drawn at three quarters of the size with `low`, sharpened with the others.",
+    )
+    .or("\"standard\""),
+    Field::new("style", FieldType::Word(&["vivid", "natural"]), "`vivid` is what the model draws.")
+        .or("\"vivid\"")
+        .does(STYLE),
     Field::new("output_format", FieldType::Word(&["png", "jpeg", "webp"]), "The kind of file.").or("\"png\""),
     Field::new(
         "output_compression",

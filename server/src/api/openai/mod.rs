@@ -5,6 +5,7 @@ mod fields;
 mod generate;
 mod hub;
 mod models;
+mod quality;
 mod request;
 mod stream;
 

@@ -3,6 +3,7 @@
 use fulmen_engine::picture::JPEG_QUALITY;
 
 use super::fields::GENERATIONS;
+use super::quality::Quality;
 use crate::api::picture::{Output, format, png_text, seed};
 use crate::fields::Values;
 use crate::http::Request;
@@ -45,16 +46,23 @@ impl Generation {
     pub(super) fn new(values: &Values, model: &ModelInfo) -> Self {
         let mut warnings = values.warnings(&[&model.name]);
         let (width, height) = size(values, &mut warnings);
+        let better = Quality::of(values, model, (width, height), &mut warnings);
+        let looks = values.looks(GENERATIONS);
         let stream = values.flag("stream").unwrap_or(false);
         let spec = Spec {
             model: Some(model.name.clone()),
-            prompt: values.text("prompt").unwrap_or_default().to_owned(),
+            prompt: std::iter::once(values.text("prompt").unwrap_or_default())
+                .chain(looks.words)
+                .collect::<Vec<_>>()
+                .join(", "),
             negative_prompt: values.text("negative_prompt").map(Into::into),
             width,
             height,
             images: values.integer("n").unwrap_or(1) as usize,
             seed: seed(values, &mut warnings),
-            steps: steps(values, model, &mut warnings),
+            steps: better.steps,
+            drawn: better.drawn,
+            finish: better.on(looks.finish),
             guidance: values.number("guidance_scale").map(|guidance| guidance as f32),
             nag_scale: values.number("nag_scale").map(|scale| scale as f32),
             nag_tau: values.number("nag_tau").map(|tau| tau as f32),
@@ -118,29 +126,6 @@ fn size(values: &Values, warnings: &mut Vec<Warning>) -> (usize, usize) {
         warnings.push(Warning::no_effect("size", message));
     }
     size
-}
-
-/// As many as were asked for; those of `hd`; or as many as the model was made for.
-fn steps(values: &Values, model: &ModelInfo, warnings: &mut Vec<Warning>) -> Option<usize> {
-    let [own, alias] = ["steps", "num_inference_steps"].map(|name| values.integer(name));
-    if own.is_some() && alias.is_some() && own != alias {
-        let message = "`num_inference_steps` is overruled by `steps`";
-        warnings.push(Warning::no_effect("num_inference_steps", message));
-    }
-    let hd = values.text("quality") == Some("hd");
-    if let Some(steps) = own.or(alias) {
-        if hd {
-            let message = format!("`quality`: \"hd\" is overruled by the {steps} steps that were requested");
-            warnings.push(Warning::no_effect("quality", message));
-        }
-        return Some(steps as usize);
-    }
-    if hd && model.hd_steps == model.steps {
-        let message =
-            format!("`quality`: \"hd\" has no effect here: this model is made for {} steps", model.steps);
-        warnings.push(Warning::no_effect("quality", message));
-    }
-    hd.then_some(model.hd_steps)
 }
 
 /// Whether the answer holds files. Clients of the models that answer nothing else send no `response_format`.

@@ -152,5 +152,8 @@ fn a_schema_says_all_that_a_table_says() {
     let frames = &schema["properties"]["frames"]["description"];
     assert_eq!(frames, "Frames. Only where `flag` is false.");
     let quality = &schema["properties"]["quality"]["description"];
-    assert_eq!(quality, "A quality. Accepted, but without effect here: \"two\".");
+    assert_eq!(
+        quality,
+        "A quality. `two`: no words of `presetStyle` or of recipes, and nothing is done to the finished picture."
+    );
 }

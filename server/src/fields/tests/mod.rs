@@ -7,7 +7,7 @@ mod warn;
 
 use serde_json::{Map, Value, json};
 
-use super::{Field, FieldType, Values};
+use super::{Effect, Field, FieldType, Look, Values, When};
 use crate::http::{Method, Request};
 use crate::problem::Problem;
 
@@ -41,7 +41,7 @@ pub(super) const TABLE: &[Field] = &[
         .lacking(&["\"one\"", "\"IN\""]),
     Field::new("quality", FieldType::Word(&["one", "two", "IN"]), "A quality.")
         .or("\"one\"")
-        .but(&["\"two\""]),
+        .does(&[Effect { when: When::Is("\"two\""), look: Look { raw: true, ..Look::NONE } }]),
     Field::new("shine", FieldType::Flag, "Shines.").hint(&["false"]),
     Field::new("frames", FieldType::Integer { least: 0, most: 9, multiple_of: 1 }, "Frames.")
         .only_where("flag", &["false"]),

@@ -42,8 +42,8 @@ fn everything_is_decided_when_it_is_asked() {
 #[test]
 fn a_scheduler_is_a_sampler_and_the_usual_one_is_the_models_own() {
     for (scheduler, sampler) in [
-        ("EULER_DISCRETE", None),
-        ("LEONARDO", None),
+        ("EULER_DISCRETE", Some("euler")),
+        ("LEONARDO", Some("unipc")),
         ("EULER_ANCESTRAL_DISCRETE", Some("euler-a")),
         ("KLMS", Some("lms")),
         ("DDIM", Some("ddim")),
@@ -73,7 +73,8 @@ fn what_was_asked_is_drawn_and_given_back() {
         "expandedDomain": true, "init_strength": 0.3, "ultra": false, "photoReal": false,
     });
     let Asked { spec, echo, .. } = asked(members);
-    assert_eq!((spec.width, spec.height, spec.images, spec.seed), (512, 640, 6, 9_999_999_998));
+    assert_eq!((spec.drawn, spec.images, spec.seed), (Some([512, 640]), 6, 9_999_999_998));
+    assert_eq!((spec.width, spec.height), (768, 960), "it is drawn again, half as large again");
     assert_eq!((spec.prompt.as_str(), spec.negative_prompt.as_deref()), ("a cat", Some("a dog")));
     assert_eq!(spec.guidance, Some(7.3));
     for (member, value) in [
@@ -134,9 +135,8 @@ fn what_official_clients_send_by_themselves_is_not_told() {
 #[test]
 fn what_changes_nothing_is_told() {
     let inert = json!({
-        "expandedDomain": true, "fantasyAvatar": true, "highContrast": false, "highResolution": true,
         "imagePromptWeight": 0.5, "init_strength": 0.5, "photoRealVersion": "v2", "photoRealStrength": 0.5,
-        "promptMagic": true, "promptMagicStrength": 0.5, "promptMagicVersion": "v3", "controlNetType": "POSE",
+        "promptMagicStrength": 0.5, "promptMagicVersion": "v3", "controlNetType": "POSE",
         "weighting": 0.5, "modelId": "aa77f04e-3eec-4034-9c07-d0f619684628", "sd_version": "FLUX",
         "num_inference_steps": 30, "enhancePromptInstruction": "in a garden",
     });

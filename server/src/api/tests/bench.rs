@@ -1,0 +1,360 @@
+//! A server in this process that draws with the demo model, and what is measured on its pictures.
+
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
+
+use fulmen_engine::Options;
+use fulmen_engine::picture::Picture;
+use serde_json::{Value, json};
+
+use super::lora;
+use crate::app::App;
+use crate::auth::{Keyring, Links};
+use crate::http::{Answer, Body, Client, Method, Request};
+use crate::jobs::{Places, Queue, Unstored, Worker};
+use crate::metrics::Metrics;
+use crate::store::Store;
+use crate::{Config, Keys, Limits, ModelConfig, Work, routes};
+
+/// Pixels of a side where nothing else is asked for: the demo model's own.
+pub(super) const SIDE: usize = 128;
+
+/// A server in this process.
+pub(super) struct Bench {
+    app: Arc<App>,
+    drawing: Option<thread::JoinHandle<()>>,
+    /// Folders that it reads from and writes to.
+    folders: Vec<tempfile::TempDir>,
+}
+
+/// A picture, and all that was answered with it.
+pub(super) struct Drawn {
+    pub(super) picture: Picture,
+    pub(super) answer: Value,
+    /// The bytes of its file.
+    pub(super) file: Vec<u8>,
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.app.queue.close();
+        self.drawing.take().map(thread::JoinHandle::join);
+        self.app.store.close();
+    }
+}
+
+impl Bench {
+    /// With the model inside the program.
+    pub(super) fn new() -> Self {
+        Self::with(vec![ModelConfig { id: None, engine: options() }])
+    }
+
+    /// With the demo model as a folder, and the same as if it were not distilled.
+    pub(super) fn of_two() -> Self {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/demo");
+        let base = tempfile::tempdir().unwrap();
+        copy(&folder, base.path());
+        let file = base.path().join("scheduler/scheduler_config.json");
+        let config = fs::read_to_string(&file).unwrap();
+        fs::write(file, config.replace("trailing", "leading")).unwrap();
+        let model = |id: &str, path: &Path| ModelConfig {
+            id: Some(id.into()),
+            engine: Options { model: Some(path.into()), ..options() },
+        };
+        let mut bench = Self::with(vec![model("fast", &folder), model("base", base.path())]);
+        bench.folders.push(base);
+        bench
+    }
+
+    /// With two LoRAs that requests may name: `fox` and `ink`.
+    pub(super) fn with_loras() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        lora::write(&folder.path().join("fox.safetensors"), &[lora::TO_Q]);
+        lora::write(&folder.path().join("ink.safetensors"), &[lora::PROJ_IN]);
+        let engine = Options { lora_folder: Some(folder.path().into()), ..options() };
+        let mut bench = Self::with(vec![ModelConfig { id: None, engine }]);
+        bench.folders.push(folder);
+        bench
+    }
+
+    pub(super) fn with(models: Vec<ModelConfig>) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let worker = Worker::open(&models).unwrap();
+        let config = Config {
+            listen: "127.0.0.1:8188".parse().unwrap(),
+            models,
+            data: data.path().into(),
+            queue: 16,
+            work: Work::default(),
+            max_storage: None,
+            accept_loss: false,
+            keys: Keys::default(),
+            cors_origins: vec![],
+            public_url: None,
+            trusted_proxies: vec![],
+            hosts: vec![],
+            png_text: true,
+            limits: Limits::default(),
+        };
+        let places = Places { waiting: config.queue, per_key: None, time: config.work.time };
+        let app = Arc::new(App {
+            models: worker.models.clone(),
+            keys: Keyring::open(&config.keys).unwrap(),
+            links: Links::open(data.path()).unwrap(),
+            store: Store::open(data.path(), None).unwrap(),
+            queue: Queue::new(places, worker.models.infos().cloned().collect()),
+            metrics: Metrics::default(),
+            started: jiff::Timestamp::now(),
+            unstored: Unstored::default(),
+            address: OnceLock::new(),
+            config,
+        });
+        let of_thread = app.clone();
+        let draw = move || worker.run(&of_thread.queue, &of_thread.metrics, &|_| Ok(()));
+        Self { app, drawing: Some(thread::spawn(draw)), folders: vec![data] }
+    }
+
+    /// What a route answers.
+    pub(super) fn ask(&self, method: Method, path: &str, body: &Value) -> Answer {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let request = Request {
+            id: "1".into(),
+            method,
+            path: path.into(),
+            query,
+            headers: vec![header("host", "127.0.0.1:8188"), header("content-type", "application/json")],
+            body: body.to_string().into_bytes(),
+            client: Client::default(),
+            memory: crate::budget::Memory::default(),
+        };
+        routes::answer(&self.app, request)
+    }
+
+    pub(super) fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let answer = self.ask(Method::Post, path, body);
+        (answer.status, serde_json::from_slice(&bytes(answer)).unwrap())
+    }
+
+    pub(super) fn get(&self, path: &str) -> Value {
+        let answer = self.ask(Method::Get, path, &json!(null));
+        assert_eq!(answer.status, 200, "{path}");
+        serde_json::from_slice(&bytes(answer)).unwrap()
+    }
+
+    /// The file behind a link of this server.
+    pub(super) fn file(&self, url: &str) -> Vec<u8> {
+        let answer = self.ask(Method::Get, url.strip_prefix("http://127.0.0.1:8188").unwrap(), &json!(null));
+        assert_eq!(answer.status, 200, "{url}");
+        bytes(answer)
+    }
+
+    /// `POST /v1/images/imagine` with these members beside a name, a prompt, a size and a seed.
+    pub(super) fn imagine(&self, members: &Value) -> Drawn {
+        let usual = json!({"name": "n", "prompt": PROMPT, "width": SIDE, "height": SIDE, "seed": 1});
+        let (status, answer) = self.post("/v1/images/imagine", &with(usual, members));
+        assert_eq!(status, 201, "{answer}");
+        let path = format!("/v1/images/{}/download", answer["id"].as_str().unwrap());
+        Drawn::new(bytes(self.ask(Method::Get, &path, &json!(null))), answer)
+    }
+
+    /// `POST /api/images/generations` with these members beside a prompt, a size and a seed.
+    pub(super) fn openai(&self, members: &Value) -> Drawn {
+        let usual = json!({"prompt": PROMPT, "size": format!("{SIDE}x{SIDE}"), "seed": 1});
+        let (status, answer) = self.post("/api/images/generations", &with(usual, members));
+        assert_eq!(status, 200, "{answer}");
+        let file = match answer["data"][0]["url"].as_str() {
+            Some(url) => self.file(url),
+            None => base64(answer["data"][0]["b64_json"].as_str().unwrap()),
+        };
+        Drawn::new(file, answer)
+    }
+
+    /// The first picture of a generation with these members beside a prompt, a size, one picture and a seed, without
+    /// alchemy and what else is done where nothing is said.
+    pub(super) fn leonardo(&self, members: &Value) -> Drawn {
+        let answer = self.generation(members);
+        assert_eq!(answer["status"], "COMPLETE", "{answer}");
+        Drawn::new(self.file(answer["generated_images"][0]["url"].as_str().unwrap()), answer)
+    }
+
+    /// The finished generation.
+    pub(super) fn generation(&self, members: &Value) -> Value {
+        let (status, answer) = self.begin(members);
+        assert_eq!(status, 200, "{answer}");
+        let path = format!("/generations/{}", answer["sdGenerationJob"]["generationId"].as_str().unwrap());
+        loop {
+            let generation = self.get(&path)["generations_by_pk"].take();
+            if generation["status"] != "PENDING" {
+                return generation;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub(super) fn begin(&self, members: &Value) -> (u16, Value) {
+        let usual = json!({
+            "prompt": PROMPT, "width": SIDE, "height": SIDE, "num_images": 1, "seed": 1, "alchemy": false,
+        });
+        self.post("/generations", &with(usual, members))
+    }
+
+    /// The member that a generation with these is refused for.
+    pub(super) fn refused(&self, members: &Value) -> String {
+        let (status, answer) = self.begin(members);
+        assert_eq!(status, 400, "{answer}");
+        answer["path"].as_str().unwrap().trim_start_matches("$.").to_owned()
+    }
+}
+
+/// What is drawn where no other prompt is asked for.
+pub(super) const PROMPT: &str = "a red circle on a blue background";
+
+/// The members of the second, where both have one.
+pub(super) fn with(mut usual: Value, members: &Value) -> Value {
+    usual.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    usual
+}
+
+fn options() -> Options {
+    Options { device: "cpu".parse().unwrap(), ..Options::default() }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() {
+            copy(&from, &to);
+        } else {
+            fs::copy(from, to).unwrap();
+        }
+    }
+}
+
+fn bytes(answer: Answer) -> Vec<u8> {
+    match answer.body {
+        Body::Bytes(bytes) => bytes,
+        Body::Events(_) => panic!("events"),
+    }
+}
+
+pub(super) fn base64(text: &str) -> Vec<u8> {
+    use base64::Engine as _;
+    base64::prelude::BASE64_STANDARD.decode(text).unwrap()
+}
+
+impl Drawn {
+    fn new(file: Vec<u8>, answer: Value) -> Self {
+        let decoded = image::load_from_memory(&file).unwrap();
+        let (width, height) = (decoded.width() as usize, decoded.height() as usize);
+        let alpha = decoded.color().has_alpha();
+        let rgba = decoded.to_rgba8().into_raw();
+        let colours = rgba.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
+        let mut picture = Picture::new(width, height, colours);
+        picture.alpha = alpha.then(|| rgba.chunks_exact(4).map(|pixel| pixel[3]).collect());
+        Self { picture, answer, file }
+    }
+
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.picture.width, self.picture.height)
+    }
+
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let list = self.answer["warnings"].as_array().cloned().unwrap_or_default();
+        list.iter().map(|warning| warning.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Whether it has the same pixels.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.picture == other.picture
+    }
+
+    /// The mean distance of its values from another's of the same size.
+    pub(super) fn distance(&self, other: &Self) -> f64 {
+        assert_eq!(self.size(), other.size());
+        let pairs = self.picture.rgb.iter().zip(&other.picture.rgb);
+        pairs.map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / self.picture.rgb.len() as f64
+    }
+
+    fn lumas(&self) -> Vec<f64> {
+        let luma = |p: &[u8]| 0.2126 * f64::from(p[0]) + 0.7152 * f64::from(p[1]) + 0.0722 * f64::from(p[2]);
+        self.picture.rgb.chunks_exact(3).map(luma).collect()
+    }
+
+    /// The standard deviation of its values from the middle grey.
+    pub(super) fn contrast(&self) -> f64 {
+        let squares = self.picture.rgb.iter().map(|value| (f64::from(*value) - 127.5).powi(2));
+        (squares.sum::<f64>() / self.picture.rgb.len() as f64).sqrt()
+    }
+
+    /// The mean distance between the largest and the least colour of a pixel.
+    pub(super) fn saturation(&self) -> f64 {
+        let chroma = |p: &[u8]| f64::from(p.iter().max().unwrap() - p.iter().min().unwrap());
+        self.picture.rgb.chunks_exact(3).map(chroma).sum::<f64>() / (self.picture.rgb.len() / 3) as f64
+    }
+
+    /// From its dark to its light tones, without the outermost percent of each.
+    pub(super) fn range(&self) -> f64 {
+        let mut lumas = self.lumas();
+        lumas.sort_by(f64::total_cmp);
+        let beyond = lumas.len() / 100;
+        lumas[lumas.len() - 1 - beyond] - lumas[beyond]
+    }
+
+    /// The mean difference of neighbours, of pixels whose place in halves of its sides is between these distances from
+    /// the middle.
+    pub(super) fn edges(&self, [from, to]: [f64; 2]) -> f64 {
+        let ((width, height), lumas) = (self.size(), self.lumas());
+        let (mut sum, mut count) = (0.0, 0.0);
+        for y in 0..height - 1 {
+            for x in 0..width - 1 {
+                let middle = |at: usize, side: usize| ((2 * at + 1) as f64 / side as f64 - 1.0).abs();
+                let distance = middle(x, width).max(middle(y, height));
+                if (from..to).contains(&distance) {
+                    let at = y * width + x;
+                    sum += (lumas[at + 1] - lumas[at]).abs() + (lumas[at + width] - lumas[at]).abs();
+                    count += 1.0;
+                }
+            }
+        }
+        sum / count
+    }
+
+    /// How light its corners are, a sixteenth of its sides each.
+    pub(super) fn corners(&self) -> f64 {
+        let ((width, height), lumas) = (self.size(), self.lumas());
+        let is_near = |at: usize, side: usize| at < side / 16 || at >= side - side / 16;
+        let corners =
+            (0..width * height).filter(|at| is_near(at % width, width) && is_near(at / width, height));
+        let (sum, count) = corners.fold((0.0, 0.0), |(sum, count), at| (sum + lumas[at], count + 1.0));
+        sum / count
+    }
+
+    /// How much stronger a colour is than all three together, on average.
+    pub(super) fn excess(&self, colour: usize) -> f64 {
+        let of = |p: &[u8]| f64::from(p[colour]) - p.iter().map(|value| f64::from(*value)).sum::<f64>() / 3.0;
+        self.picture.rgb.chunks_exact(3).map(of).sum::<f64>() / (self.picture.rgb.len() / 3) as f64
+    }
+
+    /// How far its values jump from each border to the opposite one, against neighbours within.
+    pub(super) fn seam(&self) -> f64 {
+        let ((width, height), lumas) = (self.size(), self.lumas());
+        let at = |x: usize, y: usize| lumas[(y % height) * width + x % width];
+        let over =
+            |x: usize| (0..height).map(|y| (at(x, y) - at(x + 1, y)).abs()).sum::<f64>() / height as f64;
+        let down = |y: usize| (0..width).map(|x| (at(x, y) - at(x, y + 1)).abs()).sum::<f64>() / width as f64;
+        over(width - 1) + down(height - 1)
+    }
+
+    /// The share of its pixels that are mainly of one colour: 0 red, 1 green, 2 blue.
+    pub(super) fn share(&self, colour: usize) -> f64 {
+        let is = |p: &&[u8]| (0..3).all(|other| other == colour || p[colour] > p[other].saturating_add(40));
+        let pixels = self.picture.rgb.chunks_exact(3);
+        pixels.filter(is).count() as f64 / (self.picture.rgb.len() / 3) as f64
+    }
+}

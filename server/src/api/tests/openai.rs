@@ -1,0 +1,61 @@
+//! The documented members of `POST /api/images/generations`.
+
+use serde_json::json;
+
+use super::bench::{Bench, base64};
+use super::tested;
+
+tested! {
+    "prompt" is the_prompt_is_drawn |bench| {
+        let [red, green] = ["a red circle", "a green circle"].map(|prompt| bench.openai(&json!({"prompt": prompt})));
+        assert!(red.share(0) > green.share(0) + 0.05 && green.share(1) > red.share(1) + 0.05);
+    }
+
+    "model" is the_model_is_chosen |_| {
+        let bench = Bench::of_two();
+        let [fast, base, unknown] = ["fast", "base", "nobody"].map(|model| bench.openai(&json!({"model": model})));
+        assert!(fast.distance(&base) > 5.0 && fast.is(&unknown), "{}", fast.distance(&base));
+        assert_eq!(base.warnings(), [""; 0]);
+        assert_eq!(unknown.warnings(), ["`model`: \"nobody\" is not loaded here; fast draws"]);
+    }
+
+    "n" is so_many_are_drawn_with_the_seeds_that_follow |bench| {
+        let three = bench.openai(&json!({"n": 3}));
+        let data = three.answer["data"].as_array().unwrap();
+        assert_eq!(data.len(), 3);
+        let [second, third] = [2, 3].map(|seed| bench.openai(&json!({"seed": seed})));
+        let picture = |at: usize| image::load_from_memory(&bench.file(data[at]["url"].as_str().unwrap())).unwrap();
+        assert_eq!(picture(1).to_rgb8().into_raw(), second.picture.rgb);
+        assert_eq!(picture(2).to_rgb8().into_raw(), third.picture.rgb);
+    }
+
+    "size" is the_picture_has_the_size |bench| {
+        for (size, expected) in [("64x64", (64, 64)), ("128x96", (128, 96)), ("auto", (1024, 1024))] {
+            let drawn = bench.openai(&json!({"size": size}));
+            assert_eq!((drawn.size(), &drawn.answer["size"]), (expected, &json!(format!("{}x{}", expected.0, expected.1))));
+        }
+    }
+
+    "response_format" is a_link_or_the_file |bench| {
+        let link = bench.openai(&json!({"response_format": "url"}));
+        let inline = bench.openai(&json!({"response_format": "b64_json"}));
+        assert!(link.answer["data"][0]["b64_json"].is_null() && inline.answer["data"][0]["url"].is_null());
+        assert_eq!(base64(inline.answer["data"][0]["b64_json"].as_str().unwrap()), inline.file);
+        assert!(link.is(&inline));
+    }
+
+    "quality" is better_takes_more_steps_and_less_takes_fewer |bench| {
+        let of = |quality: &str| bench.openai(&json!({"quality": quality}));
+        let [usual, low, high, hd] = ["standard", "low", "high", "hd"].map(of);
+        assert!(of("medium").is(&usual) && of("auto").is(&usual) && hd.is(&high));
+        assert!(bench.openai(&json!({"steps": 2})).is(&low) && bench.openai(&json!({"steps": 8})).is(&high));
+        assert!(low.distance(&usual) > 0.5 && high.distance(&usual) > 0.5);
+    }
+
+    "style" is natural_is_less_saturated_than_vivid |bench| {
+        let [none, vivid, natural] = [json!({}), json!({"style": "vivid"}), json!({"style": "natural"})]
+            .map(|members| bench.openai(&members));
+        assert!(none.is(&vivid), "vivid is the default");
+        assert!(natural.saturation() < 0.9 * vivid.saturation() && natural.contrast() < vivid.contrast());
+    }
+}
