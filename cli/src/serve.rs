@@ -81,11 +81,17 @@ fn models(args: &ServeArgs) -> Result<Vec<ModelConfig>, Failure> {
         defaults: args.drawing.request(),
         ..Options::default()
     };
+    let nets = args.nets.nets()?;
     let given = args.models.iter().map(|ModelArg { id, path }| (id.clone(), Some(path.clone())));
-    let mut models: Vec<ModelConfig> =
-        given.map(|(id, model)| ModelConfig { id, engine: Options { model, ..of_all.clone() } }).collect();
+    let mut models: Vec<ModelConfig> = given
+        .map(|(id, model)| ModelConfig {
+            id,
+            engine: Options { model, ..of_all.clone() },
+            nets: nets.clone(),
+        })
+        .collect();
     if models.is_empty() {
-        models.push(ModelConfig { id: None, engine: of_all });
+        models.push(ModelConfig { id: None, engine: of_all, nets });
     }
     models[0].engine.parts = args.parts.paths();
     models[0].engine.loras.clone_from(&args.loras);

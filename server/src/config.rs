@@ -1,5 +1,6 @@
 //! What an operator decides.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -50,6 +51,19 @@ pub struct ModelConfig {
     pub id: Option<String>,
     /// Its files, and the device.
     pub engine: Options,
+    /// Networks beside it.
+    pub nets: Nets,
+}
+
+/// Networks that requests may use beside a model.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Nets {
+    /// ControlNets and adapters by the kind of map that they read: `canny`, `depth`, `pose`.
+    pub controls: BTreeMap<String, PathBuf>,
+    /// An IP-Adapter, by which pictures are prompts.
+    pub ip_adapter: Option<PathBuf>,
+    /// The encoder of pictures that it was made for.
+    pub image_encoder: Option<PathBuf>,
 }
 
 /// Who may ask.

@@ -41,7 +41,7 @@ mod warning;
 
 pub use address::{AllowedOrigin, Network};
 pub use auth::{NewKey, new_key};
-pub use config::{Config, Keys, Limits, ModelConfig, Work};
+pub use config::{Config, Keys, Limits, ModelConfig, Nets, Work};
 pub use error::{Error, Result};
 pub use log::{LogFormat, finish_log, log_in_background, log_to_stderr, tell, tell_failure, tell_warning};
 pub use running::{Running, start};

@@ -8,6 +8,7 @@ mod listen;
 mod lora;
 mod model;
 mod models;
+mod nets;
 mod number;
 mod parts;
 mod serve;

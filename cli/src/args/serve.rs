@@ -12,6 +12,7 @@ use super::help;
 use super::listen::{Listen, listen};
 use super::lora::lora;
 use super::model::{ModelArg, model};
+use super::nets::NetArgs;
 use super::parts::PartArgs;
 
 /// Serves three documented image APIs and a page over HTTP
@@ -121,6 +122,9 @@ pub(crate) struct ServeArgs {
     /// The folder with the LoRAs that prompts ask for: `<lora:NAME:0.8>`
     #[arg(long, value_name = "DIR", help_heading = "Model")]
     pub(crate) lora_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) nets: NetArgs,
 
     #[command(flatten, next_help_heading = "Defaults of requests")]
     pub(crate) drawing: DrawingArgs,

@@ -4,7 +4,7 @@ use fulmen_engine::engine::Outlook;
 use fulmen_engine::message::{Message, Setting};
 use fulmen_engine::{Error, Request};
 
-use super::{ModelInfo, Spec};
+use super::{ModelInfo, Pictures, Spec};
 use crate::problem::{Family, Problem};
 use crate::warning::Warning;
 
@@ -44,7 +44,7 @@ impl Foresight {
 
     /// The sampler that draws this, in the engine's word; nothing where it cannot be drawn.
     pub(crate) fn sampler(&self, spec: &Spec) -> Option<&'static str> {
-        let plan = self.outlook.plan(&self.model.request(spec)).ok()?;
+        let plan = self.outlook.plan(&self.model.request(spec, &Pictures::default())).ok()?;
         Some(plan.settings.scheduler.solver.sampler.word())
     }
 
@@ -53,7 +53,7 @@ impl Foresight {
     /// # Errors
     /// 400: it cannot be drawn at all.
     pub(crate) fn warnings(&self, family: Family, spec: &Spec) -> Result<Vec<Warning>, Problem> {
-        let plan = self.outlook.plan(&self.model.request(spec));
+        let plan = self.outlook.plan(&self.model.request(spec, &Pictures::default()));
         let plan = plan.map_err(|error| refusal(family, &error))?;
         let of_request = plan.warnings.iter().filter(|message| !self.of_model.contains(message));
         Ok(of_request.map(|message| warning(family, message)).collect())

@@ -162,7 +162,6 @@ impl Job {
     }
 
     /// The pictures that it is drawn from; none before its turn.
-    #[expect(dead_code, reason = "read as soon as the engine draws over pictures")]
     pub(super) fn pictures(&self) -> Arc<Pictures> {
         self.pictures.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

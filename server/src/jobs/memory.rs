@@ -188,6 +188,7 @@ mod tests {
             guidance: 0.0,
             largest_preview: 256,
             device,
+            nets: crate::config::Nets::default(),
         }
     }
 

@@ -32,6 +32,6 @@ pub(crate) use model::ModelInfo;
 pub(crate) use models::{Known, Models};
 pub(crate) use pictures::Pictures;
 pub(crate) use queue::{Places, Queue};
-pub(crate) use spec::Spec;
+pub(crate) use spec::{ImagePromptSpec, Spec};
 pub(crate) use unstored::Unstored;
 pub(crate) use worker::Worker;

@@ -2,14 +2,15 @@
 
 use fulmen_engine::graph::Tiling;
 use fulmen_engine::prompt::{LongPrompts, LoraTag, PromptSyntax};
-use fulmen_engine::request::{Guidance, Nag};
+use fulmen_engine::request::{Guidance, ImagePrompt, Nag};
 use fulmen_engine::schedule::{Prediction, SamplerName, Sigmas, TimestepSpacing};
 use fulmen_engine::settings::Settings;
 use fulmen_engine::{Engine, Request};
 
-use super::Spec;
 use super::size::in_own_area;
-use crate::config::ModelConfig;
+use super::spec::ImagePromptSpec;
+use super::{Pictures, Spec};
+use crate::config::{ModelConfig, Nets};
 
 /// Numbers of steps that distilled models are made for.
 const DISTILLED_STEPS: [usize; 4] = [1, 2, 4, 8];
@@ -35,6 +36,8 @@ pub(crate) struct ModelInfo {
     /// Pixels of a side that a preview has at the most.
     pub(crate) largest_preview: usize,
     pub(crate) device: String,
+    /// Networks beside it.
+    pub(crate) nets: Nets,
 }
 
 impl ModelInfo {
@@ -61,6 +64,7 @@ impl ModelInfo {
             guidance: plan.settings.guidance,
             largest_preview: engine.largest_preview(),
             device: engine.device().to_owned(),
+            nets: model.nets.clone(),
         })
     }
 
@@ -72,8 +76,8 @@ impl ModelInfo {
         }
     }
 
-    /// The engine's request for a job.
-    pub(super) fn request(&self, spec: &Spec) -> Request {
+    /// The engine's request for a job, drawn from these pictures; what names one that is not among them is left out.
+    pub(super) fn request(&self, spec: &Spec, pictures: &Pictures) -> Request {
         let (width, height) = self.drawn_size(spec);
         Request {
             prompt: spec.prompt.clone(),
@@ -92,11 +96,21 @@ impl ModelInfo {
             long_prompts: meant(&LongPrompts::WORDS, spec.long_prompts.as_deref()),
             weight: spec.weight.unwrap_or(1.0),
             loras: spec.loras.iter().map(lora).collect(),
+            image_prompts: self.image_prompt(spec, pictures).into_iter().collect(),
             tiling: Tiling { x: spec.tiling, y: spec.tiling },
             seed: Some(spec.seed),
             images: spec.images,
             ..Request::default()
         }
+    }
+}
+
+impl ModelInfo {
+    fn image_prompt(&self, spec: &Spec, pictures: &Pictures) -> Option<ImagePrompt> {
+        let ImagePromptSpec { pictures: ids, scale } = spec.image_prompt.as_ref()?;
+        let pictures: Vec<_> = ids.iter().filter_map(|id| pictures.get(id)).collect();
+        let (file, encoder) = (self.nets.ip_adapter.clone()?, self.nets.image_encoder.clone()?);
+        (!pictures.is_empty()).then_some(ImagePrompt { file, encoder, pictures, scale: *scale })
     }
 }
 

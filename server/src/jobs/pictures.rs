@@ -13,12 +13,14 @@ use crate::store::Store;
 
 /// The pictures of one job, by the store's ids.
 #[derive(Debug, Default)]
-pub(crate) struct Pictures(
-    #[expect(dead_code, reason = "read as soon as the engine draws over pictures")]
-    HashMap<String, Arc<Picture>>,
-);
+pub(crate) struct Pictures(HashMap<String, Arc<Picture>>);
 
 impl Pictures {
+    /// The one of this id.
+    pub(super) fn get(&self, id: &str) -> Option<Arc<Picture>> {
+        self.0.get(id).cloned()
+    }
+
     /// Reads those that a job names. They are its owner's: a handler that was given another's keeps a copy.
     ///
     /// # Errors

@@ -87,6 +87,7 @@ mod tests {
             guidance: 5.0,
             largest_preview: 256,
             device,
+            nets: crate::config::Nets::default(),
         }
     }
 

@@ -91,7 +91,7 @@ impl Worker {
         if size(first) != size(next) || images > foresight.outlook().batch(size(next)) {
             return false;
         }
-        let plan = |job: &Job| foresight.outlook().plan(&info.request(&job.spec));
+        let plan = |job: &Job| foresight.outlook().plan(&info.request(&job.spec, &job.pictures()));
         matches!((plan(first), plan(next)), (Ok(first), Ok(next)) if first.goes_with(&next))
     }
 
@@ -131,7 +131,7 @@ fn draw_with<'j>(
     ended: &dyn Fn(&Arc<Job>, Status),
 ) -> (Vec<&'j Arc<Job>>, bool) {
     let watchings: Vec<_> = jobs.iter().map(|job| RefCell::new(Watching::new(job, setting))).collect();
-    let requests: Vec<_> = jobs.iter().map(|job| setting.model.request(&job.spec)).collect();
+    let requests: Vec<_> = jobs.iter().map(|job| setting.model.request(&job.spec, &job.pictures())).collect();
     let mut events: Vec<_> =
         watchings.iter().map(|watching| |event| watching.borrow_mut().event(event)).collect();
     let orders = requests.iter().zip(&mut events).zip(&watchings).zip(jobs);

@@ -73,8 +73,17 @@ pub(super) const GENERATION: &[Field] = &[
     side("height", "Height in pixels.").or("768"),
     flag("highContrast", "More contrast, or RAW mode; with or without `promptMagic`.").does(recipes::HIGH_CONTRAST),
     flag("highResolution", "A picture that is larger than `width` and `height`.").does(recipes::HIGH_RESOLUTION),
-    Field::new("imagePrompts", FieldType::Texts, "Images that count as part of the prompt.").lacking(EMPTY),
-    Field::new("imagePromptWeight", ANY, "How much those images count.").hint(&[]),
+    Field::new(
+        "imagePrompts",
+        FieldType::Texts,
+        "Ids of pictures of the caller's own, generated or uploaded, that count as part of the prompt; for servers that were \
+         started with `--ip-adapter`.",
+    ),
+    Field::new(
+        "imagePromptWeight",
+        FieldType::Number { least: -10.0, most: 10.0 },
+        "How much those pictures count: 1 is as the adapter was trained; 0.5 if absent.",
+    ),
     Field::new("init_generation_image_id", ID, "A generated image to begin with.").lacking(NO_ID),
     Field::new("init_image_id", ID, "An uploaded image to begin with.").lacking(NO_ID),
     Field::new(

@@ -9,6 +9,7 @@ use super::background::{complete, generation_bytes, ticket};
 use super::elements;
 use super::enhance::Reader;
 use super::fields::GENERATION;
+use super::guides::image_prompt;
 use super::model::chosen;
 use super::object::object;
 use super::prompts::cost;
@@ -48,6 +49,7 @@ pub(super) fn create(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     asked.echo["sampler"] = json!(foresight.sampler(&asked.spec));
     check(&app.config.work, &asked.spec, MEMBERS)?;
     let mut warnings = asked.warnings;
+    asked.spec.image_prompt = image_prompt((app, call), &values, info, &mut warnings)?;
     warnings.extend(foresight.warnings(Family::Leonardo, &asked.spec)?);
     let place = app.queue.place(&call.owner)?;
     let request = told(asked.echo, &warnings);

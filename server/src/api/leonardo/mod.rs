@@ -7,6 +7,7 @@ mod elements;
 mod enhance;
 mod fields;
 mod generations;
+mod guides;
 mod ids;
 mod model;
 mod object;

@@ -91,6 +91,7 @@ mod tests {
             guidance: 0.0,
             largest_preview: 256,
             device: "cpu".into(),
+            nets: crate::config::Nets::default(),
         };
         Quality::of(&Values::checked(body, GENERATIONS).unwrap(), &model, (1024, 768), &mut vec![])
     }

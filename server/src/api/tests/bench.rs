@@ -10,14 +10,14 @@ use fulmen_engine::Options;
 use fulmen_engine::picture::Picture;
 use serde_json::{Value, json};
 
-use super::lora;
+use super::{lora, nets};
 use crate::app::App;
 use crate::auth::{Keyring, Links};
 use crate::http::{Answer, Body, Client, Method, Request};
-use crate::jobs::{Places, Queue, Unstored, Worker};
+use crate::jobs::{Pictures, Places, Queue, Unstored, Worker};
 use crate::metrics::Metrics;
 use crate::store::Store;
-use crate::{Config, Keys, Limits, ModelConfig, Work, routes};
+use crate::{Config, Keys, Limits, ModelConfig, Nets, Work, routes};
 
 /// Pixels of a side where nothing else is asked for: the demo model's own.
 pub(super) const SIDE: usize = 128;
@@ -49,7 +49,7 @@ impl Drop for Bench {
 impl Bench {
     /// With the model inside the program.
     pub(super) fn new() -> Self {
-        Self::with(vec![ModelConfig { id: None, engine: options() }])
+        Self::with(vec![ModelConfig { engine: options(), ..ModelConfig::default() }])
     }
 
     /// With the demo model as a folder, and the same as if it were not distilled.
@@ -63,6 +63,7 @@ impl Bench {
         let model = |id: &str, path: &Path| ModelConfig {
             id: Some(id.into()),
             engine: Options { model: Some(path.into()), ..options() },
+            ..ModelConfig::default()
         };
         let mut bench = Self::with(vec![model("fast", &folder), model("base", base.path())]);
         bench.folders.push(base);
@@ -75,7 +76,20 @@ impl Bench {
         lora::write(&folder.path().join("fox.safetensors"), &[lora::TO_Q]);
         lora::write(&folder.path().join("ink.safetensors"), &[lora::PROJ_IN]);
         let engine = Options { lora_folder: Some(folder.path().into()), ..options() };
-        let mut bench = Self::with(vec![ModelConfig { id: None, engine }]);
+        let mut bench = Self::with(vec![ModelConfig { engine, ..ModelConfig::default() }]);
+        bench.folders.push(folder);
+        bench
+    }
+
+    /// With a model that means nothing, and networks beside it.
+    pub(super) fn with_nets() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let model = folder.path().join("model");
+        nets::model(&model);
+        let [adapter, encoder] = nets::ip_adapter(folder.path());
+        let engine = Options { model: Some(model), ..options() };
+        let nets = Nets { ip_adapter: Some(adapter), image_encoder: Some(encoder), ..Nets::default() };
+        let mut bench = Self::with(vec![ModelConfig { id: None, engine, nets }]);
         bench.folders.push(folder);
         bench
     }
@@ -113,7 +127,12 @@ impl Bench {
             config,
         });
         let of_thread = app.clone();
-        let draw = move || worker.run(&of_thread.queue, &of_thread.metrics, &|_| Ok(()));
+        let draw = move || {
+            worker.run(&of_thread.queue, &of_thread.metrics, &|job| {
+                job.begin(Pictures::of(&of_thread.store, job)?);
+                Ok(())
+            });
+        };
         Self { app, drawing: Some(thread::spawn(draw)), folders: vec![data] }
     }
 

@@ -2,12 +2,14 @@
 //! there are, so that none can be without a test; `docs/fields.md` is made of the same tables.
 
 mod bench;
+mod guides;
 mod images;
 mod leonardo;
 #[path = "../../../../cli/tests/lora/mod.rs"]
 #[expect(dead_code, reason = "what a model does not have is asked for elsewhere")]
 mod lora;
 mod manual;
+mod nets;
 mod openai;
 mod recipes;
 
@@ -51,6 +53,11 @@ fn documents() -> [Document; 3] {
     [
         of(imagine, fields(super::images::ROUTES, imagine), 4, &[images::TESTED]),
         of(generate, fields(super::openai::ROUTES, generate), 8, &[openai::TESTED]),
-        of(create, fields(super::leonardo::ROUTES, create), 49, &[leonardo::TESTED, recipes::TESTED]),
+        of(
+            create,
+            fields(super::leonardo::ROUTES, create),
+            49,
+            &[leonardo::TESTED, recipes::TESTED, guides::TESTED],
+        ),
     ]
 }

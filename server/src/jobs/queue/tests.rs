@@ -10,8 +10,19 @@ const HOUR: Duration = Duration::from_secs(3600);
 fn model() -> ModelInfo {
     let (name, device) = ("a model".into(), "cpu".into());
     let (own_size, is_demo, distilled) = (1024, false, true);
-    let (guidance, largest_preview) = (0.0, 256);
-    ModelInfo { name, own_size, is_demo, distilled, steps: 4, hd_steps: 8, guidance, largest_preview, device }
+    let (guidance, largest_preview, nets) = (0.0, 256, crate::config::Nets::default());
+    ModelInfo {
+        name,
+        own_size,
+        is_demo,
+        distilled,
+        steps: 4,
+        hd_steps: 8,
+        guidance,
+        largest_preview,
+        device,
+        nets,
+    }
 }
 
 /// A queue without keys.

@@ -13,7 +13,7 @@ use fulmen_engine::{Error, Options, Request};
 
 use super::*;
 use crate::http::Client;
-use crate::jobs::{Drawing, ModelInfo, Outcome, Places, Progress, Spec, Ticket};
+use crate::jobs::{Drawing, ModelInfo, Outcome, Pictures, Places, Progress, Spec, Ticket};
 use crate::metrics::{Form, Now};
 use crate::problem::Family;
 
@@ -24,7 +24,7 @@ fn options() -> Options {
 }
 
 fn model(id: Option<&str>) -> ModelConfig {
-    ModelConfig { id: id.map(Into::into), engine: options() }
+    ModelConfig { id: id.map(Into::into), engine: options(), ..ModelConfig::default() }
 }
 
 fn spec(seed: u64, images: usize) -> Spec {
@@ -89,7 +89,10 @@ fn alone(spec: &Spec) -> Vec<Vec<u8>> {
     let mut engine = Engine::open(&options()).unwrap();
     let info = ModelInfo::of(&engine, &model(None)).unwrap();
     (0..spec.images as u64)
-        .map(|image| engine.draw(&Request { seed: Some(spec.seed + image), ..info.request(spec) }))
+        .map(|image| {
+            engine
+                .draw(&Request { seed: Some(spec.seed + image), ..info.request(spec, &Pictures::default()) })
+        })
         .map(|picture| picture.unwrap().rgb)
         .collect()
 }

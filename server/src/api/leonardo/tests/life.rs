@@ -42,7 +42,7 @@ impl Server {
 
     fn with(data: &Path, draws: bool, max_storage: Option<u64>, work: Work) -> Self {
         let engine = Options { device: "cpu".parse().unwrap(), ..Options::default() };
-        let models = vec![ModelConfig { id: None, engine }];
+        let models = vec![ModelConfig { engine, ..ModelConfig::default() }];
         let worker = Worker::open(&models).unwrap();
         let config = Config {
             listen: "127.0.0.1:0".parse().unwrap(),

@@ -63,5 +63,6 @@ fn model(distilled: bool) -> ModelInfo {
         guidance: if distilled { 0.0 } else { 5.0 },
         largest_preview: 256,
         device: "cpu".into(),
+        nets: crate::config::Nets::default(),
     }
 }
