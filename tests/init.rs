@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fulmen_engine::graph::Tiling;
-use fulmen_engine::init::Init;
+use fulmen_engine::init::InitLatents;
 use fulmen_engine::synth::{self, SynthLayout};
 use fulmen_engine::weights::Configs;
 use fulmen_engine::{Engine, Options, Request};
@@ -21,14 +21,14 @@ const MEAN: f64 = 0.001;
 fn asked(case: &Value, tensors: &SafeTensors<'_>) -> Request {
     let numbers = |name: &str| Arc::from(floats(tensors, name));
     let strength = case["strength"].as_f64();
-    let init = strength.map(|denoising_strength| Init {
+    let init_latents = strength.map(|denoising_strength| InitLatents {
         latents: numbers("latents"),
         denoising_strength,
         mask: case["mask"].as_bool().map(|_| numbers("mask")),
     });
     let axes = case["tiling"].as_str().unwrap_or_default();
     let tiling = Tiling { x: axes.contains('x'), y: axes.contains('y') };
-    Request { init, tiling, ..request(case) }
+    Request { init_latents, tiling, ..request(case) }
 }
 
 #[test]
@@ -61,19 +61,20 @@ fn pictures_over_latents_under_masks_and_in_tiles_are_diffusers() {
 fn latents_that_do_not_fit_are_refused() {
     let mut engine = Engine::open(&Options::default()).expect("the demo model");
     let side = Some(64);
-    let init = Init { latents: vec![0.0; 4 * 64].into(), denoising_strength: 0.5, mask: None };
-    let mut refusal = |init: Init| {
-        let request = Request { width: side, height: side, init: Some(init), ..Request::new("a circle") };
+    let init = InitLatents { latents: vec![0.0; 4 * 64].into(), denoising_strength: 0.5, mask: None };
+    let mut refusal = |init: InitLatents| {
+        let request =
+            Request { width: side, height: side, init_latents: Some(init), ..Request::new("a circle") };
         engine.draw(&request).expect_err("no picture").to_string()
     };
-    let short = Init { latents: vec![0.0; 100].into(), ..init.clone() };
+    let short = InitLatents { latents: vec![0.0; 100].into(), ..init.clone() };
     assert_eq!(refusal(short), "the latents to begin from are not of the shape 1×8×8×4");
-    let not_finite = Init { latents: vec![f32::NAN; 4 * 64].into(), ..init.clone() };
+    let not_finite = InitLatents { latents: vec![f32::NAN; 4 * 64].into(), ..init.clone() };
     assert_eq!(refusal(not_finite), "the latents to begin from are not finite");
-    let beyond = Init { mask: Some(vec![1.5; 64].into()), ..init.clone() };
+    let beyond = InitLatents { mask: Some(vec![1.5; 64].into()), ..init.clone() };
     assert_eq!(refusal(beyond), "the mask has not 64 numbers from 0 to 1");
-    let nothing = Init { denoising_strength: 0.01, ..init.clone() };
+    let nothing = InitLatents { denoising_strength: 0.01, ..init.clone() };
     assert_eq!(refusal(nothing), "a denoising strength of 0.01 leaves none of 4 steps; use more of either");
-    let odd = Init { denoising_strength: f64::NAN, ..init };
-    assert!(refusal(odd).starts_with("a denoising strength of NaN is not possible"));
+    let odd = InitLatents { denoising_strength: f64::NAN, ..init };
+    assert_eq!(refusal(odd), "--strength NaN is not possible; use 0 to 1");
 }

@@ -9,7 +9,7 @@ use fulmen_engine::backend::{Backend, CancelToken, HostTensor};
 use fulmen_engine::cpu::CpuBackend;
 use fulmen_engine::engine::{Event, Order, Precision, Watch};
 use fulmen_engine::graph::{Element, Shape};
-use fulmen_engine::init::Init;
+use fulmen_engine::init::InitLatents;
 use fulmen_engine::ip_adapter::{Seen, VisionEncoder, patches};
 use fulmen_engine::picture::Picture;
 use fulmen_engine::request::{Guidance, ImagePrompt, Nag};
@@ -108,12 +108,12 @@ impl Fixture {
             let word = |name: &str| prompt[name].as_str().expect(name);
             self.prompt(word("file"), word("pictures"), prompt["scale"].as_f64().expect("a scale") as f32)
         });
-        let init = case["strength"].as_f64().map(|denoising_strength| Init {
+        let init_latents = case["strength"].as_f64().map(|denoising_strength| InitLatents {
             latents: Arc::from(floats(&self.tensors(), "latents")),
             denoising_strength,
             mask: None,
         });
-        Request { image_prompts: prompts.collect(), init, ..request(case) }
+        Request { image_prompts: prompts.collect(), init_latents, ..request(case) }
     }
 
     /// The model with a case's scheduler.

@@ -48,6 +48,20 @@ pub enum Setting {
     Model,
     /// The UNet laid over the model's own.
     Unet,
+    /// The VAE laid over the model's own.
+    Vae,
+    /// The picture to begin from.
+    Init,
+    /// How much of that is drawn anew.
+    Strength,
+    /// Where it is.
+    Mask,
+    /// How soft the mask's edge is.
+    MaskBlur,
+    /// Whether the masked area alone is drawn, and what around it.
+    OnlyMasked,
+    /// By how much the picture is extended.
+    Outpaint,
     /// Where to draw.
     Device,
     /// How activations are stored.
@@ -79,6 +93,13 @@ impl Setting {
             Self::Rng => "--rng",
             Self::Model => "--model",
             Self::Unet => "--unet",
+            Self::Vae => "--vae",
+            Self::Init => "--init",
+            Self::Strength => "--strength",
+            Self::Mask => "--mask",
+            Self::MaskBlur => "--mask-blur",
+            Self::OnlyMasked => "--only-masked",
+            Self::Outpaint => "--outpaint",
             Self::Device => "--device",
             Self::Precision => "--precision",
         }

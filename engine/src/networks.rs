@@ -6,7 +6,7 @@ use crate::Result;
 use crate::error::Error;
 use crate::text::{ClipConfig, ClipEncoder};
 use crate::unet::{UNet, UNetConfig};
-use crate::vae::{NetworkConfig, TinyDecoder, VaeDecoder, VaeEncoder};
+use crate::vae::{NetworkConfig, TinyDecoder, TinyEncoder, VaeDecoder, VaeEncoder};
 use crate::weights::{Checkpoint, Configs, NetworkSpec, Part, TensorSpec, listed};
 
 /// The tensors of a part's network, in the order in which they are loaded.
@@ -40,19 +40,17 @@ pub(crate) fn describe(configs: &Configs, part: Part) -> Result<NetworkSpec> {
 }
 
 fn describe_vae(config: NetworkConfig) -> Result<NetworkSpec> {
-    match config {
-        NetworkConfig::Kl(config) => {
-            let levels = config.numbering();
-            let mut tensors = listed(|w| VaeEncoder::load(w, &config).map(drop))?;
-            tensors.iter_mut().for_each(|spec| spec.optional = true);
-            tensors.extend(listed(|w| VaeDecoder::load(w, config).map(drop))?);
-            Ok(NetworkSpec { tensors, levels })
-        }
-        NetworkConfig::Tiny(config) => {
-            let tensors = listed(|w| TinyDecoder::load(w, &config).map(drop))?;
-            Ok(NetworkSpec { tensors, levels: Vec::new() })
-        }
-    }
+    let mut encoder = match &config {
+        NetworkConfig::Kl(config) => listed(|w| VaeEncoder::load(w, config).map(drop))?,
+        NetworkConfig::Tiny(config) if !config.has_encoder() => Vec::new(),
+        NetworkConfig::Tiny(config) => listed(|w| TinyEncoder::load(w, config).map(drop))?,
+    };
+    encoder.iter_mut().for_each(|spec| spec.optional = true);
+    let (levels, decoder) = match config {
+        NetworkConfig::Kl(config) => (config.numbering(), listed(|w| VaeDecoder::load(w, config).map(drop))?),
+        NetworkConfig::Tiny(config) => (Vec::new(), listed(|w| TinyDecoder::load(w, &config).map(drop))?),
+    };
+    Ok(NetworkSpec { tensors: encoder.into_iter().chain(decoder).collect(), levels })
 }
 
 /// How checkpoints are opened whose networks are those above.

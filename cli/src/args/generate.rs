@@ -12,6 +12,7 @@ use fulmen_engine::weights::LoraFile;
 
 use super::drawing::DrawingArgs;
 use super::help;
+use super::init::InitArgs;
 use super::lora::lora;
 use super::number::{SeedArg, count, seed};
 use super::parts::PartArgs;
@@ -71,6 +72,9 @@ pub(crate) struct GenerateArgs {
     /// Whose noise generator a seed is for: PyTorch's on the CPU (ComfyUI, diffusers) or on NVIDIA cards (A1111)
     #[arg(long, value_name = "RNG", default_value = "torch", help_heading = "Picture")]
     pub(crate) rng: RngArg,
+
+    #[command(flatten)]
+    pub(crate) init: InitArgs,
 
     /// auto, cpu, gpu, gpu:N, or part of a device's name; `fulmen devices` lists them
     #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = "Device")]

@@ -30,6 +30,10 @@ Examples:
   fulmen generate \"stones\" --tile                       copies of it fit together without a seam
   fulmen generate - --json < prompt.txt
   fulmen generate \"a fox\" -o - | convert - fox.gif
+  fulmen generate \"a red circle\" --seed 7 -o circle.png, and then over that picture:
+  fulmen generate \"a blue circle\" --init circle.png --strength 0.75 -o blue.png
+  fulmen generate \"a yellow star\" --init circle.png --mask mask.png -o star.png    where the mask is white
+  fulmen generate \"a red circle\" --init circle.png --outpaint 64,0,64,0 -o wide.png
 
 Files:
   -o OUT.png writes OUT.png; with -n above 1, OUT-SEED.png for every seed. An existing file is replaced.
@@ -41,15 +45,16 @@ Files:
 
 Events of --json, one object a line on standard output; the last one is `done` or `error`:
   {\"event\":\"warning\",\"message\":…}
-  {\"event\":\"plan\",\"width\":…,\"height\":…,\"steps\":…,\"guidance\":…,\"sampler\":…,\"spacing\":…,
+  {\"event\":\"plan\",\"width\":…,\"height\":…,\"steps\":…,
+   \"init\":{\"denoising_strength\",\"of_steps\",\"masked\",\"finished_size\"} with --init,\"guidance\":…,\"sampler\":…,\"spacing\":…,
    \"prediction\":…,\"assumed\":…,\"seed\":…,\"device\":…,\"precision\":…,
    \"loras\":[{\"path\",\"weight\",\"used\",\"modules\"}…]}
   {\"event\":\"lora\",\"path\":…,\"weight\":…,\"used\":…,\"modules\":…}, of each that the prompt asks for
-  {\"event\":\"stage\",\"stage\":\"load\"|\"text\"|\"denoise\"|\"decode\",\"image\":…}
+  {\"event\":\"stage\",\"stage\":\"load\"|\"text\"|\"encode\"|\"denoise\"|\"decode\",\"image\":…}
   {\"event\":\"memory\",\"predicted_bytes\":…}
   {\"event\":\"step\",\"image\":…,\"step\":…,\"steps\":…,\"seconds\":…}
   {\"event\":\"picture\",\"path\":…,\"seed\":…,\"width\":…,\"height\":…}
-  {\"event\":\"done\",\"pictures\":[…],\"seconds\":{\"load\",\"text\",\"unet_steps\",\"vae\",\"total\"},
+  {\"event\":\"done\",\"pictures\":[…],\"seconds\":{\"load\",\"text\",\"encode\",\"unet_steps\",\"vae\",\"total\"},
    \"peak_rss_bytes\":…,\"peak_anonymous_bytes\":…,\"predicted_bytes\":…,\"device\":…}
   {\"event\":\"error\",\"message\":…,\"exit_code\":…}
 

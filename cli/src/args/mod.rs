@@ -4,6 +4,7 @@ mod backup;
 mod drawing;
 mod generate;
 mod help;
+mod init;
 mod listen;
 mod lora;
 mod model;
@@ -21,6 +22,7 @@ use clap::{Parser, Subcommand};
 
 pub(crate) use backup::BackupArgs;
 pub(crate) use generate::GenerateArgs;
+pub(crate) use init::InitArgs;
 pub(crate) use model::ModelArg;
 pub(crate) use models::{InspectArgs, ModelsArgs, ModelsCommand, SynthArgs};
 pub(crate) use number::SeedArg;

@@ -6,7 +6,7 @@ use fulmen_engine::engine::Options;
 use fulmen_engine::request::Request;
 
 use super::output::Output;
-use super::prompt;
+use super::{init, prompt};
 use crate::args::{GenerateArgs, SeedArg};
 use crate::failure::Failure;
 
@@ -34,6 +34,7 @@ impl Job {
             precision: args.precision.map(Into::into),
             ..Options::default()
         };
+        let init = init::read(&args.init, args.prompt == "-")?;
         let prompt = prompt::read(args.prompt)?;
         let notes = [
             (prompt.trim().is_empty(), "the prompt is empty; the picture may show anything"),
@@ -52,6 +53,7 @@ impl Job {
             images: args.images,
             rng: args.rng.into(),
             tiling: args.tile.map(Into::into).unwrap_or_default(),
+            init,
             ..args.drawing.request()
         };
         request.validate()?;

@@ -77,6 +77,7 @@ fn name(stage: DrawStage) -> (&'static str, Option<usize>) {
     match stage {
         DrawStage::Load => ("load", None),
         DrawStage::Text => ("text", None),
+        DrawStage::Encode => ("encode", None),
         DrawStage::Denoise(image) => ("denoise", Some(image)),
         DrawStage::Decode(image) => ("decode", Some(image)),
     }

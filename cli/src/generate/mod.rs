@@ -4,6 +4,7 @@
 //! microscope's file.
 
 mod bar;
+mod init;
 mod job;
 mod json;
 mod output;

@@ -49,6 +49,11 @@ impl Report for Lines {
 pub(super) fn plan_line(plan: &PlanReport) -> String {
     let PlanReport { width, height, steps, seed, device, precision, .. } = plan;
     let guidance = if plan.guidance > 1.0 { format!(", guidance {}", plan.guidance) } else { String::new() };
+    let of = plan.init.as_ref().map_or(String::new(), |init| {
+        format!(" of {} over a picture, strength {}", init.of_steps, init.denoising_strength)
+    });
     let pictures = if plan.images > 1 { format!("{} pictures of ", plan.images) } else { String::new() };
-    format!("{pictures}{width}×{height}, {steps} steps{guidance}, seed {seed}, on {device} in {precision}")
+    format!(
+        "{pictures}{width}×{height}, {steps} steps{of}{guidance}, seed {seed}, on {device} in {precision}"
+    )
 }

@@ -27,7 +27,11 @@ pub(super) struct PlanReport {
     pub(super) width: usize,
     pub(super) height: usize,
     pub(super) images: usize,
+    /// Those that are run.
     pub(super) steps: usize,
+    /// What is drawn over, where there is something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) init: Option<InitReport>,
     pub(super) guidance: f32,
     pub(super) sampler: &'static str,
     pub(super) spacing: String,
@@ -38,6 +42,30 @@ pub(super) struct PlanReport {
     pub(super) device: String,
     pub(super) precision: &'static str,
     pub(super) loras: Vec<LoraUse>,
+}
+
+/// A picture that is drawn over.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct InitReport {
+    pub(super) denoising_strength: f64,
+    /// Of which the strength leaves those that are run.
+    pub(super) of_steps: usize,
+    /// Whether a part of it stays.
+    pub(super) masked: bool,
+    /// Of the finished picture.
+    pub(super) finished_size: [usize; 2],
+}
+
+impl InitReport {
+    fn of(plan: &DrawPlan) -> Option<Self> {
+        let init = plan.init.as_ref()?;
+        Some(Self {
+            denoising_strength: init.denoising_strength,
+            of_steps: plan.settings.steps,
+            masked: init.mask.is_some() || init.outpaint.is_some(),
+            finished_size: plan.finished_size().into(),
+        })
+    }
 }
 
 /// A LoRA, and how much of it is in the model.
@@ -71,7 +99,8 @@ impl PlanReport {
             width: plan.width,
             height: plan.height,
             images: plan.images,
-            steps: plan.settings.steps,
+            steps: plan.steps(),
+            init: InitReport::of(plan),
             guidance: plan.settings.guidance,
             sampler: plan.settings.scheduler.solver.sampler.word(),
             spacing: plan.settings.scheduler.spacing(),
@@ -105,6 +134,7 @@ impl Saved {
 pub(super) struct TotalSeconds {
     load: f64,
     text: f64,
+    encode: f64,
     unet_steps: Vec<f64>,
     vae: f64,
     pub(super) total: f64,
@@ -115,6 +145,7 @@ impl TotalSeconds {
     pub(super) fn add(&mut self, one: &Seconds) {
         self.load += one.load;
         self.text += one.text;
+        self.encode += one.encode;
         self.unet_steps.extend(&one.unet_steps);
         self.vae += one.vae;
     }
@@ -138,6 +169,7 @@ pub(super) fn words(stage: DrawStage, images: usize) -> String {
     match stage {
         DrawStage::Load => "preparing the model".into(),
         DrawStage::Text => "reading the prompt".into(),
+        DrawStage::Encode => "encoding the picture to draw over".into(),
         DrawStage::Denoise(image) => format!("drawing{}", which(image)),
         DrawStage::Decode(image) => format!("decoding{}", which(image)),
     }
@@ -146,11 +178,12 @@ pub(super) fn words(stage: DrawStage, images: usize) -> String {
 /// `fox.png: 512×512, seed 7, 3.20 s (4 steps of 0.52 s, …)`.
 pub(super) fn picture_line(saved: &Saved, seconds: &Seconds) -> String {
     let steps: f64 = seconds.unet_steps.iter().sum();
-    let total = seconds.load + seconds.text + steps + seconds.vae;
+    let total = seconds.load + seconds.text + seconds.encode + steps + seconds.vae;
     let count = seconds.unet_steps.len();
     let Saved { path, seed, width, height } = saved;
+    let encode = if seconds.encode > 0.0 { format!("encode {:.2}, ", seconds.encode) } else { String::new() };
     format!(
-        "{}: {width}×{height}, seed {seed}, {total:.2} s (load {:.2}, text {:.2}, {count} × {:.2} s/step, decode {:.2})",
+        "{}: {width}×{height}, seed {seed}, {total:.2} s (load {:.2}, text {:.2}, {encode}{count} × {:.2} s/step, decode {:.2})",
         path.display(),
         seconds.load,
         seconds.text,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use fulmen_engine::networks::inventory;
 use fulmen_engine::schedule::SchedulerConfig;
 use fulmen_engine::settings::{Clues, Settings};
+use fulmen_engine::unet::UNetConfig;
 use fulmen_engine::weights::{Adapter, Checkpoint, Part};
 use fulmen_engine::{Error, Request, engine};
 use serde::Serialize;
@@ -47,6 +48,8 @@ struct Drawn {
     zero_terminal_snr: bool,
     /// Whether it was made for few steps without guidance.
     distilled: bool,
+    /// Whether its UNet is given a mask and the masked picture.
+    inpainting: bool,
     /// Why it is drawn so.
     because: String,
 }
@@ -92,7 +95,7 @@ pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
         advice: advice(&checkpoint, &here, &lacks),
         lacks: lacks.iter().map(|part| part.name()).collect(),
         warnings: own.chain(checkpoint.warnings().iter().cloned()).collect(),
-        drawn: settings.map(Drawn::of),
+        drawn: settings.map(|settings| Drawn::of(&checkpoint, settings)).transpose()?,
         unused: checkpoint.unused().to_vec(),
     };
     if args.json {
@@ -109,8 +112,8 @@ fn settings(checkpoint: &Checkpoint) -> Result<Settings, Error> {
 }
 
 impl Drawn {
-    fn of(settings: Settings) -> Self {
-        Self {
+    fn of(checkpoint: &Checkpoint, settings: Settings) -> Result<Self, Error> {
+        Ok(Self {
             steps: settings.steps,
             guidance: settings.guidance,
             sampler: settings.scheduler.solver.sampler.word(),
@@ -118,8 +121,9 @@ impl Drawn {
             prediction: settings.scheduler.prediction.word(),
             zero_terminal_snr: settings.scheduler.zero_terminal_snr,
             distilled: settings.distilled,
+            inpainting: checkpoint.config::<UNetConfig>(Part::Unet)?.is_inpainting(),
             because: settings.because,
-        }
+        })
     }
 }
 
@@ -169,7 +173,9 @@ fn print(model: &Model) {
         console::out(&format!("  {name:<15} {millions:>8.1} M parameters in {tensors} tensors of {formats}"));
     }
     model.advice.iter().for_each(|advice| console::out(advice));
-    if let Some(Drawn { steps, guidance, sampler, spacing, prediction, because, .. }) = &model.drawn {
+    if let Some(Drawn { steps, guidance, sampler, spacing, prediction, inpainting, because, .. }) =
+        &model.drawn
+    {
         let guidance = if *guidance > 1.0 { format!("guidance {guidance}") } else { "no guidance".into() };
         let steps = if *steps == 1 { "1 step".into() } else { format!("{steps} steps") };
         let sampler = if *sampler == "euler" { String::new() } else { format!(" of {sampler}") };
@@ -177,6 +183,11 @@ fn print(model: &Model) {
             format!("drawn in {steps}{sampler} with {guidance}; {spacing} timesteps, predicts {prediction}");
         console::out(&line);
         console::out(&format!("  {because}"));
+        if *inpainting {
+            console::out(
+                "an inpainting model: its UNet is given a mask and the masked picture (--init, --mask)",
+            );
+        }
     }
     model.warnings.iter().for_each(|warning| console::out(&format!("  {warning}")));
     match &model.unused[..] {

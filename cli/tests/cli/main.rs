@@ -6,6 +6,7 @@ mod changed_files;
 mod commands;
 mod events;
 mod headless;
+mod init;
 mod interrupts;
 #[cfg(unix)]
 #[path = "../large/mod.rs"]

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::DrawPlan;
+use super::beginning::{Beginning, Start};
 use super::encode::UNetConditioning;
 use super::layout::Frame;
 use super::watch::Seconds;
-use crate::init::Init;
 use crate::noise::Noise;
 use crate::sampler::{self, Call, Sampler};
 use crate::schedule::Prediction;
@@ -24,7 +24,7 @@ pub(super) struct Canvas {
     pub(super) latents: Vec<f32>,
     noise: Noise,
     sampler: Box<dyn Sampler>,
-    start: Start,
+    pub(super) start: Start,
     prediction: Prediction,
     /// Where noise is counted as EDM does.
     sigma_data: Option<f32>,
@@ -34,32 +34,27 @@ pub(super) struct Canvas {
     pub(super) spent: f64,
 }
 
-/// What the latents came from.
-struct Start {
-    /// N(0, 1), in the order of the latents.
-    normals: Vec<f32>,
-    init: Option<Init>,
-    /// Steps that are left out for it.
-    skipped: usize,
+/// Which picture a canvas is of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct CanvasPlace {
+    pub(super) drawing: usize,
+    pub(super) image: usize,
+    pub(super) frame: Frame,
 }
 
 impl Canvas {
-    /// A canvas for the `image`-th picture of a drawing, as it is before its first step.
+    /// A canvas as it is before its first step.
     pub(super) fn new(
-        drawing: usize,
+        place: CanvasPlace,
         plan: &DrawPlan,
-        image: usize,
-        frame: Frame,
         conditioning: Arc<UNetConditioning>,
+        beginning: Arc<Beginning>,
     ) -> Self {
+        let CanvasPlace { drawing, image, frame } = place;
         let seed = plan.seed.wrapping_add(image as u64);
         let mut noise = Noise::new(plan.rng, seed);
-        let (normals, init) = (noise.normals(frame.shape.len()), plan.init.clone());
-        let skipped = init.as_ref().map_or(0, |init| init.first_step(plan.schedule.steps()));
-        let latents = match &init {
-            None => sampler::first_latents(&normals, &plan.schedule),
-            Some(init) => init.noised(&normals, plan.schedule.sigmas[skipped]),
-        };
+        let mut start = Start::new(beginning, plan, frame.shape, &mut noise);
+        let latents = std::mem::take(&mut start.latents);
         let scheduler = &plan.settings.scheduler;
         Self {
             drawing,
@@ -69,8 +64,8 @@ impl Canvas {
             frame,
             latents,
             noise,
-            sampler: sampler::sampler(scheduler.solver, scheduler.prediction, &plan.schedule, skipped),
-            start: Start { normals, init, skipped },
+            sampler: sampler::sampler(scheduler.solver, scheduler.prediction, &plan.schedule, start.skipped),
+            start,
             prediction: scheduler.prediction,
             sigma_data: scheduler.sigma_data,
             guidance: plan.settings.guidance,
@@ -86,6 +81,11 @@ impl Canvas {
         Some(Call { timestep, ..call })
     }
 
+    /// All that the UNet is given in place of latents, channels innermost.
+    pub(super) fn unet_input(&self, sigma: f32) -> Vec<f32> {
+        self.start.unet_input(&self.model_input(sigma), self.frame.shape)
+    }
+
     /// The latents as the UNet wants them.
     pub(super) fn model_input(&self, sigma: f32) -> Vec<f32> {
         match self.sigma_data {
@@ -97,11 +97,6 @@ impl Canvas {
     /// Steps that are done.
     pub(super) fn done(&self) -> usize {
         self.sampler.done() - self.start.skipped
-    }
-
-    /// Steps in all, where the schedule has `scheduled`.
-    pub(super) fn steps(&self, scheduled: usize) -> usize {
-        scheduled - self.start.skipped
     }
 
     /// Moves the latents by the UNet's predictions, one for each copy of the conditioning; returns x₀, what the
@@ -117,10 +112,8 @@ impl Canvas {
             Some(data) => sampler::edm_denoised(latents, &predicted, prediction, sigma, data),
         };
         self.sampler.take(&mut self.latents, &x0, &mut self.noise);
-        if let Some(init) = &self.start.init {
-            let left = self.sampler.next().map_or(0.0, |call| call.sigma);
-            init.keep(&mut self.latents, &self.start.normals, left);
-        }
+        let left = self.sampler.next().map_or(0.0, |call| call.sigma);
+        self.start.keep(&mut self.latents, left);
         x0
     }
 }

@@ -49,10 +49,10 @@ impl Engine {
         plan: &DrawPlan,
         watch: &mut Watch<'_>,
     ) -> Result<Drawn> {
-        let Canvas { image, seed, latents, frame, mut seconds, .. } = canvas;
+        let Canvas { image, seed, latents, frame, mut seconds, start: begun, .. } = canvas;
         (watch.event)(Event::Stage(DrawStage::Decode(image)));
         let start = Instant::now();
-        let picture = self.decode(&latents, frame, watch)?;
+        let picture = begun.put_back(self.decode(&latents, frame, watch)?);
         // A file that was written to meanwhile has made another picture than the model's.
         self.model.checkpoint.unchanged()?;
         seconds.vae = start.elapsed().as_secs_f64();

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::canvas::Canvas;
+use super::beginning::Beginning;
+use super::canvas::{Canvas, CanvasPlace};
 use super::decode::is_due;
 use super::encode::UNetConditioning;
 use super::layout::Frame;
@@ -33,6 +34,7 @@ struct Drawing<'o, 'a> {
     order: &'o mut Order<'a>,
     plan: DrawPlan,
     conditioning: Option<Arc<UNetConditioning>>,
+    beginning: Arc<Beginning>,
     /// What its first picture accounts for.
     before: Seconds,
     /// Pictures that have a canvas, or had one.
@@ -96,7 +98,7 @@ impl Engine {
         let mut plan = self.plan(request)?;
         self.open_image_prompts(&mut plan)?;
         let (shape, steps) = (plan.frame(self.model.vae.latents()).shape, plan.schedule.steps());
-        plan.init.as_ref().map_or(Ok(()), |init| init.check(shape, steps))?;
+        plan.init_latents.as_ref().map_or(Ok(()), |init| init.check(shape, steps))?;
         Ok(plan)
     }
 
@@ -170,6 +172,9 @@ impl Engine {
         drawing.conditioning = Some(Arc::new(self.encode(request, &drawing.plan, watch)?));
         drawing.before.load = std::mem::take(&mut self.loading);
         drawing.before.text = start.elapsed().as_secs_f64();
+        let begun = self.begin_from(&drawing.plan, &mut drawing.order.watch)?;
+        drawing.before.encode = begun.seconds;
+        drawing.beginning = Arc::new(begun);
         Ok(())
     }
 
@@ -231,7 +236,7 @@ impl Engine {
         self.model.checkpoint.unchanged()?;
         let (image, before) = (canvas.image, canvas.done());
         let x0 = canvas.take(predicted, call.sigma);
-        let (step, steps) = (canvas.done(), canvas.steps(drawing.plan.schedule.steps()));
+        let (step, steps) = (canvas.done(), drawing.plan.steps());
         if step == before {
             return Ok(());
         }
@@ -269,8 +274,17 @@ impl Engine {
 
 impl<'o, 'a> Drawing<'o, 'a> {
     fn new(number: usize, order: &'o mut Order<'a>, plan: DrawPlan) -> Self {
-        let (conditioning, before) = (None, Seconds::default());
-        let mut new = Self { number, order, plan, conditioning, before, begun: 0, drawn: 0, is_over: false };
+        let mut new = Self {
+            number,
+            order,
+            plan,
+            conditioning: None,
+            beginning: Arc::default(),
+            before: Seconds::default(),
+            begun: 0,
+            drawn: 0,
+            is_over: false,
+        };
         new.plan.warnings.clone().into_iter().map(Event::Warning).for_each(|warning| new.tell(warning));
         new
     }
@@ -294,7 +308,8 @@ impl<'o, 'a> Drawing<'o, 'a> {
         let conditioning = self.conditioning.clone().filter(|_| !self.is_over && image < self.plan.images)?;
         self.begun += 1;
         self.tell(Event::Stage(DrawStage::Denoise(image)));
-        let mut canvas = Canvas::new(at, &self.plan, image, frame, conditioning);
+        let place = CanvasPlace { drawing: at, image, frame };
+        let mut canvas = Canvas::new(place, &self.plan, conditioning, self.beginning.clone());
         canvas.seconds = std::mem::take(&mut self.before);
         Some(canvas)
     }

@@ -3,6 +3,7 @@
 //! [`Engine::open`] reads a checkpoint and opens a device; [`Engine::generate`] draws. Graphs are
 //! compiled once for a picture size and replayed for every step and every picture.
 
+mod beginning;
 mod canvas;
 mod decode;
 mod device;
@@ -249,6 +250,7 @@ impl Engine {
         let mut needs = self.image_prompt_needs(plan)?;
         let unet = self.unet(&plan.unet_inputs(frame, batch))?.memory();
         needs.extend([text, unet, self.decoder(Purpose::Picture, frame)?.memory()]);
+        needs.extend(self.encoder_need(plan)?);
         if previews > 0 && self.model.preview_vae.is_some() {
             let previewed = self.previewed(frame);
             needs.push(self.decoder(Purpose::Preview, previewed)?.memory());
@@ -302,7 +304,8 @@ impl Engine {
 fn picture_need(latents: Shape, plan: &DrawPlan) -> u64 {
     let (latents, pixels) = (latents.len() * size_of::<f32>(), plan.width * plan.height);
     let decoded = pixels * (size_of::<u32>() + picture::CHANNELS);
-    (latents * LATENTS + decoded) as u64 + picture::encoding(plan.width, plan.height)
+    let (width, height) = plan.sizes().whole;
+    (latents * LATENTS + decoded) as u64 + plan.init_bytes() + picture::encoding(width, height)
 }
 
 /// Programs follow each other: activations and scratch are those of the largest; weights stay.

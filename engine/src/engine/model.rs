@@ -95,6 +95,8 @@ impl Model {
         }
         let grain = vae.latents().scale;
         let side = unet.sample_size.unwrap_or(USUAL_SAMPLE_SIZE) * grain;
+        let beside = unet.in_channels.saturating_sub(unet.out_channels);
+        let vae = vae.load(&checkpoint.weights(Part::Vae)?)?;
         let tokenizers = Arc::new(Tokenizer::load(&checkpoint)?);
         let index = checkpoint.config::<serde_json::Value>(Part::ModelIndex);
         static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -102,9 +104,10 @@ impl Model {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             text,
             unet: UNet::load(&checkpoint.weights(Part::Unet)?, unet)?,
-            vae: vae.load(&checkpoint.weights(Part::Vae)?)?,
             preview_vae: preview.map(|(weights, config)| config.load(&weights)).transpose()?,
-            outlook: Outlook::new(&checkpoint, defaults, tokenizers, side, grain)?,
+            outlook: Outlook::new(&checkpoint, defaults, tokenizers, side, grain)?
+                .beside(beside, vae.why_no_encoder()),
+            vae,
             force_zeros: index.is_ok_and(|index| index["force_zeros_for_empty_prompt"] == true),
             checkpoint,
         })
@@ -140,13 +143,14 @@ fn with_loras(checkpoint: Checkpoint, loras: &[LoraFile]) -> Result<Checkpoint> 
 
 /// Which parts of a pipeline do not fit together.
 fn misfit(unet: &UNetConfig, [drawn, previewed]: [LatentSpace; 2], text: &TextEncoders) -> Option<String> {
-    // Made for more than latents: a mask, a picture to edit.
-    if let Some(what) = other_channels(unet.in_channels, unet.out_channels) {
+    // Made for more than latents and what is masked: a picture to edit.
+    let latents = if unet.is_inpainting() { unet.out_channels } else { unet.in_channels };
+    if let Some(what) = other_channels(latents, unet.out_channels) {
         return Some(what);
     }
     let checks = [
-        ("in_channels", unet.in_channels, drawn.channels, "the VAE's latent_channels"),
-        ("in_channels", unet.in_channels, previewed.channels, "the latent_channels of the VAE for previews"),
+        ("in_channels", latents, drawn.channels, "the VAE's latent_channels"),
+        ("in_channels", latents, previewed.channels, "the latent_channels of the VAE for previews"),
         ("cross_attention_dim", unet.cross_attention_dim, text.context_channels(), "both text encoders"),
         (
             "projection_class_embeddings_input_dim",

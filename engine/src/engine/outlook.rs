@@ -7,14 +7,15 @@ use super::DrawPlan;
 use super::loras::{self, KnownLoras};
 use super::plan::{name, whole_name};
 use super::prompts::{Prompts, Reading};
-use crate::Result;
 use crate::message::{Message, Setting};
 use crate::prompt::Prompt;
 use crate::request::Request;
 use crate::schedule::SchedulerConfig;
 use crate::settings::{Clues, Settings};
 use crate::tokens::Tokenizer;
+use crate::vae::no_encoder;
 use crate::weights::{Checkpoint, LoraFile, Part};
+use crate::{Error, Result};
 
 /// What is known of a model without its weights. Clones are cheap.
 #[derive(Clone)]
@@ -23,6 +24,10 @@ pub struct Outlook {
     pub(super) own_size: usize,
     /// Picture pixels that one latent covers each way.
     pub(super) grain: usize,
+    /// Channels that the UNet is given beside the latents: an inpainting model's.
+    pub(super) beside: usize,
+    /// Why pictures cannot be encoded, where they cannot.
+    no_encoder: Option<String>,
     /// Notes on the model's files.
     notes: Vec<Message>,
     /// How it wants to be drawn.
@@ -53,6 +58,8 @@ impl Outlook {
         Ok(Self {
             own_size: settings.side.unwrap_or(side),
             grain,
+            beside: 0,
+            no_encoder: None,
             notes: checkpoint.warnings().iter().cloned().map(Message::from).collect(),
             clues,
             defaults,
@@ -71,6 +78,28 @@ impl Outlook {
     /// The same with a folder of LoRAs that prompts may ask for.
     pub(super) fn with_lora_folder(self, lora_folder: Option<PathBuf>) -> Self {
         Self { lora_folder, ..self }
+    }
+
+    /// The same of a UNet that is given so many channels beside the latents, and a VAE that cannot encode pictures for
+    /// this reason.
+    pub(super) fn beside(self, beside: usize, no_encoder: Option<&str>) -> Self {
+        Self { beside, no_encoder: no_encoder.map(str::to_owned), ..self }
+    }
+
+    /// An error unless what a request begins from can be drawn over in so many steps; what is to be said of it.
+    pub(super) fn check_init(&self, request: &Request, steps: usize) -> Result<Option<Message>> {
+        let is_inpainting = self.beside > 0;
+        if let Some(why) = self.no_encoder.as_ref().filter(|_| is_inpainting || request.init.is_some()) {
+            return Err(Error::Request(no_encoder(why)));
+        }
+        let Some(init) = &request.init else {
+            let what = "this is an inpainting model: it is made to draw parts of a picture anew; see ";
+            return Ok(is_inpainting.then(|| Message::from(what).setting(Setting::Init)));
+        };
+        init.check_steps(steps)?;
+        let is_lost = init.denoising_strength >= 1.0 && !init.is_partial();
+        let what = " 1 draws everything anew: hardly anything of the picture is left";
+        Ok(is_lost.then(|| Message::of(Setting::Strength).text(what)))
     }
 
     /// How the model is drawn where requests leave it open, with what its operator should know of that.

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use super::layout::Frame;
 use super::{Outlook, Prompts};
 use crate::graph::{Shape, Tiling};
-use crate::init::Init;
+use crate::init::{Init, InitLatents, Sizes};
 use crate::message::{Message, Setting};
 use crate::noise::Rng;
-use crate::picture::Parameters;
+use crate::picture::{LONGEST_SIDE, Parameters};
 use crate::request::{ImagePrompt, Request, check_pixels};
 use crate::schedule::{Grid, Schedule, SchedulerConfig, Sigmas, TimestepSpacing};
 use crate::settings::{AttentionGuidance, Settings};
@@ -34,12 +34,16 @@ pub struct DrawPlan {
     pub vae: Option<String>,
     /// Those that the prompt asks for.
     pub loras: Vec<LoraFile>,
-    /// Latents to begin from.
+    /// A picture to draw over.
     pub init: Option<Init>,
     /// Pictures that they are to be like.
     pub image_prompts: Vec<ImagePrompt>,
     /// The tokens of each of these, once its adapter is open.
     pub(super) image_tokens: Vec<usize>,
+    /// Latents to begin from.
+    pub init_latents: Option<InitLatents>,
+    /// Channels that the UNet is given beside the latents.
+    pub(super) beside: usize,
     /// Where pictures continue on their opposite sides.
     pub tiling: Tiling,
     /// Of the first picture.
@@ -60,13 +64,13 @@ impl DrawPlan {
     pub(super) fn new(request: &Request, outlook: &Outlook) -> Result<Self> {
         request.validate()?;
         let own = outlook.own_size;
-        let (width, height) = (request.width.unwrap_or(own), request.height.unwrap_or(own));
-        check_pixels(width, height)?;
+        let (width, height) = size(request, outlook)?;
         check_grain([(Setting::Width, width), (Setting::Height, height)], outlook.grain)?;
         let (loras, of_loras) = outlook.asked_loras(request);
         let settings = outlook.settings_under(&loras, request)?;
         let schedule = Schedule::new(&settings.scheduler, settings.steps)?;
         let mut warnings = settings.warnings.clone();
+        warnings.extend(outlook.check_init(request, schedule.steps())?);
         warnings.extend(of_loras);
         warnings.extend(far_from_own_size(width, height, own));
         let (prompts, about) = outlook.prompts(request, &settings);
@@ -90,6 +94,8 @@ impl DrawPlan {
                 .cloned()
                 .collect(),
             image_tokens: vec![],
+            init_latents: request.init_latents.clone(),
+            beside: outlook.beside,
             tiling,
             seed,
             rng,
@@ -112,6 +118,35 @@ impl DrawPlan {
             plan.image_prompts.iter().map(|prompt| (prompt.file.clone(), prompt.pictures.len())).collect()
         };
         inputs(self) == inputs(other) && adapters(self) == adapters(other) && self.loras == other.loras
+    }
+
+    /// Steps that are left out, for what is drawn over.
+    pub(super) fn first_step(&self) -> usize {
+        let steps = self.schedule.steps();
+        match (&self.init, &self.init_latents) {
+            (Some(init), _) => init.first_step(steps),
+            (None, Some(latents)) => latents.first_step(steps),
+            (None, None) => 0,
+        }
+    }
+
+    /// Steps that each picture is drawn in.
+    #[must_use]
+    pub fn steps(&self) -> usize {
+        self.schedule.steps() - self.first_step()
+    }
+
+    /// The sizes of what the model draws and of what comes of it.
+    pub(crate) fn sizes(&self) -> Sizes {
+        let drawn = (self.width, self.height);
+        let asked = [Some(self.width), Some(self.height)];
+        self.init.as_ref().map_or(Sizes { drawn, whole: drawn }, |init| init.sizes(asked, 1))
+    }
+
+    /// Width and height of the finished pictures, before they are enlarged.
+    #[must_use]
+    pub fn finished_size(&self) -> (usize, usize) {
+        self.sizes().whole
     }
 
     /// The settings of one picture, as they are written into its file.
@@ -147,7 +182,7 @@ impl DrawPlan {
             (true, false) => Some("x"),
             (false, true) => Some("y"),
         };
-        let mut extras = vec![];
+        let mut extras = self.init.as_ref().map_or(vec![], Init::record);
         extras.extend(tiling.map(|tiling| ("Tiling".to_owned(), tiling.to_owned())));
         let prompts = self.image_prompts.iter().map(|one| format!("{}: {}", name(&one.file), one.scale));
         let prompts: Vec<String> = prompts.collect();
@@ -165,8 +200,9 @@ impl DrawPlan {
     pub(super) fn unet_inputs(&self, frame: Frame, pictures: usize) -> UNetInputs {
         let (images, tokens) = (pictures * self.copies(), self.prompts.tokens());
         let negative_tokens = self.attention_guidance().map(|_| tokens);
+        let channels = frame.shape.channels + self.beside;
         UNetInputs {
-            latents: Shape { images, ..frame.shape },
+            latents: Shape { images, channels, ..frame.shape },
             tokens,
             negative_tokens,
             image_tokens: self.image_tokens.clone(),
@@ -183,6 +219,22 @@ impl DrawPlan {
     pub(super) fn copies(&self) -> usize {
         if self.settings.guided() { 2 } else { 1 }
     }
+}
+
+/// What is asked for, or else what a picture to draw over has, or else the model's own.
+fn size(request: &Request, outlook: &Outlook) -> Result<(usize, usize)> {
+    let own = outlook.own_size;
+    let (width, height) = match &request.init {
+        Some(init) => init.sizes([request.width, request.height], outlook.grain).drawn,
+        None => (request.width.unwrap_or(own), request.height.unwrap_or(own)),
+    };
+    check_pixels(width, height)?;
+    if width.max(height) > LONGEST_SIDE {
+        let what = Message::of(Setting::Init)
+            .text(format!(" would be drawn at {width}x{height} pixels; give both "));
+        return Err(Error::Request(what.setting(Setting::Width).text(" and ").setting(Setting::Height)));
+    }
+    Ok((width, height))
 }
 
 /// A model whose latents cover more pixels than SDXL's draws fewer sizes.

@@ -3,7 +3,7 @@
 use super::canvas::Canvas;
 use super::encode::NegativePrompt;
 use super::image_prompts::ImageInput;
-use super::layout::{channels_innermost, channels_outermost};
+use super::layout::channels_outermost;
 use super::programs::{Compiled, Network};
 use super::watch::Watch;
 use super::{DrawPlan, Engine};
@@ -46,8 +46,7 @@ impl Engine {
         let (mut negative, mut guidance) = (vec![], vec![]);
         for (canvas, call) in canvases.iter().zip(calls) {
             let copies = canvas.conditioning.copies;
-            let scaled = canvas.model_input(call.sigma);
-            latents.extend(channels_innermost(&scaled, shape).repeat(copies));
+            latents.extend(canvas.unet_input(call.sigma).repeat(copies));
             time.extend(sinusoid(&vec![call.timestep; copies], channels));
             context.extend_from_slice(&canvas.conditioning.context);
             added.extend_from_slice(&canvas.conditioning.added);
@@ -58,9 +57,10 @@ impl Engine {
         }
         let images = time.len() / channels;
         let tokens = Shape::tokens(images, canvases[0].conditioning.tokens, config.cross_attention_dim);
+        let shape = Shape { images, ..shape.with_channels(config.in_channels) };
         let vector = Shape::vector(images, config.projection_class_embeddings_input_dim);
         let mut inputs = vec![
-            ("latents", HostTensor::f32(Shape { images, ..shape }, latents)),
+            ("latents", HostTensor::f32(shape, latents)),
             ("time", HostTensor::f32(Shape::vector(images, channels), time)),
             ("context", HostTensor::f32(tokens, context)),
             ("added", HostTensor::f32(vector, added)),

@@ -30,6 +30,8 @@ pub(super) enum Network {
     Vae(Frame),
     /// That of previews alone.
     PreviewVae(Frame),
+    /// The VAE's encoder, by the extents of the picture that it is given.
+    Encoder(Frame),
     /// An encoder of pictures with what makes tokens of what it sees, by what they were opened as.
     ImageTokens {
         adapter: u64,

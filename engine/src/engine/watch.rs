@@ -66,6 +66,8 @@ pub enum DrawStage {
     Load,
     /// The prompt is encoded.
     Text,
+    /// The picture that is drawn over is encoded.
+    Encode,
     /// Latents are denoised: the picture's number, from 0.
     Denoise(usize),
     /// Latents become a picture: its number, from 0.
@@ -92,6 +94,8 @@ pub struct Seconds {
     pub load: f64,
     /// Both text encoders.
     pub text: f64,
+    /// The VAE's encoder.
+    pub encode: f64,
     /// Each step of the sampler.
     pub unet_steps: Vec<f64>,
     /// The VAE's decoder.

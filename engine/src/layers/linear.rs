@@ -87,8 +87,18 @@ impl Conv3x3 {
 
     /// Every pixel, with one pixel of zeros around, and no bias.
     pub(crate) fn without_bias(w: &Weights, inputs: usize, outputs: usize) -> Result<Self> {
+        Self::without_bias_with(w, inputs, outputs, ConvWindow::SAME)
+    }
+
+    /// Another window, and no bias.
+    pub(crate) fn without_bias_with(
+        w: &Weights,
+        inputs: usize,
+        outputs: usize,
+        window: ConvWindow,
+    ) -> Result<Self> {
         let weight = w.tensor("weight", &[outputs, inputs, 3, 3])?;
-        Ok(Self { weight, bias: None, window: ConvWindow::SAME })
+        Ok(Self { weight, bias: None, window })
     }
 
     /// The convolution whose values are these times `factor`, plus `summand`.

@@ -6,7 +6,7 @@ mod image_prompt;
 pub use self::guidance::{Guidance, Nag};
 pub use self::image_prompt::ImagePrompt;
 use crate::graph::Tiling;
-use crate::init::Init;
+use crate::init::{Init, InitLatents};
 use crate::message::{Message, Setting};
 use crate::noise::Rng;
 use crate::picture::{LONGEST_SIDE, MOST_PIXELS};
@@ -65,10 +65,12 @@ pub struct Request {
     pub weight: f32,
     /// LoRAs from the folder of those that prompts ask for, beside those that this one names.
     pub loras: Vec<LoraTag>,
-    /// Latents to begin from, in place of noise alone.
+    /// A picture to draw over, in place of noise alone.
     pub init: Option<Init>,
     /// Pictures that it is to be like.
     pub image_prompts: Vec<ImagePrompt>,
+    /// Latents to begin from, where there is no such picture.
+    pub init_latents: Option<InitLatents>,
     /// Where pictures continue on their opposite sides.
     pub tiling: Tiling,
     /// Where the noise starts; picture i of several has seed + i. `None` is a random one.
@@ -100,6 +102,7 @@ impl Default for Request {
             loras: vec![],
             init: None,
             image_prompts: vec![],
+            init_latents: None,
             tiling: Tiling::default(),
             seed: None,
             images: 1,
@@ -153,6 +156,7 @@ impl Request {
         }
         self.nag.validate()?;
         image_prompt::validate(&self.image_prompts)?;
+        self.init.as_ref().map_or(Ok(()), Init::validate)?;
         if !(1..=MOST_IMAGES).contains(&self.images) {
             let what = format!(" {} is not possible; use 1 to {MOST_IMAGES}", self.images);
             return refuse(Setting::Images, what);

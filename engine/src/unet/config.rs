@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::Result;
 use crate::layers::limits::{self, Fits, require};
 use crate::quote;
-use crate::weights::{Configs, Level, Part};
+use crate::weights::{Configs, Level, Part, is_inpainting};
 
 /// A number for all levels, or one for each.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -134,6 +134,12 @@ impl UNetConfig {
     /// Levels of resolution.
     pub(crate) fn levels(&self) -> usize {
         self.block_out_channels.len()
+    }
+
+    /// Whether it is given a mask and a masked picture beside the latents.
+    #[must_use]
+    pub fn is_inpainting(&self) -> bool {
+        is_inpainting(self.in_channels, self.out_channels)
     }
 
     /// Heads of attention at this level.

@@ -37,6 +37,8 @@ pub struct VaeConfig {
     pub mid_block_add_attention: bool,
     act_fn: Option<String>,
     #[serde(default)]
+    down_block_types: Vec<String>,
+    #[serde(default)]
     up_block_types: Vec<String>,
     #[serde(default)]
     latents_mean: serde_json::Value,
@@ -87,5 +89,14 @@ impl VaeConfig {
             ("shift_factor", self.shift_factor.is_none_or(|shift| shift == 0.0)),
         ];
         limits::all(&checks, "has a value that SDXL's VAE does not use")
+    }
+
+    /// An error, as a sentence, unless pictures of three colours can be encoded. The decoder does not mind.
+    pub(super) fn check_encoder(&self) -> Fits {
+        let checks = [
+            ("in_channels", self.in_channels == 3),
+            ("down_block_types", self.down_block_types.iter().all(|name| name == "DownEncoderBlock2D")),
+        ];
+        limits::all(&checks, "has a value that the encoder of SDXL's VAE does not use")
     }
 }

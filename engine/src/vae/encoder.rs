@@ -3,14 +3,16 @@
 use super::VaeConfig;
 use super::decoder::{EPSILON, VaeMidBlock, res_block};
 use crate::Result;
+use crate::graph::{Element, Graph, Recorder, Shape, Tensor, Tiling};
 use crate::layers::{Conv3x3, Downsample, GroupNorm, Linear, ResBlock};
 use crate::weights::Weights;
 
 /// The encoder: `[n, h, w, 3] → [n, h / 8, w / 8, 2 · latent channels]`, the mean of the latents and the
 /// logarithm of their variance.
 #[derive(Debug)]
-#[expect(dead_code, reason = "its `load` says what a file holds; nothing is encoded yet")]
-pub(crate) struct VaeEncoder {
+pub struct VaeEncoder {
+    /// Whether values exceed what f16 can hold.
+    upcast: bool,
     conv_in: Conv3x3,
     down_blocks: Vec<DownEncoderBlock>,
     mid_block: VaeMidBlock,
@@ -21,7 +23,6 @@ pub(crate) struct VaeEncoder {
 
 /// `DownEncoderBlock2D`: residual blocks, then half the resolution.
 #[derive(Debug)]
-#[expect(dead_code, reason = "as its encoder")]
 struct DownEncoderBlock {
     resnets: Vec<ResBlock>,
     downsample: Option<Downsample>,
@@ -29,7 +30,10 @@ struct DownEncoderBlock {
 
 impl VaeEncoder {
     /// Under diffusers' names: `encoder.…`, `quant_conv`.
-    pub(crate) fn load(w: &Weights, config: &VaeConfig) -> Result<Self> {
+    ///
+    /// # Errors
+    /// A missing or misshapen tensor, by name.
+    pub fn load(w: &Weights, config: &VaeConfig) -> Result<Self> {
         let (encoder, moments) = (w.at("encoder"), 2 * config.latent_channels);
         let channels = &config.block_out_channels;
         let (outer, inner) = (channels[0], channels[channels.len() - 1]);
@@ -38,6 +42,7 @@ impl VaeEncoder {
         let heads = config.mid_block_add_attention.then_some(1);
         let quant_conv = || Linear::pointwise(&w.at("quant_conv"), moments, moments);
         Ok(Self {
+            upcast: config.force_upcast,
             conv_in: Conv3x3::load(&encoder.at("conv_in"), config.in_channels, outer)?,
             down_blocks: down_blocks.collect::<Result<_>>()?,
             mid_block: VaeMidBlock::load(&encoder.at("mid_block"), mid, heads)?,
@@ -45,6 +50,29 @@ impl VaeEncoder {
             conv_out: Conv3x3::load(&encoder.at("conv_out"), inner, moments)?,
             quant_conv: config.use_quant_conv.then(quant_conv).transpose()?,
         })
+    }
+
+    /// Input `picture [n, h, w, 3]` in −1..1; one output, the moments `[n, h / 8, w / 8, 2 · latent channels]`.
+    ///
+    /// `element` is raised to f32 where the configuration says that the values exceed f16.
+    ///
+    /// # Errors
+    /// [`crate::Error::Graph`].
+    pub fn graph(&self, picture: Shape, tiling: Tiling, element: Element) -> Result<Graph> {
+        let element = if self.upcast { Element::F32 } else { element };
+        let mut g = Recorder::new(element).tiled(tiling);
+        let x = g.input(super::PICTURE, picture);
+        let mut x = self.conv_in.forward(&mut g, x);
+        for block in &self.down_blocks {
+            x = block.forward(&mut g, x);
+        }
+        x = self.mid_block.forward(&mut g, x);
+        x = self.norm_out.silu(&mut g, x);
+        x = self.conv_out.forward(&mut g, x);
+        if let Some(conv) = &self.quant_conv {
+            x = conv.forward(&mut g, x);
+        }
+        g.finish(&[x])
     }
 }
 
@@ -63,5 +91,12 @@ impl DownEncoderBlock {
             resnets: resnets.collect::<Result<_>>()?,
             downsample: (!last).then(downsample).transpose()?,
         })
+    }
+    fn forward(&self, g: &mut Recorder, x: Tensor) -> Tensor {
+        let x = self.resnets.iter().fold(x, |x, resnet| resnet.forward(g, x, None));
+        match &self.downsample {
+            None => x,
+            Some(downsample) => downsample.forward(g, x),
+        }
     }
 }

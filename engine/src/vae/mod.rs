@@ -4,11 +4,18 @@ mod config;
 mod decoder;
 mod encoder;
 mod network;
+mod posterior;
 mod tiny;
+mod tiny_encoder;
 
 pub use config::VaeConfig;
 pub use decoder::{VaeDecoder, VaeMidBlock};
-pub(crate) use encoder::VaeEncoder;
-pub(crate) use network::NetworkConfig;
+pub use encoder::VaeEncoder;
 pub use network::{LatentSpace, Vae};
+pub(crate) use network::{NetworkConfig, no_encoder};
+pub use posterior::Posterior;
 pub use tiny::{TinyConfig, TinyDecoder};
+pub use tiny_encoder::TinyEncoder;
+
+/// The encoders' input.
+pub(crate) const PICTURE: &str = "picture";

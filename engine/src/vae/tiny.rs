@@ -11,15 +11,21 @@ use crate::layers::Conv3x3;
 use crate::layers::limits::{self, Fits};
 use crate::weights::{Configs, Part, Weights};
 
-/// `config.json` of a diffusers `AutoencoderTiny`, as far as its decoder needs it. The default is the
-/// network of all published TAESD files, which come without one.
+/// `config.json` of a diffusers `AutoencoderTiny`. The default is the network of all published TAESD files, which come
+/// without one.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub struct TinyConfig {
     /// Channels of the latents.
     pub latent_channels: usize,
-    /// Channels of the picture, 3.
+    /// Channels of the picture that is encoded, 3.
+    pub in_channels: usize,
+    /// Channels of the picture that comes out, 3.
     pub out_channels: usize,
+    /// Channels of every stage of the encoder, outermost first. diffusers knows none whose stages differ.
+    pub encoder_block_out_channels: Vec<usize>,
+    /// Residual blocks of every stage of the encoder; each stage but the first halves the resolution.
+    pub num_encoder_blocks: Vec<usize>,
     /// Channels of every stage, innermost first. diffusers knows none whose stages differ.
     pub decoder_block_out_channels: Vec<usize>,
     /// Residual blocks of every stage; each stage but the last doubles the resolution.
@@ -36,7 +42,10 @@ impl Default for TinyConfig {
     fn default() -> Self {
         Self {
             latent_channels: 4,
+            in_channels: 3,
             out_channels: 3,
+            encoder_block_out_channels: vec![64; 4],
+            num_encoder_blocks: vec![1, 3, 3, 3],
             decoder_block_out_channels: vec![64; 4],
             num_decoder_blocks: vec![3, 3, 3, 1],
             scaling_factor: 1.0,
@@ -76,6 +85,28 @@ impl TinyConfig {
             ("shift_factor", self.shift_factor == 0.0),
         ];
         limits::all(&checks, "has a value that TAESDXL does not use")
+    }
+
+    /// Whether pictures can be encoded by what is configured.
+    pub(crate) fn has_encoder(&self) -> bool {
+        self.check_encoder().is_ok()
+    }
+
+    /// An error, as a sentence, unless the encoder has all that is configured for it. One that has not leaves the
+    /// decoder as it is.
+    pub(super) fn check_encoder(&self) -> Fits {
+        let (channels, blocks) = (&self.encoder_block_out_channels, &self.num_encoder_blocks);
+        limits::extents("encoder_block_out_channels", channels)?;
+        limits::blocks("num_encoder_blocks", blocks)?;
+        let checks = [
+            ("in_channels", self.in_channels == 3),
+            ("encoder_block_out_channels", channels.iter().all(|c| *c == channels[0])),
+            (
+                "num_encoder_blocks",
+                blocks.len() == channels.len() && blocks.len() == self.num_decoder_blocks.len(),
+            ),
+        ];
+        limits::all(&checks, "has a value that TAESDXL's encoder does not use")
     }
 }
 
@@ -154,17 +185,17 @@ impl Stage {
 
 /// Three convolutions with ReLU between, and the way around.
 #[derive(Debug)]
-struct Block {
+pub(super) struct Block {
     convs: [Conv3x3; 3],
 }
 
 impl Block {
-    fn load(w: &Weights, channels: usize) -> Result<Self> {
+    pub(super) fn load(w: &Weights, channels: usize) -> Result<Self> {
         let conv = |name: &str| Conv3x3::load(&w.at(name), channels, channels);
         Ok(Self { convs: [conv("conv.0")?, conv("conv.2")?, conv("conv.4")?] })
     }
 
-    fn forward(&self, g: &mut Recorder, x: Tensor) -> Tensor {
+    pub(super) fn forward(&self, g: &mut Recorder, x: Tensor) -> Tensor {
         let [first, second, third] = &self.convs;
         let h = first.forward(g, x);
         let h = g.activate(h, Activation::Relu);

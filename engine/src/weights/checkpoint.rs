@@ -68,8 +68,10 @@ impl Checkpoint {
     /// Opens a single file.
     pub(crate) fn file(path: &Path, configs: &Configs, describe: Describe) -> Result<Self> {
         let archive = Archive::open(path)?;
-        archive.expect_checkpoint(configs, describe)?;
-        let mut checkpoint = Self::new(path, configs.clone(), describe);
+        let mut configs = configs.clone();
+        archive.layout(Part::Unet).inspect(|layout| archive.adapt(layout, &mut configs));
+        archive.expect_checkpoint(&configs, describe)?;
+        let mut checkpoint = Self::new(path, configs, describe);
         if archive.has_tiny_vae() {
             checkpoint.configs.take_tiny_vae(path);
         }

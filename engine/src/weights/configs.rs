@@ -114,6 +114,13 @@ impl Configs {
         self.values[Part::Vae as usize] = Some(Config { file: file.to_path_buf(), value });
     }
 
+    /// Has the UNet read so many channels.
+    pub(crate) fn take_unet_channels(&mut self, channels: usize) {
+        if let Some(config) = &mut self.values[Part::Unet as usize] {
+            config.value["in_channels"] = channels.into();
+        }
+    }
+
     /// Leaves a part without a configuration.
     pub(crate) fn forget(&mut self, part: Part) {
         self.values[part as usize] = None;

@@ -45,7 +45,7 @@ pub use checkpoint::Checkpoint;
 pub use configs::Configs;
 pub(crate) use configs::python_json;
 pub(crate) use foreign::{instead_of, instead_of_lines};
-pub(crate) use kind::other_channels;
+pub(crate) use kind::{is_inpainting, other_channels};
 pub(crate) use listing::listed;
 pub use lora::{Adapter, Lora, LoraFile};
 pub(crate) use names::{Layout, NameTable};

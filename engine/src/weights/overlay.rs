@@ -85,7 +85,14 @@ impl Checkpoint {
             // Said here, for no other configuration fits.
             (self.describe)(&self.configs, part)?;
         }
-        let sdxl = Configs::sdxl_base()?;
+        let mut sdxl = Configs::sdxl_base()?;
+        if part == Part::Unet
+            && file.config.is_none()
+            && let Some(layout) = archive.layout(part)
+        {
+            archive.adapt(&layout, &mut self.configs);
+            archive.adapt(&layout, &mut sdxl);
+        }
         let (layout, fitting) = archive.expect_part(part, [&self.configs, &sdxl], self.describe)?;
         let is_sdxl = std::ptr::eq(fitting, &raw const sdxl);
         let other = match part {

@@ -135,6 +135,13 @@ fn member(family: Family, setting: Setting) -> Member {
         (Setting::Rng, _) => Words("the generator of noise"),
         (Setting::Model, _) => Words("the server's model"),
         (Setting::Unet, _) => Words("the server's UNet"),
+        (Setting::Vae, _) => Words("the server's VAE"),
+        (Setting::Init, _) => Words("the picture to begin from"),
+        (Setting::Strength, _) => Words("the denoising strength"),
+        (Setting::Mask, _) => Words("the mask"),
+        (Setting::MaskBlur, _) => Words("the blur of the mask"),
+        (Setting::OnlyMasked, _) => Words("the padding of the masked area"),
+        (Setting::Outpaint, _) => Words("the sides to extend"),
         (Setting::Device, _) => Words("device"),
         (Setting::Precision, _) => Words("precision"),
     }
@@ -147,7 +154,7 @@ mod tests {
     const FAMILIES: [Family; 3] = [Family::Images, Family::OpenAi, Family::Leonardo];
 
     /// Every setting there is.
-    const SETTINGS: [Setting; 23] = [
+    const SETTINGS: [Setting; 30] = [
         Setting::Prompt,
         Setting::Negative,
         Setting::Width,
@@ -169,6 +176,13 @@ mod tests {
         Setting::Rng,
         Setting::Model,
         Setting::Unet,
+        Setting::Vae,
+        Setting::Init,
+        Setting::Strength,
+        Setting::Mask,
+        Setting::MaskBlur,
+        Setting::OnlyMasked,
+        Setting::Outpaint,
         Setting::Device,
         Setting::Precision,
     ];

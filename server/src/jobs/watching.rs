@@ -136,6 +136,7 @@ fn name(stage: DrawStage) -> &'static str {
     match stage {
         DrawStage::Load => "load",
         DrawStage::Text => "text",
+        DrawStage::Encode => "encode",
         DrawStage::Denoise(_) => "denoise",
         DrawStage::Decode(_) => "decode",
     }

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use self::families::FAMILIES;
 use self::parts::{ADAPTERS, PACKED, PARTS};
-pub(crate) use self::unet::other_channels;
+pub(crate) use self::unet::{is_inpainting, other_channels};
 use super::about;
 use super::archive::Archive;
 use super::configs::Configs;

@@ -37,8 +37,10 @@ impl Archive {
         if found.context == Some(2048) && found.added == Some(5632) {
             return Some(of_family("Kolors"));
         }
-        let wanted = number(configs, "in_channels").unwrap_or_default();
-        if let Some(what) = found.in_channels.and_then(|found| other_channels(found, wanted)) {
+        let [wanted, latents] =
+            ["in_channels", "out_channels"].map(|field| number(configs, field).unwrap_or(0));
+        let read = found.in_channels.filter(|read| !is_inpainting(*read, latents));
+        if let Some(what) = read.and_then(|read| other_channels(read, wanted)) {
             return Some(what);
         }
         if self.under(layout, "cond_proj.weight").is_some() {
@@ -72,9 +74,21 @@ impl Archive {
         /// Channels of SDXL's latents and text.
         const SDXL: (usize, usize) = (4, 2048);
         let found = self.measures(layout);
-        let other = || other_channels(found.in_channels?, SDXL.0);
+        let is_one = |found: &usize| !is_inpainting(*found, SDXL.0);
+        let other = || other_channels(found.in_channels.filter(is_one)?, SDXL.0);
         let known = || [768, 1024, 1280].contains(&found.context?).then(|| found.family()).flatten();
         known().or_else(other)
+    }
+
+    /// Fits the configuration of a UNet to the one here, where that came without: those for inpainting read other
+    /// channels, and nothing else tells them apart.
+    pub(crate) fn adapt(&self, layout: &Layout, configs: &mut Configs) {
+        let (found, latents) = (self.measures(layout).in_channels, number(configs, "out_channels"));
+        if let (Some(found), Some(latents)) = (found, latents)
+            && (found == latents || is_inpainting(found, latents))
+        {
+            configs.take_unet_channels(found);
+        }
     }
 
     /// Channels of the text that the UNet behind this layout reads.
@@ -143,16 +157,22 @@ impl Measures {
     }
 }
 
-/// What a UNet is that reads other channels than those of the latents; `None` if it does not.
+/// Whether a UNet that reads so many channels is given latents of so many, a mask, and a masked picture's latents.
+pub(crate) const fn is_inpainting(found: usize, latents: usize) -> bool {
+    found == latents.saturating_mul(2).saturating_add(1)
+}
+
+/// What a UNet is that reads other channels than those that it can be given; `None` if it does not.
 pub(crate) fn other_channels(found: usize, wanted: usize) -> Option<String> {
     if found == wanted {
         return None;
     }
     let what = match found {
-        9 => "is an inpainting model: its UNet reads 9 channels (latents, a mask, a masked picture)".into(),
         8 => "is a model for editing pictures: its UNet reads 8 channels (latents, and the picture to edit)"
             .into(),
         _ => format!("has a UNet that reads {found} channels"),
     };
-    Some(format!("{what}; Fulmen draws from text alone, which takes {wanted}: give the model for that"))
+    Some(format!(
+        "{what}; Fulmen draws with those that read {wanted}, and with inpainting models, which read 9"
+    ))
 }

@@ -94,10 +94,10 @@ impl NameTable {
     /// The names that a file may have for a canonical name, likeliest first.
     pub(crate) fn places(&self, name: &str) -> Vec<Origin> {
         let mut places = match &self.rule {
+            Rule::TinyVae => return vec![Origin::whole(vae::numbered(&self.prefix, name))],
             Rule::Diffusers(part) => diffusers(*part, name),
             Rule::Unet(levels) => vec![Origin::whole(unet::original(levels, name))],
             Rule::Vae(levels) => vae::originals(levels.len(), name).map(Origin::whole).collect(),
-            Rule::TinyVae => vec![Origin::whole(vae::numbered(name))],
             Rule::OpenClip => clip::originals(name),
         };
         places.iter_mut().for_each(|place| place.key.insert_str(0, &self.prefix));

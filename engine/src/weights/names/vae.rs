@@ -49,12 +49,18 @@ pub(super) fn before_attention_was_renamed(name: &str) -> Option<String> {
     Some(format!("{block}attentions.0.{layer}.{last}"))
 }
 
-/// The number of a layer in the original code of tiny VAEs, whose layer 0 is a clamp that diffusers does not count.
-pub(super) fn numbered(name: &str) -> String {
+/// A layer in the original code of tiny VAEs, whose decoder stands behind this prefix. The decoder's layer 0 is a clamp
+/// that diffusers does not count; the encoder, where it is in the same file, has a prefix like the decoder's.
+pub(super) fn numbered(prefix: &str, name: &str) -> String {
+    if let Some(layer) = name.strip_prefix("encoder.layers.") {
+        // A decoder without a prefix has a file of its own: no tensor of it has this name.
+        let prefix = if prefix.is_empty() { "encoder." } else { &prefix.replace("decoder", "encoder") };
+        return format!("{prefix}{layer}");
+    }
     let layer = name.strip_prefix("decoder.layers.").and_then(|name| name.split_once('.'));
-    let Some((number, rest)) = layer else { return name.to_owned() };
+    let Some((number, rest)) = layer else { return format!("{prefix}{name}") };
     // Names come from the network, where this part is a number.
-    format!("{}.{rest}", number.parse::<usize>().unwrap_or(0) + 1)
+    format!("{prefix}{}.{rest}", number.parse::<usize>().unwrap_or(0) + 1)
 }
 
 fn mirrored(levels: usize, level: &str) -> usize {

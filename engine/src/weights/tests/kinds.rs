@@ -136,7 +136,8 @@ fn what_is_given_as_a_lora_and_is_none_is_named_with_what_to_do() {
         ("is a textual inversion", &[("clip_g", &[4, 1280]), ("clip_l", &[4, 768])]),
         ("is a VAE alone, not a LoRA; give it with --vae", &[("decoder.mid.block_1.norm1.weight", &[1])]),
         ("is a UNet alone, not a LoRA; give it with --unet", &[("input_blocks.0.0.weight", &[8, 4, 3, 3])]),
-        ("is an inpainting model", &[("input_blocks.0.0.weight", &[8, 9, 3, 3])]),
+        ("is a UNet alone, not a LoRA; give it with --unet", &[("input_blocks.0.0.weight", &[8, 9, 3, 3])]),
+        ("for editing pictures", &[("input_blocks.0.0.weight", &[8, 8, 3, 3])]),
         (
             "Stable Diffusion 1;",
             &[("input_blocks.0.0.weight", &[8, 4, 3, 3]), ("input_blocks.1.1.attn2.to_k.weight", &[8, 768])],
@@ -280,20 +281,33 @@ fn a_unet_without_text_encoders_is_told_where_to_go() {
 }
 
 #[test]
-fn unets_that_read_more_than_latents_are_named() {
-    for (channels, expected) in
-        [(9, "is an inpainting model"), (8, "for editing pictures"), (5, "reads 5 channels")]
-    {
-        let (_keep, model) = changed(|(key, dtype, mut shape, mut bytes)| {
+fn unets_that_read_more_than_latents_are_named_and_inpainting_models_are_opened() {
+    let reading = |channels| {
+        changed(move |(key, dtype, mut shape, mut bytes)| {
             if key == "model.diffusion_model.input_blocks.0.0.weight" {
                 shape[1] = channels;
                 bytes.resize(2 * shape.iter().product::<usize>(), 0);
             }
             Some((key, dtype, shape, bytes))
-        });
+        })
+    };
+    for (channels, expected) in [(8, "for editing pictures"), (5, "reads 5 channels")] {
+        let (_keep, model) = reading(channels);
         let said = model.map(drop).unwrap_err().to_string();
-        assert!(said.contains(expected) && said.contains("from text alone, which takes 4"), "{said}");
+        assert!(said.contains(expected) && said.contains("those that read 4, and with inpainting"), "{said}");
         assert_true(&said);
+    }
+    // A single file has no configuration that would say so.
+    let (_keep, model) = reading(9);
+    let model = model.unwrap();
+    assert!(UNetConfig::read(model.configs()).unwrap().is_inpainting());
+    UNet::load(&model.weights(Part::Unet).unwrap(), UNetConfig::read(model.configs()).unwrap()).unwrap();
+    // Nor has a UNet by itself, laid over a model for text alone, or the other way around.
+    let (_keep_too, usual) = changed(Some);
+    let [inpainting, usual] = [model, usual.unwrap()];
+    for (below, above, reads) in [(&usual, &inpainting, 9), (&inpainting, &usual, 4)] {
+        let laid = below.clone().with_part(Part::Unet, &above.place()).unwrap();
+        assert_eq!(UNetConfig::read(laid.configs()).unwrap().in_channels, reads);
     }
 }
 

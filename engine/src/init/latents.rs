@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use super::{check_strength, first_step};
 use crate::graph::Shape;
 use crate::{Error, Result};
 
 /// Latents that a picture begins from, with noise of the first level that is drawn.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Init {
+pub struct InitLatents {
     /// `[channels, height, width]`, as the UNet sees them: times the VAE's scaling factor.
     pub latents: Arc<[f32]>,
     /// The share of the steps that is taken, 0 to 1. The less, the more of the latents is kept.
@@ -17,10 +18,10 @@ pub struct Init {
     pub mask: Option<Arc<[f32]>>,
 }
 
-impl Init {
+impl InitLatents {
     /// An error unless latents of this shape can begin from these, in some of so many steps.
     pub(crate) fn check(&self, shape: Shape, steps: usize) -> Result<()> {
-        let strength = self.denoising_strength;
+        check_strength(self.denoising_strength)?;
         let mask = self.mask.as_deref().unwrap_or_default();
         let is_share = |value: &f32| (0.0..=1.0).contains(value);
         let checks = [
@@ -37,13 +38,10 @@ impl Init {
                 format!("the mask has not {} numbers from 0 to 1", shape.pixels()),
             ),
             (
-                (0.0..=1.0).contains(&strength),
-                format!("a denoising strength of {strength} is not possible; use 0 to 1"),
-            ),
-            (
                 self.first_step(steps) < steps,
                 format!(
-                    "a denoising strength of {strength} leaves none of {steps} steps; use more of either"
+                    "a denoising strength of {} leaves none of {steps} steps; use more of either",
+                    self.denoising_strength
                 ),
             ),
         ];
@@ -53,22 +51,8 @@ impl Init {
         }
     }
 
-    /// Steps that are left out: all but the whole steps in that share, as diffusers' `get_timesteps` counts them.
+    /// Steps that are left out.
     pub(crate) fn first_step(&self, steps: usize) -> usize {
-        steps - ((steps as f64 * self.denoising_strength) as usize).min(steps)
-    }
-
-    /// With noise of deviation `sigma`. `normals` are N(0, 1), in the same order.
-    pub(crate) fn noised(&self, normals: &[f32], sigma: f32) -> Vec<f32> {
-        self.latents.iter().zip(normals).map(|(x, n)| x + n * sigma).collect()
-    }
-
-    /// Where the mask keeps something, these latents with the noise that is left come back.
-    pub(crate) fn keep(&self, latents: &mut [f32], normals: &[f32], sigma: f32) {
-        let Some(mask) = &self.mask else { return };
-        let kept = self.noised(normals, sigma);
-        for ((x, kept), drawn) in latents.iter_mut().zip(kept).zip(mask.iter().cycle()) {
-            *x = (1.0 - drawn) * kept + drawn * *x;
-        }
+        first_step(self.denoising_strength, steps)
     }
 }
