@@ -107,19 +107,22 @@ fn what_was_told_outlives_the_server() {
     let data = tempfile::tempdir().unwrap();
     let mut server = Server::start(data.path(), &[]);
     let asked =
-        json!({"prompt": "a red circle", "width": 64, "height": 64, "num_images": 1, "promptMagic": true});
+        json!({"prompt": "a red circle", "width": 64, "height": 64, "num_images": 1, "modelId": "nobody"});
     let begun = server.post("/generations", &asked).json();
     let id = begun["sdGenerationJob"]["generationId"].as_str().unwrap().to_owned();
     server.kill();
     let server = Server::start(data.path(), &[]);
-    assert!(says(&drawn(&server, &id)["warnings"], "`promptMagic`: true has no effect here"));
+    assert!(says(
+        &drawn(&server, &id)["warnings"],
+        "`modelId`: \"nobody\" is not loaded here; fulmen-demo draws"
+    ));
 }
 
 #[test]
 fn members_that_change_nothing_are_told_by_their_own_names() {
     let (_data, server) = server();
     let inert = json!({
-        "model": "dall-e-3", "style": "natural", "background": "transparent", "moderation": "low", "quality": "high",
+        "model": "dall-e-3", "background": "transparent", "moderation": "low",
         "output_compression": 50, "partial_images": 2, "complexity": "high", "frame_count": 9,
         "negative_prompt": "a dog", "guidance_scale": 7, "seed": 4_294_967_297_u64, "unheard_of": true,
     });
@@ -173,9 +176,9 @@ fn a_style_changes_the_picture_of_a_long_prompt_and_not_that_of_a_short_one() {
         image::load_from_memory(&super::server::get(&url).unwrap().body).unwrap().into_rgb8().into_raw()
     };
     let long = "a red circle on a blue background ".repeat(14);
-    assert!(asked(&long, "SKETCH_BW") != asked(&long, "NONE"), "the words of a style are read");
-    let spelled = "a red circle, black and white pencil sketch";
-    assert!(asked("a red circle", "SKETCH_BW") == asked(spelled, "NONE"), "they follow a short prompt");
+    assert!(asked(&long, "ANIME") != asked(&long, "NONE"), "the words of a style are read");
+    let spelled = "a red circle, anime style, clean lines, cel shading";
+    assert!(asked("a red circle", "ANIME") == asked(spelled, "NONE"), "they follow a short prompt");
 }
 
 #[test]
@@ -196,7 +199,7 @@ fn events_tell_it_before_the_picture_and_their_headers_at_once() {
     assert_eq!((&events[..2], events.last()), (&["warning", "warning"][..], Some(&"image")), "{text}");
     assert!(text.contains(r#""member":"negative_prompt""#), "{text}");
 
-    let stream = generate(&server, &json!({"stream": true, "style": "natural"}));
+    let stream = generate(&server, &json!({"stream": true, "moderation": "low"}));
     assert_eq!(headers(&stream).len(), 1);
     let text = String::from_utf8(stream.body).unwrap();
     let data: Vec<Value> = text
@@ -204,7 +207,7 @@ fn events_tell_it_before_the_picture_and_their_headers_at_once() {
         .filter_map(|line| Some(serde_json::from_str(line.strip_prefix("data: ")?).unwrap()))
         .collect();
     assert_eq!(data.len(), 1, "no event that clients of this family do not know: {text}");
-    assert!(says(&data[0]["warnings"], "`style`"), "{text}");
+    assert!(says(&data[0]["warnings"], "`moderation`"), "{text}");
 }
 
 #[test]
