@@ -36,7 +36,7 @@ fn copy(from: &Path, to: &Path) {
 /// The picture that OpenAI's route answers, in base64, and its warnings.
 fn drawn(server: &Server, members: &Value) -> (String, Value) {
     let mut body =
-        json!({"prompt": "a red circle", "size": "64x64", "seed": 1, "response_format": "b64_json"});
+        json!({"prompt": "a red circle", "size": "128x128", "seed": 1, "response_format": "b64_json"});
     body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     let answer = server.post("/v1/images/generations", &body);
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -46,7 +46,7 @@ fn drawn(server: &Server, members: &Value) -> (String, Value) {
 
 /// A finished generation of Leonardo's route.
 fn generation(server: &Server, members: &Value) -> Value {
-    let mut body = json!({"prompt": "a red circle", "width": 64, "height": 64, "num_images": 1, "seed": 1});
+    let mut body = json!({"prompt": "a red circle", "width": 128, "height": 128, "num_images": 1, "seed": 1});
     body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
     let answer = server.post("/generations", &body);
     assert_eq!(answer.status, 200, "{answer:?}");
@@ -92,7 +92,7 @@ fn models_are_listed_and_chosen_in_every_family() {
     assert_eq!((unknown, &warned[0]), (first, &json!("`model`: \"nobody\" is not loaded here; fast draws")));
     let named = server.post(
         "/v1/images/imagine",
-        &json!({"name": "n", "prompt": "a", "model": "base", "width": 64, "height": 64}),
+        &json!({"name": "n", "prompt": "a", "model": "base", "width": 128, "height": 128}),
     );
     assert_eq!((named.status, named.headers.get("x-fulmen-warning")), (201, None));
 
