@@ -17,6 +17,7 @@ const STOREYS: &[&str] = &[
     "backend settings sampler",
     "layers cpu gpu",
     "ip_adapter text unet vae cases",
+    "controlnet",
     "networks",
     "selftest synth",
     "engine",
@@ -40,7 +41,7 @@ const SERVER_STOREYS: &[&str] = &[
 ];
 
 /// A model is recorded in a graph and never learns what runs it.
-const MODELS: &[&str] = &["graph", "layers", "ip_adapter", "text", "unet", "vae"];
+const MODELS: &[&str] = &["controlnet", "graph", "layers", "ip_adapter", "text", "unet", "vae"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")

@@ -3,6 +3,7 @@
 
 mod colours;
 mod configs;
+mod control;
 mod demo;
 mod devices;
 mod drawing;

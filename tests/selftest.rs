@@ -35,6 +35,7 @@ fn the_table_has_cases_of_every_operation() {
         "layer_norm",
         "add",
         "add_per_image",
+        "add_scaled",
         "activate",
         "concat",
         "upsample",

@@ -14,6 +14,7 @@
 
 pub mod backend;
 pub mod cases;
+pub mod controlnet;
 pub mod cpu;
 pub mod edit;
 pub mod engine;

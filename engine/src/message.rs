@@ -38,6 +38,12 @@ pub enum Setting {
     LongPrompts,
     /// Pictures that a picture is to be like.
     ImagePrompts,
+    /// A picture that guides, and the net that reads it.
+    Control,
+    /// The share of the steps that are done without it at first.
+    ControlStart,
+    /// The share of the steps after which it is left out.
+    ControlEnd,
     /// Where the noise starts.
     Seed,
     /// How many pictures.
@@ -88,6 +94,9 @@ impl Setting {
             Self::Prediction => "--prediction",
             Self::LongPrompts => "--long-prompts",
             Self::ImagePrompts => "--ip-adapter",
+            Self::Control => "--control",
+            Self::ControlStart => "--control-start",
+            Self::ControlEnd => "--control-end",
             Self::Seed => "--seed",
             Self::Images => "--images",
             Self::Rng => "--rng",

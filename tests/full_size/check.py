@@ -48,6 +48,8 @@ def main(fulmen, folder, rounds=2):
         "f16, LoRA": ["--lora", folder / "lora.safetensors"],
         "fp8 (e4m3fn)": ["--unet", folder / "fp8.safetensors"],
         "Q8_0": ["--unet", folder / "q8_0.gguf"],
+        "f16, ControlNet": ["--control", f"{folder}/controlnet={folder}/map.png"],
+        "f16, ControlNet, small": ["--control", f"{folder}/controlnet-small={folder}/map.png"],
     }
     least, peaks, failures = {}, {}, []
     print("| UNet | processor time of a step | resident at the peak | besides mapped files | predicted |")

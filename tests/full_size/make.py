@@ -3,10 +3,12 @@
     make.py lora MODEL OUT.safetensors    rank 16, kohya's names, every matrix and convolution
     make.py fp8 MODEL OUT.safetensors     the UNet in float8_e4m3fn
     make.py q8_0 MODEL OUT.gguf           the UNet with its matrices in Q8_0
+    make.py map MODEL OUT.png             lines, for a net that guides to read
 """
 import json
 import struct
 import sys
+import zlib
 from pathlib import Path
 
 import gguf
@@ -102,5 +104,18 @@ def q8_0(model, out):
     writer.close()
 
 
+def lines(_, out):
+    """White lines on black, 512×512, as a PNG."""
+    rows = b"".join(b"\0" + bytes(255 if x % 64 == 7 or y % 96 == 9 else 0 for x in range(512)) for y in range(512))
+
+    def chunk(kind, content):
+        checksum = zlib.crc32(kind + content)
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", checksum)
+
+    head = struct.pack(">IIBBBBB", 512, 512, 8, 0, 0, 0, 0)
+    parts = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    Path(out).write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
+
+
 if __name__ == "__main__":
-    {"lora": lora, "fp8": fp8, "q8_0": q8_0}[sys.argv[1]](*sys.argv[2:])
+    {"lora": lora, "fp8": fp8, "q8_0": q8_0, "map": lines}[sys.argv[1]](*sys.argv[2:])

@@ -31,8 +31,8 @@ macro_rules! agree {
 }
 
 agree! {
-    linear, conv3x3, attention, guide, group_norm, layer_norm, add, add_per_image, activate, concat, upsample,
-    pad, rows, convert, embed, take_token, picture,
+    linear, conv3x3, attention, guide, group_norm, layer_norm, add, add_per_image, add_scaled, activate, concat,
+    upsample, pad, rows, convert, embed, take_token, picture,
 }
 
 /// A device's own grid, folded: 65,535 workgroups are the most in one dimension. Once, for it takes

@@ -43,7 +43,7 @@ fn down_block(attention: Option<TransformerShape>, published: [f32; 9]) {
         "down block",
         &[&x, &time],
         |g, x| {
-            let inputs = BlockInputs { time: g.silu(x[1]), conditioning: None };
+            let inputs = BlockInputs { time: g.silu(x[1]), conditioning: None, feature: None };
             block.forward(g, x[0], inputs, &mut Vec::new())
         },
         published,
@@ -69,12 +69,12 @@ fn unet_mid_block_2d_cross_attn() {
     torch.res_block("resnets.0.", 32, 32, Some(128));
     torch.transformer("attentions.0.", 32, 32);
     torch.res_block("resnets.1.", 32, 32, Some(128));
-    let block = MidBlock::load(&torch.weights(), LEVEL, TRANSFORMER).expect("it was just made");
+    let block = MidBlock::load(&torch.weights(), LEVEL, Some(TRANSFORMER)).expect("it was just made");
     check(
         "mid block",
         &[&x, &time],
         |g, x| {
-            let inputs = BlockInputs { time: g.silu(x[1]), conditioning: None };
+            let inputs = BlockInputs { time: g.silu(x[1]), conditioning: None, feature: None };
             block.forward(g, x[0], inputs)
         },
         [0.0187, 2.4220, 0.4484, 1.1203, -0.6121, -1.5122, -0.8270, 0.7851, 1.8335],
@@ -97,7 +97,7 @@ fn up_block(attention: Option<TransformerShape>, published: [f32; 9]) {
         "up block",
         &[&x, &time, &skip],
         |g, x| {
-            let inputs = BlockInputs { time: g.silu(x[1]), conditioning: None };
+            let inputs = BlockInputs { time: g.silu(x[1]), conditioning: None, feature: None };
             block.forward(g, x[0], inputs, &mut vec![x[2]])
         },
         published,

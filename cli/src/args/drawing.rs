@@ -85,7 +85,7 @@ impl DrawingArgs {
 }
 
 /// One of some words of the engine's, and what it means there.
-fn words<T: Copy + Send + Sync + 'static>(
+pub(super) fn words<T: Copy + Send + Sync + 'static>(
     words: &'static [(&'static str, T)],
 ) -> impl TypedValueParser<Value = T> {
     PossibleValuesParser::new(words.iter().map(|(word, _)| *word)).map(|chosen| {

@@ -10,6 +10,7 @@ use fulmen_engine::noise::Rng;
 use fulmen_engine::picture::Format;
 use fulmen_engine::weights::LoraFile;
 
+use super::control::ControlArgs;
 use super::drawing::DrawingArgs;
 use super::help;
 use super::init::InitArgs;
@@ -40,6 +41,9 @@ pub(crate) struct GenerateArgs {
     /// The folder with the LoRAs that prompts ask for: `<lora:NAME:0.8>`
     #[arg(long, value_name = "DIR", help_heading = "Model")]
     pub(crate) lora_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) control: ControlArgs,
 
     /// What to keep out of the picture: by guidance if it is above 1, otherwise by steering attention away from it
     #[arg(long, value_name = "TEXT", help_heading = "Picture")]

@@ -27,6 +27,7 @@ Examples:
   fulmen generate \"a fox\" --model DIR --lora style.safetensors=0.8 --lora character.safetensors
   fulmen generate \"a fox\" --model no_vae.safetensors --vae sdxl_vae.safetensors
   fulmen generate \"a fox\" -n 4 --seed 10 -o fox.png     fox-10.png … fox-13.png
+  fulmen generate \"a fox\" --model DIR --control canny-net=canny:photo.jpg=0.8     docs/control.md
   fulmen generate \"stones\" --tile                       copies of it fit together without a seam
   fulmen generate - --json < prompt.txt
   fulmen generate \"a fox\" -o - | convert - fox.gif
@@ -48,7 +49,8 @@ Events of --json, one object a line on standard output; the last one is `done` o
   {\"event\":\"plan\",\"width\":…,\"height\":…,\"steps\":…,
    \"init\":{\"denoising_strength\",\"of_steps\",\"masked\",\"finished_size\"} with --init,\"guidance\":…,\"sampler\":…,\"spacing\":…,
    \"prediction\":…,\"assumed\":…,\"seed\":…,\"device\":…,\"precision\":…,
-   \"loras\":[{\"path\",\"weight\",\"used\",\"modules\"}…]}
+   \"loras\":[{\"path\",\"weight\",\"used\",\"modules\"}…],
+   \"controls\":[{\"path\",\"preprocessor\",\"kind\",\"scale\",\"start\",\"end\",\"guess\"}…], where there are any}
   {\"event\":\"lora\",\"path\":…,\"weight\":…,\"used\":…,\"modules\":…}, of each that the prompt asks for
   {\"event\":\"stage\",\"stage\":\"load\"|\"text\"|\"encode\"|\"denoise\"|\"decode\",\"image\":…}
   {\"event\":\"memory\",\"predicted_bytes\":…}
@@ -119,4 +121,5 @@ The weights follow from the tensors' names alone, so everyone who runs this has 
 Examples:
   fulmen models synth --config sdxl --out synthetic            about 7 GB
   fulmen models synth --config sdxl --out synthetic.safetensors --single-file
+  fulmen models synth --config sdxl --net controlnet --out control      about 2.5 GB
   fulmen generate \"anything\" --model synthetic";

@@ -1,6 +1,7 @@
 //! What was typed: the first of two stages. Nothing here has been checked against anything else.
 
 mod backup;
+mod control;
 mod drawing;
 mod generate;
 mod help;
@@ -21,6 +22,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 pub(crate) use backup::BackupArgs;
+pub(crate) use control::{ControlArg, ControlArgs};
 pub(crate) use generate::GenerateArgs;
 pub(crate) use init::InitArgs;
 pub(crate) use model::ModelArg;

@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use fulmen_engine::synth::SynthGuide;
+
+use super::drawing::words;
 use super::help;
 use super::parts::PartArgs;
 
@@ -21,12 +24,16 @@ pub(crate) enum ModelsCommand {
 /// Says what a file or folder is: parts, parameters, precision, and the settings it is drawn with
 #[derive(Debug, clap::Args)]
 pub(crate) struct InspectArgs {
-    /// A model, a part of one or a LoRA: a folder, a .safetensors or .gguf file, or a repository in the hub's cache
+    /// A model, a part of one, a LoRA, a ControlNet or a T2I-Adapter: a folder, a .safetensors or .gguf file, or a repository in the hub's cache
     #[arg(value_name = "PATH")]
     pub(crate) path: PathBuf,
 
     #[command(flatten)]
     pub(crate) parts: PartArgs,
+
+    /// The model that a ControlNet or T2I-Adapter is to guide [default: SDXL base]
+    #[arg(long, value_name = "PATH")]
+    pub(crate) model: Option<PathBuf>,
 
     /// Print one JSON object
     #[arg(long)]
@@ -43,6 +50,9 @@ pub(crate) struct SynthArgs {
     /// The folder to write; with --single-file the folder for the file, or the .safetensors file itself
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
+    /// A net that guides a model of this configuration, instead of the model
+    #[arg(long, value_name = "NET", value_parser = words(SynthGuide::WORDS))]
+    pub(crate) net: Option<SynthGuide>,
     /// Write one file with the original names instead of a diffusers folder
     #[arg(long)]
     pub(crate) single_file: bool,

@@ -6,7 +6,7 @@ use fulmen_engine::engine::Options;
 use fulmen_engine::request::Request;
 
 use super::output::Output;
-use super::{init, prompt};
+use super::{control, init, prompt};
 use crate::args::{GenerateArgs, SeedArg};
 use crate::failure::Failure;
 
@@ -42,6 +42,10 @@ impl Job {
                 options.preview_vae.is_some(),
                 "--preview-vae has no effect here; only the server shows previews",
             ),
+            (
+                control::is_idle(&args.control),
+                "--control-start, --control-end and --control-guess have no effect without --control",
+            ),
         ];
         let notes = notes.into_iter().filter(|(is_so, _)| *is_so).map(|(_, note)| note.to_owned()).collect();
         let request = Request {
@@ -52,6 +56,7 @@ impl Job {
             seed: args.seed.and_then(|SeedArg(seed)| seed),
             images: args.images,
             rng: args.rng.into(),
+            controls: control::read(&args.control)?,
             tiling: args.tile.map(Into::into).unwrap_or_default(),
             init,
             ..args.drawing.request()

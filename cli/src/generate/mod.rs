@@ -4,6 +4,7 @@
 //! microscope's file.
 
 mod bar;
+mod control;
 mod init;
 mod job;
 mod json;

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use fulmen_engine::edit::Preprocessor;
 use fulmen_engine::engine::{DrawPlan, DrawStage, Drawn, Engine, Event, Seconds};
 use fulmen_engine::graph::Element;
+use fulmen_engine::request::{Control, ControlMode};
 use fulmen_engine::weights::Lora;
 use serde::Serialize;
 
@@ -42,6 +44,38 @@ pub(super) struct PlanReport {
     pub(super) device: String,
     pub(super) precision: &'static str,
     pub(super) loras: Vec<LoraUse>,
+    /// Pictures that guide.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) controls: Vec<ControlUse>,
+}
+
+/// A net that guides, and how.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct ControlUse {
+    path: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preprocessor: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    scale: f32,
+    start: f64,
+    end: f64,
+    guess: bool,
+}
+
+impl ControlUse {
+    fn of(control: &Control) -> Self {
+        let Control { file, preprocessor, mode, scale, start, end, guess, .. } = control;
+        Self {
+            path: file.clone(),
+            preprocessor: preprocessor.map(Preprocessor::word),
+            kind: mode.map(ControlMode::word),
+            scale: *scale,
+            start: *start,
+            end: *end,
+            guess: *guess,
+        }
+    }
 }
 
 /// A picture that is drawn over.
@@ -110,6 +144,7 @@ impl PlanReport {
             device: engine.device().to_owned(),
             precision: if engine.element() == Element::F16 { "f16" } else { "f32" },
             loras: engine.loras().iter().map(LoraUse::of).collect(),
+            controls: plan.controls.iter().map(ControlUse::of).collect(),
         }
     }
 }

@@ -7,10 +7,10 @@ use fulmen_engine::schedule::SchedulerConfig;
 use fulmen_engine::settings::{Clues, Settings};
 use fulmen_engine::unet::UNetConfig;
 use fulmen_engine::weights::{Adapter, Checkpoint, Part};
-use fulmen_engine::{Error, Request, engine};
+use fulmen_engine::{Error, Request, controlnet, engine};
 use serde::Serialize;
 
-use super::adapter;
+use super::{adapter, guide};
 use crate::args::InspectArgs;
 use crate::console;
 use crate::failure::Failure;
@@ -66,6 +66,10 @@ struct PartSummary {
 pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
     if let Some(adapter) = Adapter::find(&args.path)? {
         adapter::say(&adapter, args.json)?;
+        return Ok(());
+    }
+    if let Some(about) = controlnet::about(&args.path, args.model.as_deref())? {
+        guide::say(&about, args.json);
         return Ok(());
     }
     let opened = match Checkpoint::open_parts(&args.path)? {

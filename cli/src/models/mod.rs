@@ -1,6 +1,7 @@
 //! `fulmen models`: looking into model files, and making some up.
 
 mod adapter;
+mod guide;
 mod inspect;
 mod synth;
 

@@ -19,7 +19,10 @@ pub(super) fn run(args: &SynthArgs) -> Result<(), Failure> {
         folder => Configs::folder(Path::new(folder))?,
     };
     let layout = if args.single_file { SynthLayout::SingleFile } else { SynthLayout::Folder };
-    let total = synth::size(&configs, layout)?;
+    let total = match args.net {
+        Some(net) => synth::guide_size(&configs, net)?,
+        None => synth::size(&configs, layout)?,
+    };
     let out = target(args)?;
     let replaced = Replaced::find(&out, args.force)?;
     console::err(&format!(
@@ -34,11 +37,15 @@ pub(super) fn run(args: &SynthArgs) -> Result<(), Failure> {
     let progress = Progress::new(args.json, total.bytes);
     let place = replaced.as_ref().map_or(&out, |replaced| &replaced.new);
     aside::also_unfinished(synth::partial(place));
-    synth::write(&configs, place, layout, &|now| {
+    let told = |now| {
         cancel.check()?;
         progress.show(now);
         Ok(())
-    })?;
+    };
+    match args.net {
+        Some(net) => synth::write_guide(&configs, net, place, layout, &told)?,
+        None => synth::write(&configs, place, layout, &told)?,
+    }
     progress.finish();
     if let Some(replaced) = replaced {
         replaced.swap()?;
@@ -82,7 +89,8 @@ impl Replaced {
             return Err(Failure::Usage(what));
         }
         // `--force` deletes: of folders only what this very command could have written.
-        if about.is_dir() && !out.join("model_index.json").is_file() {
+        let is_ours = ["model_index.json", "config.json"].iter().any(|file| out.join(file).is_file());
+        if about.is_dir() && !is_ours {
             let what = format!("{} is a folder without a model in it, and is not replaced", out.display());
             return Err(Failure::Usage(what));
         }

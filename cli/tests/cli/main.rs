@@ -4,6 +4,7 @@
 
 mod changed_files;
 mod commands;
+mod control;
 mod events;
 mod headless;
 mod init;

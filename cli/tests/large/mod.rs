@@ -1,4 +1,4 @@
-//! A model that is large enough to be mapped, and quick to draw with: its UNet has a hundred megabytes.
+//! A model that is large enough to be mapped, and quick to draw with: its UNet has two hundred megabytes.
 
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
@@ -21,8 +21,8 @@ pub(crate) fn model(at: &Path) -> PathBuf {
     fs::copy(fixture.join("model_index.json"), config.join("model_index.json")).unwrap();
     let unet = config.join("unet/config.json");
     let mut wide: Value = serde_json::from_slice(&fs::read(&unet).unwrap()).unwrap();
-    wide["block_out_channels"] = json!([32, 64, 320]);
-    wide["attention_head_dim"] = json!([4, 8, 10]);
+    wide["block_out_channels"] = json!([32, 64, 448]);
+    wide["attention_head_dim"] = json!([4, 8, 14]);
     fs::write(&unet, wide.to_string()).unwrap();
     let mut synth = Command::new(env!("CARGO_BIN_EXE_fulmen"));
     synth.args(["models", "synth", "--config"]).arg(&config).arg("--out").arg(&out);

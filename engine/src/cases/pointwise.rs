@@ -43,6 +43,19 @@ pub(super) fn pointwise(table: &mut Table) {
             f.graph.add_per_image(x, vector)
         });
     }
+    table.add("add_scaled", "3×7×33, by 0.7, −1.25 and 0", |f| {
+        let (a, b) = (f.x(Shape::tokens(3, 7, 33)), f.x(Shape::tokens(3, 7, 33)));
+        let factors = f.parameters(Shape::vector(3, 2), vec![9.0, 0.7, 9.0, -1.25, 9.0, 0.0]);
+        f.graph.add_scaled(a, b, factors, 1)
+    });
+    for (place, shape) in SHAPES.into_iter().enumerate() {
+        table.exact("add_scaled", &format!("{shape}, factor {place}"), move |f| {
+            let (a, b) = (f.x(shape), f.x(shape));
+            let factors = (0..shape.images * 9).map(|i| (i * 5 % 7) as f32 - 3.0);
+            let factors = f.parameters(Shape::vector(shape.images, 9), factors.collect());
+            f.graph.add_scaled(a, b, factors, place)
+        });
+    }
     for [a, b] in CONCAT {
         table.exact("concat", &format!("2×7×11×{a} and {b}"), move |f| {
             let (a, b) = (f.x(Shape::image(2, 7, 11, a)), f.x(Shape::image(2, 7, 11, b)));

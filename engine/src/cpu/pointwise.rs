@@ -38,6 +38,21 @@ pub(super) fn add_per_image(turn: &Turn<'_>, out: &mut [f32]) {
     });
 }
 
+pub(super) fn add_scaled(place: usize, turn: &Turn<'_>, out: &mut [f32]) {
+    let image = turn.shape.pixels() * turn.shape.channels;
+    let factors = turn.inputs[2].numbers.chunks_exact(turn.inputs[2].shape.channels);
+    let [a, b] = [0, 1].map(|input| turn.inputs[input].numbers.chunks_exact(image));
+    for (out, ((a, b), factors)) in out.chunks_exact_mut(image).zip(a.zip(b).zip(factors)) {
+        let (factor, inputs) = (factors[place], a.par_chunks(CHUNK).zip(b.par_chunks(CHUNK)));
+        out.par_chunks_mut(CHUNK).zip(inputs).for_each(|(out, (a, b))| {
+            vectorised(
+                #[inline(always)]
+                || out.iter_mut().zip(a.iter().zip(b)).for_each(|(out, (a, b))| *out = a + factor * b),
+            );
+        });
+    }
+}
+
 pub(super) fn activate(activation: Activation, turn: &Turn<'_>, out: &mut [f32]) {
     let x = turn.inputs[0].numbers.par_chunks(CHUNK);
     out.par_chunks_mut(CHUNK).zip(x).for_each(|(out, x)| {

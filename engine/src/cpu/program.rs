@@ -143,6 +143,7 @@ fn compute(node: &Node, turn: &Turn<'_>, out: &mut [f32]) {
         Op::LayerNorm(affine) => layer_norm::layer_norm(affine, turn, out),
         Op::Add => pointwise::add(turn, out),
         Op::AddPerImage => pointwise::add_per_image(turn, out),
+        Op::AddScaled { place } => pointwise::add_scaled(*place, turn, out),
         Op::Activate(activation) => pointwise::activate(*activation, turn, out),
         Op::Concat => pointwise::concat(turn, out),
         Op::Upsample => resample::upsample(turn, out),

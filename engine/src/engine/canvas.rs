@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::DrawPlan;
 use super::beginning::{Beginning, Start};
+use super::controls::Signals;
 use super::encode::UNetConditioning;
 use super::layout::Frame;
 use super::watch::Seconds;
@@ -19,6 +20,10 @@ pub(super) struct Canvas {
     pub(super) image: usize,
     pub(super) seed: u64,
     pub(super) conditioning: Arc<UNetConditioning>,
+    /// What guides it, beside the prompt.
+    pub(super) signals: Arc<Signals>,
+    /// Calls of the UNet that are done.
+    calls: usize,
     pub(super) frame: Frame,
     /// `[channels, height, width]`, as torch draws noise and diffusers keeps latents.
     pub(super) latents: Vec<f32>,
@@ -61,6 +66,8 @@ impl Canvas {
             image,
             seed,
             conditioning,
+            signals: Arc::default(),
+            calls: 0,
             frame,
             latents,
             noise,
@@ -94,6 +101,11 @@ impl Canvas {
         }
     }
 
+    /// How strongly the `place`-th picture that guides does so at the next call; 0 where it does not.
+    pub(super) fn control_scale(&self, place: usize) -> f32 {
+        self.signals.scale(place, self.calls)
+    }
+
     /// Steps that are done.
     pub(super) fn done(&self) -> usize {
         self.sampler.done() - self.start.skipped
@@ -112,6 +124,7 @@ impl Canvas {
             Some(data) => sampler::edm_denoised(latents, &predicted, prediction, sigma, data),
         };
         self.sampler.take(&mut self.latents, &x0, &mut self.noise);
+        self.calls += 1;
         let left = self.sampler.next().map_or(0.0, |call| call.sigma);
         self.start.keep(&mut self.latents, left);
         x0

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::beginning::Beginning;
 use super::canvas::{Canvas, CanvasPlace};
+use super::controls::Signals;
 use super::decode::is_due;
 use super::encode::UNetConditioning;
 use super::layout::Frame;
@@ -35,6 +36,7 @@ struct Drawing<'o, 'a> {
     plan: DrawPlan,
     conditioning: Option<Arc<UNetConditioning>>,
     beginning: Arc<Beginning>,
+    signals: Arc<Signals>,
     /// What its first picture accounts for.
     before: Seconds,
     /// Pictures that have a canvas, or had one.
@@ -97,6 +99,7 @@ impl Engine {
     fn check(&mut self, request: &Request) -> Result<DrawPlan> {
         let mut plan = self.plan(request)?;
         self.open_image_prompts(&mut plan)?;
+        self.open_controls(&mut plan)?;
         let (shape, steps) = (plan.frame(self.model.vae.latents()).shape, plan.schedule.steps());
         plan.init_latents.as_ref().map_or(Ok(()), |init| init.check(shape, steps))?;
         Ok(plan)
@@ -158,6 +161,7 @@ impl Engine {
             let finished: Vec<_> = canvases.extract_if(.., |canvas| canvas.next().is_none()).collect();
             if !finished.is_empty() {
                 self.model.checkpoint.release();
+                finished.iter().for_each(|canvas| canvas.signals.release());
             }
             for canvas in finished {
                 self.finish_one(canvas, together);
@@ -170,6 +174,7 @@ impl Engine {
         let start = Instant::now();
         let Order { request, watch } = &mut *drawing.order;
         drawing.conditioning = Some(Arc::new(self.encode(request, &drawing.plan, watch)?));
+        drawing.signals = Arc::new(self.read_controls(&drawing.plan, watch)?);
         drawing.before.load = std::mem::take(&mut self.loading);
         drawing.before.text = start.elapsed().as_secs_f64();
         let begun = self.begin_from(&drawing.plan, &mut drawing.order.watch)?;
@@ -192,6 +197,7 @@ impl Engine {
             canvas.spent += seconds;
             let drawing = &mut together.drawings[at];
             let moved = predicted.and_then(|predicted| self.advance(canvas, call, &predicted, drawing));
+            let moved = canvas.signals.still(moved);
             if let Err(error) = moved {
                 together.end(at, Err(error));
             }
@@ -280,6 +286,7 @@ impl<'o, 'a> Drawing<'o, 'a> {
             plan,
             conditioning: None,
             beginning: Arc::default(),
+            signals: Arc::default(),
             before: Seconds::default(),
             begun: 0,
             drawn: 0,
@@ -311,6 +318,7 @@ impl<'o, 'a> Drawing<'o, 'a> {
         let place = CanvasPlace { drawing: at, image, frame };
         let mut canvas = Canvas::new(place, &self.plan, conditioning, self.beginning.clone());
         canvas.seconds = std::mem::take(&mut self.before);
+        canvas.signals = self.signals.clone();
         Some(canvas)
     }
 }

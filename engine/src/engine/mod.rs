@@ -5,10 +5,12 @@
 
 mod beginning;
 mod canvas;
+mod controls;
 mod decode;
 mod device;
 mod draw;
 mod encode;
+mod guided;
 mod image_prompts;
 mod layout;
 mod loras;
@@ -34,8 +36,10 @@ pub use plan::DrawPlan;
 pub use prompts::Prompts;
 pub use watch::{DrawStage, Drawn, Event, OnTrace, Seconds, TraceRow, Watch};
 
+use self::controls::GuideNets;
 use self::decode::Purpose;
 use self::image_prompts::ImageNets;
+use self::layout::Frame;
 use self::programs::{Network, ProgramKey, Programs};
 use crate::backend::{Backend, CancelToken, MemoryNeed};
 use crate::graph::{Element, Shape};
@@ -100,6 +104,7 @@ pub struct Engine {
     element: Element,
     programs: Programs,
     image_nets: ImageNets,
+    guide_nets: GuideNets,
     /// Seconds of opening and compiling that no picture has accounted for yet.
     loading: f64,
     /// What the user should know of the device.
@@ -164,6 +169,7 @@ impl Engine {
             element: precision.into(),
             programs,
             image_nets: ImageNets::default(),
+            guide_nets: GuideNets::default(),
             loading: 0.0,
             warning: None,
         }
@@ -248,7 +254,8 @@ impl Engine {
         let frame = plan.frame(self.model.vae.latents());
         let text = self.text()?.memory();
         let mut needs = self.image_prompt_needs(plan)?;
-        let unet = self.unet(&plan.unet_inputs(frame, batch))?.memory();
+        needs.extend(self.control_needs(plan)?);
+        let unet = self.unet_need(plan, frame, batch)?;
         needs.extend([text, unet, self.decoder(Purpose::Picture, frame)?.memory()]);
         needs.extend(self.encoder_need(plan)?);
         if previews > 0 && self.model.preview_vae.is_some() {
@@ -260,10 +267,32 @@ impl Engine {
         let weights = need.weights + if self.is_on_host() { self.model.lora_bytes() } else { 0 };
         Ok(MemoryNeed {
             picture: picture_need(Shape { images: batch, ..frame.shape }, plan)
-                + batch as u64 * self.image_prompt_bytes(plan),
+                + batch as u64 * self.image_prompt_bytes(plan)
+                + self.control_bytes(plan, frame, batch),
             weights,
             ..need
         })
+    }
+
+    /// Compiles the UNet with all that stands beside it at any step; the memory of the largest of these programs, which
+    /// share their weights.
+    fn unet_need(&mut self, plan: &DrawPlan, frame: Frame, batch: usize) -> Result<MemoryNeed> {
+        let (mut most, mut largest) = (MemoryNeed::default(), vec![]);
+        for set in plan.guided_sets() {
+            let inputs = self.guided_inputs(plan, &plan.unet_inputs(frame, batch), &set);
+            let need = self.unet(&inputs, &plan.nets)?.memory();
+            let peak =
+                if need.activations + need.scratch > most.activations + most.scratch { need } else { most };
+            let is_larger = need.weights > most.weights;
+            most = MemoryNeed { weights: need.weights.max(most.weights), ..peak };
+            if is_larger {
+                largest = set;
+            }
+        }
+        // Where weights are copied, those of nets that are never beside the others are there, too.
+        let others = (0..plan.nets.len()).filter(|place| most.weights > 0 && !largest.contains(place));
+        most.weights += others.map(|place| plan.nets[place].bytes()).sum::<u64>();
+        Ok(most)
     }
 
     /// Whether the device keeps values in this machine's own memory.

@@ -1,15 +1,18 @@
 //! Everything that a request leaves open, decided before anything is computed.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::layout::Frame;
 use super::{Outlook, Prompts};
+use crate::controlnet::GuideNet;
+use crate::edit::Preprocessor;
 use crate::graph::{Shape, Tiling};
 use crate::init::{Init, InitLatents, Sizes};
 use crate::message::{Message, Setting};
 use crate::noise::Rng;
 use crate::picture::{LONGEST_SIDE, Parameters};
-use crate::request::{ImagePrompt, Request, check_pixels};
+use crate::request::{Control, ImagePrompt, Request, check_pixels};
 use crate::schedule::{Grid, Schedule, SchedulerConfig, Sigmas, TimestepSpacing};
 use crate::settings::{AttentionGuidance, Settings};
 use crate::unet::UNetInputs;
@@ -44,6 +47,10 @@ pub struct DrawPlan {
     pub init_latents: Option<InitLatents>,
     /// Channels that the UNet is given beside the latents.
     pub(super) beside: usize,
+    /// Pictures that guide what is drawn.
+    pub controls: Vec<Control>,
+    /// The net of each of these, once it is open.
+    pub(super) nets: Vec<Arc<GuideNet>>,
     /// Where pictures continue on their opposite sides.
     pub tiling: Tiling,
     /// Of the first picture.
@@ -96,6 +103,8 @@ impl DrawPlan {
             image_tokens: vec![],
             init_latents: request.init_latents.clone(),
             beside: outlook.beside,
+            controls: request.controls.iter().filter(|control| control.scale != 0.0).cloned().collect(),
+            nets: vec![],
             tiling,
             seed,
             rng,
@@ -117,7 +126,11 @@ impl DrawPlan {
         let adapters = |plan: &Self| -> Vec<(PathBuf, usize)> {
             plan.image_prompts.iter().map(|prompt| (prompt.file.clone(), prompt.pictures.len())).collect()
         };
-        inputs(self) == inputs(other) && adapters(self) == adapters(other) && self.loras == other.loras
+        let nets = |plan: &Self| -> Vec<PathBuf> {
+            plan.controls.iter().map(|control| control.file.clone()).collect()
+        };
+        let alike = inputs(self) == inputs(other) && self.loras == other.loras;
+        alike && adapters(self) == adapters(other) && nets(self) == nets(other)
     }
 
     /// Steps that are left out, for what is drawn over.
@@ -187,6 +200,8 @@ impl DrawPlan {
         let prompts = self.image_prompts.iter().map(|one| format!("{}: {}", name(&one.file), one.scale));
         let prompts: Vec<String> = prompts.collect();
         extras.extend((!prompts.is_empty()).then(|| ("IP-Adapter".to_owned(), prompts.join(", "))));
+        let controls = self.controls.iter().enumerate();
+        extras.extend(controls.map(|(place, control)| (format!("ControlNet {place}"), told(control))));
         extras
     }
 
@@ -201,13 +216,9 @@ impl DrawPlan {
         let (images, tokens) = (pictures * self.copies(), self.prompts.tokens());
         let negative_tokens = self.attention_guidance().map(|_| tokens);
         let channels = frame.shape.channels + self.beside;
-        UNetInputs {
-            latents: Shape { images, channels, ..frame.shape },
-            tokens,
-            negative_tokens,
-            image_tokens: self.image_tokens.clone(),
-            tiling: frame.tiling,
-        }
+        let inputs = UNetInputs::new(Shape { images, channels, ..frame.shape }, tokens);
+        let image_tokens = self.image_tokens.clone();
+        UNetInputs { negative_tokens, image_tokens, tiling: frame.tiling, ..inputs }
     }
 
     /// How the negative prompt guides attention, where it does.
@@ -269,6 +280,18 @@ fn schedule_type(scheduler: &SchedulerConfig, steps: usize) -> &'static str {
         }
         _ => "",
     }
+}
+
+/// How a picture guides, in the words of A1111's extension.
+fn told(control: &Control) -> String {
+    let Control { scale, start, end, guess, preprocessor, mode, .. } = control;
+    let module = preprocessor.map_or("none", Preprocessor::word);
+    let kind = mode.map(|mode| format!(", Kind: {}", mode.word())).unwrap_or_default();
+    let guess = if *guess { ", Guess Mode: True" } else { "" };
+    let model = name(&control.file);
+    format!(
+        "Module: {module}, Model: {model}, Weight: {scale}, Guidance Start: {start}, Guidance End: {end}{kind}{guess}"
+    )
 }
 
 /// What a file or folder is called, without `.safetensors` or `.gguf`.

@@ -1,16 +1,20 @@
 //! One call of the UNet for all canvases of a batch.
 
+use std::sync::Arc;
+
 use super::canvas::Canvas;
 use super::encode::NegativePrompt;
+use super::guided::guided_set;
 use super::image_prompts::ImageInput;
 use super::layout::channels_outermost;
 use super::programs::{Compiled, Network};
 use super::watch::Watch;
 use super::{DrawPlan, Engine};
 use crate::backend::HostTensor;
+use crate::controlnet::GuideNet;
 use crate::graph::Shape;
 use crate::sampler::Call;
-use crate::unet::{UNetInputs, sinusoid};
+use crate::unet::{Attachments, SkipNet, UNetInputs, sinusoid};
 use crate::{Error, Result};
 
 impl Engine {
@@ -23,11 +27,16 @@ impl Engine {
         plan: &DrawPlan,
         watch: &mut Watch<'_>,
     ) -> Result<Vec<Vec<Vec<f32>>>> {
+        let set = guided_set(canvases);
         let inputs = self.unet_inputs(canvases, calls);
-        let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, input)| (&**name, input)).collect();
+        let beside = self.control_inputs(canvases, calls, &set);
+        let beside = beside.iter().map(|(name, input)| (&**name, input));
+        let inputs: Vec<(&str, &HostTensor)> =
+            inputs.iter().map(|(name, input)| (&**name, input)).chain(beside).collect();
         let frame = canvases[0].frame;
         let name = format!("unet step {}", canvases[0].done() + 1);
-        let unet = self.unet(&plan.unet_inputs(frame, canvases.len()))?;
+        let extents = self.guided_inputs(plan, &plan.unet_inputs(frame, canvases.len()), &set);
+        let unet = self.unet(&extents, &plan.nets)?;
         let outputs = unet.run(&name, &inputs, watch)?;
         let predicted = outputs[0].as_f32();
         if predicted.iter().any(|v| !v.is_finite()) {
@@ -75,11 +84,14 @@ impl Engine {
         inputs
     }
 
-    /// The UNet for inputs of these extents.
-    pub(super) fn unet(&mut self, inputs: &UNetInputs) -> Result<&mut Compiled> {
+    /// The UNet for inputs of these extents, with those of the nets beside it that they name.
+    pub(super) fn unet(&mut self, inputs: &UNetInputs, nets: &[Arc<GuideNet>]) -> Result<&mut Compiled> {
         let key = self.key(Network::Unet(inputs.clone()));
         let (unet, element) = (&self.model.unet, self.element);
-        self.programs.get(&key, || unet.graph(inputs, element))
+        let net = |id: &u64| nets.iter().find(|net| net.id() == *id)?.control();
+        let nets = inputs.nets.iter().filter_map(net).map(|net| net as &dyn SkipNet);
+        let attachments = Attachments { nets: nets.collect() };
+        self.programs.get(&key, || unet.graph_with(inputs, &attachments, element))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::layout::Frame;
 use super::watch::{TraceRow, Watch};
 use crate::backend::{Backend, HostTensor, MemoryNeed, Program, Values};
-use crate::graph::{Graph, Shape};
+use crate::graph::{Graph, Shape, Tiling};
 use crate::unet::UNetInputs;
 use crate::{Error, Result};
 
@@ -42,6 +42,32 @@ pub(super) enum Network {
         adapter: u64,
         tokens: Shape,
     },
+    /// A part of a net that guides.
+    Guide(GuidePart),
+}
+
+/// A part of a net that is run by itself, and the extents of what it is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct GuidePart {
+    pub(super) net: u64,
+    pub(super) part: Part,
+    pub(super) shape: Shape,
+    pub(super) tiling: Tiling,
+}
+
+/// Which part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// A ControlNet's hint net.
+    Hint,
+    /// What a union adds for a kind of pictures.
+    Types,
+    /// A union's transformer.
+    Fuser,
+    /// An adapter's blocks of the whole resolution.
+    First,
+    /// Those of half of it.
+    Rest,
 }
 
 impl ProgramKey {

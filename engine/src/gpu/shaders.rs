@@ -36,6 +36,7 @@ shaders! {
     ACTIVATE = "activate" with ["grid", "threads", "half", "read_x", "write_y", "activation"];
     ADD = "add" with ["grid", "threads", "half", "read_ab", "write_y"];
     ADD_PER_IMAGE = "add_per_image" with ["grid", "threads", "half", "read_x", "write_y"];
+    ADD_SCALED = "add_scaled" with ["grid", "threads", "half", "read_ab", "write_y"];
     ATTENTION_SUBGROUP = "attention_subgroup" with ["grid", "half", "band", "attention"];
     ATTENTION_TILED = "attention_tiled" with ["grid", "tile", "attention"];
     CONCAT = "concat" with ["grid", "threads", "half", "read_ab", "write_y"];

@@ -109,6 +109,12 @@ pub enum Op {
     Add,
     /// `x + vector`, a vector `[images, 1, 1, channels]` for each image. `[x, vector]`
     AddPerImage,
+    /// `a + factor · b`, a and b of one shape, with a factor for each image. `[a, b, factors]`, factors
+    /// `[images, 1, 1, places]` in F32
+    AddScaled {
+        /// Which of each image's factors.
+        place: usize,
+    },
     /// The function of every number. Never [`Activation::Geglu`]. `[x]`
     Activate(Activation),
     /// Channels of a, then channels of b. `[a, b]`
@@ -156,6 +162,7 @@ impl Op {
             Self::LayerNorm(_) => "layer_norm",
             Self::Add => "add",
             Self::AddPerImage => "add_per_image",
+            Self::AddScaled { .. } => "add_scaled",
             Self::Activate(_) => "activate",
             Self::Concat => "concat",
             Self::Upsample => "upsample",

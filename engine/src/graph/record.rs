@@ -164,6 +164,19 @@ impl Recorder {
         self.push(Op::AddPerImage, &[x, vector], x.shape)
     }
 
+    /// `a + factor · b`, of one shape, with the factor that each image has at this place; see [`Op::AddScaled`].
+    /// `factors` is in f32, as inputs are.
+    pub(crate) fn add_scaled(&mut self, a: Tensor, b: Tensor, factors: Tensor, place: usize) -> Tensor {
+        let fits = a.shape == b.shape
+            && factors.shape == Shape::vector(a.shape.images, factors.shape.channels)
+            && place < factors.shape.channels
+            && self.nodes[factors.id].element == Element::F32;
+        self.check(fits, "add_scaled", || {
+            format!("{} and {} by place {place} of {}", a.shape, b.shape, factors.shape)
+        });
+        self.push(Op::AddScaled { place }, &[a, b, factors], a.shape)
+    }
+
     /// `x · sigmoid(x)`.
     pub fn silu(&mut self, x: Tensor) -> Tensor {
         self.activate(x, Activation::Silu)

@@ -136,6 +136,12 @@ impl Attention {
         self.key.outputs()
     }
 
+    /// What a token finds that sees itself alone: its own value, whatever its query and key are.
+    pub(crate) fn alone(&self, g: &mut Recorder, x: Tensor) -> Tensor {
+        let v = self.value.forward(g, x);
+        self.out.forward(g, v)
+    }
+
     /// What queries find in a context.
     fn find(&self, g: &mut Recorder, q: Tensor, context: Tensor) -> Tensor {
         let k = self.key.forward(g, context);

@@ -1,8 +1,11 @@
 //! What a caller wants drawn, checked once before any work begins.
 
+mod control;
 mod guidance;
 mod image_prompt;
 
+pub(crate) use self::control::MOST_CONTROLS;
+pub use self::control::{Control, ControlMode};
 pub use self::guidance::{Guidance, Nag};
 pub use self::image_prompt::ImagePrompt;
 use crate::graph::Tiling;
@@ -71,6 +74,8 @@ pub struct Request {
     pub image_prompts: Vec<ImagePrompt>,
     /// Latents to begin from, where there is no such picture.
     pub init_latents: Option<InitLatents>,
+    /// Pictures that guide what is drawn.
+    pub controls: Vec<Control>,
     /// Where pictures continue on their opposite sides.
     pub tiling: Tiling,
     /// Where the noise starts; picture i of several has seed + i. `None` is a random one.
@@ -103,6 +108,7 @@ impl Default for Request {
             init: None,
             image_prompts: vec![],
             init_latents: None,
+            controls: vec![],
             tiling: Tiling::default(),
             seed: None,
             images: 1,
@@ -157,6 +163,10 @@ impl Request {
         self.nag.validate()?;
         image_prompt::validate(&self.image_prompts)?;
         self.init.as_ref().map_or(Ok(()), Init::validate)?;
+        if self.controls.len() > MOST_CONTROLS {
+            return refuse(Setting::Control, format!(" was given more than {MOST_CONTROLS} times"));
+        }
+        self.controls.iter().try_for_each(Control::validate)?;
         if !(1..=MOST_IMAGES).contains(&self.images) {
             let what = format!(" {} is not possible; use 1 to {MOST_IMAGES}", self.images);
             return refuse(Setting::Images, what);

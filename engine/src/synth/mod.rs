@@ -5,6 +5,7 @@
 //! only its pictures mean nothing.
 
 mod aside;
+mod guide;
 mod initializer;
 mod plan;
 mod writer;
@@ -19,6 +20,7 @@ pub use aside::partial;
 use plan::FilePlan;
 use writer::Writer;
 
+pub use guide::{SynthGuide, guide_size, write_guide};
 pub use initializer::values;
 
 /// How a model lies on a disk.

@@ -7,7 +7,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 
 use crate::error::{Error, Result};
 use crate::networks;
-use crate::weights::{Configs, Layout, NameTable, Part, View};
+use crate::weights::{Configs, Layout, NameTable, NetworkSpec, Part, View};
 
 /// A tensor by its canonical name, and where it goes in a stored one.
 #[derive(Debug)]
@@ -83,6 +83,13 @@ impl FilePlan {
         Self::new(tensors, None)
     }
 
+    /// A file of a network that is no part of a model.
+    pub(super) fn network(label: &str, network: NetworkSpec, names: &NameTable) -> Result<Self> {
+        let mut tensors = BTreeMap::new();
+        join(&mut tensors, label, network, names);
+        Self::new(tensors, Some([("format".to_owned(), "pt".to_owned())].into()))
+    }
+
     fn new(tensors: BTreeMap<String, Planned>, about: Option<HashMap<String, String>>) -> Result<Self> {
         let mut tensors: Vec<(String, Planned)> = tensors.into_iter().collect();
         // The order of the format's own writers: wide numbers first, then by name.
@@ -125,10 +132,16 @@ fn head(infos: Vec<(String, TensorInfo)>, about: Option<HashMap<String, String>>
 fn add(tensors: &mut BTreeMap<String, Planned>, configs: &Configs, part: Part, layout: Layout) -> Result<()> {
     let network = networks::describe(configs, part)?;
     let names = NameTable::new(part, layout, &network.levels);
+    join(tensors, part.name(), network, &names);
+    Ok(())
+}
+
+/// Adds a network's tensors under these names.
+fn join(tensors: &mut BTreeMap<String, Planned>, label: &str, network: NetworkSpec, names: &NameTable) {
     for spec in network.tensors {
         let place = names.usual_place(&spec.name);
         let shape = names.shape_in_file(&spec.name, place.view.whole_shape(&spec.shape));
-        let piece = Segment { name: format!("{part}.{}", spec.name), shape: spec.shape, view: place.view };
+        let piece = Segment { name: format!("{label}.{}", spec.name), shape: spec.shape, view: place.view };
         let planned = tensors.entry(place.key).or_insert_with(|| Planned {
             dtype: Dtype::F16,
             shape,
@@ -139,5 +152,4 @@ fn add(tensors: &mut BTreeMap<String, Planned>, configs: &Configs, part: Part, l
             pieces.push(piece);
         }
     }
-    Ok(())
 }

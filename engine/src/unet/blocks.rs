@@ -13,6 +13,8 @@ pub struct BlockInputs<'a> {
     pub time: Tensor,
     /// What the transformers read.
     pub conditioning: Option<CrossContext<'a>>,
+    /// What an adapter adds to a level on the way down.
+    pub feature: Option<Tensor>,
 }
 
 /// Extents that all blocks of one level share.
@@ -75,7 +77,8 @@ impl DownBlock {
         })
     }
 
-    /// `[n, h, w, in] → [n, ⌈h/2⌉, ⌈w/2⌉, c]`; every value on the way is pushed to `skips`.
+    /// `[n, h, w, in] → [n, ⌈h/2⌉, ⌈w/2⌉, c]`; every value on the way is pushed to `skips`. A feature is added before the
+    /// resolution changes where the level has transformers, and after that where it has none, as diffusers does it.
     pub fn forward(
         &self,
         g: &mut Recorder,
@@ -89,11 +92,20 @@ impl DownBlock {
             if let Some(attention) = self.attentions.get(i) {
                 x = attention.forward(g, x, inputs.conditioning);
             }
+            if let Some(feature) = inputs.feature.filter(|_| i + 1 == self.attentions.len()) {
+                x = g.add(x, feature);
+            }
             skips.push(x);
         }
         if let Some(downsample) = &self.downsample {
             x = downsample.forward(g, x);
             skips.push(x);
+        }
+        if let (Some(feature), true, Some(last)) =
+            (inputs.feature, self.attentions.is_empty(), skips.last_mut())
+        {
+            x = g.add(x, feature);
+            *last = x;
         }
         x
     }
@@ -104,38 +116,42 @@ impl DownBlock {
     }
 }
 
-/// `UNetMidBlock2DCrossAttn`: residual block, transformer, residual block.
+/// `UNetMidBlock2DCrossAttn`: residual block, transformer, residual block. The smallest ControlNets have the first alone.
 #[derive(Debug)]
 pub struct MidBlock {
     resnet_in: ResBlock,
-    attention: Transformer,
-    resnet_out: ResBlock,
+    rest: Option<(Transformer, ResBlock)>,
 }
 
 impl MidBlock {
-    /// Under diffusers' names. `attention` is the innermost level's.
+    /// Under diffusers' names. `attention` is the innermost level's; without it there is one residual block.
     ///
     /// # Errors
     /// A missing or misshapen tensor, by name.
-    pub fn load(w: &Weights, shape: LevelShape, attention: TransformerShape) -> Result<Self> {
+    pub fn load(w: &Weights, shape: LevelShape, attention: Option<TransformerShape>) -> Result<Self> {
         let res_block = shape.res_block(shape.channels);
         Ok(Self {
             resnet_in: ResBlock::load(&w.at("resnets.0"), res_block)?,
-            attention: Transformer::load(&w.at("attentions.0"), attention)?,
-            resnet_out: ResBlock::load(&w.at("resnets.1"), res_block)?,
+            rest: attention
+                .map(|attention| {
+                    let attention = Transformer::load(&w.at("attentions.0"), attention)?;
+                    Ok((attention, ResBlock::load(&w.at("resnets.1"), res_block)?))
+                })
+                .transpose()?,
         })
     }
 
     /// The shape stays.
     pub fn forward(&self, g: &mut Recorder, x: Tensor, inputs: BlockInputs<'_>) -> Tensor {
         let x = self.resnet_in.forward(g, x, Some(inputs.time));
-        let x = self.attention.forward(g, x, inputs.conditioning);
-        self.resnet_out.forward(g, x, Some(inputs.time))
+        let Some((attention, resnet_out)) = &self.rest else { return x };
+        let x = attention.forward(g, x, inputs.conditioning);
+        resnet_out.forward(g, x, Some(inputs.time))
     }
 
     /// Every cross-attention, in their order.
     pub(super) fn cross_attentions(&self) -> impl Iterator<Item = &Attention> {
-        self.attention.cross_attentions()
+        self.rest.iter().flat_map(|(attention, _)| attention.cross_attentions())
     }
 }
 

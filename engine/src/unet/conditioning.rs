@@ -23,7 +23,7 @@ pub fn sinusoid(values: &[f32], channels: usize) -> Vec<f32> {
     out
 }
 
-/// Two linear layers with SiLU between, for the time step and again for text and size.
+/// The time step, and text and size, each through two layers.
 #[derive(Debug)]
 pub struct TimeEmbedding {
     time: Mlp,
@@ -43,28 +43,36 @@ impl TimeEmbedding {
     /// `time [n, 1, 1, level-0 channels]` (a sinusoid) and `added [n, 1, 1, pooled + 6 sinusoids]`
     /// to `[n, 1, 1, time channels]`, through SiLU as every residual block wants it.
     pub(crate) fn forward(&self, g: &mut Recorder, time: Tensor, added: Tensor) -> Tensor {
+        let both = self.sum(g, time, added);
+        g.silu(both)
+    }
+
+    /// The same without SiLU, for more to be added.
+    pub(crate) fn sum(&self, g: &mut Recorder, time: Tensor, added: Tensor) -> Tensor {
         let time = self.time.forward(g, time);
         let added = self.added.forward(g, added);
-        let both = g.add(time, added);
-        g.silu(both)
+        g.add(time, added)
     }
 }
 
+/// Two linear layers with SiLU between.
 #[derive(Debug)]
-struct Mlp {
+pub(crate) struct Mlp {
     linear_1: Linear,
     linear_2: Linear,
 }
 
 impl Mlp {
-    fn load(w: &Weights, inputs: usize, outputs: usize) -> Result<Self> {
+    /// `linear_1` and `linear_2`.
+    pub(crate) fn load(w: &Weights, inputs: usize, outputs: usize) -> Result<Self> {
         Ok(Self {
             linear_1: Linear::load(&w.at("linear_1"), inputs, outputs)?,
             linear_2: Linear::load(&w.at("linear_2"), outputs, outputs)?,
         })
     }
 
-    fn forward(&self, g: &mut Recorder, x: Tensor) -> Tensor {
+    /// `[.., in] → [.., out]`.
+    pub(crate) fn forward(&self, g: &mut Recorder, x: Tensor) -> Tensor {
         let x = self.linear_1.forward(g, x);
         let x = g.silu(x);
         self.linear_2.forward(g, x)

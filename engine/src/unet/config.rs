@@ -181,7 +181,7 @@ impl UNetConfig {
     }
 
     /// An error, as a sentence, unless this is SDXL's kind of UNet.
-    fn check(&self) -> Fits {
+    pub(crate) fn check(&self) -> Fits {
         limits::extents("block_out_channels", &self.block_out_channels)?;
         limits::extents("in_channels", &[self.in_channels])?;
         limits::extents("out_channels", &[self.out_channels])?;

@@ -1,10 +1,11 @@
 //! The U itself.
 
+use super::attachments::{Attachments, Encoded, Given, feature_name};
 use super::blocks::{BlockInputs, DownBlock, LevelShape, MidBlock, UpBlock};
 use super::transformer::TransformerShape;
 use super::{TimeEmbedding, UNetConfig};
 use crate::Result;
-use crate::graph::{Element, Graph, Recorder, Shape, Tiling};
+use crate::graph::{Element, Graph, Recorder, Shape, Tensor, Tiling};
 use crate::layers::{Attention, Conv3x3, CrossContext, GroupNorm, Negative};
 use crate::weights::Weights;
 
@@ -21,13 +22,18 @@ pub struct UNetInputs {
     pub image_tokens: Vec<usize>,
     /// Where latents continue on their opposite sides.
     pub tiling: Tiling,
+    /// Which nets stand beside it, by the numbers that tell them apart.
+    pub nets: Vec<u64>,
+    /// Of features that are added on the way down, one for each level, then for the middle; none where there is no adapter.
+    pub features: Vec<Shape>,
 }
 
 impl UNetInputs {
     /// Latents and a prompt alone.
     #[must_use]
     pub fn new(latents: Shape, tokens: usize) -> Self {
-        Self { latents, tokens, negative_tokens: None, image_tokens: vec![], tiling: Tiling::default() }
+        let (negative_tokens, image_tokens, tiling) = (None, vec![], Tiling::default());
+        Self { latents, tokens, negative_tokens, image_tokens, tiling, nets: vec![], features: vec![] }
     }
 }
 
@@ -52,13 +58,15 @@ impl UNet {
     /// A missing or misshapen tensor, by name.
     pub fn load(w: &Weights, config: UNetConfig) -> Result<Self> {
         let first = config.block_out_channels[0];
-        let last = config.levels() - 1;
-        let mid = level(&config, last, config.block_out_channels[last]);
         Ok(Self {
             conv_in: Conv3x3::load(&w.at("conv_in"), config.in_channels, first)?,
             time_embedding: TimeEmbedding::load(w, &config)?,
             down_blocks: down_blocks(w, &config)?,
-            mid_block: MidBlock::load(&w.at("mid_block"), mid, transformer(&config, last))?,
+            mid_block: mid_block(
+                w,
+                &config,
+                Some(config.transformer_layers_per_block.at(config.levels() - 1)),
+            )?,
             up_blocks: up_blocks(w, &config)?,
             norm_out: GroupNorm::load(
                 &w.at("conv_norm_out"),
@@ -99,40 +107,86 @@ impl UNet {
     /// # Errors
     /// [`crate::Error::Graph`].
     pub fn graph(&self, inputs: &UNetInputs, element: Element) -> Result<Graph> {
-        let UNetInputs { latents, tokens, negative_tokens, tiling, .. } = *inputs;
-        let image_tokens = &inputs.image_tokens;
-        let config = &self.config;
-        let n = latents.images;
-        let mut g = Recorder::new(element).tiled(tiling);
-        let x = g.input("latents", latents);
+        self.graph_with(inputs, &Attachments::default(), element)
+    }
+
+    /// The same with what stands beside the UNet. Nets have inputs of their own; features are inputs `feature.0`, ….
+    pub(crate) fn graph_with(
+        &self,
+        inputs: &UNetInputs,
+        attachments: &Attachments<'_>,
+        element: Element,
+    ) -> Result<Graph> {
+        let (config, n) = (&self.config, inputs.latents.images);
+        let text = |tokens| Shape::tokens(n, tokens, config.cross_attention_dim);
+        let mut g = Recorder::new(element).tiled(inputs.tiling);
+        let latents = g.input("latents", inputs.latents);
         let time = g.input("time", Shape::vector(n, config.block_out_channels[0]));
-        let context = g.input("context", Shape::tokens(n, tokens, config.cross_attention_dim));
-        let negative = negative_tokens.map(|tokens| Negative {
-            context: g.input("negative", Shape::tokens(n, tokens, config.cross_attention_dim)),
+        let context = g.input("context", text(inputs.tokens));
+        let negative = inputs.negative_tokens.map(|tokens| Negative {
+            context: g.input("negative", text(tokens)),
             guidance: g.input("guidance", Shape::vector(n, 3)),
         });
         let added = g.input("added", Shape::vector(n, config.projection_class_embeddings_input_dim));
+        let features = inputs.features.iter().enumerate();
+        let features: Vec<Tensor> = features.map(|(i, shape)| g.input(&feature_name(i), *shape)).collect();
 
-        let time = self.time_embedding.forward(&mut g, time, added);
-        let inputs =
-            BlockInputs { time, conditioning: Some(CrossContext { context, negative, image_tokens }) };
-        let mut x = self.conv_in.forward(&mut g, x);
-        let mut skips = vec![x];
-        for block in &self.down_blocks {
-            x = block.forward(&mut g, x, inputs, &mut skips);
+        let embedded = self.time_embedding.forward(&mut g, time, added);
+        let image_tokens = &inputs.image_tokens;
+        let conditioning = Some(CrossContext { context, negative, image_tokens });
+        let blocks = BlockInputs { time: embedded, conditioning, feature: None };
+        let mut encoded = self.encode(&mut g, latents, blocks, &features);
+        let latents = self.noisy_latents(&mut g, latents, attachments);
+        for (place, net) in attachments.nets.iter().enumerate() {
+            net.add_to(&mut g, Given { latents, time, added, context }, place, &mut encoded);
         }
-        x = self.mid_block.forward(&mut g, x, inputs);
+        let Encoded { mut skips, mid: mut x } = encoded;
         for block in &self.up_blocks {
-            x = block.forward(&mut g, x, inputs, &mut skips);
+            x = block.forward(&mut g, x, blocks, &mut skips);
         }
         let x = self.norm_out.silu(&mut g, x);
         let prediction = self.conv_out.forward(&mut g, x);
         g.finish(&[prediction])
     }
+
+    /// The way down and the middle.
+    fn encode(
+        &self,
+        g: &mut Recorder,
+        latents: Tensor,
+        inputs: BlockInputs<'_>,
+        features: &[Tensor],
+    ) -> Encoded {
+        let mut x = self.conv_in.forward(g, latents);
+        let mut skips = vec![x];
+        for (level, block) in self.down_blocks.iter().enumerate() {
+            let feature = features.get(level).copied();
+            x = block.forward(g, x, BlockInputs { feature, ..inputs }, &mut skips);
+        }
+        let mut mid = self.mid_block.forward(g, x, inputs);
+        // As diffusers has it: the last feature may be of another size, and is left out then.
+        let last = features.get(self.down_blocks.len());
+        if let Some(feature) = last.filter(|feature| feature.shape() == mid.shape()) {
+            mid = g.add(mid, *feature);
+        }
+        Encoded { skips, mid }
+    }
+
+    /// What nets beside it see: the latents alone, also where the UNet is given more with them.
+    fn noisy_latents(&self, g: &mut Recorder, latents: Tensor, attachments: &Attachments<'_>) -> Tensor {
+        let config = &self.config;
+        if attachments.nets.is_empty() || config.in_channels == config.out_channels {
+            return latents;
+        }
+        g.input(NOISY_LATENTS, latents.shape().with_channels(config.out_channels))
+    }
 }
 
+/// What the noisy latents alone are called as an input of the graph, where the UNet is given more with them.
+pub(crate) const NOISY_LATENTS: &str = "noisy_latents";
+
 /// The blocks on the way down; all but the innermost end at half the resolution.
-fn down_blocks(w: &Weights, config: &UNetConfig) -> Result<Vec<DownBlock>> {
+pub(crate) fn down_blocks(w: &Weights, config: &UNetConfig) -> Result<Vec<DownBlock>> {
     let load = |i: usize| {
         let inputs = config.block_out_channels[i.saturating_sub(1)];
         let shape = LevelShape {
@@ -143,6 +197,14 @@ fn down_blocks(w: &Weights, config: &UNetConfig) -> Result<Vec<DownBlock>> {
         DownBlock::load(&w.at(&format!("down_blocks.{i}")), shape)
     };
     (0..config.levels()).map(load).collect()
+}
+
+/// The block in the middle. Without layers of a transformer it is one residual block.
+pub(crate) fn mid_block(w: &Weights, config: &UNetConfig, layers: Option<usize>) -> Result<MidBlock> {
+    let last = config.levels() - 1;
+    let shape = level(config, last, config.block_out_channels[last]);
+    let attention = layers.map(|layers| TransformerShape { layers, ..transformer(config, last) });
+    MidBlock::load(&w.at("mid_block"), shape, attention)
 }
 
 /// The blocks on the way up, innermost first; all but the outermost end at double the resolution.

@@ -1,6 +1,6 @@
 //! A part's tensors under canonical names, and the view of them that models load from.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,7 +24,8 @@ const TENSORS_AT_ONCE: usize = 64;
 /// A part's tensors, from whatever file.
 #[derive(Debug)]
 pub(crate) struct Tensors {
-    part: Part,
+    /// What canonical names begin with.
+    label: &'static str,
     /// The file or folder that was searched, for messages.
     origin: PathBuf,
     /// The files that are mapped.
@@ -47,8 +48,19 @@ impl Tensors {
         layout: Layout,
         used: &mut HashSet<String>,
     ) -> Result<Self> {
-        let strangers = scale::Strangers::of(archive);
         let names = NameTable::new(part, layout, &network.levels);
+        Self::named(archive, network, part.name(), names, used)
+    }
+
+    /// The same of a network that is no part of a pipeline, whose tensors are called by a label.
+    pub(crate) fn named(
+        archive: &Archive,
+        network: &NetworkSpec,
+        label: &'static str,
+        names: NameTable,
+        used: &mut HashSet<String>,
+    ) -> Result<Self> {
+        let strangers = scale::Strangers::of(archive);
         let mut entries = BTreeMap::new();
         for spec in &network.tensors {
             let mut places = names.places(&spec.name).into_iter();
@@ -60,13 +72,13 @@ impl Tensors {
             entries.insert(spec.name.clone(), Arc::new(Entry::new(stored, place.view, scale)));
         }
         let (origin, files) = (archive.origin.clone(), archive.files.clone());
-        Ok(Self { part, origin, files, names, entries })
+        Ok(Self { label, origin, files, names, entries })
     }
 
     /// The same tensors, to be changed by what is in these files, too.
     pub(crate) fn shared(&self, files: &[(PathBuf, Mapped)]) -> Self {
         Self {
-            part: self.part,
+            label: self.label,
             origin: self.origin.clone(),
             files: [&self.files, files].concat(),
             names: self.names.clone(),
@@ -82,9 +94,19 @@ impl Tensors {
         patch: impl FnOnce(&Weight) -> Arc<dyn Patch>,
     ) -> Result<()> {
         let Some(entry) = self.entries.get_mut(name) else { return Ok(()) };
-        let base = entry.weight(&format!("{}.{name}", self.part), shape)?;
+        let base = entry.weight(&format!("{}.{name}", self.label), shape)?;
         *entry = Arc::new(entry.patched(patch(&base)));
         Ok(())
+    }
+
+    /// How much there is of it.
+    pub(crate) fn summary(&self) -> TensorSummary {
+        let formats = self.entries.values().filter_map(|entry| entry.numbers().ok());
+        TensorSummary {
+            tensors: self.entries.len(),
+            parameters: self.entries.values().map(|entry| entry.len()).sum(),
+            formats: formats.map(|numbers| numbers.to_string()).collect(),
+        }
     }
 
     /// Looks through all numbers, on all threads, and keeps none of them in memory.
@@ -107,6 +129,17 @@ impl Tensors {
     pub(crate) fn release(&self) {
         self.files.iter().for_each(|(_, mapped)| mapped.release());
     }
+}
+
+/// How much there is of a network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TensorSummary {
+    /// Tensors.
+    pub tensors: usize,
+    /// Numbers in them.
+    pub parameters: usize,
+    /// How those are stored.
+    pub formats: BTreeSet<String>,
 }
 
 /// A canonical tensor.
@@ -152,6 +185,12 @@ impl Entry {
         let finite = self.made.lock().unwrap_or_else(PoisonError::into_inner).finite;
         let made = Mutex::new(Made { finite, weights: Vec::new() });
         Self { stored, view: self.view, scale, patches, made }
+    }
+
+    /// Its numbers, counted.
+    fn len(&self) -> usize {
+        let stored: usize = self.stored.shape.iter().product();
+        if matches!(self.view, View::Third(_)) { stored / 3 } else { stored }
     }
 
     /// The tensor under its canonical name, in the wanted shape.
@@ -229,7 +268,7 @@ pub(crate) trait TensorSource: Debug + Send + Sync {
 impl TensorSource for Tensors {
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Arc<Weight>> {
         match self.entries.get(name) {
-            Some(entry) => entry.weight(&format!("{}.{name}", self.part), shape),
+            Some(entry) => entry.weight(&format!("{}.{name}", self.label), shape),
             None => {
                 let name = self.names.usual_place(name).key;
                 Err(Error::MissingTensor { file: self.origin.clone(), name })

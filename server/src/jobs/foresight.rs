@@ -132,6 +132,10 @@ fn member(family: Family, setting: Setting) -> Member {
         (Setting::LongPrompts, _) => Field("long_prompts"),
         (Setting::ImagePrompts, Family::Leonardo) => Field("imagePrompts"),
         (Setting::ImagePrompts, _) => Words("an image prompt"),
+        (Setting::Control, Family::Leonardo) => Field("controlnets"),
+        (Setting::Control, _) => Words("the picture that guides"),
+        (Setting::ControlStart, _) => Words("the start of that picture's guidance"),
+        (Setting::ControlEnd, _) => Words("the end of that picture's guidance"),
         (Setting::Rng, _) => Words("the generator of noise"),
         (Setting::Model, _) => Words("the server's model"),
         (Setting::Unet, _) => Words("the server's UNet"),
@@ -154,7 +158,7 @@ mod tests {
     const FAMILIES: [Family; 3] = [Family::Images, Family::OpenAi, Family::Leonardo];
 
     /// Every setting there is.
-    const SETTINGS: [Setting; 30] = [
+    const SETTINGS: [Setting; 33] = [
         Setting::Prompt,
         Setting::Negative,
         Setting::Width,
@@ -171,6 +175,9 @@ mod tests {
         Setting::Prediction,
         Setting::LongPrompts,
         Setting::ImagePrompts,
+        Setting::Control,
+        Setting::ControlStart,
+        Setting::ControlEnd,
         Setting::Seed,
         Setting::Images,
         Setting::Rng,

@@ -36,6 +36,7 @@ pub(crate) fn evaluate(node: &Node, inputs: &[&HostTensor]) -> HostTensor {
         Op::LayerNorm(affine) => norm::layer_norm(inputs[0], affine),
         Op::Add => pointwise::add(inputs[0], inputs[1]),
         Op::AddPerImage => pointwise::add_per_image(inputs[0], inputs[1]),
+        Op::AddScaled { place } => pointwise::add_scaled(inputs, *place),
         Op::Activate(activation) => pointwise::activate(inputs[0], *activation),
         Op::Concat => pointwise::concat(inputs[0], inputs[1]),
         Op::Upsample => resample::upsample(inputs[0], node.shape),

@@ -59,6 +59,17 @@ pub(super) fn add_per_image(x: &HostTensor, vector: &HostTensor) -> HostTensor {
     HostTensor::f32(x.shape, values.collect())
 }
 
+/// `a + factor · b`, the factor of the number's image at this place.
+pub(super) fn add_scaled(inputs: &[&HostTensor], place: usize) -> HostTensor {
+    let (shape, places) = (inputs[0].shape, inputs[2].shape.channels);
+    let (image, factors) = (shape.pixels() * shape.channels, inputs[2].as_f32());
+    let pairs = inputs[0].as_f32().iter().zip(inputs[1].as_f32()).enumerate();
+    let sum = |(i, (a, b)): (usize, (&f32, &f32))| {
+        (f64::from(*a) + f64::from(factors[i / image * places + place]) * f64::from(*b)) as f32
+    };
+    HostTensor::f32(shape, pairs.map(sum).collect())
+}
+
 /// Channels of a, then channels of b.
 pub(super) fn concat(a: &HostTensor, b: &HostTensor) -> HostTensor {
     let (left, right) = (a.shape.channels, b.shape.channels);

@@ -69,6 +69,47 @@ pub(super) fn lower_add_per_image(lowering: &mut Lowering, id: NodeId) -> Result
 }
 
 params! {
+    struct AddScaledParams for ["add_scaled"] {
+        count: u32,
+        eighths: u32,
+        pixels: u32,
+        row: u32,
+        places: u32,
+        place: u32,
+        a_skip: u32,
+        b_skip: u32,
+        y_skip: u32,
+    }
+}
+
+/// `y = a + factor of the image · b`.
+pub(super) fn lower_add_scaled(lowering: &mut Lowering, id: NodeId, place: usize) -> Result<()> {
+    let (a, b, y) = (lowering.input(0), lowering.input(1), lowering.value(id));
+    let given = lowering.input(2);
+    let factors = lowering.whole(&given)?;
+    let eighths = y.eighths() as u32;
+    let kernel = Kernel::new(&shaders::ADD_SCALED)
+        .flag("A_HALF", a.half())
+        .flag("B_HALF", b.half())
+        .flag("Y_HALF", y.half());
+    Rowwise { kernel, inputs: &[a, b], beside: &[factors] }.emit(lowering, id, |window| {
+        let count = window.count(&y);
+        let params = AddScaledParams {
+            count: count as u32,
+            eighths,
+            pixels: y.shape.pixels() as u32,
+            row: window.rows.start as u32,
+            places: given.pitch as u32,
+            place: place as u32,
+            a_skip: window.inputs[0].skip * eighths,
+            b_skip: window.inputs[1].skip * eighths,
+            y_skip: window.y.skip * eighths,
+        };
+        (params, count.div_ceil(LANES))
+    })
+}
+
+params! {
     struct ActivateParams for ["activate"] {
         count: u32,
         x_skip: u32,

@@ -4,6 +4,7 @@
 //! a model of another family is called by its name.
 
 mod families;
+mod guide;
 mod part;
 mod parts;
 mod unet;
@@ -12,6 +13,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use self::families::FAMILIES;
+pub(crate) use self::guide::GuideKind;
 use self::parts::{ADAPTERS, PACKED, PARTS};
 pub(crate) use self::unet::{is_inpainting, other_channels};
 use super::about;

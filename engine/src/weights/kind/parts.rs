@@ -8,28 +8,36 @@ pub(super) struct PartKind {
     pub(super) marks: &'static [&'static [&'static str]],
 }
 
-const fn kind(what: &'static str, marks: &'static [&'static [&'static str]]) -> PartKind {
+pub(super) const fn kind(what: &'static str, marks: &'static [&'static [&'static str]]) -> PartKind {
     PartKind { what, marks }
 }
 
-const CONTROL_NET: &str = "is a ControlNet, which steers a model by a picture; Fulmen does not support these yet: give an SDXL \
-     model";
+const CONTROL_NET: &str =
+    "is a ControlNet, which guides a model by a picture; give an SDXL model, and this file with --control";
 
 /// What changes or steers a model; some have the names of a UNet's blocks. The more particular ones
 /// first: an IP-Adapter may carry a LoRA.
 pub(super) const ADAPTERS: &[PartKind] = &[
     kind(
-        "is a Control-LoRA, which steers a model by a picture; Fulmen does not support these yet: give an \
-         SDXL model",
+        "is a Control-LoRA, which guides a model by a picture, and which Fulmen does not read; give an SDXL model, and a \
+         full ControlNet with --control",
         &[&["lora_controlnet"]],
     ),
-    kind(CONTROL_NET, &[&["lllite_"], &["control_model."], &["input_hint_block."]]),
+    kind(
+        "is a ControlNet-LLLite, which guides a model by a picture, and which Fulmen does not read; give an SDXL model, \
+         and a full ControlNet with --control",
+        &[&["lllite_"]],
+    ),
+    kind(CONTROL_NET, &[&["control_model."], &["input_hint_block."]]),
     kind(
         CONTROL_NET,
         &[&["controlnet_cond_embedding."], &["controlnet_down_blocks."], &["control_add_embedding."]],
     ),
-    // ControlNet-XS.
-    kind(CONTROL_NET, &[&["ctrl_model."], &["base_down_subblocks."], &["base_to_ctrl."], &["ctrl_to_base."]]),
+    kind(
+        "is a ControlNet-XS, which guides a model by a picture, and which Fulmen does not read; give an SDXL model, and a \
+         full ControlNet with --control",
+        &[&["ctrl_model."], &["base_down_subblocks."], &["base_to_ctrl."], &["ctrl_to_base."]],
+    ),
     kind(
         "is a hypernetwork, which changes a model but is not one; Fulmen does not apply it yet: give a \
          full model",
@@ -120,8 +128,7 @@ pub(super) const PACKED: &[PartKind] = &[
 /// What is neither a UNet nor a VAE. An upscaler shares names with a T2I-Adapter.
 pub(super) const PARTS: &[PartKind] = &[
     kind(
-        "is a T2I-Adapter, which steers a model by a picture; Fulmen does not support these yet: give an \
-         SDXL model",
+        "is a T2I-Adapter, which guides a model by a picture; give an SDXL model, and this file with --control",
         &[
             &["adapter.body."],
             &["adapter.conv_in."],

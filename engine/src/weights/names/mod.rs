@@ -4,10 +4,12 @@
 //! names that a file may have for it, likeliest first. Blocks are numbered as the network's levels say, so the table holds for any number of levels, blocks and layers.
 
 mod clip;
+mod control;
 mod layout;
 mod unet;
 mod vae;
 
+pub(crate) use self::control::{ADAPTER_LAYERS, HINT_BLOCKS};
 use super::network::Level;
 use super::part::Part;
 use super::weight::View;
@@ -75,6 +77,8 @@ enum Rule {
     Vae(Vec<Level>),
     TinyVae,
     OpenClip,
+    ControlNet { original: bool, levels: Vec<Level> },
+    Adapter { flat: bool },
 }
 
 impl NameTable {
@@ -91,6 +95,18 @@ impl NameTable {
         Self { rule, prefix }
     }
 
+    /// The names of a ControlNet for a UNet with these levels.
+    pub(crate) fn control_net(layout: Layout, levels: &[Level]) -> Self {
+        let original = layout.dialect == Dialect::Original;
+        Self { rule: Rule::ControlNet { original, levels: levels.to_vec() }, prefix: layout.prefix }
+    }
+
+    /// The names of a T2I-Adapter.
+    pub(crate) fn adapter(layout: Layout) -> Self {
+        let flat = layout.dialect == Dialect::Original;
+        Self { rule: Rule::Adapter { flat }, prefix: layout.prefix }
+    }
+
     /// The names that a file may have for a canonical name, likeliest first.
     pub(crate) fn places(&self, name: &str) -> Vec<Origin> {
         let mut places = match &self.rule {
@@ -99,6 +115,10 @@ impl NameTable {
             Rule::Unet(levels) => vec![Origin::whole(unet::original(levels, name))],
             Rule::Vae(levels) => vae::originals(levels.len(), name).map(Origin::whole).collect(),
             Rule::OpenClip => clip::originals(name),
+            Rule::ControlNet { original: false, .. } => vec![control::diffusers(name)],
+            Rule::ControlNet { original: true, levels } => vec![control::original(levels, name)],
+            Rule::Adapter { flat: false } => vec![Origin::whole(name.to_owned())],
+            Rule::Adapter { flat: true } => vec![Origin::whole(control::flat_adapter(name))],
         };
         places.iter_mut().for_each(|place| place.key.insert_str(0, &self.prefix));
         places

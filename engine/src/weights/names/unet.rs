@@ -71,6 +71,6 @@ fn res_block(rest: &[&str]) -> String {
 }
 
 /// Names come from the network, where these parts are numbers.
-fn number(part: &str) -> usize {
+pub(super) fn number(part: &str) -> usize {
     part.parse().unwrap_or(0)
 }

@@ -1,0 +1,164 @@
+//! A network in a file or folder of its own, opened beside a model.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::archive::{self, Archive};
+use super::configs::python_json;
+use super::file::{self, bad_file};
+use super::kind::GuideKind;
+use super::names::{Layout, NameTable};
+use super::network::NetworkSpec;
+use super::part::Part;
+use super::place::{self, Location};
+use super::source::Source;
+use super::tensors::{TensorSummary, Tensors, Weights};
+use crate::error::{Error, Result};
+use crate::quote;
+use crate::threads;
+
+/// Looked for beside weights.
+const CONFIG: &str = "config.json";
+
+/// The files of one network, with its configuration where there is one.
+#[derive(Debug)]
+pub(crate) struct Standalone {
+    path: PathBuf,
+    archive: Archive,
+    config: Option<Value>,
+}
+
+/// The tensors of one network that were found, and what else there is.
+#[derive(Debug, Clone)]
+pub(crate) struct Opened {
+    tensors: Arc<Tensors>,
+    /// Tensors that the network does not ask for.
+    pub(crate) unused: Vec<String>,
+}
+
+impl Standalone {
+    /// A file; a folder as diffusers writes it; a folder with one file of weights.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let (archive, folder) = match place::find(path)? {
+            Location::File(file) => {
+                let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let own = name.starts_with("diffusion_pytorch_model");
+                (Archive::open(&file)?, own.then(|| file.with_file_name("")))
+            }
+            Location::Folder(folder) => (in_folder(&folder)?, Some(folder)),
+        };
+        let config = folder.map_or(Ok(None), |folder| configuration(&folder.join(CONFIG)))?;
+        Ok(Self { path: place::named(path).to_path_buf(), archive, config })
+    }
+
+    /// Whether a file or folder holds a net that guides a model, or something of that kind.
+    ///
+    /// # Errors
+    /// A file cannot be read, or is damaged.
+    pub(crate) fn is_guide(path: &Path) -> Result<bool> {
+        let archive = match place::find(path)? {
+            Location::File(file) => Some(Archive::open(&file)?),
+            Location::Folder(folder) => Archive::find(&Source::Folder(folder), "", Part::Unet)?,
+        };
+        Ok(archive.is_some_and(|archive| archive.is_guide()))
+    }
+
+    /// What the user named.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A member of the configuration; `None` where there is none, or no configuration.
+    pub(crate) fn setting(&self, name: &str) -> Option<&Value> {
+        self.config.as_ref()?.get(name).filter(|value| !value.is_null())
+    }
+
+    /// Which net that guides a model it is, and how its tensors are named.
+    ///
+    /// # Errors
+    /// It is another file.
+    pub(crate) fn guide(&self) -> Result<(GuideKind, Layout)> {
+        self.archive.guide().map_err(|what| self.error(what))
+    }
+
+    /// The shape of a stored tensor.
+    pub(crate) fn shape(&self, names: &NameTable, name: &str) -> Option<Vec<usize>> {
+        let place = names.usual_place(name);
+        Some(self.archive.tensors.get(&place.key)?.shape.clone())
+    }
+
+    /// An error about it.
+    pub(crate) fn error(&self, what: impl Into<String>) -> Error {
+        bad_file(&self.path, what)
+    }
+
+    /// Bytes of its files.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.archive.files.iter().map(|(_, mapped)| mapped.bytes.len() as u64).sum()
+    }
+
+    /// The tensors of its network, each looked through; `label` is what they are called by.
+    pub(crate) fn tensors(
+        &self,
+        label: &'static str,
+        network: &NetworkSpec,
+        names: NameTable,
+    ) -> Result<Opened> {
+        let mut used = HashSet::new();
+        let tensors = Tensors::named(&self.archive, network, label, names, &mut used)?;
+        threads::start();
+        tensors.verify().and(tensors.unchanged())?;
+        Ok(Opened { tensors: Arc::new(tensors), unused: self.archive.unused(&used) })
+    }
+}
+
+impl Opened {
+    /// What layers load from.
+    pub(crate) fn weights(&self) -> Weights {
+        Weights::new(self.tensors.clone())
+    }
+
+    /// How much there is of it.
+    pub(crate) fn summary(&self) -> TensorSummary {
+        self.tensors.summary()
+    }
+
+    /// An error unless the files are as they were when they were opened.
+    pub(crate) fn unchanged(&self) -> Result<()> {
+        self.tensors.unchanged()
+    }
+
+    /// Gives the pages of the files that were read back to the system.
+    pub(crate) fn release(&self) {
+        self.tensors.release();
+    }
+}
+
+/// The weights in a folder.
+fn in_folder(folder: &Path) -> Result<Archive> {
+    let source = Source::Folder(folder.to_path_buf());
+    // Networks of diffusers' other kinds have the names of a UNet's files.
+    if let Some(archive) = Archive::find(&source, "", Part::Unet)? {
+        return Ok(archive);
+    }
+    let names = file::list(folder)?;
+    let is_file = |name: &&String| name.ends_with(".safetensors");
+    let files: Vec<String> = names.iter().filter(is_file).cloned().collect();
+    Err(bad_file(
+        folder,
+        match &files[..] {
+            [] => archive::only_pickled(&names)
+                .unwrap_or_else(|| "is a folder without a .safetensors file; give a file".into()),
+            several => format!("has several files of weights; give one of {}", quote::list(several)),
+        },
+    ))
+}
+
+fn configuration(path: &Path) -> Result<Option<Value>> {
+    let Some(text) = file::read(path, file::CONFIG)? else { return Ok(None) };
+    let value = python_json(&text).map_err(|e| bad_file(path, format!("is not valid JSON: {e}")))?;
+    Ok(Some(value))
+}
