@@ -32,4 +32,5 @@ mod tiny;
 mod tiny_vae;
 mod together;
 mod tokens;
+mod upscalers;
 mod vaes;

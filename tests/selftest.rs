@@ -37,6 +37,7 @@ fn the_table_has_cases_of_every_operation() {
         "add_per_image",
         "add_scaled",
         "activate",
+        "prelu",
         "concat",
         "upsample",
         "pad",

@@ -16,6 +16,7 @@ mod pipe;
 mod selftest;
 mod serve;
 mod signals;
+mod upscale;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,7 @@ fn run() -> Result<(), Failure> {
         None => Ok(()),
         Some(Args { command }) => match command {
             Command::Generate(args) => generate::run(*args),
+            Command::Upscale(args) => upscale::run(args),
             Command::Serve(args) => serve::run(*args),
             Command::Backup(args) => backup::run(&args),
             Command::Devices(args) => devices::run(&args),

@@ -41,6 +41,7 @@ pub mod text;
 pub mod threads;
 pub mod tokens;
 pub mod unet;
+pub mod upscaler;
 pub mod vae;
 pub mod weights;
 

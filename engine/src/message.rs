@@ -72,6 +72,8 @@ pub enum Setting {
     Device,
     /// How activations are stored.
     Precision,
+    /// What the sides of a finished picture are multiplied by.
+    UpscaleBy,
 }
 
 impl Setting {
@@ -111,6 +113,7 @@ impl Setting {
             Self::Outpaint => "--outpaint",
             Self::Device => "--device",
             Self::Precision => "--precision",
+            Self::UpscaleBy => "--upscale-by",
         }
     }
 }

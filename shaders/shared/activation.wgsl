@@ -8,6 +8,7 @@ const GELU: u32 = 2u;
 const QUICK_GELU: u32 = 3u;
 const RELU: u32 = 5u;
 const SOFT_CLAMP: u32 = 6u;
+const LEAKY_RELU: u32 = 7u;
 
 /// x · sigmoid(k · x). The bound keeps exp finite; x / e⁸⁰ is 0 next to anything else.
 fn sigmoid_product(x: vec4f, k: f32) -> vec4f {
@@ -58,6 +59,9 @@ fn activate(kind: u32, x: vec4f) -> vec4f {
         }
         case RELU: {
             return max(x, vec4f());
+        }
+        case LEAKY_RELU: {
+            return max(x, 0.2 * x);
         }
         case SOFT_CLAMP: {
             return soft_clamp(x);

@@ -31,7 +31,7 @@ macro_rules! agree {
 }
 
 agree! {
-    linear, conv3x3, attention, guide, group_norm, layer_norm, add, add_per_image, add_scaled, activate, concat,
+    linear, conv3x3, attention, guide, group_norm, layer_norm, add, add_per_image, add_scaled, activate, prelu, concat,
     upsample, pad, rows, convert, embed, take_token, picture,
 }
 

@@ -12,6 +12,7 @@ use fulmen_engine::weights::LoraFile;
 
 use super::control::ControlArgs;
 use super::drawing::DrawingArgs;
+use super::enlarging::EnlargingArgs;
 use super::help;
 use super::init::InitArgs;
 use super::lora::lora;
@@ -79,6 +80,9 @@ pub(crate) struct GenerateArgs {
 
     #[command(flatten)]
     pub(crate) init: InitArgs,
+
+    #[command(flatten, next_help_heading = "Enlargement")]
+    pub(crate) enlarging: EnlargingArgs,
 
     /// auto, cpu, gpu, gpu:N, or part of a device's name; `fulmen devices` lists them
     #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = "Device")]

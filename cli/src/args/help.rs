@@ -26,6 +26,7 @@ Examples:
   fulmen generate \"a fox\" --model DIR --unet sdxl_lightning_4step_unet.safetensors
   fulmen generate \"a fox\" --model DIR --lora style.safetensors=0.8 --lora character.safetensors
   fulmen generate \"a fox\" --model no_vae.safetensors --vae sdxl_vae.safetensors
+  fulmen generate \"a fox\" --model DIR --upscale RealESRGAN_x4plus.pth
   fulmen generate \"a fox\" -n 4 --seed 10 -o fox.png     fox-10.png … fox-13.png
   fulmen generate \"a fox\" --model DIR --control canny-net=canny:photo.jpg=0.8     docs/control.md
   fulmen generate \"stones\" --tile                       copies of it fit together without a seam
@@ -52,11 +53,12 @@ Events of --json, one object a line on standard output; the last one is `done` o
    \"loras\":[{\"path\",\"weight\",\"used\",\"modules\"}…],
    \"controls\":[{\"path\",\"preprocessor\",\"kind\",\"scale\",\"start\",\"end\",\"guess\"}…], where there are any}
   {\"event\":\"lora\",\"path\":…,\"weight\":…,\"used\":…,\"modules\":…}, of each that the prompt asks for
-  {\"event\":\"stage\",\"stage\":\"load\"|\"text\"|\"encode\"|\"denoise\"|\"decode\",\"image\":…}
+  {\"event\":\"stage\",\"stage\":\"load\"|\"text\"|\"encode\"|\"denoise\"|\"decode\"|\"upscale\",\"image\":…}
   {\"event\":\"memory\",\"predicted_bytes\":…}
   {\"event\":\"step\",\"image\":…,\"step\":…,\"steps\":…,\"seconds\":…}
+  {\"event\":\"tile\",\"image\":…,\"tile\":…,\"tiles\":…,\"seconds\":…}, of a picture that is enlarged
   {\"event\":\"picture\",\"path\":…,\"seed\":…,\"width\":…,\"height\":…}
-  {\"event\":\"done\",\"pictures\":[…],\"seconds\":{\"load\",\"text\",\"encode\",\"unet_steps\",\"vae\",\"total\"},
+  {\"event\":\"done\",\"pictures\":[…],\"seconds\":{\"load\",\"text\",\"encode\",\"unet_steps\",\"vae\",\"upscale\",\"total\"},
    \"peak_rss_bytes\":…,\"peak_anonymous_bytes\":…,\"predicted_bytes\":…,\"device\":…}
   {\"event\":\"error\",\"message\":…,\"exit_code\":…}
 
@@ -64,6 +66,26 @@ Columns of --trace: program, node, operation, shape (images×height×width×chan
 max, and the first 8 values.
 
 Exit codes: 0 drawn, 1 failed or stopped with Ctrl-C, 2 the command line is wrong.";
+
+pub(super) const UPSCALE: &str = "\
+The network enlarges by what it was made for, 4 as a rule; --by gives another size: more runs the network again,
+and the picture is then brought to the exact size by Lanczos resampling. Large pictures are enlarged in tiles that
+overlap so far that no seam shows. Transparency is kept.
+
+Examples:
+  fulmen upscale fox.png --with RealESRGAN_x4plus.pth                fox-4096x4096.png
+  fulmen upscale fox.jpg --with realesr-animevideov3.pth --by 2 -o large.jpg
+  fulmen upscale fox.png --with REALESRGAN_X4PLUS_UP4X.param         the .bin lies beside it
+  fulmen upscale fox.png --by 1.5                                    without a network
+
+Events of --json, one object a line on standard output:
+  {\"event\":\"memory\",\"predicted_bytes\":…}
+  {\"event\":\"tile\",\"tile\":…,\"tiles\":…,\"seconds\":…}
+  {\"event\":\"done\",\"path\":…,\"width\":…,\"height\":…,\"seconds\":…,\"peak_rss_bytes\":…,
+   \"peak_anonymous_bytes\":…,\"predicted_bytes\":…,\"device\":…}
+  {\"event\":\"error\",\"message\":…,\"exit_code\":…}
+
+Exit codes: 0 enlarged, 1 failed or stopped with Ctrl-C, 2 the command line is wrong.";
 
 pub(super) const SERVE: &str = "\
 The page is at the address itself; GET /openapi.json describes every request:

@@ -3,6 +3,7 @@
 mod backup;
 mod control;
 mod drawing;
+mod enlarging;
 mod generate;
 mod help;
 mod init;
@@ -14,6 +15,7 @@ mod nets;
 mod number;
 mod parts;
 mod serve;
+mod upscale;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -29,6 +31,7 @@ pub(crate) use model::ModelArg;
 pub(crate) use models::{InspectArgs, ModelsArgs, ModelsCommand, SynthArgs};
 pub(crate) use number::SeedArg;
 pub(crate) use serve::{LogArg, ServeArgs};
+pub(crate) use upscale::UpscaleArgs;
 
 use crate::console;
 use crate::failure::{self, Failure};
@@ -44,6 +47,7 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Generate(Box<GenerateArgs>),
+    Upscale(UpscaleArgs),
     Serve(Box<ServeArgs>),
     Backup(BackupArgs),
     Devices(DevicesArgs),

@@ -24,7 +24,8 @@ pub(crate) enum ModelsCommand {
 /// Says what a file or folder is: parts, parameters, precision, and the settings it is drawn with
 #[derive(Debug, clap::Args)]
 pub(crate) struct InspectArgs {
-    /// A model, a part of one, a LoRA, a ControlNet or a T2I-Adapter: a folder, a .safetensors or .gguf file, or a repository in the hub's cache
+    /// A model, a part of one, a LoRA, a ControlNet, a T2I-Adapter or an upscaler: a folder, a file, or a repository in
+    /// the hub's cache
     #[arg(value_name = "PATH")]
     pub(crate) path: PathBuf,
 

@@ -55,6 +55,9 @@ impl Report for Bar {
                 self.bar.inc(1);
                 self.bar.set_message(format!("{}, {seconds:.2} s/step", self.stage));
             }
+            Event::Tile { tile, tiles, .. } => {
+                self.bar.set_message(format!("{}, tile {tile}/{tiles}", self.stage));
+            }
             Event::Memory(_) | Event::Preview { .. } | Event::Picture(_) => {}
         }
     }

@@ -59,6 +59,7 @@ impl Job {
             controls: control::read(&args.control)?,
             tiling: args.tile.map(Into::into).unwrap_or_default(),
             init,
+            upscale: args.enlarging.upscale(),
             ..args.drawing.request()
         };
         request.validate()?;

@@ -34,6 +34,12 @@ enum Line<'a> {
         steps: usize,
         seconds: f64,
     },
+    Tile {
+        image: usize,
+        tile: usize,
+        tiles: usize,
+        seconds: f64,
+    },
     Picture(&'a Saved),
     Done(&'a Done),
 }
@@ -60,6 +66,7 @@ impl Report for Json {
                 scratch_bytes: need.scratch,
             },
             &Event::Step { image, step, steps, seconds } => Line::Step { image, step, steps, seconds },
+            &Event::Tile { image, tile, tiles, seconds } => Line::Tile { image, tile, tiles, seconds },
             Event::Preview { .. } | Event::Picture(_) => return,
         });
     }
@@ -80,5 +87,6 @@ fn name(stage: DrawStage) -> (&'static str, Option<usize>) {
         DrawStage::Encode => ("encode", None),
         DrawStage::Denoise(image) => ("denoise", Some(image)),
         DrawStage::Decode(image) => ("decode", Some(image)),
+        DrawStage::Upscale(image) => ("upscale", Some(image)),
     }
 }

@@ -29,7 +29,7 @@ use crate::signals;
 use bar::Bar;
 use job::Job;
 use json::Json;
-use output::Output;
+pub(crate) use output::Output;
 use plain::Lines;
 use report::{Done, PlanReport, Report, Saved};
 use trace::Trace;

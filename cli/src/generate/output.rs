@@ -16,7 +16,7 @@ use crate::{console, pipe};
 const STANDARD_OUTPUT: [&str; 4] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
 /// Where pictures go.
-pub(super) struct Output {
+pub(crate) struct Output {
     destination: Destination,
     format: Format,
     /// Whether files carry their settings.
@@ -34,7 +34,7 @@ enum Destination {
 
 impl Output {
     /// From `-o`, `--format` and `--png-text`.
-    pub(super) fn new(path: Option<PathBuf>, format: Option<Format>, text: bool) -> Result<Self, Failure> {
+    pub(crate) fn new(path: Option<PathBuf>, format: Option<Format>, text: bool) -> Result<Self, Failure> {
         let Some(path) = path else {
             return Ok(Self {
                 destination: Destination::Default,
@@ -98,20 +98,45 @@ impl Output {
         cancel: &CancelToken,
     ) -> Result<PathBuf, Failure> {
         let bytes = drawn.picture.encode(self.format, self.text.then_some(&drawn.parameters))?;
+        let seed = drawn.seed.to_string();
+        match &self.destination {
+            Destination::Named(path) if images > 1 => replace(&with_stem(path, &seed), &bytes, cancel),
+            _ => self.put(&default_name(&seed, self.format), &bytes, cancel),
+        }
+    }
+
+    /// Fails unless one picture can be written that is made of the file `from`.
+    pub(crate) fn check_one(&self, from: &Path, json: bool) -> Result<(), Failure> {
+        match &self.destination {
+            Destination::StandardOutput => check_standard_output(1, json),
+            Destination::Named(path) => aside::check(path).map_err(|error| aside::cannot_write(path, &error)),
+            Destination::Default => {
+                let name = from.file_name().map_or(from, Path::new);
+                aside::check(name).map_err(|error| aside::cannot_write(name, &error))
+            }
+        }
+    }
+
+    /// The kind of file.
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// How its name ends.
+    pub(crate) fn extension(&self) -> &'static str {
+        extension(self.format)
+    }
+
+    /// Writes one file where the user wants it; where that was not said, under this name, or the next that is free.
+    pub(crate) fn put(&self, name: &Path, bytes: &[u8], cancel: &CancelToken) -> Result<PathBuf, Failure> {
         match &self.destination {
             Destination::StandardOutput => {
-                let put = pipe::standard_output(cancel).and_then(|mut pipe| pipe.write_all(&bytes));
+                let put = pipe::standard_output(cancel).and_then(|mut pipe| pipe.write_all(bytes));
                 let place = PathBuf::from("standard output");
                 put.map(|()| place.clone()).map_err(|error| aside::cannot_write(&place, &error))
             }
-            Destination::Named(path) => {
-                let place = if images == 1 { path.clone() } else { with_stem(path, &drawn.seed.to_string()) };
-                let put = begin(&place, &bytes, cancel).and_then(Aside::finish);
-                put.map(|()| place.clone()).map_err(|error| aside::cannot_write(&place, &error))
-            }
-            Destination::Default => {
-                save_new(&default_name(&drawn.seed.to_string(), self.format), &bytes, cancel)
-            }
+            Destination::Named(path) => replace(path, bytes, cancel),
+            Destination::Default => save_new(name, bytes, cancel),
         }
     }
 }
@@ -173,6 +198,12 @@ fn extension(format: Format) -> &'static str {
 
 fn default_name(seed: &str, format: Format) -> PathBuf {
     PathBuf::from(format!("fulmen-{seed}.{}", extension(format)))
+}
+
+/// Writes a file, in the place of what is there.
+fn replace(place: &Path, bytes: &[u8], cancel: &CancelToken) -> Result<PathBuf, Failure> {
+    let put = begin(place, bytes, cancel).and_then(Aside::finish);
+    put.map(|()| place.to_path_buf()).map_err(|error| aside::cannot_write(place, &error))
 }
 
 /// `fulmen-SEED.png`, or the first of `fulmen-SEED-2.png`, … that is free.

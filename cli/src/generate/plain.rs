@@ -32,6 +32,9 @@ impl Report for Lines {
             Event::Step { step, steps, seconds, .. } => {
                 console::err(&format!("step {step}/{steps}: {seconds:.2} s"));
             }
+            Event::Tile { tile, tiles, seconds, .. } => {
+                console::err(&format!("tile {tile}/{tiles}: {seconds:.2} s"));
+            }
             Event::Preview { .. } | Event::Picture(_) => {}
         }
     }

@@ -172,6 +172,7 @@ pub(super) struct TotalSeconds {
     encode: f64,
     unet_steps: Vec<f64>,
     vae: f64,
+    upscale: f64,
     pub(super) total: f64,
 }
 
@@ -183,6 +184,7 @@ impl TotalSeconds {
         self.encode += one.encode;
         self.unet_steps.extend(&one.unet_steps);
         self.vae += one.vae;
+        self.upscale += one.upscale;
     }
 }
 
@@ -207,18 +209,23 @@ pub(super) fn words(stage: DrawStage, images: usize) -> String {
         DrawStage::Encode => "encoding the picture to draw over".into(),
         DrawStage::Denoise(image) => format!("drawing{}", which(image)),
         DrawStage::Decode(image) => format!("decoding{}", which(image)),
+        DrawStage::Upscale(image) => format!("enlarging{}", which(image)),
     }
 }
 
 /// `fox.png: 512×512, seed 7, 3.20 s (4 steps of 0.52 s, …)`.
 pub(super) fn picture_line(saved: &Saved, seconds: &Seconds) -> String {
     let steps: f64 = seconds.unet_steps.iter().sum();
-    let total = seconds.load + seconds.text + seconds.encode + steps + seconds.vae;
+    let total = seconds.load + seconds.text + seconds.encode + steps + seconds.vae + seconds.upscale;
     let count = seconds.unet_steps.len();
     let Saved { path, seed, width, height } = saved;
     let encode = if seconds.encode > 0.0 { format!("encode {:.2}, ", seconds.encode) } else { String::new() };
+    let enlarged = match seconds.upscale {
+        0.0 => String::new(),
+        upscale => format!(", upscale {upscale:.2}"),
+    };
     format!(
-        "{}: {width}×{height}, seed {seed}, {total:.2} s (load {:.2}, text {:.2}, {encode}{count} × {:.2} s/step, decode {:.2})",
+        "{}: {width}×{height}, seed {seed}, {total:.2} s (load {:.2}, text {:.2}, {encode}{count} × {:.2} s/step, decode {:.2}{enlarged})",
         path.display(),
         seconds.load,
         seconds.text,

@@ -6,11 +6,12 @@ use fulmen_engine::networks::inventory;
 use fulmen_engine::schedule::SchedulerConfig;
 use fulmen_engine::settings::{Clues, Settings};
 use fulmen_engine::unet::UNetConfig;
+use fulmen_engine::upscaler::Upscaler;
 use fulmen_engine::weights::{Adapter, Checkpoint, Part};
 use fulmen_engine::{Error, Request, controlnet, engine};
 use serde::Serialize;
 
-use super::{adapter, guide};
+use super::{adapter, guide, upscaler};
 use crate::args::InspectArgs;
 use crate::console;
 use crate::failure::Failure;
@@ -64,6 +65,10 @@ struct PartSummary {
 }
 
 pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
+    if let Some(upscaler) = Upscaler::find(&args.path)? {
+        upscaler::say(&upscaler, args.json);
+        return Ok(());
+    }
     if let Some(adapter) = Adapter::find(&args.path)? {
         adapter::say(&adapter, args.json)?;
         return Ok(());

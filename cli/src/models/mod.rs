@@ -4,6 +4,7 @@ mod adapter;
 mod guide;
 mod inspect;
 mod synth;
+mod upscaler;
 
 use crate::args::ModelsCommand;
 use crate::failure::Failure;

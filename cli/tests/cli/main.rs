@@ -24,4 +24,5 @@ mod settings;
 #[cfg(unix)]
 #[path = "../started/mod.rs"]
 mod started;
+mod upscaling;
 mod usage;

@@ -44,6 +44,7 @@ fn table() -> Vec<Row> {
     norms::layer_norm(&mut table);
     pointwise::pointwise(&mut table);
     pointwise::activate(&mut table);
+    pointwise::prelu(&mut table);
     resample::resample(&mut table);
     resample::pad(&mut table);
     resample::tokens(&mut table);

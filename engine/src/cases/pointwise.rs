@@ -20,11 +20,12 @@ const SHAPES: [Shape; 8] = [
 const CONCAT: [[usize; 2]; 7] = [[8, 8], [40, 7], [5, 16], [1, 1], [13, 29], [33, 24], [320, 160]];
 
 /// Every function of one number, by the name that a variant has.
-pub(super) const ACTIVATIONS: [(&str, Activation); 5] = [
+pub(super) const ACTIVATIONS: [(&str, Activation); 6] = [
     ("silu", Activation::Silu),
     ("gelu", Activation::Gelu),
     ("quick gelu", Activation::QuickGelu),
     ("relu", Activation::Relu),
+    ("leaky relu", Activation::LeakyRelu),
     ("soft clamp", Activation::SoftClamp),
 ];
 
@@ -62,6 +63,19 @@ pub(super) fn pointwise(table: &mut Table) {
             f.graph.concat(a, b)
         });
     }
+}
+
+pub(super) fn prelu(table: &mut Table) {
+    for shape in SHAPES {
+        table.exact("prelu", &shape.to_string(), move |f| {
+            let (x, slopes) = (f.x(shape), f.weight(&[shape.channels]));
+            f.graph.prelu(x, &slopes)
+        });
+    }
+    table.add("prelu", "2×5×7×33, of random numbers", |f| {
+        let (x, slopes) = (f.x(Shape::image(2, 5, 7, 33)), f.weight(&[33]));
+        f.graph.prelu(x, &slopes)
+    });
 }
 
 pub(super) fn activate(table: &mut Table) {

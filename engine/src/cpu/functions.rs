@@ -64,6 +64,12 @@ fn relu(x: f32) -> f32 {
     if x < 0.0 { 0.0 } else { x }
 }
 
+/// `max(x, 0.2 x)`; NaN stays NaN.
+#[inline(always)]
+fn leaky_relu(x: f32) -> f32 {
+    if x < 0.0 { 0.2 * x } else { x }
+}
+
 /// `3 · tanh(x / 3)`.
 #[inline(always)]
 fn soft_clamp(x: f32) -> f32 {
@@ -107,6 +113,7 @@ pub(super) fn activate(line: &mut [f32], activation: Activation) {
         Activation::Gelu => line.iter_mut().for_each(|x| *x = gelu(*x)),
         Activation::QuickGelu => line.iter_mut().for_each(|x| *x = quick_gelu(*x)),
         Activation::Relu => line.iter_mut().for_each(|x| *x = relu(*x)),
+        Activation::LeakyRelu => line.iter_mut().for_each(|x| *x = leaky_relu(*x)),
         Activation::SoftClamp => line.iter_mut().for_each(|x| *x = soft_clamp(*x)),
         Activation::Geglu => unreachable!("GEGLU takes two numbers; only a product's epilogue has both"),
     }

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::functions::{self, vectorised};
 use super::value::Turn;
 use crate::graph::Activation;
+use crate::weights::Weight;
 
 /// Numbers of a task.
 const CHUNK: usize = 16 * 1024;
@@ -60,6 +61,25 @@ pub(super) fn activate(activation: Activation, turn: &Turn<'_>, out: &mut [f32])
         vectorised(
             #[inline(always)]
             || functions::activate(out, activation),
+        );
+    });
+}
+
+pub(super) fn prelu(slopes: &Weight, turn: &Turn<'_>, out: &mut [f32]) {
+    let slopes = slopes.to_f32();
+    let (channels, x) = (slopes.len(), turn.inputs[0].numbers);
+    let some = (CHUNK / channels).max(1) * channels;
+    out.par_chunks_mut(some).zip(x.par_chunks(some)).for_each(|(out, x)| {
+        vectorised(
+            #[inline(always)]
+            || {
+                for (out, x) in out.chunks_exact_mut(channels).zip(x.chunks_exact(channels)) {
+                    let numbers = x.iter().zip(&slopes);
+                    // What is not a number stays so.
+                    let value = |(x, slope): (&f32, &f32)| if *x < 0.0 { x * slope } else { *x };
+                    out.iter_mut().zip(numbers).for_each(|(out, both)| *out = value(both));
+                }
+            },
         );
     });
 }

@@ -145,6 +145,7 @@ fn compute(node: &Node, turn: &Turn<'_>, out: &mut [f32]) {
         Op::AddPerImage => pointwise::add_per_image(turn, out),
         Op::AddScaled { place } => pointwise::add_scaled(*place, turn, out),
         Op::Activate(activation) => pointwise::activate(*activation, turn, out),
+        Op::Prelu { slopes } => pointwise::prelu(slopes, turn, out),
         Op::Concat => pointwise::concat(turn, out),
         Op::Upsample => resample::upsample(turn, out),
         Op::Pad { wrap, by } => {

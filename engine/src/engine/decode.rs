@@ -56,7 +56,12 @@ impl Engine {
         // A file that was written to meanwhile has made another picture than the model's.
         self.model.checkpoint.unchanged()?;
         seconds.vae = start.elapsed().as_secs_f64();
-        Ok(Drawn { picture, parameters: plan.parameters(request, seed), seed, seconds })
+        let (start, upscaled) = (Instant::now(), plan.upscale.is_some());
+        let picture = self.enlarged(picture, plan, image, watch)?;
+        seconds.upscale = if upscaled { start.elapsed().as_secs_f64() } else { 0.0 };
+        let mut parameters = plan.parameters(request, seed);
+        parameters.extras.extend(plan.upscaled(plan.finished_size().0, &picture));
+        Ok(Drawn { picture, parameters, seed, seconds })
     }
 
     /// Latents `[channels, height, width]` to pixels.

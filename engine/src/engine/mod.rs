@@ -20,6 +20,8 @@ mod plan;
 mod predict;
 mod programs;
 mod prompts;
+mod stages;
+mod upscale;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -34,6 +36,7 @@ pub use model::Model;
 pub use outlook::Outlook;
 pub use plan::DrawPlan;
 pub use prompts::Prompts;
+pub use upscale::Enlarger;
 pub use watch::{DrawStage, Drawn, Event, OnTrace, Seconds, TraceRow, Watch};
 
 use self::controls::GuideNets;
@@ -105,6 +108,7 @@ pub struct Engine {
     programs: Programs,
     image_nets: ImageNets,
     guide_nets: GuideNets,
+    enlarger: Enlarger,
     /// Seconds of opening and compiling that no picture has accounted for yet.
     loading: f64,
     /// What the user should know of the device.
@@ -160,6 +164,7 @@ impl Engine {
     /// Draws with a model that is open already, and may draw on other devices meanwhile.
     pub(crate) fn new(model: Arc<Model>, backend: Arc<dyn Backend>, precision: Precision) -> Self {
         let programs = Programs::new(backend.clone());
+        let enlarger = Enlarger::new(backend.clone(), precision.into());
         let base = model.clone();
         Self {
             base,
@@ -170,6 +175,7 @@ impl Engine {
             programs,
             image_nets: ImageNets::default(),
             guide_nets: GuideNets::default(),
+            enlarger,
             loading: 0.0,
             warning: None,
         }
@@ -262,11 +268,14 @@ impl Engine {
             let previewed = self.previewed(frame);
             needs.push(self.decoder(Purpose::Preview, previewed)?.memory());
         }
+        let enlarged = self.prepare_upscale(plan)?;
+        needs.extend(enlarged);
         self.loading += start.elapsed().as_secs_f64();
         let need = one_after_the_other(&needs);
         let weights = need.weights + if self.is_on_host() { self.model.lora_bytes() } else { 0 };
         Ok(MemoryNeed {
             picture: picture_need(Shape { images: batch, ..frame.shape }, plan)
+                .max(enlarged.map_or(0, |need| need.picture))
                 + batch as u64 * self.image_prompt_bytes(plan)
                 + self.control_bytes(plan, frame, batch),
             weights,

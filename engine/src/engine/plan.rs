@@ -12,7 +12,7 @@ use crate::init::{Init, InitLatents, Sizes};
 use crate::message::{Message, Setting};
 use crate::noise::Rng;
 use crate::picture::{LONGEST_SIDE, Parameters};
-use crate::request::{Control, ImagePrompt, Request, check_pixels};
+use crate::request::{Control, ImagePrompt, Request, Upscale, check_pixels};
 use crate::schedule::{Grid, Schedule, SchedulerConfig, Sigmas, TimestepSpacing};
 use crate::settings::{AttentionGuidance, Settings};
 use crate::unet::UNetInputs;
@@ -53,6 +53,8 @@ pub struct DrawPlan {
     pub(super) nets: Vec<Arc<GuideNet>>,
     /// Where pictures continue on their opposite sides.
     pub tiling: Tiling,
+    /// How finished pictures are enlarged.
+    pub upscale: Option<Upscale>,
     /// Of the first picture.
     pub seed: u64,
     /// The generator of the first latents.
@@ -106,6 +108,7 @@ impl DrawPlan {
             controls: request.controls.iter().filter(|control| control.scale != 0.0).cloned().collect(),
             nets: vec![],
             tiling,
+            upscale: request.upscale.clone(),
             seed,
             rng,
             prompts,
@@ -130,7 +133,8 @@ impl DrawPlan {
             plan.controls.iter().map(|control| control.file.clone()).collect()
         };
         let alike = inputs(self) == inputs(other) && self.loras == other.loras;
-        alike && adapters(self) == adapters(other) && nets(self) == nets(other)
+        let after = |plan: &Self| plan.upscale.clone();
+        alike && adapters(self) == adapters(other) && nets(self) == nets(other) && after(self) == after(other)
     }
 
     /// Steps that are left out, for what is drawn over.

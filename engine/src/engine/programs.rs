@@ -142,7 +142,7 @@ pub(super) struct Compiled {
 }
 
 impl Compiled {
-    fn new(backend: &dyn Backend, graph: Graph) -> Result<Self> {
+    pub(super) fn new(backend: &dyn Backend, graph: Graph) -> Result<Self> {
         let graph = Arc::new(graph);
         Ok(Self { program: backend.compile(graph.clone())?, graph })
     }

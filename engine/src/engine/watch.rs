@@ -55,6 +55,17 @@ pub enum Event {
         /// Smaller than the picture where that is large.
         picture: Box<Picture>,
     },
+    /// A tile of a picture that is being enlarged is done.
+    Tile {
+        /// Which picture, from 0.
+        image: usize,
+        /// Which tile, from 1.
+        tile: usize,
+        /// Of how many.
+        tiles: usize,
+        /// How long it took.
+        seconds: f64,
+    },
     /// A picture is done. It is the watcher's from now on: the engine keeps none.
     Picture(Box<Drawn>),
 }
@@ -72,6 +83,8 @@ pub enum DrawStage {
     Denoise(usize),
     /// Latents become a picture: its number, from 0.
     Decode(usize),
+    /// A picture is enlarged: its number, from 0.
+    Upscale(usize),
 }
 
 /// A picture with all that is known of how it was made.
@@ -100,6 +113,8 @@ pub struct Seconds {
     pub unet_steps: Vec<f64>,
     /// The VAE's decoder.
     pub vae: f64,
+    /// Enlarging the picture.
+    pub upscale: f64,
 }
 
 /// One node's value in short.

@@ -54,6 +54,7 @@ shaders! {
     NORMALISE = "normalise" with ["grid", "threads", "half", "read_x", "write_y", "activation"];
     PAD = "pad" with ["grid", "threads", "half", "read_x", "write_y", "planes"];
     PICTURE = "picture" with ["grid", "threads", "half", "read_x"];
+    PRELU = "prelu" with ["grid", "threads", "half", "read_x", "write_y"];
     TAKE_TOKEN = "take_token" with ["grid", "threads", "half", "read_x", "write_y"];
     UPSAMPLE = "upsample" with ["grid", "threads", "half", "read_x", "write_y", "planes"];
 }

@@ -19,6 +19,8 @@ pub enum Activation {
     QuickGelu,
     /// `max(x, 0)`.
     Relu,
+    /// `max(x, 0.2 x)`: x, and below 0 a fifth of it.
+    LeakyRelu,
     /// `3 · tanh(x / 3)`: nearly x near 0, never beyond ±3.
     SoftClamp,
     /// `a · gelu(b)`, a and b being the first and second half of the channels, which it halves.
@@ -117,6 +119,11 @@ pub enum Op {
     },
     /// The function of every number. Never [`Activation::Geglu`]. `[x]`
     Activate(Activation),
+    /// x, and below 0 its product with a slope for each channel. `[x]`
+    Prelu {
+        /// A factor for each channel.
+        slopes: Arc<Weight>,
+    },
     /// Channels of a, then channels of b. `[a, b]`
     Concat,
     /// Nearest neighbour, to the node's own height and width: `source = place · from / to`. `[x]`
@@ -164,6 +171,7 @@ impl Op {
             Self::AddPerImage => "add_per_image",
             Self::AddScaled { .. } => "add_scaled",
             Self::Activate(_) => "activate",
+            Self::Prelu { .. } => "prelu",
             Self::Concat => "concat",
             Self::Upsample => "upsample",
             Self::Pad { .. } => "pad",
@@ -189,6 +197,7 @@ impl Op {
             Self::Linear { weight, .. } | Self::Conv3x3 { weight, .. } => Some(weight.name()),
             Self::Normalise { affine, .. } | Self::LayerNorm(affine) => Some(affine.scale.name()),
             Self::Embed { table, .. } => Some(table.name()),
+            Self::Prelu { slopes } => Some(slopes.name()),
             _ => None,
         }
     }

@@ -189,6 +189,13 @@ impl Recorder {
         self.push(Op::Activate(activation), &[x], x.shape)
     }
 
+    /// `x`, and below 0 its product with a slope for each channel.
+    pub(crate) fn prelu(&mut self, x: Tensor, slopes: &Arc<Weight>) -> Tensor {
+        let fits = slopes.len() == x.shape.channels;
+        self.check(fits, slopes.name(), || format!("{} with {} slopes", x.shape, slopes.len()));
+        self.push(Op::Prelu { slopes: slopes.clone() }, &[x], x.shape)
+    }
+
     /// Channels of `a`, then channels of `b`.
     pub(crate) fn concat(&mut self, a: Tensor, b: Tensor) -> Tensor {
         let shape = a.shape.with_channels(a.shape.channels + b.shape.channels);

@@ -111,6 +111,12 @@ impl Conv3x3 {
         Self { weight: change(&self.weight, 0.0), bias, window: self.window }
     }
 
+    /// The convolution whose values are these times `factor`, its numbers being multiplied as they are read.
+    pub(crate) fn times(self, factor: f32) -> Self {
+        let times = |weight: &Arc<Weight>| Arc::new(weight.times(factor));
+        Self { weight: times(&self.weight), bias: self.bias.as_ref().map(times), ..self }
+    }
+
     /// `[n, h, w, in] → [n, h', w', out]`.
     pub fn forward(&self, g: &mut Recorder, x: Tensor) -> Tensor {
         g.conv3x3(x, &self.weight, self.bias.as_ref(), self.window)

@@ -78,6 +78,14 @@ pub struct Parameters {
 }
 
 impl Parameters {
+    /// The setting of a picture that was enlarged after it was drawn, as AUTOMATIC1111 calls it.
+    pub(crate) const UPSCALED: &str = "Postprocess upscale by";
+
+    /// Whether the picture has another size than what was drawn of it first.
+    pub(crate) fn is_enlarged(&self) -> bool {
+        self.extras.iter().any(|(name, _)| name == Self::UPSCALED)
+    }
+
     /// This program, as `version` names it.
     pub(crate) fn this_version() -> String {
         format!("Fulmen {}", env!("CARGO_PKG_VERSION"))

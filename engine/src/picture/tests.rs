@@ -270,3 +270,17 @@ proptest! {
         let _ = text.parse::<Parameters>();
     }
 }
+
+#[test]
+fn an_enlarged_picture_says_the_size_in_which_it_was_drawn() {
+    let picture = Picture::new(32, 16, vec![9; 32 * 16 * 3]);
+    let drawn = parameters("a fox", None);
+    let said = |parameters: &Parameters| {
+        let bytes = picture.encode(Format::Png, Some(parameters)).unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
+    };
+    assert!(said(&drawn).contains("Size: 32x16"));
+    let extras = vec![(Parameters::UPSCALED.into(), "2".into())];
+    let text = said(&Parameters { extras, ..drawn });
+    assert!(text.contains("Size: 16x8") && text.contains("Postprocess upscale by: 2"), "{text}");
+}

@@ -27,7 +27,8 @@ pub fn encoding(width: usize, height: usize) -> u64 {
 const KEYWORD: &str = "parameters";
 
 impl Picture {
-    /// The bytes of a file with the settings in it; the size among them is that of this picture. A JPEG has no alpha: it
+    /// The bytes of a file with the settings in it; the size among them is that of this picture, or, where it was enlarged,
+    /// that of what was drawn. A JPEG has no alpha: it
     /// shows the picture on white.
     pub fn encode(&self, format: Format, parameters: Option<&Parameters>) -> Result<Vec<u8>> {
         self.encode_at(JPEG_QUALITY, format, parameters)
@@ -36,7 +37,8 @@ impl Picture {
     /// The same; a JPEG is of this quality, from 1 to 100.
     pub fn encode_at(&self, quality: u8, format: Format, parameters: Option<&Parameters>) -> Result<Vec<u8>> {
         let Self { width, height, .. } = *self;
-        let parameters = parameters.map(|parameters| Parameters { width, height, ..parameters.clone() });
+        let of_this = |parameters: &Parameters| Parameters { width, height, ..parameters.clone() };
+        let parameters = parameters.map(|all| if all.is_enlarged() { all.clone() } else { of_this(all) });
         let parameters = parameters.as_ref();
         let mut bytes = Vec::new();
         let encoded = match format {

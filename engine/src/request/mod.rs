@@ -3,11 +3,13 @@
 mod control;
 mod guidance;
 mod image_prompt;
+mod upscale;
 
 pub(crate) use self::control::MOST_CONTROLS;
 pub use self::control::{Control, ControlMode};
 pub use self::guidance::{Guidance, Nag};
 pub use self::image_prompt::ImagePrompt;
+pub use self::upscale::Upscale;
 use crate::graph::Tiling;
 use crate::init::{Init, InitLatents};
 use crate::message::{Message, Setting};
@@ -78,6 +80,8 @@ pub struct Request {
     pub controls: Vec<Control>,
     /// Where pictures continue on their opposite sides.
     pub tiling: Tiling,
+    /// How finished pictures are enlarged.
+    pub upscale: Option<Upscale>,
     /// Where the noise starts; picture i of several has seed + i. `None` is a random one.
     pub seed: Option<u64>,
     /// How many pictures.
@@ -110,6 +114,7 @@ impl Default for Request {
             init_latents: None,
             controls: vec![],
             tiling: Tiling::default(),
+            upscale: None,
             seed: None,
             images: 1,
             rng: Rng::default(),
@@ -167,6 +172,7 @@ impl Request {
             return refuse(Setting::Control, format!(" was given more than {MOST_CONTROLS} times"));
         }
         self.controls.iter().try_for_each(Control::validate)?;
+        self.upscale.as_ref().map_or(Ok(()), Upscale::validate)?;
         if !(1..=MOST_IMAGES).contains(&self.images) {
             let what = format!(" {} is not possible; use 1 to {MOST_IMAGES}", self.images);
             return refuse(Setting::Images, what);

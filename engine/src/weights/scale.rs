@@ -95,6 +95,13 @@ pub(crate) fn of(scale: &StoredTensor, stored: &StoredTensor, view: View) -> Res
     }
 }
 
+impl Weight {
+    /// The same tensor, times a factor whenever it is read.
+    pub(crate) fn times(&self, factor: f32) -> Self {
+        self.patched(Arc::new(Scaled { factors: vec![factor], columns: usize::MAX }))
+    }
+}
+
 #[derive(Debug)]
 struct Scaled {
     factors: Vec<f32>,

@@ -75,7 +75,7 @@ impl<'a> Watching<'a> {
                 self.drawings.push(drawing(*drawn, &job.spec, png_text));
             }
             // Warnings were foreseen, and given when the job was submitted.
-            Event::Warning(_) => {}
+            Event::Warning(_) | Event::Tile { .. } => {}
         }
     }
 
@@ -139,6 +139,7 @@ fn name(stage: DrawStage) -> &'static str {
         DrawStage::Encode => "encode",
         DrawStage::Denoise(_) => "denoise",
         DrawStage::Decode(_) => "decode",
+        DrawStage::Upscale(_) => "upscale",
     }
 }
 

@@ -38,6 +38,7 @@ pub(crate) fn evaluate(node: &Node, inputs: &[&HostTensor]) -> HostTensor {
         Op::AddPerImage => pointwise::add_per_image(inputs[0], inputs[1]),
         Op::AddScaled { place } => pointwise::add_scaled(inputs, *place),
         Op::Activate(activation) => pointwise::activate(inputs[0], *activation),
+        Op::Prelu { slopes } => pointwise::prelu(inputs[0], slopes),
         Op::Concat => pointwise::concat(inputs[0], inputs[1]),
         Op::Upsample => resample::upsample(inputs[0], node.shape),
         Op::Pad { wrap, by } => pad::pad(inputs[0], *wrap, *by),

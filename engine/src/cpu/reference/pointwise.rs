@@ -2,6 +2,7 @@
 
 use crate::backend::HostTensor;
 use crate::graph::Activation;
+use crate::weights::Weight;
 
 /// The error function: `2/√π · e^(−x²) · Σ 2ⁿ x^(2n+1) / (1·3·…·(2n+1))`, all terms of one sign.
 fn erf(x: f64) -> f64 {
@@ -34,6 +35,7 @@ pub(super) fn function(activation: Activation, x: f64) -> f64 {
         Activation::Gelu => gelu(x),
         Activation::QuickGelu => x * sigmoid(1.702 * x),
         Activation::Relu => x.max(0.0),
+        Activation::LeakyRelu => x.max(0.2 * x),
         Activation::SoftClamp => 3.0 * (x / 3.0).tanh(),
         Activation::Geglu => panic!("GEGLU takes two numbers"),
     }
@@ -43,6 +45,14 @@ pub(super) fn function(activation: Activation, x: f64) -> f64 {
 pub(super) fn activate(x: &HostTensor, activation: Activation) -> HostTensor {
     let values = x.as_f32().iter().map(|&x| function(activation, f64::from(x)) as f32);
     HostTensor::f32(x.shape, values.collect())
+}
+
+/// x, and below 0 its product with its channel's slope.
+pub(super) fn prelu(x: &HostTensor, slopes: &Weight) -> HostTensor {
+    let slopes = slopes.to_f32();
+    let slope = |i: usize| f64::from(slopes[i % slopes.len()]);
+    let value = |(i, &x): (usize, &f32)| if x < 0.0 { (slope(i) * f64::from(x)) as f32 } else { x };
+    HostTensor::f32(x.shape, x.as_f32().iter().enumerate().map(value).collect())
 }
 
 /// `a + b`.

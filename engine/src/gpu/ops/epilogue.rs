@@ -22,6 +22,7 @@ pub(super) fn constants() -> Vec<KernelConstant> {
         ("GEGLU", Activation::Geglu),
         ("RELU", Activation::Relu),
         ("SOFT_CLAMP", Activation::SoftClamp),
+        ("LEAKY_RELU", Activation::LeakyRelu),
     ];
     let mut constants = Vec::new();
     for kernel in ["linear_tiled", "linear_subgroup", "conv3x3_tiled", "conv3x3_subgroup"] {
@@ -145,5 +146,6 @@ pub(super) fn number_of(activation: Activation) -> u32 {
         Activation::Geglu => 4,
         Activation::Relu => 5,
         Activation::SoftClamp => 6,
+        Activation::LeakyRelu => 7,
     }
 }

@@ -35,6 +35,7 @@ pub(super) fn lower(lowering: &mut Lowering, id: NodeId) -> Result<()> {
         Op::AddPerImage => pointwise::lower_add_per_image(lowering, id),
         Op::AddScaled { place } => pointwise::lower_add_scaled(lowering, id, *place),
         Op::Activate(activation) => pointwise::lower_activate(lowering, id, *activation),
+        Op::Prelu { slopes } => pointwise::lower_prelu(lowering, id, slopes),
         Op::Concat => pointwise::lower_concat(lowering, id),
         Op::Upsample => resample::lower_upsample(lowering, id),
         Op::Pad { wrap, by } => {
@@ -70,6 +71,7 @@ pub(super) fn layouts() -> Vec<ParamsLayout> {
         pointwise::AddPerImageParams::LAYOUT,
         pointwise::AddScaledParams::LAYOUT,
         pointwise::ActivateParams::LAYOUT,
+        pointwise::PreluParams::LAYOUT,
         pointwise::ConcatParams::LAYOUT,
         pointwise::PictureParams::LAYOUT,
         resample::PlanesParams::LAYOUT,

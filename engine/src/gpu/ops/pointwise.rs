@@ -1,11 +1,15 @@
 //! Operations whose every pixel needs only the same pixel of the inputs.
 
+use std::sync::Arc;
+
 use super::epilogue::number_of;
 use super::{LANES, Rowwise};
 use crate::Result;
 use crate::gpu::lowering::{Kernel, Lowering, params};
+use crate::gpu::packing::Columns;
 use crate::gpu::shaders;
 use crate::graph::{Activation, NodeId};
+use crate::weights::Weight;
 
 params! {
     struct AddParams for ["add"] {
@@ -129,6 +133,28 @@ pub(super) fn lower_activate(lowering: &mut Lowering, id: NodeId, activation: Ac
         let count = window.count(&y);
         let (x_skip, y_skip) = (window.inputs[0].skip * eighths, window.y.skip * eighths);
         (ActivateParams { count: count as u32, x_skip, y_skip }, count.div_ceil(LANES))
+    })
+}
+
+params! {
+    struct PreluParams for ["prelu"] {
+        count: u32,
+        eighths: u32,
+        x_skip: u32,
+        y_skip: u32,
+    }
+}
+
+/// `y = x`, below 0 times a slope of the channel.
+pub(super) fn lower_prelu(lowering: &mut Lowering, id: NodeId, slopes: &Arc<Weight>) -> Result<()> {
+    let (x, y) = (lowering.input(0), lowering.value(id));
+    let slopes = lowering.vector(slopes, Columns::Plain)?;
+    let eighths = y.eighths() as u32;
+    let kernel = Kernel::new(&shaders::PRELU).flag("X_HALF", x.half()).flag("Y_HALF", y.half());
+    Rowwise { kernel, inputs: &[x], beside: &[slopes] }.emit(lowering, id, |window| {
+        let count = window.count(&y);
+        let (x_skip, y_skip) = (window.inputs[0].skip * eighths, window.y.skip * eighths);
+        (PreluParams { count: count as u32, eighths, x_skip, y_skip }, count.div_ceil(LANES))
     })
 }
 

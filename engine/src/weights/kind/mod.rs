@@ -14,7 +14,7 @@ use std::path::Path;
 
 use self::families::FAMILIES;
 pub(crate) use self::guide::GuideKind;
-use self::parts::{ADAPTERS, PACKED, PARTS};
+use self::parts::{ADAPTERS, PACKED, PARTS, UPSCALER};
 pub(crate) use self::unet::{is_inpainting, other_channels};
 use super::about;
 use super::archive::Archive;
@@ -91,7 +91,7 @@ impl Archive {
     fn other_part(&self) -> Option<String> {
         // A UNet or a VAE is no part of the table: what to do depends on what else there is.
         let is_bare = self.layout(Part::Unet).is_none() && self.layout(Part::Vae).is_none();
-        let part = PARTS.iter().find(|part| is_bare && self.is_one(part.marks))?;
+        let part = PARTS.iter().chain([&UPSCALER]).find(|part| is_bare && self.is_one(part.marks))?;
         Some(self.text_encoder().unwrap_or_else(|| part.what.into()))
     }
 
@@ -113,6 +113,27 @@ impl Archive {
                 format!("is {noun} alone, not a LoRA; give it with {flag}, over a whole model")
             }
             _ => "is a model, not a LoRA; give it with --model".into(),
+        }
+    }
+
+    /// What a file is that was taken for an upscaler.
+    pub(crate) fn instead_of_upscaler(&self) -> String {
+        if let Some(what) = self.packed().or_else(|| self.other_model()) {
+            return what;
+        }
+        match &self.nouns()[..] {
+            [] if self.is_one(UPSCALER.marks) => {
+                "is an upscaler of a kind that Fulmen does not have; give an RRDBNet (ESRGAN, \
+                                                  Real-ESRGAN) or an SRVGG (Real-ESRGAN's small one)"
+                    .into()
+            }
+            [] => self.other_part().unwrap_or_else(|| {
+                let first = self.tensors.keys().min().map_or("", String::as_str);
+                let count = self.tensors.len();
+                format!("is not an upscaler: the first of its {count} tensors is `{}`", quote::quoted(first))
+            }),
+            [only] => format!("is {only} alone, not an upscaler"),
+            _ => "is a model, not an upscaler; give it with --model".into(),
         }
     }
 

@@ -125,7 +125,21 @@ pub(super) const PACKED: &[PartKind] = &[
     ),
 ];
 
-/// What is neither a UNet nor a VAE. An upscaler shares names with a T2I-Adapter.
+/// What enlarges pictures. It shares names with a T2I-Adapter, which is asked first.
+pub(super) const UPSCALER: PartKind = kind(
+    "is an upscaler (ESRGAN or alike), which enlarges pictures but does not draw them; give it with --upscale, and an \
+     SDXL model",
+    &[
+        &["RDB1.conv1"],
+        &["rdb1.conv1"],
+        &["conv_first.", "conv_body."],
+        &["conv_first.", "conv_after_body."],
+        &["residual_group."],
+        &["body.0.weight", "body.1.weight", "body.2.weight"],
+    ],
+);
+
+/// What is neither a UNet nor a VAE.
 pub(super) const PARTS: &[PartKind] = &[
     kind(
         "is a T2I-Adapter, which guides a model by a picture; give an SDXL model, and this file with --control",
@@ -135,17 +149,6 @@ pub(super) const PARTS: &[PartKind] = &[
             &["body.0.in_conv."],
             &["body.0.block1."],
             &["body.0.resnets."],
-        ],
-    ),
-    kind(
-        "is an upscaler (ESRGAN or alike), which enlarges pictures but does not draw them; give an SDXL model",
-        &[
-            &["RDB1.conv1"],
-            &["rdb1.conv1"],
-            &["conv_first.", "conv_body."],
-            &["conv_first.", "conv_after_body."],
-            &["residual_group."],
-            &["body.0.weight", "body.1.weight", "body.2.weight"],
         ],
     ),
     kind(

@@ -16,3 +16,4 @@ mod places;
 mod quantised;
 mod synthetic;
 mod tiny_vae;
+mod upscalers;
