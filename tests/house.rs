@@ -27,7 +27,7 @@ const STOREYS: &[&str] = &[
 const SERVER_STOREYS: &[&str] = &[
     "allocator clock",
     "address crew error log metrics problem warning",
-    "path",
+    "multipart path",
     "capacity config",
     "budget mount",
     "http",

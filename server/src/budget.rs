@@ -8,6 +8,9 @@ use crate::allocator;
 use crate::config::Limits;
 use crate::problem::Problem;
 
+/// Whoever takes more than one part in so many of a budget takes much.
+const PART_OF_LARGE: usize = 16;
+
 /// Bytes that each share may have outside the budget: someone who fills the budget with large bodies cannot keep
 /// the small ones, and so most callers, from being read.
 const FREE: usize = 64 << 10;
@@ -25,6 +28,8 @@ const RETRY_AFTER: u64 = 5;
 #[derive(Debug)]
 pub(crate) struct Budget {
     most: usize,
+    /// What those who take much may take together, so that there is room for those who need less.
+    most_of_large: usize,
     used: Mutex<Used>,
     freed: Condvar,
 }
@@ -46,7 +51,16 @@ pub(crate) struct Share {
 
 impl Budget {
     pub(crate) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, used: Mutex::default(), freed: Condvar::new() })
+        Self::of(most, most)
+    }
+
+    /// The same, of which a quarter is kept for those who take little.
+    fn with_room(most: usize) -> Arc<Self> {
+        Self::of(most, most / 4 * 3)
+    }
+
+    fn of(most: usize, most_of_large: usize) -> Arc<Self> {
+        Arc::new(Self { most, most_of_large, used: Mutex::default(), freed: Condvar::new() })
     }
 
     /// A share without bytes.
@@ -90,7 +104,9 @@ impl Share {
     pub(crate) fn grow(&mut self, capacity: usize) -> bool {
         let wanted = capacity.saturating_sub(FREE);
         let Some(more) = wanted.checked_sub(self.bytes) else { return true };
-        let grown = self.budget.used().take(more, self.budget.most);
+        let is_large = wanted > self.budget.most / PART_OF_LARGE;
+        let most = if is_large { self.budget.most_of_large } else { self.budget.most };
+        let grown = self.budget.used().take(more, most);
         if grown {
             self.bytes = wanted;
         }
@@ -135,6 +151,8 @@ pub(crate) struct Memory {
     pub(crate) bodies: Arc<Budget>,
     /// Answers that are being made, until the gate has taken them.
     making: Arc<Budget>,
+    /// Pictures that are read.
+    pictures: Arc<Budget>,
     /// Answers that clients have not taken yet.
     pub(crate) answers: Arc<Budget>,
 }
@@ -142,8 +160,9 @@ pub(crate) struct Memory {
 impl Memory {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            bodies: Budget::new(limits.bodies),
+            bodies: Budget::with_room(limits.bodies),
             making: Budget::new(limits.making),
+            pictures: Budget::new(limits.pictures),
             answers: Budget::new(limits.answers),
         }
     }
@@ -164,6 +183,19 @@ impl Memory {
     pub(crate) fn for_answer(&self, bytes: usize) -> Result<Share, Problem> {
         self.making.wait(bytes, PATIENCE).ok_or_else(too_many_answers)
     }
+
+    /// For reading a picture.
+    ///
+    /// # Errors
+    /// 503: others have it, and have not given it back in time.
+    pub(crate) fn for_picture(&self, bytes: usize) -> Result<Share, Problem> {
+        self.pictures.wait(bytes, PATIENCE).ok_or_else(too_many_pictures)
+    }
+
+    /// Bytes that reading one picture may take.
+    pub(crate) fn most_of_picture(&self) -> usize {
+        self.pictures.most
+    }
 }
 
 #[cfg(test)]
@@ -175,6 +207,10 @@ impl Default for Memory {
 
 pub(crate) fn too_many_bodies() -> Problem {
     Problem::busy("too_many_bodies", "the server is reading too many large requests at once", RETRY_AFTER)
+}
+
+fn too_many_pictures() -> Problem {
+    Problem::busy("too_many_pictures", "the server is reading too many pictures at once", RETRY_AFTER)
 }
 
 pub(crate) fn too_many_answers() -> Problem {
@@ -196,6 +232,18 @@ mod tests {
         assert!(one.grow(1000), "what it has already");
         drop(one);
         assert!(other.grow(1_000_000 + FREE) && !other.grow(usize::MAX));
+    }
+
+    #[test]
+    fn large_shares_leave_room_for_small_ones() {
+        let budget = Budget::with_room(16_000_000);
+        let mut large = [budget.share(), budget.share()];
+        assert!(large[0].grow(10_000_000 + FREE) && !large[1].grow(3_000_000 + FREE));
+        let mut small: Vec<Share> = (0..6).map(|_| budget.share()).collect();
+        assert!(small.iter_mut().all(|share| share.grow(1_000_000 + FREE)));
+        assert!(!budget.share().grow(1 + FREE));
+        drop(large);
+        assert!(budget.share().grow(6_000_000 + FREE));
     }
 
     #[test]

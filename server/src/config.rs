@@ -9,6 +9,10 @@ use fulmen_engine::Options;
 
 use crate::address::{AllowedOrigin, Network};
 
+/// The largest body, in bytes, of a request that sends no pictures. Parsed, JSON takes its length and some bytes for each
+/// of its values.
+pub(crate) const MOST_JSON: usize = 2 << 20;
+
 /// What an operator decides.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -112,6 +116,8 @@ pub struct Limits {
     pub bodies: usize,
     /// Bytes of all answers that are being made at once, beside those of pictures that are drawn.
     pub making: usize,
+    /// Bytes that reading pictures which clients send may take at once.
+    pub pictures: usize,
     /// Bytes of all answers that clients have not taken yet.
     pub answers: usize,
     /// From the first byte of a head to its last.
@@ -132,6 +138,7 @@ impl Default for Limits {
             body: 32 << 20,
             bodies: 256 << 20,
             making: 128 << 20,
+            pictures: 256 << 20,
             answers: 512 << 20,
             head_time: Duration::from_secs(10),
             body_time: Duration::from_secs(30),
@@ -142,8 +149,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// With budgets that a machine with so many bytes of memory can keep: a sixteenth for bodies, a sixteenth for
-    /// answers that are made, an eighth for those that are on their way. None is smaller than any use needs.
+    /// With budgets that a machine with so many bytes of memory can keep: a sixteenth for bodies, for
+    /// answers that are made and for pictures that are read, an eighth for those that are on their way. None is smaller than any use needs.
     #[must_use]
     pub(crate) fn within(self, memory: u64) -> Self {
         let part = |budget: usize, divisor: u64, least: usize| {
@@ -153,9 +160,10 @@ impl Limits {
         let bodies = part(self.bodies, 16, 16 << 20);
         Self {
             bodies,
-            // It is there twice.
-            body: self.body.min(bodies / 2),
+            // It is there twice, and once more as what is parsed of it; some room is left for others.
+            body: self.body.min(bodies / 4),
             making: part(self.making, 16, 32 << 20),
+            pictures: part(self.pictures, 16, 32 << 20),
             answers: part(self.answers, 8, 32 << 20),
             ..self
         }
@@ -169,13 +177,13 @@ mod tests {
     #[test]
     fn a_small_machine_has_small_budgets() {
         let of = |mib: u64| {
-            let Limits { body, bodies, making, answers, .. } = Limits::default().within(mib << 20);
-            [body, bodies, making, answers].map(|bytes| bytes >> 20)
+            let Limits { body, bodies, making, pictures, answers, .. } = Limits::default().within(mib << 20);
+            [body, bodies, making, pictures, answers].map(|bytes| bytes >> 20)
         };
-        assert_eq!(of(128), [8, 16, 32, 32]);
-        assert_eq!(of(512), [16, 32, 32, 64]);
-        assert_eq!(of(2048), [32, 128, 128, 256]);
-        assert_eq!(of(8192), [32, 256, 128, 512]);
+        assert_eq!(of(128), [4, 16, 32, 32, 32]);
+        assert_eq!(of(512), [8, 32, 32, 32, 64]);
+        assert_eq!(of(2048), [32, 128, 128, 128, 256]);
+        assert_eq!(of(8192), [32, 256, 128, 256, 512]);
         assert_eq!(Limits::default().within(u64::MAX), Limits::default());
     }
 }

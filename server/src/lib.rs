@@ -30,6 +30,7 @@ mod jobs;
 mod log;
 mod metrics;
 mod mount;
+mod multipart;
 mod page;
 mod path;
 mod problem;

@@ -110,8 +110,13 @@ impl Family {
         let mut tail = tail.split('/');
         match (tail.next(), tail.next()) {
             _ if words(path).contains(&"rest") => Self::Leonardo,
-            (Some("generations" | "me" | "platformModels" | "elements" | "prompt"), _) => Self::Leonardo,
-            (Some("pricing-calculator"), _) => Self::Leonardo,
+            (
+                Some(
+                    "generations" | "me" | "platformModels" | "elements" | "prompt" | "pricing-calculator"
+                    | "variations" | "uploads" | "init-image" | "canvas-init-image",
+                ),
+                _,
+            ) => Self::Leonardo,
             (Some("images"), Some("generations" | "edits" | "variations")) => Self::OpenAi,
             (Some("images"), _) => Self::Images,
             _ => Self::OpenAi,

@@ -8,6 +8,7 @@ use percent_encoding::percent_decode_str;
 use crate::api::{all, of_families};
 use crate::app::App;
 use crate::auth::{base, check_host, check_origin, preflight};
+use crate::fields;
 use crate::http::{Answer, Method, ROUTE, Request, cors_headers, encoded};
 use crate::mount::{below, mount};
 use crate::path::{nothing_at, other_spellings, plain, shown};
@@ -51,6 +52,12 @@ pub(crate) fn answer(app: &Arc<App>, mut request: Request) -> Answer {
         answer.headers.push(("Cache-Control", "no-store".into()));
     }
     answer
+}
+
+/// Whether some route at this path takes pictures.
+pub(crate) fn takes_pictures(path: &str) -> bool {
+    let found = Found::at(&mut path.to_owned());
+    found.0.iter().filter_map(|(route, _)| route.doc.fields).any(fields::takes_pictures)
 }
 
 /// The routes of one path, with what stands for its `{…}`.
@@ -216,6 +223,22 @@ mod tests {
         assert_eq!(meant("/openai/deployments/a/images/generations"), Some("/v1/images/generations"));
         assert_eq!(meant("/v2/models"), Some("/v1/models"));
         assert_eq!(meant("/generations-of-something"), None);
+    }
+
+    #[test]
+    fn pictures_are_taken_where_images_are_edited_and_sent() {
+        for path in [
+            "/v1/images/generations",
+            "/images/edits",
+            "/api/images/variations/",
+            "/uploads",
+            "/api/v2/image",
+        ] {
+            assert!(takes_pictures(path), "{path}");
+        }
+        for path in ["/generations", "/v1/images/imagine", "/init-image", "/v1/models", "/", "/nothing"] {
+            assert!(!takes_pictures(path), "{path}");
+        }
     }
 
     #[test]

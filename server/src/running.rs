@@ -153,7 +153,14 @@ fn listen(app: &Arc<App>) -> Result<(Listener, Gate, String)> {
     let answering = app.clone();
     let respond = Arc::new(move |request| routes::answer(&answering, request));
     let listener = Listener::start(private, Handlers { clients, crew, memory, metrics, respond })?;
-    let policy = Policy { limits, cors_origins, trusted_proxies, mount: mount(&app.config).to_owned() };
+    let takes_pictures = Some(routes::takes_pictures as fn(&str) -> bool);
+    let policy = Policy {
+        limits,
+        cors_origins,
+        trusted_proxies,
+        mount: mount(&app.config).to_owned(),
+        takes_pictures,
+    };
     let gate = Gate::open(listen, policy, inside)?;
     // Once: nothing else sets it.
     app.address.set(gate.address()).ok();

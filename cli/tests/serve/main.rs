@@ -5,6 +5,7 @@
 mod backup;
 mod changed_files;
 mod crash;
+mod edits;
 mod fairness;
 mod images;
 mod keys;
@@ -34,4 +35,5 @@ mod signals;
 mod started;
 mod storage;
 mod together;
+mod uploads;
 mod warnings;

@@ -44,20 +44,21 @@ fn a_base_url_without_its_version_or_with_it_twice_draws() {
 }
 
 #[test]
-fn drawing_from_a_picture_is_refused_in_the_words_of_the_family_that_asks() {
+fn a_picture_to_draw_over_is_missed_in_the_words_of_the_family_that_asks() {
     let (_data, server) = server();
     let form = "--b\r\nContent-Disposition: form-data; name=\"prompt\"\r\n\r\na hat\r\n--b--\r\n";
     for prefix in ["", "/v1", "/api", "/api/v1", "/v1/v1"] {
         for what in ["edits", "variations"] {
             let path = format!("{prefix}/images/{what}");
             for body in
-                [("multipart/form-data; boundary=b", form), ("application/json", "{}"), ("text/plain", "")]
+                [("multipart/form-data; boundary=b", form), ("application/json", r#"{"prompt": "a hat"}"#)]
             {
                 let answer = send(&server, &path, body);
                 assert_eq!(answer.status, 400, "{path}");
                 let said = sentence(&answer);
-                assert!(said.starts_with(&format!("image {what} are not supported yet")), "{path}: {said}");
+                assert!(said.starts_with("`image` is missing"), "{path}: {said}");
             }
+            assert_eq!(send(&server, &path, ("text/plain", "")).status, 415, "{path}");
             for answer in [get(&format!("{}{path}", server.url)), delete(&format!("{}{path}", server.url))] {
                 let answer = answer.unwrap();
                 assert_eq!(

@@ -5,6 +5,7 @@ pub(crate) mod leonardo;
 pub(crate) mod openai;
 pub(crate) mod service;
 
+mod inputs;
 mod picture;
 #[cfg(test)]
 mod tests;

@@ -18,7 +18,8 @@ use crate::store::{random, sync_folder};
 const FILE: &str = "link.key";
 
 /// Says what is signed, so that a signature of something else is none of a link.
-const VERSION: &str = "fulmen link 1";
+const LINK: &str = "fulmen link 1";
+const UPLOAD: &str = "fulmen upload 1";
 
 /// Makes links, and tells whether one is ours.
 pub(crate) struct Links([u8; 32]);
@@ -63,7 +64,7 @@ impl Links {
     /// The link to a picture's file, good until `expires`.
     pub(crate) fn sign(&self, base: &str, name: &str, expires: Timestamp) -> String {
         let expires = expires.as_second();
-        let signature = hex::encode(self.code(name, expires).finalize().into_bytes().into());
+        let signature = hex::encode(self.code(LINK, name, expires).finalize().into_bytes().into());
         format!("{base}/files/{name}?expires={expires}&signature={signature}")
     }
 
@@ -72,30 +73,74 @@ impl Links {
     /// # Errors
     /// 403 where the signature is missing or is not of this file and time, 410 where the time is over.
     pub(crate) fn check(&self, name: &str, request: &Request, now: Timestamp) -> Result<(), Problem> {
-        let expires = request.query("expires").and_then(seconds);
-        let signature = request.query("signature").and_then(hex::decode);
-        let signed = expires.zip(signature).filter(|(expires, signature)| {
-            // Compares in constant time.
-            self.code(name, *expires).verify_slice(signature).is_ok()
-        });
-        match signed {
+        self.check_parts(name, (request.query("expires"), request.query("signature")), now)
+    }
+
+    /// The same of a link that stands somewhere else: of its `expires` and its `signature`.
+    ///
+    /// # Errors
+    /// As [`Links::check`].
+    pub(crate) fn check_parts(
+        &self,
+        name: &str,
+        (expires, signature): (Option<&str>, Option<&str>),
+        now: Timestamp,
+    ) -> Result<(), Problem> {
+        match self.expiry((LINK, name), (expires, signature)) {
             None => {
                 let message =
                     "the link is not as this server made it; copy it whole, with `expires` and `signature`";
                 Err(Problem::new(403, "invalid_signature", message))
             }
-            Some((expires, _)) if now.as_second() >= expires => {
+            Some(expires) if now.as_second() >= expires => {
                 Err(Problem::new(410, "expired", "the link has expired; ask for the picture again"))
             }
             Some(_) => Ok(()),
         }
     }
 
+    /// What lets somebody without a key send the picture of this id, until `expires`: that time, and a signature.
+    pub(crate) fn sign_upload(&self, id: &str, expires: Timestamp) -> (String, String) {
+        let expires = expires.as_second();
+        let signature = hex::encode(self.code(UPLOAD, id, expires).finalize().into_bytes().into());
+        (expires.to_string(), signature)
+    }
+
+    /// Whether this was signed for the picture of this id, and its time is not over.
+    ///
+    /// # Errors
+    /// 403 in either case.
+    pub(crate) fn check_upload(
+        &self,
+        id: &str,
+        (expires, signature): (Option<&str>, Option<&str>),
+        now: Timestamp,
+    ) -> Result<(), Problem> {
+        let expires = self.expiry((UPLOAD, id), (expires, signature));
+        if expires.is_some_and(|expires| now.as_second() < expires) {
+            return Ok(());
+        }
+        let message = "the fields of the form are not as this server gave them, or an hour has passed since; send them \
+                       unchanged, before the file, or ask for new ones";
+        Err(Problem::new(403, "invalid_signature", message))
+    }
+
+    /// The time that something was signed for, if it was.
+    fn expiry(
+        &self,
+        (what, name): (&str, &str),
+        (expires, signature): (Option<&str>, Option<&str>),
+    ) -> Option<i64> {
+        let (expires, signature) = (seconds(expires?)?, hex::decode(signature?)?);
+        // Compares in constant time.
+        self.code(what, name, expires).verify_slice(&signature).ok().map(|()| expires)
+    }
+
     /// The code of a file and a time. The time has no line break and stands before the name, so that no two pairs make
     /// the same message.
-    fn code(&self, name: &str, expires: i64) -> Hmac<Sha256> {
+    fn code(&self, what: &str, name: &str, expires: i64) -> Hmac<Sha256> {
         let mut code = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
-        code.update(format!("{VERSION}\n{expires}\n{name}").as_bytes());
+        code.update(format!("{what}\n{expires}\n{name}").as_bytes());
         code
     }
 }

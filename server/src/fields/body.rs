@@ -8,9 +8,6 @@ use crate::budget::Share;
 use crate::http::Request;
 use crate::problem::Problem;
 
-/// The largest JSON body that is read, in bytes. Parsed, it takes its length and some bytes for each of its values.
-pub(crate) const MOST_JSON: usize = 2 << 20;
-
 /// Values in one body; the largest that means something has a few hundred.
 const MOST_VALUES: usize = 20_000;
 
@@ -19,11 +16,11 @@ const MOST_VALUES: usize = 20_000;
 const VALUE: usize = 704;
 
 /// The object in a request's body, and what it takes of the memory for bodies. Where a member stands there twice, the
-/// last one counts.
+/// last one counts. It has at most so many bytes.
 ///
 /// # Errors
 /// 415, 413 or 400, with a sentence that says what to send; 503 where there is no memory for it.
-pub(super) fn object(request: &Request) -> Result<(Map<String, Value>, Share), Problem> {
+pub(super) fn object(request: &Request, most: usize) -> Result<(Map<String, Value>, Share), Problem> {
     if let Some(said) =
         request.header("content-type").filter(|said| !said.trim().is_empty() && !is_json(said))
     {
@@ -33,15 +30,16 @@ pub(super) fn object(request: &Request) -> Result<(Map<String, Value>, Share), P
         return Err(Problem::new(415, "unsupported_media_type", message));
     }
     charset::check(request)?;
-    let length = request.body.len();
-    if length > MOST_JSON {
-        let message = format!("the body has {length} bytes; JSON of at most {MOST_JSON} bytes is read");
+    let body = request.body.bytes();
+    let length = body.len();
+    if length > most {
+        let message = format!("the body has {length} bytes; JSON of at most {most} bytes is read");
         return Err(Problem::new(413, "body_too_large", message));
     }
     if length == 0 {
         return Err(Problem::new(400, "invalid_json", "the body is empty; send a JSON object"));
     }
-    let values = separators(&request.body);
+    let values = separators(&body);
     if values > MOST_VALUES {
         let message =
             format!("the body has more than {MOST_VALUES} values; send fewer members and shorter lists");
@@ -49,7 +47,7 @@ pub(super) fn object(request: &Request) -> Result<(Map<String, Value>, Share), P
     }
     let share = request.memory.for_parsing(length + values * VALUE)?;
     // The parser refuses more than 128 levels of nesting.
-    let value = serde_json::from_slice(&request.body).map_err(|e| {
+    let value = serde_json::from_slice(&body).map_err(|e| {
         Problem::new(400, "invalid_json", format!("the body is not JSON: {e}; send a JSON object"))
     })?;
     match value {

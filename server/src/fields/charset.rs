@@ -11,14 +11,9 @@ use crate::problem::Problem;
 /// 415 where it is compressed or said to be in another alphabet, 400 where its bytes are, with a sentence that says what
 /// it is.
 pub(super) fn check(request: &Request) -> Result<(), Problem> {
-    let encodings = request.headers.iter().filter(|(name, _)| name == "content-encoding");
-    let mut encodings = encodings.flat_map(|(_, list)| list.split(',')).map(str::trim);
-    let plain = |name: &str| name.is_empty() || name.eq_ignore_ascii_case("identity");
-    if let Some(name) = encodings.find(|name| !plain(name)) {
-        let name = shown(&name.into());
-        return Err(compressed(&format!("(Content-Encoding: {name})")));
-    }
-    let body = request.body.as_slice();
+    check_encoding(request)?;
+    let body = request.body.bytes();
+    let body = body.as_ref();
     match body {
         [0x1f, 0x8b, ..] => return Err(compressed("with gzip")),
         [0x28, 0xb5, 0x2f, 0xfd, ..] => return Err(compressed("with zstd")),
@@ -41,6 +36,21 @@ pub(super) fn check(request: &Request) -> Result<(), Problem> {
             Err(wrong(&format!("is not UTF-8 (byte {at} is 0x{byte:02x}); send JSON in UTF-8")))
         }
     }
+}
+
+/// Whether a body is sent as it is, by what is said of it.
+///
+/// # Errors
+/// 415 where it is compressed.
+pub(super) fn check_encoding(request: &Request) -> Result<(), Problem> {
+    let encodings = request.headers.iter().filter(|(name, _)| name == "content-encoding");
+    let mut encodings = encodings.flat_map(|(_, list)| list.split(',')).map(str::trim);
+    let plain = |name: &str| name.is_empty() || name.eq_ignore_ascii_case("identity");
+    if let Some(name) = encodings.find(|name| !plain(name)) {
+        let name = shown(&name.into());
+        return Err(compressed(&format!("(Content-Encoding: {name})")));
+    }
+    Ok(())
 }
 
 fn compressed(how: &str) -> Problem {

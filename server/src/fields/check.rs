@@ -4,9 +4,10 @@ use serde_json::{Map, Value};
 
 use super::body::object;
 use super::inert::inert;
-use super::value::{allowed, fitting, is_off, nearest, shown};
+use super::value::{allowed, are_pictures, fitting, is_off, nearest, shown};
 use super::values::{Values, default};
-use super::{Field, FieldType, Presence, Support};
+use super::{Field, FieldType, Presence, Support, takes_pictures};
+use crate::config::MOST_JSON;
 use crate::http::Request;
 use crate::problem::Problem;
 
@@ -17,7 +18,9 @@ impl Values {
     /// 400 that names the first field that is wrong, 413 where the body is too large, 415 where it is said to be
     /// something other than JSON.
     pub(crate) fn of(request: &Request, fields: &[Field]) -> Result<Self, Problem> {
-        let (body, _share) = object(request)?;
+        // Pictures in base64 may be as large as the gate lets them be.
+        let most = if takes_pictures(fields) { usize::MAX } else { MOST_JSON };
+        let (body, _share) = object(request, most)?;
         Self::checked(body, fields)
     }
 
@@ -102,6 +105,8 @@ pub(super) fn checked(
         (FieldType::Object(fields), Value::Object(mut object)) => {
             members(fields, &mut object, &format!("{name}."), unknown).map(Value::Object)
         }
+        // They are large, and not copied.
+        (FieldType::Pictures { several }, value) if are_pictures(several, &value) => Ok(value),
         (kind, value) => match fitting(kind, &value) {
             Some(value) => Ok(value),
             None => {

@@ -5,6 +5,7 @@
 mod body;
 mod charset;
 mod check;
+mod form;
 mod inert;
 mod look;
 #[cfg(test)]
@@ -123,10 +124,11 @@ pub(crate) const LONG_PROMPTS: Field = Field::new(
     "Whether prompts of more than 75 tokens are read in chunks, or cut; as the server was started if absent.",
 );
 
+pub(crate) use form::Form;
 pub(crate) use look::{Effect, Finish, Look, Looks, Pass, When};
 #[cfg(test)]
 pub(crate) use row::row;
-pub(crate) use schema::schema;
+pub(crate) use schema::{form_schema, schema};
 pub(crate) use values::Values;
 
 /// One member of a JSON body.
@@ -203,8 +205,22 @@ pub(crate) enum FieldType {
     Objects(&'static [Field]),
     /// A list of texts, any of which may be null.
     Texts,
-    /// Text, or a list of texts.
-    TextOrTexts,
+    /// A picture: text (a link of this server's, a data URI, base64), or an object with such a text as `image_url`. In a
+    /// form a file, or such a text. If `several`, a list of those, too.
+    Pictures {
+        several: bool,
+    },
+    /// A picture's file, in a form; in JSON there is none.
+    File,
+}
+
+/// Whether a body with these members may hold pictures: such a one may be large.
+pub(crate) fn takes_pictures(fields: &[Field]) -> bool {
+    fields.iter().any(|field| match field.kind {
+        FieldType::Pictures { .. } | FieldType::File => true,
+        FieldType::Object(fields) | FieldType::Objects(fields) => takes_pictures(fields),
+        _ => false,
+    })
 }
 
 impl Field {

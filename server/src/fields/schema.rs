@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::value::IMAGE_URL;
 use super::values::default;
 use super::{Field, FieldType, Presence, Support};
 
@@ -26,6 +27,23 @@ pub(crate) fn schema(fields: &[Field]) -> Value {
         schema["required"] = json!(required);
     }
     schema
+}
+
+/// The schema of the same members as fields of a form: pictures are files, and what is absent is not sent.
+pub(crate) fn form_schema(fields: &[Field]) -> Value {
+    let mut form = schema(fields);
+    for field in fields {
+        let file = json!({"type": "string", "format": "binary"});
+        let mut schema = match field.kind {
+            FieldType::Pictures { several: true } => json!({"type": "array", "items": file}),
+            FieldType::Pictures { several: false } | FieldType::File => file,
+            _ if matches!(field.support, Support::Lacking(_)) => continue,
+            kind => value(kind),
+        };
+        schema["description"] = json!(description(field));
+        form["properties"][field.name] = schema;
+    }
+    form
 }
 
 fn member(field: &Field) -> Value {
@@ -97,10 +115,13 @@ fn value(kind: FieldType) -> Value {
         FieldType::Object(fields) => schema(fields),
         FieldType::Objects(fields) => json!({"type": name, "items": schema(fields)}),
         FieldType::Texts => json!({"type": name, "items": {"type": ["string", "null"], "pattern": CLEAN}}),
-        FieldType::TextOrTexts => {
+        FieldType::Pictures { several } => {
             let text = json!({"type": "string", "pattern": CLEAN});
-            json!({"anyOf": [text, {"type": "array", "items": text}]})
+            let object = json!({"type": "object", "required": [IMAGE_URL], "properties": {IMAGE_URL: text}});
+            let one = json!({"anyOf": [text, object]});
+            if several { json!({"anyOf": [text, object, {"type": "array", "items": one}]}) } else { one }
         }
+        FieldType::File => json!({"type": "null"}),
     }
 }
 
@@ -118,14 +139,10 @@ fn nothing(kind: FieldType, off: &[&str]) -> Value {
         }
         FieldType::Word(_) | FieldType::Size => return json!({"type": "string", "enum": off}),
         FieldType::Text { .. } => schema = json!({"type": "string", "maxLength": 0}),
-        FieldType::Object(_) => return json!({"type": "null"}),
+        FieldType::Object(_) | FieldType::Pictures { .. } | FieldType::File => return json!({"type": "null"}),
         FieldType::Objects(_) => schema["maxItems"] = json!(0),
         // A list of nulls names no text.
         FieldType::Texts => schema["items"] = json!({"type": "null"}),
-        FieldType::TextOrTexts => {
-            let none = json!({"type": "array", "items": {"type": "string"}, "maxItems": 0});
-            schema = json!({"anyOf": [{"type": "string", "maxLength": 0}, none]});
-        }
     }
     schema
 }
@@ -135,7 +152,10 @@ fn type_of(kind: FieldType) -> &'static str {
         FieldType::Flag => "boolean",
         FieldType::Integer { .. } => "integer",
         FieldType::Number { .. } | FieldType::NumberOf(_) => "number",
-        FieldType::Text { .. } | FieldType::Word(_) | FieldType::Size | FieldType::TextOrTexts => "string",
+        FieldType::Text { .. } | FieldType::Word(_) | FieldType::Size | FieldType::Pictures { .. } => {
+            "string"
+        }
+        FieldType::File => "null",
         FieldType::Object(_) => "object",
         FieldType::Objects(_) | FieldType::Texts => "array",
     }

@@ -4,6 +4,9 @@ use serde_json::{Number, Value};
 
 use super::{FieldType, LONGEST_SIDE, SHORTEST_SIDE};
 
+/// The member of an object that holds a picture.
+pub(super) const IMAGE_URL: &str = "image_url";
+
 /// Most characters of a refused value that an answer repeats.
 const SHOWN: usize = 60;
 
@@ -27,8 +30,6 @@ pub(super) fn fitting(kind: FieldType, value: &Value) -> Option<Value> {
         (FieldType::Word(words), Value::String(word)) => words.contains(&word.as_str()),
         (FieldType::Size, Value::String(text)) => text == "auto" || size(text).is_some(),
         (FieldType::Texts, Value::Array(list)) => list.iter().all(|item| item.is_null() || is_text(item)),
-        (FieldType::TextOrTexts, Value::Array(list)) => list.iter().all(is_text),
-        (FieldType::TextOrTexts, Value::String(text)) => is_clean(text),
         _ => false,
     };
     fits.then(|| value.clone())
@@ -92,6 +93,19 @@ fn whole(number: &Number) -> Option<i64> {
     Some(number as i64)
 }
 
+/// Whether this is a picture, or a list of pictures where there may be several.
+pub(super) fn are_pictures(several: bool, value: &Value) -> bool {
+    match value {
+        Value::Array(list) => several && list.iter().all(is_picture),
+        one => is_picture(one),
+    }
+}
+
+/// Text, or an object with a text that is the picture.
+fn is_picture(value: &Value) -> bool {
+    is_text(value.get(IMAGE_URL).unwrap_or(value))
+}
+
 fn is_text(value: &Value) -> bool {
     value.as_str().is_some_and(is_clean)
 }
@@ -128,7 +142,13 @@ pub(super) fn allowed(kind: FieldType) -> String {
         FieldType::Object(_) => "an object".into(),
         FieldType::Objects(_) => "a list of objects".into(),
         FieldType::Texts => "a list of texts without NUL".into(),
-        FieldType::TextOrTexts => "text, or a list of texts, without NUL".into(),
+        FieldType::Pictures { several } => {
+            let list = if several { ", or a list of those" } else { "" };
+            format!(
+                "a picture in base64, a data URI or a link of this server, also as {{\"{IMAGE_URL}\": …}}{list}"
+            )
+        }
+        FieldType::File => "a file of a `multipart/form-data` body".into(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::value::{is_one_of, shown, size};
+use super::value::{IMAGE_URL, is_one_of, shown, size};
 use super::{Field, Looks, When};
 use crate::warning::Warning;
 
@@ -33,6 +33,24 @@ impl Values {
             (!known).then(|| Warning::other_model(name, &shown(asked), loaded[0]))
         });
         other.chain(self.inert.iter().cloned()).collect()
+    }
+
+    /// Takes a member out, as it was sent.
+    pub(crate) fn take(&mut self, name: &str) -> Option<Value> {
+        self.given.remove(name)
+    }
+
+    /// Takes the pictures of a member out: they are large. Each is text.
+    pub(crate) fn take_pictures(&mut self, name: &str) -> Vec<String> {
+        let text = |value: Value| match value {
+            Value::String(text) => Some(text),
+            Value::Object(mut object) => object.remove(IMAGE_URL)?.as_str().map(str::to_owned),
+            _ => None,
+        };
+        match self.given.remove(name) {
+            Some(Value::Array(list)) => list.into_iter().filter_map(text).collect(),
+            one => one.into_iter().filter_map(text).collect(),
+        }
     }
 
     /// Whether the member was sent, and is not null.

@@ -69,7 +69,8 @@ impl<'a> Connection<'a> {
         let head = self.head(line)?;
         let head = self.introduced(head, line);
         let mut share = self.gate.inside.memory.bodies.share();
-        let body = body::read(&mut self.wire, &head, &self.gate.policy.limits, &mut share)?;
+        let limits = self.gate.policy.limits_of(&head.target);
+        let body = body::read(&mut self.wire, &head, &limits, &mut share)?;
         line.bytes_in = body.len();
         if !self.seat.enter(Phase::Working) {
             return Err(Failure::Gone);

@@ -48,10 +48,11 @@ pub(super) fn on(
     let outgoing = Outgoing { head, id: &line.id, from: line.from(), body };
     let Handed { stream, pending, client } = hand::over(gate, &outgoing)?;
     drop(outgoing);
+    client.hold_body(share);
     let mut source = Source::new(stream, pending, wire, &client).map_err(|error| broken(&error))?;
     let heard = source.head(&head.method).map_err(|error| broken(&error))?;
-    // The handler had a copy of the body for as long as it worked.
-    drop(share);
+    // The handler had a copy of the body for as long as it worked, or until it let that go.
+    client.let_body_go();
     line.status = heard.reply.status;
     line.route = heard.route.as_deref().map(Into::into);
     let passing = Passing { gate, seat, head, source, client: &client, id: &line.id };

@@ -1,7 +1,7 @@
 //! The gate's configuration: its limits, the proxies it trusts, who may read its answers.
 
 use crate::address::{AllowedOrigin, Network};
-use crate::config::Limits;
+use crate::config::{Limits, MOST_JSON};
 use crate::http::{cors_headers, cors_headers_unread};
 use crate::mount::below;
 use crate::problem::Family;
@@ -16,6 +16,8 @@ pub(crate) struct Policy {
     pub(crate) trusted_proxies: Vec<Network>,
     /// The path of the public URL.
     pub(crate) mount: String,
+    /// At which paths pictures may be sent; `None`: at all. Bodies at others are small.
+    pub(crate) takes_pictures: Option<fn(&str) -> bool>,
 }
 
 impl Policy {
@@ -27,6 +29,16 @@ impl Policy {
             None if !whole => cors_headers_unread(&self.cors_origins),
             origin => cors_headers(&self.cors_origins, origin),
         }
+    }
+
+    /// The limits of a request for this path, which a query may follow.
+    pub(super) fn limits_of(&self, target: &str) -> Limits {
+        let path = target.split('?').next().unwrap_or_default();
+        let takes_pictures = |takes: fn(&str) -> bool| takes(below(&self.mount, path).unwrap_or(path));
+        if self.takes_pictures.is_none_or(takes_pictures) {
+            return self.limits;
+        }
+        Limits { body: self.limits.body.min(MOST_JSON), ..self.limits }
     }
 
     /// Whose shape the answer to a request for this path has.
@@ -70,6 +82,22 @@ mod tests {
         ] {
             assert_eq!(policy.family_of_head(head), family, "{}", String::from_utf8_lossy(head));
         }
+    }
+
+    #[test]
+    fn only_where_pictures_are_taken_a_body_may_be_large() {
+        let takes: fn(&str) -> bool = |path| path == "/pictures";
+        let policy = Policy { mount: "/draw".into(), takes_pictures: Some(takes), ..Policy::default() };
+        for (target, body) in [
+            ("/pictures", Limits::default().body),
+            ("/draw/pictures?a=b", Limits::default().body),
+            ("/words", MOST_JSON),
+            ("/pictures/more", MOST_JSON),
+            ("*", MOST_JSON),
+        ] {
+            assert_eq!(policy.limits_of(target).body, body, "{target}");
+        }
+        assert_eq!(Policy::default().limits_of("/words"), Limits::default());
     }
 
     fn allow_origin(origins: &[&str], head: &str) -> Option<String> {

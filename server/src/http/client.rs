@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::Turn;
+use crate::budget::Share;
 
 /// The client of one request.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +22,7 @@ struct State {
     known: AtomicBool,
     received: Mutex<bool>,
     came: Condvar,
+    body: Mutex<Body>,
 }
 
 impl Client {
@@ -61,10 +63,32 @@ impl Client {
         *waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
+    /// Their body takes this, unless it was let go already.
+    pub(crate) fn hold_body(&self, share: Share) {
+        let mut body = self.body();
+        body.share = (!body.let_go).then_some(share);
+    }
+
+    /// Their body takes nothing any more.
+    pub(crate) fn let_body_go(&self) {
+        *self.body() = Body { share: None, let_go: true };
+    }
+
+    fn body(&self) -> std::sync::MutexGuard<'_, Body> {
+        self.0.body.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn receive(&self) {
         *self.0.received.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.0.came.notify_all();
     }
+}
+
+/// What their body takes of the memory for bodies, until nobody needs it any more.
+#[derive(Debug, Default)]
+struct Body {
+    share: Option<Share>,
+    let_go: bool,
 }
 
 /// The clients of the requests that are on their way from the gate to a handler, by a random token in a header that
@@ -123,4 +147,29 @@ pub(crate) fn random_hex<const N: usize>() -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::budget::Budget;
+
+    #[test]
+    fn a_body_that_is_let_go_takes_nothing_whoever_comes_first() {
+        let budget = Budget::new(1_000_000);
+        let taken = || {
+            let mut share = budget.share();
+            assert!(share.grow(900_000));
+            share
+        };
+        let is_free = || budget.share().grow(900_000);
+        let (early, late) = (Client::default(), Client::default());
+        early.hold_body(taken());
+        assert!(!is_free());
+        early.let_body_go();
+        assert!(is_free());
+        late.let_body_go();
+        late.hold_body(taken());
+        assert!(is_free(), "it was let go before it was known what it takes");
+    }
 }

@@ -3,6 +3,7 @@
 mod answer;
 mod client;
 mod conditions;
+mod content;
 mod cors;
 mod date;
 mod encoding;
@@ -25,6 +26,7 @@ mod upstream;
 pub(crate) use answer::{Answer, Body};
 pub(crate) use client::{Client, Clients, LOCAL_ADDRESS, REQUEST_ID, ROUTE, TOKEN, random_hex};
 pub(crate) use conditions::{is_known, tag};
+pub(crate) use content::Content;
 pub(crate) use cors::{cors_headers, cors_headers_unread};
 pub(crate) use encoding::encoded;
 pub(crate) use events::Events;

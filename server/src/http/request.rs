@@ -1,6 +1,6 @@
 //! A request, whole and in memory.
 
-use super::Client;
+use super::{Client, Content};
 use crate::budget::Memory;
 use crate::problem::Problem;
 
@@ -40,7 +40,7 @@ pub(crate) struct Request {
     pub(crate) query: Vec<(String, String)>,
     /// Names in lower case.
     pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Content,
     /// Who waits for the answer, and whether they still do.
     pub(crate) client: Client,
     /// What may be taken for it.
@@ -56,6 +56,12 @@ impl Request {
     /// The first value of this name in the query.
     pub(crate) fn query(&self, name: &str) -> Option<&str> {
         self.query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The body is not needed any more, though there is no answer yet: its memory is given back.
+    pub(crate) fn let_body_go(&self) {
+        self.body.let_go();
+        self.client.let_body_go();
     }
 
     /// Whether the client asked for server-sent events rather than JSON.

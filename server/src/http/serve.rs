@@ -61,7 +61,8 @@ fn read(theirs: &mut tiny_http::Request, client: Client, memory: Memory) -> Opti
     let length = theirs.body_length().unwrap_or(0);
     let mut body = Vec::with_capacity(length);
     theirs.as_reader().take(length as u64).read_to_end(&mut body).ok()?;
-    (body.len() == length).then_some(Request { id, method, path, query, headers, body, client, memory })
+    let is_whole = body.len() == length;
+    is_whole.then(|| Request { id, method, path, query, headers, body: body.into(), client, memory })
 }
 
 fn write(theirs: tiny_http::Request, answer: Answer) -> io::Result<()> {

@@ -53,7 +53,7 @@ impl Foresight {
     /// # Errors
     /// 400: it cannot be drawn at all.
     pub(crate) fn warnings(&self, family: Family, spec: &Spec) -> Result<Vec<Warning>, Problem> {
-        let plan = self.outlook.plan(&self.model.request(spec, &Pictures::default()));
+        let plan = self.outlook.plan(&self.model.request(spec, &Pictures::stand_ins(spec)));
         let plan = plan.map_err(|error| refusal(family, &error))?;
         let of_request = plan.warnings.iter().filter(|message| !self.of_model.contains(message));
         Ok(of_request.map(|message| warning(family, message)).collect())
@@ -141,8 +141,14 @@ fn member(family: Family, setting: Setting) -> Member {
         (Setting::Model, _) => Words("the server's model"),
         (Setting::Unet, _) => Words("the server's UNet"),
         (Setting::Vae, _) => Words("the server's VAE"),
+        (Setting::Init, Family::OpenAi) => Field("image"),
+        (Setting::Init, Family::Leonardo) => Field("init_image_id"),
         (Setting::Init, _) => Words("the picture to begin from"),
+        (Setting::Strength, Family::OpenAi) => Field("strength"),
+        (Setting::Strength, Family::Leonardo) => Field("init_strength"),
         (Setting::Strength, _) => Words("the denoising strength"),
+        (Setting::Mask, Family::OpenAi) => Field("mask"),
+        (Setting::Mask, Family::Leonardo) => Field("canvasMaskId"),
         (Setting::Mask, _) => Words("the mask"),
         (Setting::MaskBlur, _) => Words("the blur of the mask"),
         (Setting::OnlyMasked, _) => Words("the padding of the masked area"),

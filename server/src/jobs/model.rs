@@ -100,6 +100,7 @@ impl ModelInfo {
             tiling: Tiling { x: spec.tiling, y: spec.tiling },
             seed: Some(spec.seed),
             images: spec.images,
+            init: spec.init.as_ref().and_then(|init| pictures.init(init)),
             ..Request::default()
         }
     }

@@ -1,13 +1,11 @@
 //! The pictures that a job is drawn from, read from the store when its turn comes.
 
 use std::collections::HashMap;
-use std::io::Cursor;
 use std::sync::Arc;
 
-use fulmen_engine::picture::Picture;
-use image::ImageReader;
+use fulmen_engine::picture::{Limits, Picture, read};
 
-use super::Job;
+use super::{Job, Spec};
 use crate::problem::Problem;
 use crate::store::Store;
 
@@ -28,10 +26,17 @@ impl Pictures {
     pub(crate) fn of(store: &Store, job: &Job) -> Result<Self, Problem> {
         let read = |id: &str| {
             let image = store.owned(&job.ticket.owner, id).map_err(gone)?;
-            let picture = decoded(&store.bytes(&image).map_err(gone)?)?;
+            let picture = picture(&store.bytes(&image).map_err(gone)?)?;
             Ok((id.to_owned(), Arc::new(picture)))
         };
         job.spec.pictures().into_iter().map(read).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// What stands for a job's pictures as long as they are not read: their sizes do not matter where the size of what is
+    /// drawn is known. All of them is drawn anew.
+    pub(super) fn stand_ins(spec: &Spec) -> Self {
+        let nothing = Arc::new(Picture { alpha: Some(vec![0]), ..Picture::new(1, 1, vec![u8::MAX; 3]) });
+        Self(spec.pictures().into_iter().map(|id| (id.to_owned(), nothing.clone())).collect())
     }
 }
 
@@ -43,15 +48,9 @@ fn gone(problem: Problem) -> Problem {
 }
 
 /// It was looked through when it was kept.
-fn decoded(bytes: &[u8]) -> Result<Picture, Problem> {
-    let unreadable = |error: &dyn std::fmt::Display| {
-        tracing::error!("a kept picture cannot be read: {error}");
+fn picture(bytes: &[u8]) -> Result<Picture, Problem> {
+    read(bytes, Limits::default()).map_err(|error| {
+        tracing::error!("a kept picture {error}");
         Problem::internal()
-    };
-    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| unreadable(&e))?;
-    let image = reader.decode().map_err(|e| unreadable(&e))?;
-    let (width, height, has_alpha) =
-        (image.width() as usize, image.height() as usize, image.color().has_alpha());
-    let alpha = has_alpha.then(|| image.to_rgba8().pixels().map(|pixel| pixel.0[3]).collect());
-    Ok(Picture { width, height, rgb: image.into_rgb8().into_raw(), alpha })
+    })
 }

@@ -243,7 +243,9 @@ impl Place {
         let models = &self.queue.0.models;
         let model = place(models.iter(), &spec);
         let cost = (model, work(&models[model], &spec));
-        let job = Arc::new(Job::new(ticket, spec, cost).alone(self.alone));
+        // What is drawn from pictures takes memory that nobody has counted for several.
+        let alone = self.alone || !spec.pictures().is_empty();
+        let job = Arc::new(Job::new(ticket, spec, cost).alone(alone));
         let mut state = self.queue.lock();
         if state.closed {
             drop(state);

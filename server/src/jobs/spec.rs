@@ -68,6 +68,18 @@ pub(crate) struct Spec {
     pub(crate) init: Option<InitSpec>,
     /// Pictures that count as part of the prompt.
     pub(crate) image_prompt: Option<ImagePromptSpec>,
+    /// What is done with the picture of `init`, in place of drawing over it.
+    pub(crate) rework: Option<Rework>,
+}
+
+/// What is done with a picture without a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Rework {
+    /// It is enlarged to the spec's width and height.
+    Upscale,
+    /// Its background becomes transparent.
+    Matte,
 }
 
 /// A picture that another is drawn over.
@@ -79,6 +91,9 @@ pub(crate) struct InitSpec {
     pub(crate) fit: Option<String>,
     /// The share of the steps that is taken, 0 to 1. The less, the more of the picture is kept.
     pub(crate) denoising_strength: f64,
+    /// Width and height that it is brought to before anything else; `None`: its own.
+    #[serde(default)]
+    pub(crate) size: Option<[usize; 2]>,
     /// What of it is drawn; `None`: all.
     pub(crate) mask: Option<MaskSpec>,
     /// Pixels that are added on the left, at the top, on the right and at the bottom.
@@ -88,10 +103,9 @@ pub(crate) struct InitSpec {
 /// What of a picture is drawn anew.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct MaskSpec {
-    /// The store's id of the mask. It may be that of the picture itself, whose transparent parts are then drawn anew.
+    /// The store's id of the mask. What is transparent in it is drawn anew; where nothing is, what is white. It may be the
+    /// picture itself.
     pub(crate) picture: String,
-    /// Whether what is transparent is drawn anew, rather than what is white.
-    pub(crate) by_alpha: bool,
     /// Pixels over which the mask's edge is blurred.
     pub(crate) blur: Option<usize>,
     /// Only the masked region is drawn, at full size, with so many pixels around it.

@@ -24,6 +24,10 @@ pub(super) struct Speed {
 
 impl Speed {
     pub(super) fn measured(&mut self, work: f64, time: Duration) {
+        // What is not drawn tells nothing of the speed of drawing.
+        if work <= 0.0 {
+            return;
+        }
         let now = time.as_secs_f64() / work.max(f64::EPSILON);
         self.seconds = Some(self.seconds.map_or(now, |before| before + WEIGHT * (now - before)));
     }
@@ -62,6 +66,9 @@ impl Speeds {
 /// What a job costs: millions of pixels times steps. With guidance, which a distilled model does not take from a
 /// request, a step is two calls of the model.
 pub(super) fn work(model: &ModelInfo, spec: &Spec) -> f64 {
+    if spec.rework.is_some() {
+        return 0.0;
+    }
     let (width, height) = model.drawn_size(spec);
     let guidance = spec.guidance.filter(|_| !model.distilled).unwrap_or(model.guidance);
     let calls = if guidance > 1.0 { 2 } else { 1 };

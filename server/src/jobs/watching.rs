@@ -9,12 +9,13 @@ use fulmen_engine::edit::matte;
 use fulmen_engine::engine::{DrawStage, Drawn, Event};
 use fulmen_engine::weights::Lora;
 
+use super::ModelInfo;
 use super::finish::finished;
 use super::foresight::refusal;
 use super::job::{Drawing, Job, Progress, Status};
 use super::memory::{Need, PATIENCE, Promises, beside};
 use super::postprocess::{resampled, with_contrast};
-use super::{ModelInfo, Spec};
+use crate::fields::Finish;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 
@@ -72,7 +73,7 @@ impl<'a> Watching<'a> {
             Event::Picture(drawn) => {
                 self.setting.metrics.drawn(&drawn.seconds);
                 let png_text = job.spec.png_text.unwrap_or(self.setting.png_text);
-                self.drawings.push(drawing(*drawn, &job.spec, png_text));
+                self.drawings.push(drawing(*drawn, job, png_text));
             }
             // Warnings were foreseen, and given when the job was submitted.
             Event::Warning(_) | Event::Tile { .. } => {}
@@ -121,13 +122,17 @@ pub(super) fn log_lora(lora: &Lora) {
 }
 
 /// The picture as requested. There is one at a time: none of its earlier stages is kept.
-fn drawing(drawn: Drawn, spec: &Spec, png_text: bool) -> Drawing {
+fn drawing(drawn: Drawn, job: &Job, png_text: bool) -> Drawing {
+    let spec = &job.spec;
     let Drawn { picture, parameters, seed, .. } = drawn;
+    let is_finished = spec.contrast.is_some() || spec.finish != Finish::NONE;
+    let is_changed = is_finished || (picture.width, picture.height) != (spec.width, spec.height);
     let picture = match spec.contrast {
         Some(factor) => with_contrast(picture, factor),
         None => picture,
     };
     let picture = resampled(finished(picture, &spec.finish), spec.width, spec.height);
+    let picture = if is_changed { job.pictures().with_kept(spec, picture) } else { picture };
     let picture = if spec.transparent { matte(&picture) } else { picture };
     Drawing { picture, seed, steps: parameters.steps, parameters: png_text.then_some(parameters) }
 }

@@ -13,6 +13,7 @@ use super::engines::Engines;
 use super::job::{Job, Progress, Status};
 use super::memory::Promises;
 use super::models::{Known, Models};
+use super::rework::reworked;
 use super::watching::{Setting, Watching, failed, is_fault};
 use crate::config::ModelConfig;
 use crate::error::Result;
@@ -98,7 +99,11 @@ impl Worker {
     /// Draws jobs of one model together, and tells of each how it has ended. Those that there is no memory for beside
     /// the others are drawn alone after them; one that there is none for beside other models, once one of them has gone.
     fn draw(&mut self, jobs: &[Arc<Job>], metrics: &Metrics, ended: &dyn Fn(&Arc<Job>, Status)) {
-        let place = jobs[0].model;
+        let Some(first) = jobs.first() else { return };
+        if let Some(rework) = first.spec.rework {
+            return ended(first, reworked(first, rework));
+        }
+        let place = first.model;
         if !self.engines.is_open(place) {
             jobs.iter().for_each(|job| job.tell(Progress::Stage("load")));
         }

@@ -87,7 +87,7 @@ mod tests {
             path: path.into(),
             query: vec![],
             headers: vec![("if-none-match".into(), if_none_match.into())],
-            body: vec![],
+            body: vec![].into(),
             client: Client::default(),
             memory: crate::budget::Memory::default(),
         };

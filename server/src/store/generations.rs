@@ -6,16 +6,21 @@ use super::fault::Fault;
 use super::images::note_removal;
 use super::record::{Generation, Image, NewImage, State};
 use super::rows::{self, GENERATION, IMAGE, signed};
+use super::uploads::{end_uses, note_uses};
 use super::{Result, Store};
 use crate::problem::Problem;
 
 impl Store {
-    /// Keeps a generation that is to be drawn. Once this returns it is drawn even if the server stops meanwhile.
+    /// Keeps a generation that is to be drawn, from these pictures of its owner's. Once this returns it is drawn even if
+    /// the server stops meanwhile.
     ///
     /// # Errors
-    /// 503 where the disk refuses or has no room.
-    pub(crate) fn begin(&self, generation: &Generation) -> Result<(), Problem> {
-        Ok(self.write(|transaction| insert(transaction, generation))?)
+    /// 400 where one of the pictures is gone, 503 where the disk refuses or has no room.
+    pub(crate) fn begin(&self, generation: &Generation, pictures: &[&str]) -> Result<(), Problem> {
+        Ok(self.write(|transaction| {
+            insert(transaction, generation)?;
+            note_uses(transaction, (&generation.id, &generation.owner), pictures)
+        })?)
     }
 
     /// Keeps a pending generation's images, and that it is complete: both, or neither. `false`: it is not pending
@@ -111,8 +116,8 @@ impl Store {
         mut show: impl FnMut(Generation, Vec<Image>),
     ) -> Result<(), Problem> {
         let sql = format!(
-            "SELECT {GENERATION} FROM generations WHERE owner = ?1 ORDER BY created_at DESC, number DESC \
-             LIMIT ?2 OFFSET ?3"
+            "SELECT {GENERATION} FROM generations WHERE owner = ?1 AND variation_of IS NULL \
+             ORDER BY created_at DESC, number DESC LIMIT ?2 OFFSET ?3"
         );
         Ok(self.read(|db| {
             let mut statement = db.prepare_cached(&sql)?;
@@ -126,6 +131,19 @@ impl Store {
         })?)
     }
 
+    /// The variations of an image, oldest first, each with its picture once it is there.
+    ///
+    /// # Errors
+    /// 503 where the disk refuses.
+    pub(crate) fn variations(&self, image: &str) -> Result<Vec<(Generation, Vec<Image>)>, Problem> {
+        let sql = format!("SELECT {GENERATION} FROM generations WHERE variation_of = ?1 ORDER BY number");
+        Ok(self.read(|db| {
+            let mut statement = db.prepare_cached(&sql)?;
+            let found = statement.query_map([image], rows::generation)?;
+            found.map(|generation| with_images(db, generation?)).collect()
+        })?)
+    }
+
     /// Deletes the owner's generation and its images for good; whether there was one.
     ///
     /// # Errors
@@ -136,10 +154,7 @@ impl Store {
             if !transaction.prepare_cached(sql)?.exists([id, owner])? {
                 return Ok(None);
             }
-            let sql = "DELETE FROM images WHERE generation = ?1 RETURNING file, size";
-            let mut statement = transaction.prepare_cached(sql)?;
-            let gone = statement.query_map([id], rows::file)?.collect::<rusqlite::Result<Vec<_>>>()?;
-            transaction.prepare_cached("DELETE FROM generations WHERE id = ?1")?.execute([id])?;
+            let gone = remove(transaction, id)?;
             note_removal(transaction, &gone)?;
             Ok(Some(gone))
         })?;
@@ -162,15 +177,15 @@ impl Store {
 }
 
 pub(super) fn insert(transaction: &Transaction<'_>, generation: &Generation) -> Result<(), Fault> {
-    let Generation { id, owner, created_at, state, request, spec, inference_steps, attempts, failure } =
+    let Generation { id, owner, created_at, state, request, spec, inference_steps, attempts, .. } =
         generation;
     let state = match state {
         State::Pending => "pending",
         State::Complete => "complete",
         State::Failed => "failed",
     };
-    let sql = "INSERT INTO generations (id, owner, created_at, state, request, spec, inference_steps, attempts, failure) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+    let sql = "INSERT INTO generations (id, owner, created_at, state, request, spec, inference_steps, attempts, failure, \
+               variation_of) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
     transaction.prepare_cached(sql)?.execute(params![
         id,
         owner,
@@ -180,9 +195,34 @@ pub(super) fn insert(transaction: &Transaction<'_>, generation: &Generation) -> 
         spec.to_string(),
         inference_steps.map(signed),
         signed(*attempts),
-        failure,
+        generation.failure,
+        generation.variation_of,
     ])?;
     Ok(())
+}
+
+/// Removes a generation, its images, and everything that was made of those. The files that are to go.
+fn remove(transaction: &Transaction<'_>, id: &str) -> Result<Vec<(String, u64)>, Fault> {
+    let mut gone = vec![];
+    for variation in variations(transaction, id)? {
+        gone.extend(remove(transaction, &variation)?);
+    }
+    end_uses(transaction, id)?;
+    let sql = "DELETE FROM images WHERE generation = ?1 RETURNING file, size";
+    let mut statement = transaction.prepare_cached(sql)?;
+    for file in statement.query_map([id], rows::file)? {
+        gone.push(file?);
+    }
+    transaction.prepare_cached("DELETE FROM generations WHERE id = ?1")?.execute([id])?;
+    Ok(gone)
+}
+
+/// The ids of the variations of a generation's images.
+fn variations(db: &Connection, id: &str) -> Result<Vec<String>, Fault> {
+    let sql =
+        "SELECT id FROM generations WHERE variation_of IN (SELECT id FROM images WHERE generation = ?1)";
+    let mut statement = db.prepare_cached(sql)?;
+    Ok(statement.query_map([id], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?)
 }
 
 fn with_images(db: &Connection, generation: Generation) -> Result<(Generation, Vec<Image>), Fault> {

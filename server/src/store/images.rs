@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, named_params, params}
 
 use super::fault::Fault;
 use super::pictures::on_disk;
-use super::record::{Image, ImageKind, Neighbours, NewImage};
+use super::record::{Image, Neighbours, NewImage};
 use super::rows::{self, IMAGE, signed, to_the_millisecond};
 use super::{Result, Store};
 use crate::problem::Problem;
@@ -154,11 +154,7 @@ fn kept(image: NewImage, file: String, created_at: Timestamp) -> Image {
 }
 
 pub(super) fn insert(transaction: &Transaction<'_>, image: &Image) -> Result<(), Fault> {
-    let (kind, generation, position) = match &image.kind {
-        ImageKind::Named => ("named", None, None),
-        ImageKind::Link => ("link", None, None),
-        ImageKind::Generation { id, position } => ("generation", Some(id), Some(signed(*position))),
-    };
+    let (kind, generation, position) = image.kind.columns();
     let sql = "INSERT INTO images (id, owner, kind, generation, position, name, width, height, format, seed, \
                expires_at, size, created_at, public, file) VALUES (:id, :owner, :kind, :generation, :position, \
                :name, :width, :height, :format, :seed, :expires_at, :size, :created_at, :public, :file)";
@@ -167,7 +163,7 @@ pub(super) fn insert(transaction: &Transaction<'_>, image: &Image) -> Result<(),
         ":owner": image.owner,
         ":kind": kind,
         ":generation": generation,
-        ":position": position,
+        ":position": position.map(signed),
         ":name": image.name,
         ":width": signed(image.width),
         ":height": signed(image.height),
@@ -182,7 +178,7 @@ pub(super) fn insert(transaction: &Transaction<'_>, image: &Image) -> Result<(),
     Ok(())
 }
 
-fn find(db: &Connection, id: &str) -> Result<Option<Image>, Fault> {
+pub(super) fn find(db: &Connection, id: &str) -> Result<Option<Image>, Fault> {
     let sql = format!("SELECT {IMAGE} FROM images WHERE id = ?1");
     Ok(db.prepare_cached(&sql)?.query_row([id], rows::image).optional()?)
 }

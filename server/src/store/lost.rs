@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::fault::Fault;
 use super::pictures::{make_folder, on_disk, shift, sync_folder};
-use super::record::{Image, ImageKind};
+use super::record::Image;
 use super::rows::format_name;
 
 /// The folder of them all, and what is in that of one start.
@@ -106,11 +106,7 @@ pub(super) fn size(directory: &Path) -> u64 {
 
 /// A row in the words of its columns.
 fn record(image: &Image) -> Value {
-    let (kind, generation, position) = match &image.kind {
-        ImageKind::Named => ("named", None, None),
-        ImageKind::Link => ("link", None, None),
-        ImageKind::Generation { id, position } => ("generation", Some(id), Some(position)),
-    };
+    let (kind, generation, position) = image.kind.columns();
     json!({
         "id": image.id,
         "owner": image.owner,

@@ -47,6 +47,7 @@ mod survey;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod uploads;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -70,7 +71,8 @@ pub use self::backup::{BackedUp, BackupProgress, backup};
 pub(crate) use self::ids::{new_image_id, new_uuid, random};
 pub(crate) use self::pictures::sync_folder;
 pub(crate) use self::quota::Reservation;
-pub(crate) use self::record::{Generation, Image, ImageKind, NewImage, State};
+pub(crate) use self::record::{Generation, Image, ImageKind, InputKind, NewImage, State, Upload};
+pub(crate) use self::uploads::{ANNOUNCED, COMING, Input, UNUSED};
 
 /// Records and pictures of one data directory.
 #[derive(Debug)]

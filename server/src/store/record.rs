@@ -19,6 +19,63 @@ pub(crate) enum ImageKind {
         /// Its place among them, from 0.
         position: usize,
     },
+    /// A picture that a caller sent, to draw others from.
+    Input(InputKind),
+}
+
+/// What a picture that was sent is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InputKind {
+    /// To begin from.
+    Init,
+    /// To begin from, on the canvas.
+    Canvas,
+    /// What of the canvas is drawn.
+    Mask,
+    /// For one request, which waits for its answer.
+    Edit,
+}
+
+impl InputKind {
+    const ALL: [Self; 4] = [Self::Init, Self::Canvas, Self::Mask, Self::Edit];
+
+    /// The word for it in the database.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Canvas => "canvas",
+            Self::Mask => "mask",
+            Self::Edit => "edit",
+        }
+    }
+
+    pub(super) fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+impl ImageKind {
+    /// The columns that tell it: `kind, generation, position`.
+    pub(super) fn columns(&self) -> (&'static str, Option<&str>, Option<usize>) {
+        match self {
+            Self::Named => ("named", None, None),
+            Self::Link => ("link", None, None),
+            Self::Generation { id, position } => ("generation", Some(id), Some(*position)),
+            Self::Input(kind) => (kind.word(), None, None),
+        }
+    }
+}
+
+/// An input picture that was announced, and has not come yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Upload {
+    pub(crate) id: String,
+    pub(crate) owner: String,
+    pub(crate) kind: InputKind,
+    /// To the millisecond.
+    pub(crate) created_at: Timestamp,
+    /// Until when it may come.
+    pub(crate) expires_at: Timestamp,
 }
 
 /// An image that is to be kept.
@@ -96,4 +153,6 @@ pub(crate) struct Generation {
     pub(crate) attempts: usize,
     /// Why there are no pictures, once it failed.
     pub(crate) failure: Option<String>,
+    /// The picture that this is a variation of, by its id.
+    pub(crate) variation_of: Option<String>,
 }

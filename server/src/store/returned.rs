@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::fault::Fault;
 use super::lost;
-use super::record::{Image, ImageKind};
+use super::record::{Image, ImageKind, InputKind};
 use super::rows;
 use super::survey::Survey;
 
@@ -63,7 +63,7 @@ fn fits(db: &Connection, image: &Image) -> Result<bool, Fault> {
     let exists = |sql: &str, id: &str| db.prepare_cached(sql)?.exists([id]);
     let has_generation = match &image.kind {
         ImageKind::Generation { id, .. } => exists("SELECT 1 FROM generations WHERE id = ?1", id)?,
-        ImageKind::Named | ImageKind::Link => true,
+        ImageKind::Named | ImageKind::Link | ImageKind::Input(_) => true,
     };
     Ok(has_generation && !exists("SELECT 1 FROM images WHERE id = ?1", &image.id)?)
 }
@@ -105,7 +105,7 @@ fn image(record: &Value) -> Option<Image> {
         "generation" => {
             ImageKind::Generation { id: text("generation")?, position: number("position")? as usize }
         }
-        _ => return None,
+        word => ImageKind::Input(InputKind::of(word)?),
     };
     Some(Image {
         id: text("id")?,

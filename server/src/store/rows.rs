@@ -6,7 +6,7 @@ use rusqlite::Row;
 use rusqlite::types::Type;
 use serde_json::Value;
 
-use super::record::{Generation, Image, ImageKind, State};
+use super::record::{Generation, Image, ImageKind, InputKind, State, Upload};
 
 /// The columns of [`image`], in its order.
 pub(super) const IMAGE: &str = "id, owner, kind, generation, position, name, width, height, format, seed, \
@@ -14,7 +14,10 @@ pub(super) const IMAGE: &str = "id, owner, kind, generation, position, name, wid
 
 /// The columns of [`generation`], in its order.
 pub(super) const GENERATION: &str =
-    "id, owner, created_at, state, request, spec, inference_steps, attempts, failure";
+    "id, owner, created_at, state, request, spec, inference_steps, attempts, failure, variation_of";
+
+/// The columns of [`upload`], in its order.
+pub(super) const UPLOAD: &str = "id, owner, kind, created_at, expires_at";
 
 /// The columns of [`readable`].
 pub(super) const GENERATION_TEXTS: &str = "id, owner, state, request, spec";
@@ -23,7 +26,8 @@ pub(super) fn image(row: &Row<'_>) -> rusqlite::Result<Image> {
     let kind = match row.get::<_, String>(2)?.as_str() {
         "named" => ImageKind::Named,
         "link" => ImageKind::Link,
-        _ => ImageKind::Generation { id: row.get(3)?, position: number(row, 4)? },
+        "generation" => ImageKind::Generation { id: row.get(3)?, position: number(row, 4)? },
+        _ => ImageKind::Input(input_kind(row)?),
     };
     let format = format(&row.get::<_, String>(8)?).unwrap_or(Format::WebP);
     Ok(Image {
@@ -59,7 +63,25 @@ pub(super) fn generation(row: &Row<'_>) -> rusqlite::Result<Generation> {
         inference_steps: row.get::<_, Option<i64>>(6)?.map(|steps| whole(6, steps)).transpose()?,
         attempts: number(row, 7)?,
         failure: row.get(8)?,
+        variation_of: row.get(9)?,
     })
+}
+
+pub(super) fn upload(row: &Row<'_>) -> rusqlite::Result<Upload> {
+    Ok(Upload {
+        id: row.get(0)?,
+        owner: row.get(1)?,
+        kind: input_kind(row)?,
+        created_at: time(3, row.get(3)?)?,
+        expires_at: time(4, row.get(4)?)?,
+    })
+}
+
+/// Images and uploads have their kinds in the same column.
+fn input_kind(row: &Row<'_>) -> rusqlite::Result<InputKind> {
+    let word = row.get_ref(2)?.as_str()?;
+    let unknown = || format!("there is no kind of image `{word}`").into();
+    InputKind::of(word).ok_or_else(|| rusqlite::Error::FromSqlConversionFailure(2, Type::Text, unknown()))
 }
 
 /// Whether the texts of a generation are what they were, as far as that can be seen.

@@ -10,9 +10,9 @@ use rusqlite::{Connection, OpenFlags, Row};
 use super::fault::Fault;
 use super::lost::Lost;
 use super::pictures::sync_folder;
-use super::record::{Generation, Image};
-use super::rows::{self, IMAGE};
-use super::{connect, database, generations, images};
+use super::record::{Generation, Image, Upload};
+use super::rows::{self, IMAGE, UPLOAD};
+use super::{connect, database, generations, images, uploads};
 
 /// The new database, until it is whole.
 const NEW: &str = "fulmen.db.new";
@@ -26,6 +26,9 @@ const STEPS: usize = 50_000;
 struct Read {
     generations: BTreeMap<(i64, String), Generation>,
     images: BTreeMap<(i64, String), Image>,
+    uploads: BTreeMap<(i64, String), Upload>,
+    /// Generations, and what they are drawn from.
+    uses: BTreeMap<i64, (String, String)>,
 }
 
 /// Puts a new database in the place of a damaged one.
@@ -82,8 +85,10 @@ fn bearing_with(db: Connection) -> rusqlite::Result<Connection> {
 impl Read {
     /// Adds rows that are not there yet.
     fn add(&mut self, db: &Connection) {
-        let old = rows::GENERATION.replace("attempts, failure", "0, NULL");
-        for columns in [rows::GENERATION, old.as_str()] {
+        // The columns that older versions had.
+        let second = rows::GENERATION.replace("variation_of", "NULL");
+        let first = second.replace("attempts, failure", "0, NULL");
+        for columns in [rows::GENERATION, &second, &first] {
             scan(db, &format!("{columns}, number FROM generations"), |row| {
                 let key = (row.get("number")?, row.get("id")?);
                 self.generations.entry(key).or_insert(rows::generation(row)?);
@@ -93,6 +98,15 @@ impl Read {
         scan(db, &format!("{IMAGE}, number FROM images"), |row| {
             let key = (row.get("number")?, row.get("id")?);
             self.images.entry(key).or_insert(rows::image(row)?);
+            Ok(())
+        });
+        scan(db, &format!("{UPLOAD}, number FROM uploads"), |row| {
+            let key = (row.get("number")?, row.get("id")?);
+            self.uploads.entry(key).or_insert(rows::upload(row)?);
+            Ok(())
+        });
+        scan(db, "generation, image, number FROM uses", |row| {
+            self.uses.entry(row.get("number")?).or_insert((row.get(0)?, row.get(1)?));
             Ok(())
         });
     }
@@ -128,6 +142,12 @@ fn write(file: &Path, read: &Read) -> Result<(usize, usize), Fault> {
     let generations =
         read.generations.values().map(|one| kept(&|| generations::insert(&transaction, one))).sum();
     let images = read.images.values().map(|one| kept(&|| images::insert(&transaction, one))).sum();
+    for upload in read.uploads.values() {
+        kept(&|| uploads::insert(&transaction, upload));
+    }
+    for (generation, image) in read.uses.values() {
+        kept(&|| uploads::insert_use(&transaction, generation, image));
+    }
     transaction.commit()?;
     // One file again.
     db.close().map_err(|(_, error)| error)?;

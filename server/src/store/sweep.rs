@@ -47,7 +47,12 @@ impl Store {
     /// # Errors
     /// As [`Store::sweep`].
     pub(crate) fn tidy(&self) -> Result<(), Problem> {
-        let done = [self.sweep(crate::clock::now()).map(drop), self.finish_removals().map_err(Into::into)];
+        let now = crate::clock::now();
+        let done = [
+            self.sweep(now).map(drop),
+            self.forget_uploads(now).map_err(Into::into),
+            self.finish_removals().map_err(Into::into),
+        ];
         self.database.shrink();
         self.database.settle_if_idle();
         if self.quota.is_limited() {

@@ -1,6 +1,7 @@
 """Programs and frameworks that draw through OpenAI's form, with the models that they choose by themselves."""
 
 import base64
+import io
 import os
 import unittest
 
@@ -16,11 +17,16 @@ os.environ.update(
 )
 
 import litellm
+import openai
 import together
 from agno.tools.dalle import DalleTools
 from agno.tools.openai import OpenAITools
 from haystack.components.generators import OpenAIImageGenerator
 from haystack.utils import Secret
+from semantic_kernel.connectors.ai.open_ai import OpenAITextToImage, OpenAITextToImageExecutionSettings
+from semantic_kernel.connectors.ai.open_ai.prompt_execution_settings.open_ai_text_to_image_execution_settings import (
+    ImageSize,
+)
 from xinference_client.client.restful.restful_client import RESTfulImageModelHandle
 
 
@@ -61,6 +67,29 @@ class LiteLlm(unittest.TestCase):
         self.assertEqual(png_size(fetch(self.generate("openai/dall-e-3").url)), (256, 256))
         for model in ["openai/gpt-image-1", "openai/gpt-image-1.5"]:
             self.assertEqual(png_size(base64.b64decode(self.generate(model).b64_json)), (256, 256), model)
+
+    def test_a_picture_is_edited(self):
+        picture = io.BytesIO(base64.b64decode(self.generate("openai/gpt-image-1").b64_json))
+        picture.name = "a.png"
+        answer = litellm.image_edit(
+            model="openai/gpt-image-1", image=[picture], prompt=PROMPT, api_base=URL + "/v1", api_key=KEY, size="256x256")
+        self.assertEqual(png_size(base64.b64decode(answer.data[0].b64_json)), (256, 256))
+
+
+class SemanticKernel(unittest.IsolatedAsyncioTestCase):
+    """semantic-kernel's service of pictures, which edits with the client of openai."""
+
+    async def test_pictures_are_drawn_and_edited(self):
+        client = openai.AsyncOpenAI(base_url=URL + "/v1", api_key=KEY)
+        service = OpenAITextToImage(ai_model_id="gpt-image-1", async_client=client)
+        settings = OpenAITextToImageExecutionSettings(prompt=PROMPT, size=ImageSize(width=1024, height=1024))
+        data = base64.b64decode((await service.generate_images(PROMPT, settings=settings))[0])
+        self.assertEqual(png_size(data), (1024, 1024))
+        picture = io.BytesIO(data)
+        picture.name = "a.png"
+        edited = await service.edit_image(prompt=PROMPT, image_files=[picture])
+        # It names no model here, so that a link comes.
+        self.assertEqual(png_size(fetch(edited[0])), (1024, 1024))
 
 
 class Together(unittest.TestCase):

@@ -1,6 +1,6 @@
 //! What `openapi.json` says of this family: the shapes of its answers, and what its hints mean here.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{enhance, styles, words};
 
@@ -26,6 +26,12 @@ pub(crate) fn schemas() -> Value {
         "required": ["amount", "unit"],
         "properties": {"amount": {"type": "string"}, "unit": {"type": "string", "enum": ["CREDITS", "DOLLARS"]}},
     });
+    let own_variation = json!({"$ref": "#/components/schemas/Variation"});
+    let variation_job = json!({
+        "type": "object",
+        "required": ["id", "apiCreditCost", "cost"],
+        "properties": {"id": id, "apiCreditCost": {"type": "integer"}, "cost": cost},
+    });
     let job = json!({
         "type": "object",
         "required": ["generationId", "apiCreditCost", "cost"],
@@ -50,6 +56,17 @@ pub(crate) fn schemas() -> Value {
         "DeletedGeneration": with("delete_generations_by_pk", &deleted),
         "Generation": generation(&id),
         "GeneratedImage": image(&id),
+        "InitImageByPk": with("init_images_by_pk", &json!({"anyOf": [input(&id), {"type": "null"}]})),
+        "DeletedInitImage": with("delete_init_images_by_pk", &deleted),
+        "UploadInitImage": with("uploadInitImage", &forms(&["id", "url", "key", "fields"])),
+        "UploadCanvasInitImage": with("uploadCanvasInitImage", &forms(&[
+            "initImageId", "initUrl", "initKey", "initFields", "maskImageId", "maskUrl", "maskKey", "maskFields",
+        ])),
+        "UpscaleJob": with("sdUpscaleJob", &variation_job),
+        "UnzoomJob": with("sdUnzoomJob", &variation_job),
+        "NobgJob": with("sdNobgJob", &variation_job),
+        "Variations": with("generated_image_variation_generic", &json!({"type": "array", "items": own_variation, "maxItems": 1})),
+        "Variation": variation(&id),
         "UserDetails": with("user_details", &json!({"type": "array", "minItems": 1, "items": user(&id)})),
         "PlatformModels": with("custom_models", &json!({"type": "array", "items": model(&id)})),
     })
@@ -134,8 +151,41 @@ fn image(id: &Value) -> Value {
             },
             "nsfw": {"type": "boolean"},
             "likeCount": {"type": "integer", "minimum": 0},
-            "generated_image_variation_generics": {"type": "array", "items": {"type": "object"}, "maxItems": 0},
+            "generated_image_variation_generics": {"type": "array", "items": {"$ref": "#/components/schemas/Variation"}},
             "fantasyAvatar": {"type": ["boolean", "null"]},
+        },
+    })
+}
+
+/// Where and how pictures are to be sent: ids, addresses, keys, and the fields as JSON in a text.
+fn forms(names: &[&str]) -> Value {
+    let members: Map<String, Value> =
+        names.iter().map(|name| ((*name).to_owned(), json!({"type": "string"}))).collect();
+    json!({"type": "object", "required": names, "properties": members})
+}
+
+fn variation(id: &Value) -> Value {
+    json!({
+        "type": "object",
+        "required": ["id", "url", "status", "transformType", "createdAt"],
+        "properties": {
+            "id": id,
+            "url": {"type": ["string", "null"], "description": "As a picture's; null until it is made."},
+            "status": {"type": "string", "enum": words::STATUSES},
+            "transformType": {"type": "string", "enum": words::TRANSFORMS},
+            "createdAt": {"type": "string", "format": "date-time"},
+        },
+    })
+}
+
+fn input(id: &Value) -> Value {
+    json!({
+        "type": "object",
+        "required": ["id", "createdAt"],
+        "properties": {
+            "id": id,
+            "url": {"type": "string", "format": "uri", "description": "Signed for a day; there once the picture has come."},
+            "createdAt": {"type": "string", "format": "date-time"},
         },
     })
 }

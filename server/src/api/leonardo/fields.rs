@@ -12,7 +12,6 @@ const ID: FieldType = FieldType::Text { least: 0, most: 200 };
 const OFF: &[&str] = &["false"];
 const ON: &[&str] = &["true"];
 const EMPTY: &[&str] = &["[]"];
-const NO_ID: &[&str] = &["\"\""];
 
 const fn side(name: &'static str, about: &'static str) -> Field {
     Field::new(name, FieldType::Integer { least: 32, most: 1536, multiple_of: 8 }, about)
@@ -84,14 +83,14 @@ pub(super) const GENERATION: &[Field] = &[
         FieldType::Number { least: -10.0, most: 10.0 },
         "How much those pictures count: 1 is as the adapter was trained; 0.5 if absent.",
     ),
-    Field::new("init_generation_image_id", ID, "A generated image to begin with.").lacking(NO_ID),
-    Field::new("init_image_id", ID, "An uploaded image to begin with.").lacking(NO_ID),
+    Field::new("init_generation_image_id", ID, "A picture of one of the caller's generations to begin from."),
+    Field::new("init_image_id", ID, "A picture to begin from, as `/init-image` answered its id."),
     Field::new(
         "init_strength",
         FieldType::Number { least: 0.1, most: 0.9 },
-        "How close to stay to the image that it begins with.",
-    )
-    .hint(&[]),
+        "How close to stay to the picture that it begins from: the share of the steps that is left out. 0.3 if absent; 0.15 \
+         for a sketch; what a mask shows is drawn wholly anew.",
+    ),
     Field::new("modelId", ID, "The model that draws, by its id in `GET /platformModels` or its name.")
         .or("\"b24e16ff-06e3-43eb-8d33-4416c2d75876\"")
         .model(),
@@ -175,8 +174,13 @@ pub(super) const GENERATION: &[Field] = &[
     ),
     flag("ultra", "A picture that is much larger than `width` and `height`; not together with `alchemy: true`.")
         .does(recipes::ULTRA),
-    flag("unzoom", "Whether to draw more around an image.").lacking(OFF),
-    Field::new("unzoomAmount", ANY, "How much more.").lacking(&["0"]),
+    flag("unzoom", "Whether to draw more around the picture that it begins from, which takes the middle."),
+    Field::new(
+        "unzoomAmount",
+        FieldType::Number { least: 0.0, most: 3.0 },
+        "How much more, in widths and heights of the picture: with 1 it takes half of each side. 0.5 if absent.",
+    )
+    .only_where("unzoom", &["true"]),
     Field::new(
         "upscaleRatio",
         FieldType::Number { least: 1.0, most: 4.0 },
@@ -188,11 +192,22 @@ pub(super) const GENERATION: &[Field] = &[
         .hint(&[])
         .deprecated(),
     Field::new("weighting", ANY, "How much it counts; see controlnets.").hint(&[]).deprecated(),
-    flag("canvasRequest", "Whether it is for the canvas.").lacking(OFF),
-    Field::new("canvasRequestType", FieldType::Word(words::CANVAS_TYPES), "What is done on the canvas.")
-        .lacking(&[]),
-    Field::new("canvasInitId", ID, "The canvas' image.").lacking(NO_ID),
-    Field::new("canvasMaskId", ID, "The canvas' mask.").lacking(NO_ID),
+    flag("canvasRequest", "Whether the canvas' picture is drawn over."),
+    Field::new(
+        "canvasRequestType",
+        FieldType::Word(words::CANVAS_TYPES),
+        "What is done: INPAINT and OUTPAINT draw what the mask shows, or without one what is transparent in the picture; \
+         IMG2IMG draws over all of it, SKETCH2IMG with little of it left. IMG2IMG if absent, or INPAINT where there is a mask.",
+    )
+    .only_where("canvasRequest", &["true"]),
+    Field::new("canvasInitId", ID, "The canvas' picture, as `/canvas-init-image` answered its id.")
+        .only_where("canvasRequest", &["true"]),
+    Field::new(
+        "canvasMaskId",
+        ID,
+        "What of it is drawn, as `/canvas-init-image` answered its id: what is transparent; where nothing is, what is white.",
+    )
+    .only_where("canvasRequest", &["true"]),
     flag("enhancePrompt", "Whether words for detail are added to the prompt."),
     Field::new(
         "enhancePromptInstruction",

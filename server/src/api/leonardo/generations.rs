@@ -10,6 +10,7 @@ use super::elements;
 use super::enhance::Reader;
 use super::fields::GENERATION;
 use super::guides::image_prompt;
+use super::init::begin_from;
 use super::model::chosen;
 use super::object::object;
 use super::prompts::cost;
@@ -47,8 +48,10 @@ pub(super) fn create(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let mut asked = Asked::of(&values, info, &Reader { most: foresight.tokens_read(), tokens: &tokens });
     asked.spec.loras = elements::asked(&values, &foresight.lora_names())?;
     asked.echo["sampler"] = json!(foresight.sampler(&asked.spec));
+    let mut warnings = std::mem::take(&mut asked.warnings);
+    let steps = asked.spec.steps.unwrap_or(info.steps);
+    begin_from((app, &call.owner), &values, (&mut asked.spec, steps), &mut warnings)?;
     check(&app.config.work, &asked.spec, MEMBERS)?;
-    let mut warnings = asked.warnings;
     asked.spec.image_prompt = image_prompt((app, call), &values, info, &mut warnings)?;
     warnings.extend(foresight.warnings(Family::Leonardo, &asked.spec)?);
     let place = app.queue.place(&call.owner)?;
@@ -64,8 +67,9 @@ pub(super) fn create(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
         inference_steps: None,
         attempts: 0,
         failure: None,
+        variation_of: None,
     };
-    app.store.begin(&generation)?;
+    app.store.begin(&generation, &asked.spec.pictures())?;
     let Generation { id, owner, .. } = generation;
     let job = place.submit(ticket(id.clone(), owner), asked.spec);
     if let Err(error) = complete(app, job.clone(), reservation) {
@@ -90,6 +94,7 @@ fn told(mut object: Value, warnings: &[Warning]) -> Value {
 /// `GET /generations/{id}`. Those of others are not told from those that are not there: both are null.
 pub(super) fn get(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let found = app.store.generation(&call.owner, &call.params[0])?;
+    let found = found.filter(|(generation, _)| generation.variation_of.is_none());
     let found = found.map(|(generation, images)| object(app, call, generation, &images));
     Ok(Answer::json(200, &json!({"generations_by_pk": found})))
 }
@@ -97,9 +102,14 @@ pub(super) fn get(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
 /// `DELETE /generations/{id}`. What is not drawn yet is not drawn any more.
 pub(super) fn delete(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let id = &call.params[0];
+    let found = app.store.generation(&call.owner, id)?;
+    let mut all = vec![id.clone()];
+    for image in found.iter().flat_map(|(_, images)| images) {
+        all.extend(app.store.variations(&image.id)?.into_iter().map(|(variation, _)| variation.id));
+    }
     let deleted = app.store.delete_generation(&call.owner, id)?;
     if deleted {
-        job(app, id).inspect(|job| job.cancel());
+        all.iter().filter_map(|id| job(app, id)).for_each(|job| job.cancel());
     }
     let deleted = deleted.then(|| json!({"id": id}));
     Ok(Answer::json(200, &json!({"delete_generations_by_pk": deleted})))

@@ -9,6 +9,7 @@ mod fields;
 mod generations;
 mod guides;
 mod ids;
+mod init;
 mod model;
 mod object;
 mod prompts;
@@ -20,6 +21,9 @@ mod sizes;
 mod styles;
 #[cfg(test)]
 mod tests;
+mod unzoom;
+mod uploads;
+mod variations;
 mod words;
 
 pub(crate) use background::attempt;
@@ -65,6 +69,44 @@ const CREATE: Route = route(
     "Has pictures drawn; answers at once with an id under which they can be fetched",
     &[(200, Content::Json("GenerationJob"))],
 );
+const INPUT: &[&str] = &["/api/rest/v1/init-image/{id}", "/init-image/{id}"];
+const ANNOUNCE: Route = route(
+    (Method::Post, &["/api/rest/v1/init-image", "/init-image"]),
+    uploads::announce,
+    "Announces a picture to begin from; answers the address and the fields of the form in which it is to be sent within \
+     an hour. One that no generation uses is kept for a day",
+    &[(200, Content::Json("UploadInitImage"))],
+);
+const ANNOUNCE_CANVAS: Route = route(
+    (Method::Post, &["/api/rest/v1/canvas-init-image", "/canvas-init-image"]),
+    uploads::announce_canvas,
+    "Announces a picture of the canvas and its mask, each as /init-image does",
+    &[(200, Content::Json("UploadCanvasInitImage"))],
+);
+const UPLOAD: Route = route(
+    (Method::Post, &["/uploads"]),
+    uploads::receive,
+    "Takes a picture that was announced, without a key: the fields that were answered, and the file",
+    &[(204, Content::Nothing)],
+);
+const UPSCALE: Route = route(
+    (Method::Post, &["/api/rest/v1/variations/upscale", "/variations/upscale"]),
+    variations::upscale,
+    "Makes a generated picture twice as large; answers at once with the id of the variation",
+    &[(200, Content::Json("UpscaleJob"))],
+);
+const UNZOOM: Route = route(
+    (Method::Post, &["/api/rest/v1/variations/unzoom", "/variations/unzoom"]),
+    variations::unzoom,
+    "Draws more around a generated picture, at its size; answers at once with the id of the variation",
+    &[(200, Content::Json("UnzoomJob"))],
+);
+const NOBG: Route = route(
+    (Method::Post, &["/api/rest/v1/variations/nobg", "/variations/nobg"]),
+    variations::without_background,
+    "Makes the background of a generated picture transparent; answers at once with the id of the variation",
+    &[(200, Content::Json("NobgJob"))],
+);
 const LIST: Route = route(
     (Method::Get, OF_USER),
     generations::list,
@@ -78,6 +120,7 @@ const IMPROVE: Route = route(
     "A prompt with words for detail, as `enhancePrompt` adds them",
     &[(200, Content::Json("PromptGeneration"))],
 );
+const VARIATION_ERRORS: &[u16] = &[400, 404, 413, 415, 503];
 
 /// The routes of this family.
 pub(crate) const ROUTES: &[Route] = &[
@@ -98,6 +141,47 @@ pub(crate) const ROUTES: &[Route] = &[
         &[(200, Content::Json("DeletedGeneration"))],
     ),
     Route { doc: Doc { query: PAGE, errors: &[400, 503], ..LIST.doc }, ..LIST },
+    Route {
+        doc: Doc { fields: Some(uploads::INIT), errors: &[400, 413, 415, 503], ..ANNOUNCE.doc },
+        ..ANNOUNCE
+    },
+    Route {
+        doc: Doc { fields: Some(uploads::CANVAS), errors: &[400, 413, 415, 503], ..ANNOUNCE_CANVAS.doc },
+        ..ANNOUNCE_CANVAS
+    },
+    Route {
+        doc: Doc { fields: Some(variations::UPSCALE), errors: VARIATION_ERRORS, ..UPSCALE.doc },
+        ..UPSCALE
+    },
+    Route { doc: Doc { fields: Some(variations::OTHERS), errors: VARIATION_ERRORS, ..UNZOOM.doc }, ..UNZOOM },
+    Route { doc: Doc { fields: Some(variations::OTHERS), errors: VARIATION_ERRORS, ..NOBG.doc }, ..NOBG },
+    route(
+        (Method::Get, &["/api/rest/v1/variations/{id}", "/variations/{id}"]),
+        variations::get,
+        "A variation, with its address once it is made; an empty list where there is none of this id",
+        &[(200, Content::Json("Variations"))],
+    ),
+    Route {
+        access: Access::Open,
+        doc: Doc {
+            fields: Some(uploads::UPLOAD),
+            errors: &[400, 403, 404, 409, 413, 415, 503],
+            ..UPLOAD.doc
+        },
+        ..UPLOAD
+    },
+    route(
+        (Method::Get, INPUT),
+        uploads::get,
+        "A picture that was announced, with its address once it has come; null where there is none of this id",
+        &[(200, Content::Json("InitImageByPk"))],
+    ),
+    route(
+        (Method::Delete, INPUT),
+        uploads::delete,
+        "Deletes a picture that was announced; what is not drawn yet and begins from it fails",
+        &[(200, Content::Json("DeletedInitImage"))],
+    ),
     route(
         (Method::Get, &["/api/rest/v1/elements", "/elements"]),
         elements::list,

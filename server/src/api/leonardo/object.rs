@@ -10,13 +10,17 @@ use crate::route::Call;
 use crate::store::{Generation, Image, State};
 
 /// How long a signed link is good; every answer signs new ones.
-const LINK_TIME: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const LINK_TIME: SignedDuration = SignedDuration::from_hours(24);
 
 /// The documented object of a generation.
 pub(super) fn object(app: &App, call: &Call, generation: Generation, images: &[Image]) -> Value {
     let public = generation.request["public"] == true;
     let avatar = generation.request["fantasyAvatar"].clone();
-    let pictures = images.iter().map(|image| picture(image, &url(app, call, image, public), &avatar));
+    let pictures = images.iter().map(|image| {
+        let mut picture = picture(image, &url(app, call, image, public), &avatar);
+        picture["generated_image_variation_generics"] = variations(app, call, image);
+        picture
+    });
     let pictures: Vec<Value> = pictures.collect();
     let mut object = generation.request;
     object["id"] = json!(generation.id);
@@ -31,6 +35,27 @@ pub(super) fn object(app: &App, call: &Call, generation: Generation, images: &[I
         object["inferenceSteps"] = json!(steps);
     }
     object
+}
+
+/// The variations of a picture. Where they cannot be read now, none are shown: the picture is.
+fn variations(app: &App, call: &Call, image: &Image) -> Value {
+    let found = app.store.variations(&image.id).unwrap_or_else(|problem| {
+        tracing::warn!(problem.message, "the variations of a picture cannot be read");
+        vec![]
+    });
+    found.iter().map(|found| variation(app, call, found)).collect()
+}
+
+/// A variation, as it is shown with its picture and alone. Its address is known once it is made.
+pub(super) fn variation(app: &App, call: &Call, (generation, images): &(Generation, Vec<Image>)) -> Value {
+    let public = generation.request["public"] == true;
+    json!({
+        "id": generation.id,
+        "url": images.first().map(|image| url(app, call, image, public)),
+        "status": status(generation.state),
+        "transformType": generation.request["transformType"],
+        "createdAt": generation.created_at.to_string(),
+    })
 }
 
 fn status(state: State) -> &'static str {

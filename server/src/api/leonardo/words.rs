@@ -63,3 +63,5 @@ pub(super) const CANVAS_TYPES: &[&str] = &["INPAINT", "OUTPAINT", "SKETCH2IMG", 
 pub(super) const TRANSPARENCIES: &[&str] = &["disabled", "foreground_only"];
 
 pub(super) const STATUSES: &[&str] = &["PENDING", "COMPLETE", "FAILED"];
+
+pub(super) const TRANSFORMS: &[&str] = &["OUTPAINT", "INPAINT", "UPSCALE", "UNZOOM", "NOBG"];

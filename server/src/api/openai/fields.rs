@@ -31,19 +31,65 @@ const STEPS: FieldType = FieldType::Integer { least: 1, most: 100, multiple_of: 
 const SIDE: FieldType =
     FieldType::Integer { least: SHORTEST_SIDE as i64, most: LONGEST_SIDE as i64, multiple_of: 8 };
 
-/// The members of the body.
-pub(super) const GENERATIONS: &[Field] = &[
-    Field::new("prompt", FieldType::Text { least: 1, most: LONGEST_PROMPT }, "What to draw.").required(),
-    Field::new("model", ANY, "The model that draws, by its id in `GET /v1/models`.").or("\"dall-e-2\"").model(),
-    Field::new("image", FieldType::TextOrTexts, "Images to edit, as URLs or in base64.").lacking(&["\"\"", "[]"]),
-    Field::new("n", FieldType::Integer { least: 1, most: 10, multiple_of: 1 }, "How many images.").or("1"),
-    Field::new(
-        "size",
-        FieldType::Size,
-        "Width and height in pixels: 256x256, 512x512, 1024x1024, 1792x1024, 1024x1792 or any other multiples of 8 \
-         from 64 to 2048. `auto` is 1024x1024.",
-    )
-    .or("\"1024x1024\""),
+const PROMPT: Field =
+    Field::new("prompt", FieldType::Text { least: 1, most: LONGEST_PROMPT }, "What to draw.").required();
+const MODEL: Field = Field::new("model", ANY, "The model that draws, by its id in `GET /v1/models`.")
+    .or("\"dall-e-2\"")
+    .model();
+const N: Field =
+    Field::new("n", FieldType::Integer { least: 1, most: 10, multiple_of: 1 }, "How many images.").or("1");
+const SIZE: Field = Field::new(
+    "size",
+    FieldType::Size,
+    "Width and height in pixels: 256x256, 512x512, 1024x1024, 1792x1024, 1024x1792 or any other multiples of 8 \
+     from 64 to 2048. `auto` is the size of the image that is edited, or 1024x1024 without one.",
+);
+const IMAGE: Field = Field::new(
+    "image",
+    FieldType::Pictures { several: true },
+    "Images to edit: the first is drawn over, the others count as part of the prompt. PNG, JPEG or WebP, each in base64, \
+     as a data URI, or as a link that this server gave; nothing is fetched from other places.",
+);
+const MASK: Field = Field::new(
+    "mask",
+    FieldType::Pictures { several: false },
+    "What of the image is drawn anew: an image of its size that is transparent there, or white where nothing of it is \
+     transparent.",
+);
+
+/// The members of `…/images/generations`.
+pub(super) const GENERATIONS: &[Field] =
+    &joined::<{ 5 + REST.len() }>(&[PROMPT, MODEL, IMAGE, N, SIZE.or("\"1024x1024\"")], REST);
+
+/// The members of `…/images/edits`, in JSON or as a form.
+pub(super) const EDITS: &[Field] =
+    &joined::<{ 7 + REST.len() }>(&[IMAGE, IMAGES, MASK, PROMPT, MODEL, N, SIZE.or("\"auto\"")], REST);
+
+/// The members of `…/images/variations`.
+pub(super) const VARIATIONS: &[Field] =
+    &joined::<{ 6 + REST.len() }>(&[IMAGE, IMAGES, MAYBE_PROMPT, MODEL, N, SIZE.or("\"auto\"")], REST);
+
+const IMAGES: Field = Field::new(
+    "images",
+    FieldType::Pictures { several: true },
+    "The same as `image`, as later models call it.",
+);
+const MAYBE_PROMPT: Field =
+    Field::new("prompt", FieldType::Text { least: 0, most: LONGEST_PROMPT }, "What to draw.");
+
+/// Members one after the other.
+const fn joined<const N: usize>(first: &[Field], then: &[Field]) -> [Field; N] {
+    let mut all = [first[0]; N];
+    let mut at = 0;
+    while at < N {
+        all[at] = if at < first.len() { first[at] } else { then[at - first.len()] };
+        at += 1;
+    }
+    all
+}
+
+/// What the bodies of all three have.
+const REST: &[Field] = &[
     Field::new(
         "response_format",
         FieldType::Word(&["url", "b64_json", "base64"]),
@@ -86,6 +132,17 @@ pub(super) const GENERATIONS: &[Field] = &[
         .hint(&["0"]),
     Field::new("user", ANY, "Who asks.").hint(&["\"\""]),
     Field::new("safety_identifier", ANY, "Who asks.").hint(&["\"\""]),
+    Field::new(
+        "input_fidelity",
+        FieldType::Word(&["low", "high"]),
+        "How close to stay to an image: `high` draws half as much of it anew as otherwise.",
+    ),
+    Field::new(
+        "strength",
+        FieldType::Number { least: 0.0, most: 1.0 },
+        "How much of an image is drawn anew, from 0 to 1: the share of the steps that is done, at least one. 0.75 if \
+         absent, and 1 where a mask says what is drawn.",
+    ),
     Field::new("width", SIDE, "Width in pixels, instead of `size` or of its first number."),
     Field::new("height", SIDE, "Height in pixels, instead of `size` or of its second number."),
     Field::new(
@@ -129,18 +186,31 @@ pub(super) const HUB: &[Field] = &[
 const INPUT: &[Field] = &[
     Field::new("prompt", FieldType::Text { least: 1, most: LONGEST_PROMPT }, "What to draw.").required(),
     Field::new("n", FieldType::Integer { least: 1, most: 10, multiple_of: 1 }, "How many images.").or("1"),
-    Field::new("image", FieldType::Objects(&[]), "Images to edit.").lacking(&["[]"]),
+    Field::new(
+        "image",
+        FieldType::Objects(HUB_IMAGE),
+        "Images to edit, as `image` of POST /v1/images/generations.",
+    ),
     Field::new("outputFileType", FieldType::Word(&["url"]), "Links are answered.").or("\"url\""),
     // Everything of `POST /v1/images/generations` but the prompt.
     Field::new("modelOptions", FieldType::Object(GENERATIONS.split_at(1).1), "How to draw it."),
+];
+
+/// An image as AIGNE's client sends it.
+const HUB_IMAGE: &[Field] = &[
+    Field::new("type", FieldType::Word(&["file", "url"]), "Whether it is in `data` or behind `url`."),
+    Field::new("data", FieldType::Pictures { several: false }, "It in base64."),
+    Field::new("url", FieldType::Pictures { several: false }, "A link that this server gave, or a data URI."),
+    Field::new("mimeType", ANY, "Its type, which its content tells, too."),
+    Field::new("filename", ANY, "Its name."),
 ];
 
 #[cfg(test)]
 mod tests {
     use serde_json::{Map, Value, json};
 
-    use super::GENERATIONS;
-    use crate::fields::{Values, schema};
+    use super::{EDITS, GENERATIONS, VARIATIONS};
+    use crate::fields::{Field, Values, schema};
     use crate::problem::Problem;
 
     fn checked(members: Value) -> Result<Values, Problem> {
@@ -177,7 +247,7 @@ mod tests {
             let described = &schema["properties"][name];
             match *name {
                 "prompt" => assert_eq!(described["type"], "string"),
-                "image" => assert_eq!(described["anyOf"][1]["type"], "array"),
+                "image" => assert_eq!(described["anyOf"][2]["type"], "array"),
                 "response_format" | "quality" | "style" => {
                     assert_eq!(described["anyOf"][0]["type"], *kind, "{name}");
                 }
@@ -282,16 +352,30 @@ mod tests {
     }
 
     #[test]
-    fn images_to_edit_are_refused_by_name() {
-        for image in [json!("https://example.com/a.png"), json!(["aGVsbG8="])] {
-            let problem = checked(json!({"image": image})).unwrap_err();
-            assert_eq!(
-                (problem.status, problem.code, problem.field.as_deref()),
-                (400, "not_supported", Some("image"))
-            );
+    fn images_to_edit_are_texts_or_objects_and_none_is_none() {
+        for image in [
+            json!("aGVsbG8="),
+            json!(["a", {"image_url": "b"}]),
+            json!({"image_url": "a"}),
+            json!([]),
+            json!(""),
+        ] {
+            assert_eq!(refused(json!({"image": image})), None, "{image}");
         }
-        assert_eq!(refused(json!({"image": []})), None);
-        assert_eq!(refused(json!({"image": 7})).as_deref(), Some("image"));
+        for image in [json!(7), json!([7]), json!({"file_id": "a"}), json!([null])] {
+            assert_eq!(refused(json!({"image": image})).as_deref(), Some("image"), "{image}");
+        }
+    }
+
+    #[test]
+    fn edits_and_variations_have_what_generations_have() {
+        let names = |fields: &'static [Field]| fields.iter().map(|field| field.name);
+        for table in [EDITS, VARIATIONS] {
+            assert!(names(GENERATIONS).all(|name| names(table).any(|other| other == name)));
+            assert_eq!(schema(table)["properties"]["size"]["default"], "auto");
+        }
+        assert_eq!(schema(EDITS)["required"], json!(["prompt"]));
+        assert_eq!(schema(VARIATIONS).get("required"), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `POST …/images/generations`.
+//! `POST …/images/generations`, `…/edits` and `…/variations`.
 
 use std::sync::Arc;
 
@@ -7,36 +7,68 @@ use base64::prelude::BASE64_STANDARD;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::request::Generation;
+use super::begin::begin;
+use super::edit::Given;
+use super::fields::{EDITS, GENERATIONS, VARIATIONS};
+use super::request::{Generation, Kind, chosen};
 use super::stream::stream;
-use crate::api::picture::{file, kept, stored_bytes, word};
+use crate::api::picture::{file, kept, word};
 use crate::app::App;
+use crate::fields::{Field, Form};
 use crate::http::Answer;
-use crate::jobs::{Drawing, Job, Outcome, Ticket, check};
-use crate::problem::{Family, Problem};
+use crate::jobs::Drawing;
+use crate::problem::Problem;
 use crate::route::Call;
-use crate::store::{ImageKind, NewImage, Reservation, new_image_id, new_uuid};
+use crate::store::{ImageKind, NewImage, new_image_id};
 use crate::warning::sentences;
 
 /// How long a link is good, as documented.
 const LINK_TIME: SignedDuration = SignedDuration::from_hours(1);
 
-/// Draws, and answers links or files.
+/// `…/images/generations`
 pub(super) fn generate(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
+    draw(app, call, (GENERATIONS, Kind::Generation))
+}
+
+/// `…/images/edits`
+pub(super) fn edit(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
+    draw(app, call, (EDITS, Kind::Edit))
+}
+
+/// `…/images/variations`
+pub(super) fn vary(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
+    draw(app, call, (VARIATIONS, Kind::Edit))
+}
+
+/// Draws, and answers links or files.
+fn draw(app: &Arc<App>, call: &Call, (fields, kind): (&'static [Field], Kind)) -> Result<Answer, Problem> {
     let created = crate::clock::now();
-    let mut asked = Generation::of(&call.request, &app.models)?;
-    let (job, reservation) = begin(app, call, &mut asked)?;
+    let body = call.request.body.bytes();
+    let mut form = Form::of(&call.request, &body, fields)?;
+    let given = Given::take(&mut form.values, &form.files);
+    if given.is_empty() && kind == Kind::Edit {
+        let message = "`image` is missing; send the image to edit, as a file of a form or in base64";
+        return Err(Problem { code: "missing_field", ..Problem::field("image", message) });
+    }
+    let inputs = given.look(app, call)?;
+    let model = chosen(&form.values, &app.models);
+    let mut asked = Generation::new(&form.values, model, (kind, inputs.own_size()));
+    let begun = begin((app, call), &mut asked, &form.values, inputs)?;
+    // Others need the memory while this one waits.
+    drop(form);
+    drop(body);
+    call.request.let_body_go();
     let warnings = asked.warnings.clone();
     if asked.stream {
-        return Ok(stream(job, call.request.client.clone(), asked).warned(warnings));
+        return Ok(stream(begun, call.request.client.clone(), asked).warned(warnings));
     }
-    let drawings = job.wait(&call.request.client)?;
+    let drawings = begun.job.wait(&call.request.client)?;
     let data = if asked.b64 {
         files(drawings, &asked)?
     } else {
         links(app, call, drawings, &asked)?.into_iter().map(|url| json!({"url": url})).collect()
     };
-    drop(reservation);
+    drop(begun);
     let mut body = json!({
         "created": created.as_second(),
         "data": data,
@@ -48,29 +80,6 @@ pub(super) fn generate(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
         body["warnings"] = json!(sentences(&warnings));
     }
     Ok(Answer::json(200, &body).warned(warnings))
-}
-
-/// Submits the request, with room for the files that will be kept.
-pub(super) fn begin(
-    app: &App,
-    call: &Call,
-    asked: &mut Generation,
-) -> Result<(Arc<Job>, Reservation), Problem> {
-    check(&app.config.work, &asked.spec, &asked.members)?;
-    let foresight = &app.models.of(&asked.spec).foresight;
-    asked.warnings.extend(foresight.warnings(Family::OpenAi, &asked.spec)?);
-    let place = app.queue.place(&call.owner)?;
-    // Only links keep files here.
-    let keeps = !asked.b64 && !asked.stream;
-    let reservation = app.store.reserve(if keeps { stored_bytes(&asked.spec) } else { 0 })?;
-    let outcome = match (asked.stream, asked.b64) {
-        (true, _) => Outcome::Events,
-        (false, true) => Outcome::Base64,
-        (false, false) => Outcome::Files,
-    };
-    let (id, owner, previews) = (new_uuid(), call.owner.clone(), asked.previews);
-    let ticket = Ticket { id, owner, family: Family::OpenAi, previews, outcome };
-    Ok((place.submit(ticket, asked.spec.clone()), reservation))
 }
 
 /// The files in base64; each picture gives way to its text.

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::begin::begin;
+use super::edit::Given;
 use super::fields::{GENERATIONS, HUB};
-use super::generate::{begin, links};
-use super::request::{Generation, chosen};
+use super::generate::links;
+use super::request::{Generation, Kind, chosen};
 use crate::app::App;
 use crate::fields::Values;
 use crate::http::Answer;
@@ -46,19 +48,22 @@ pub(super) fn models(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
 
 /// `POST /api/v2/image`
 pub(super) fn draw(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
-    let envelope = Values::of(&call.request, HUB)?;
-    let members = members(envelope.value("input"));
-    let values = Values::checked(members, GENERATIONS)?;
+    let mut envelope = Values::of(&call.request, HUB)?;
+    let (members, images) = members(envelope.take("input"));
+    let mut values = Values::checked(members, GENERATIONS)?;
+    let given = if images.is_empty() { Given::take(&mut values, &[]) } else { Given::texts(images) };
     let model = chosen(&values, &app.models);
-    let mut asked = Generation::new(&values, model);
+    let inputs = given.look(app, call)?;
+    let mut asked = Generation::new(&values, model, (Kind::Generation, inputs.own_size()));
     // Whatever the model's name: this client takes links.
     (asked.b64, asked.stream, asked.previews) = (false, false, 0);
     asked.warnings.extend(envelope.warnings(&[&model.name]));
     asked.warnings.extend(unanswered(&values));
-    let (job, reservation) = begin(app, call, &mut asked)?;
-    let drawings = job.wait(&call.request.client)?;
+    let begun = begin((app, call), &mut asked, &values, inputs)?;
+    call.request.let_body_go();
+    let drawings = begun.job.wait(&call.request.client)?;
     let links = links(app, call, drawings, &asked)?;
-    drop(reservation);
+    drop(begun);
     let media_type = asked.output.format.media_type();
     let image = |url| json!({"type": "url", "url": url, "mimeType": media_type});
     let mut body = json!({
@@ -83,12 +88,28 @@ fn unanswered(values: &Values) -> impl Iterator<Item = Warning> + '_ {
     ["stream", "partial_images", "response_format"].into_iter().filter(asked).map(without_effect)
 }
 
-/// The members of `input`, and beside them those of its `modelOptions`.
-fn members(input: Option<&Value>) -> Map<String, Value> {
-    let mut members = input.and_then(Value::as_object).cloned().unwrap_or_default();
+/// The members of `input`, and beside them those of its `modelOptions`; and its images, each as text.
+fn members(input: Option<Value>) -> (Map<String, Value>, Vec<String>) {
+    let object = |value: Option<Value>| match value {
+        Some(Value::Object(object)) => object,
+        _ => Map::new(),
+    };
+    let mut members = object(input);
     members.remove("outputFileType");
-    members.remove("image");
-    let options = members.remove("modelOptions");
-    let options = options.and_then(|options| options.as_object().cloned()).unwrap_or_default();
-    options.into_iter().chain(members).collect()
+    let images = match members.remove("image") {
+        Some(Value::Array(images)) => images.into_iter().filter_map(image).collect(),
+        _ => vec![],
+    };
+    let options = object(members.remove("modelOptions"));
+    (options.into_iter().chain(members).collect(), images)
+}
+
+/// An image in an envelope of its own: a file in base64, or a link.
+fn image(image: Value) -> Option<String> {
+    let Value::Object(mut image) = image else { return None };
+    let texts = ["data", "url"].map(|name| image.remove(name));
+    texts.into_iter().flatten().find_map(|text| match text {
+        Value::String(text) => Some(text),
+        _ => None,
+    })
 }

@@ -1,5 +1,6 @@
 //! `…/images/generations` in the form that OpenAI began, and `/v1/models`.
 
+mod begin;
 mod edit;
 mod fields;
 mod generate;
@@ -24,21 +25,23 @@ const GENERATIONS: &[&str] = &[
     "/api/v2/image/generations",
 ];
 
-/// What draws from a picture: not possible yet, but of this family.
+/// What draws over a picture, at the same places.
 const EDITS: &[&str] = &[
     "/v1/images/edits",
-    "/v1/images/variations",
     "/api/images/edits",
-    "/api/images/variations",
     "/api/v1/images/edits",
-    "/api/v1/images/variations",
     "/v1/image/edits",
-    "/v1/image/variations",
     "/api/image/edits",
-    "/api/image/variations",
     "/api/v1/image/edits",
-    "/api/v1/image/variations",
     "/api/v2/image/edits",
+];
+const VARIATIONS: &[&str] = &[
+    "/v1/images/variations",
+    "/api/images/variations",
+    "/api/v1/images/variations",
+    "/v1/image/variations",
+    "/api/image/variations",
+    "/api/v1/image/variations",
     "/api/v2/image/variations",
 ];
 
@@ -56,7 +59,7 @@ pub(crate) const ROUTES: &[Route] = &[
             fields: Some(fields::GENERATIONS),
             query: &[],
             answers: &[(200, Content::JsonOrEvents("ImageGeneration"))],
-            errors: &[400, 413, 415, 503],
+            errors: &[400, 403, 410, 413, 415, 503],
         },
     },
     Route {
@@ -64,13 +67,28 @@ pub(crate) const ROUTES: &[Route] = &[
         paths: EDITS,
         family: Family::OpenAi,
         access: Access::Key,
-        handler: edit::refuse,
+        handler: generate::edit,
         doc: Doc {
-            summary: "Refused: pictures cannot be edited yet",
-            fields: None,
+            summary: "Draws over an image, or over what a mask shows of it, as a prompt says; JSON with the same \
+                      members is taken, too",
+            fields: Some(fields::EDITS),
             query: &[],
-            answers: &[],
-            errors: &[400],
+            answers: &[(200, Content::JsonOrEvents("ImageEdit"))],
+            errors: &[400, 403, 410, 413, 415, 503],
+        },
+    },
+    Route {
+        method: Method::Post,
+        paths: VARIATIONS,
+        family: Family::OpenAi,
+        access: Access::Key,
+        handler: generate::vary,
+        doc: Doc {
+            summary: "Draws over an image, so that others like it come out; JSON with the same members is taken, too",
+            fields: Some(fields::VARIATIONS),
+            query: &[],
+            answers: &[(200, Content::JsonOrEvents("ImageEdit"))],
+            errors: &[400, 403, 410, 413, 415, 503],
         },
     },
     Route {
@@ -84,7 +102,7 @@ pub(crate) const ROUTES: &[Route] = &[
             fields: Some(fields::HUB),
             query: &[],
             answers: &[(200, Content::Json("HubImages"))],
-            errors: &[400, 413, 415, 503],
+            errors: &[400, 403, 410, 413, 415, 503],
         },
     },
     Route {

@@ -6,12 +6,10 @@ use super::fields::GENERATIONS;
 use super::quality::Quality;
 use crate::api::picture::{Output, format, png_text, seed};
 use crate::fields::Values;
-use crate::http::Request;
 use crate::jobs::{Members, ModelInfo, Models, Spec};
-use crate::problem::Problem;
 use crate::warning::Warning;
 
-/// The size of `auto`, and of no size.
+/// The size of `auto`, and of no size, where no image has one.
 const USUAL_SIZE: (usize, usize) = (1024, 1024);
 
 /// What the names of models begin with whose clients send no `response_format` and read `b64_json`.
@@ -20,6 +18,7 @@ const FILE_MODELS: &[&str] = &["gpt-image", "chatgpt-image"];
 /// A request, in types.
 #[derive(Debug, Clone)]
 pub(super) struct Generation {
+    pub(super) kind: Kind,
     pub(super) spec: Spec,
     /// Where the spec's numbers come from.
     pub(super) members: Members,
@@ -36,16 +35,32 @@ pub(super) struct Generation {
     pub(super) warnings: Vec<Warning>,
 }
 
-impl Generation {
-    pub(super) fn of(request: &Request, models: &Models) -> Result<Self, Problem> {
-        let values = Values::of(request, GENERATIONS)?;
-        Ok(Self::new(&values, chosen(&values, models)))
-    }
+/// What is asked for: pictures, or an image in another form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Generation,
+    Edit,
+}
 
-    /// What the members of a checked body ask for.
-    pub(super) fn new(values: &Values, model: &ModelInfo) -> Self {
+impl Kind {
+    /// What the names of its events begin with.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Generation => "image_generation",
+            Self::Edit => "image_edit",
+        }
+    }
+}
+
+impl Generation {
+    /// What the members of a checked body ask for, but for its images. `own` is the size of the one that is drawn over.
+    pub(super) fn new(
+        values: &Values,
+        model: &ModelInfo,
+        (kind, own): (Kind, Option<(usize, usize)>),
+    ) -> Self {
         let mut warnings = values.warnings(&[&model.name]);
-        let (width, height) = size(values, &mut warnings);
+        let (width, height) = size(values, own, &mut warnings);
         let better = Quality::of(values, model, (width, height), &mut warnings);
         let looks = values.looks(GENERATIONS);
         let stream = values.flag("stream").unwrap_or(false);
@@ -81,6 +96,7 @@ impl Generation {
         let quality = values.integer("output_compression").map(|quality| quality.max(1) as u8);
         let quality = quality.unwrap_or(JPEG_QUALITY);
         Self {
+            kind,
             spec,
             members: members(values),
             output: Output { format: format(values.text("output_format")), quality },
@@ -117,8 +133,8 @@ fn members(values: &Values) -> Members {
 }
 
 /// `width` and `height`, each of which comes before its half of `size`.
-fn size(values: &Values, warnings: &mut Vec<Warning>) -> (usize, usize) {
-    let said = values.size("size").unwrap_or(USUAL_SIZE);
+fn size(values: &Values, own: Option<(usize, usize)>, warnings: &mut Vec<Warning>) -> (usize, usize) {
+    let said = values.size("size").or(own).unwrap_or(USUAL_SIZE);
     let side = |name, of_size| values.integer(name).map_or(of_size, |side| side as usize);
     let size = (side("width", said.0), side("height", said.1));
     if values.is_unusual("size") && values.size("size").is_some() && size != said {

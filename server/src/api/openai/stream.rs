@@ -1,26 +1,25 @@
 //! `stream: true`: previews and pictures as server-sent events, in OpenAI's names.
 
 use std::io;
-use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
+use super::begin::Begun;
 use super::request::Generation;
 use crate::api::picture::{file, word};
 use crate::http::Client;
 use crate::http::{Answer, Events};
-use crate::jobs::{Job, Progress};
+use crate::jobs::Progress;
 use crate::problem::Family;
 use crate::warning::sentences;
 
-const PARTIAL: &str = "image_generation.partial_image";
-const COMPLETED: &str = "image_generation.completed";
-
 /// Tells everything about a job as it happens.
-pub(super) fn stream(job: Arc<Job>, client: Client, asked: Generation) -> Answer {
+pub(super) fn stream(begun: Begun, client: Client, asked: Generation) -> Answer {
     Answer::events(move |events| {
+        let job = &begun.job;
+        let completed = format!("{}.completed", asked.kind.word());
         let drawn = job.watch(&client, &mut |progress| tell(events, &asked, &progress));
         // Each picture gives way to its file, before anybody can be slow to take it.
         let files = drawn.and_then(|drawings| {
@@ -30,7 +29,7 @@ pub(super) fn stream(job: Arc<Job>, client: Client, asked: Generation) -> Answer
         job.settle();
         match files {
             Ok(files) => files.iter().try_for_each(|bytes| {
-                let mut event = event(COMPLETED, &asked, bytes);
+                let mut event = event(&completed, &asked, bytes);
                 // Nothing is counted or billed here; clients want the member whole.
                 let details = json!({"text_tokens": 0, "image_tokens": 0});
                 event["usage"] = json!({
@@ -40,7 +39,7 @@ pub(super) fn stream(job: Arc<Job>, client: Client, asked: Generation) -> Answer
                 if !asked.warnings.is_empty() {
                     event["warnings"] = json!(sentences(&asked.warnings));
                 }
-                events.send(COMPLETED, &event)
+                events.send(&completed, &event)
             }),
             Err(problem) => events.send("error", &Family::OpenAi.body(&problem)),
         }
@@ -53,11 +52,12 @@ fn tell(events: &mut Events<'_>, asked: &Generation, progress: &Progress) -> io:
             let bytes = picture
                 .encode_at(asked.output.quality, asked.output.format, None)
                 .map_err(io::Error::other)?;
-            let mut event = event(PARTIAL, asked, &bytes);
+            let kind = format!("{}.partial_image", asked.kind.word());
+            let mut event = event(&kind, asked, &bytes);
             event["partial_image_index"] = json!(index);
             // A preview is smaller than the picture where that is large.
             event["size"] = json!(format!("{}x{}", picture.width, picture.height));
-            events.send(PARTIAL, &event)
+            events.send(&kind, &event)
         }
         Progress::Beat => events.beat(),
         Progress::Queued(_) | Progress::Stage(_) | Progress::Step { .. } => Ok(()),

@@ -138,6 +138,11 @@ impl Bench {
 
     /// What a route answers.
     pub(super) fn ask(&self, method: Method, path: &str, body: &Value) -> Answer {
+        self.send(method, path, ("application/json", body.to_string().into_bytes()))
+    }
+
+    /// The same of a body of this type.
+    fn send(&self, method: Method, path: &str, (media_type, body): (&str, Vec<u8>)) -> Answer {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -146,8 +151,8 @@ impl Bench {
             method,
             path: path.into(),
             query,
-            headers: vec![header("host", "127.0.0.1:8188"), header("content-type", "application/json")],
-            body: body.to_string().into_bytes(),
+            headers: vec![header("host", "127.0.0.1:8188"), header("content-type", media_type)],
+            body: body.into(),
             client: Client::default(),
             memory: crate::budget::Memory::default(),
         };
@@ -163,6 +168,22 @@ impl Bench {
         let answer = self.ask(Method::Get, path, &json!(null));
         assert_eq!(answer.status, 200, "{path}");
         serde_json::from_slice(&bytes(answer)).unwrap()
+    }
+
+    /// A picture that was announced and sent: its id.
+    pub(super) fn upload(&self, file: &[u8]) -> String {
+        let (_, answer) = self.post("/init-image", &json!({"extension": "png"}));
+        let announced = &answer["uploadInitImage"];
+        let fields: Value = serde_json::from_str(announced["fields"].as_str().unwrap()).unwrap();
+        let (mut body, head) = (vec![], "--b\r\nContent-Disposition: form-data; name=");
+        for (name, text) in fields.as_object().unwrap() {
+            body.extend(format!("{head}\"{name}\"\r\n\r\n{}\r\n", text.as_str().unwrap()).bytes());
+        }
+        body.extend(format!("{head}\"file\"; filename=\"a.png\"\r\n\r\n").bytes());
+        body.extend([file, b"\r\n--b--\r\n"].concat());
+        let form = ("multipart/form-data; boundary=b", body);
+        assert_eq!(self.send(Method::Post, "/uploads", form).status, 204);
+        announced["id"].as_str().unwrap().to_owned()
     }
 
     /// The file behind a link of this server.

@@ -4,6 +4,7 @@
 mod bench;
 mod guides;
 mod images;
+mod init;
 mod leonardo;
 #[path = "../../../../cli/tests/lora/mod.rs"]
 #[expect(dead_code, reason = "what a model does not have is asked for elsewhere")]
@@ -57,7 +58,7 @@ fn documents() -> [Document; 3] {
             create,
             fields(super::leonardo::ROUTES, create),
             49,
-            &[leonardo::TESTED, recipes::TESTED, guides::TESTED],
+            &[leonardo::TESTED, recipes::TESTED, guides::TESTED, init::TESTED],
         ),
     ]
 }

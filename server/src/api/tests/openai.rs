@@ -1,8 +1,9 @@
 //! The documented members of `POST /api/images/generations`.
 
+use base64::Engine as _;
 use serde_json::json;
 
-use super::bench::{Bench, base64};
+use super::bench::{self, Bench};
 use super::tested;
 
 tested! {
@@ -17,6 +18,19 @@ tested! {
         assert!(fast.distance(&base) > 5.0 && fast.is(&unknown), "{}", fast.distance(&base));
         assert_eq!(base.warnings(), [""; 0]);
         assert_eq!(unknown.warnings(), ["`model`: \"nobody\" is not loaded here; fast draws"]);
+    }
+
+    "image" is an_image_is_drawn_over |bench| {
+        let green = bench.openai(&json!({"prompt": "a green circle", "seed": 5}));
+        let link = green.answer["data"][0]["url"].clone();
+        let inline = format!("data:image/png;base64,{}", base64::prelude::BASE64_STANDARD.encode(&green.file));
+        let [none, of_link, of_text] = [json!({}), json!({"image": link}), json!({"image": [inline]})]
+            .map(|members| bench.openai(&members));
+        assert!(of_link.is(&of_text) && of_link.distance(&green) < none.distance(&green) - 2.0);
+        let more = bench.openai(&json!({"image": link, "strength": 1.0}));
+        assert!(of_link.distance(&green) < more.distance(&green));
+        let (status, answer) = bench.post("/v1/images/generations", &json!({"prompt": "a", "image": "http://localhost/a.png"}));
+        assert_eq!((status, answer["error"]["param"].as_str()), (400, Some("image")));
     }
 
     "n" is so_many_are_drawn_with_the_seeds_that_follow |bench| {
@@ -40,7 +54,7 @@ tested! {
         let link = bench.openai(&json!({"response_format": "url"}));
         let inline = bench.openai(&json!({"response_format": "b64_json"}));
         assert!(link.answer["data"][0]["b64_json"].is_null() && inline.answer["data"][0]["url"].is_null());
-        assert_eq!(base64(inline.answer["data"][0]["b64_json"].as_str().unwrap()), inline.file);
+        assert_eq!(bench::base64(inline.answer["data"][0]["b64_json"].as_str().unwrap()), inline.file);
         assert!(link.is(&inline));
     }
 

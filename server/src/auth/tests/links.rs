@@ -168,3 +168,22 @@ fn the_key_is_not_printed() {
     let (_folder, links) = links();
     assert_eq!(format!("{links:?}"), "Links");
 }
+
+#[test]
+fn an_upload_is_let_in_for_its_id_and_time_and_is_no_link() {
+    let (_folder, links) = links();
+    let (expires, signature) = links.sign_upload("an id", after(3_600));
+    let check = |id, expires, signature, now| {
+        let checked = links.check_upload(id, (expires, signature), now);
+        checked.map_err(|problem| problem.status)
+    };
+    let [time, signed] = [Some(expires.as_str()), Some(signature.as_str())];
+    assert_eq!(check("an id", time, signed, after(3_599)), Ok(()));
+    assert_eq!(check("an id", time, signed, after(3_600)), Err(403));
+    assert_eq!(check("another", time, signed, noon()), Err(403));
+    assert_eq!(check("an id", Some("9999999999"), signed, noon()), Err(403));
+    assert_eq!(check("an id", time, None, noon()), Err(403));
+    assert_eq!(check("an id", None, signed, noon()), Err(403));
+    let as_link = format!("expires={expires}&signature={signature}");
+    assert_eq!(refused(&links, "an id", &with_query(&as_link), noon()), (403, "invalid_signature"));
+}

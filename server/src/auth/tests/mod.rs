@@ -23,7 +23,7 @@ fn request(method: Method, headers: &[(&str, &str)]) -> Request {
         path,
         query: vec![],
         headers,
-        body: vec![],
+        body: vec![].into(),
         client: Client::default(),
         memory: crate::budget::Memory::default(),
     }

@@ -96,7 +96,7 @@ fn json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(3, 16, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map("(id|weight|x)", inner, 0..3)
+            prop::collection::btree_map("(id|weight|x|image_url)", inner, 0..3)
                 .prop_map(|members| Value::Object(Map::from_iter(members))),
         ]
     })

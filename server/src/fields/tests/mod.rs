@@ -2,6 +2,7 @@
 
 mod agree;
 mod charset;
+mod form;
 mod refuse;
 mod warn;
 
@@ -30,11 +31,9 @@ pub(super) const TABLE: &[Field] = &[
     Field::new("size", FieldType::Size, "A size.").or("\"1024x1024\""),
     Field::new("nested", FieldType::Objects(NESTED), "Objects."),
     Field::new("texts", FieldType::Texts, "Texts."),
-    Field::new("image", FieldType::TextOrTexts, "Texts."),
     Field::new("tiling", FieldType::Flag, "Tiles.").lacking(&["false"]).deprecated(),
     Field::new("controls", FieldType::Objects(NESTED), "Lacking objects.").lacking(&["[]"]),
     Field::new("faces", FieldType::Texts, "Lacking texts.").lacking(&["[]"]),
-    Field::new("mask", FieldType::TextOrTexts, "A lacking text or texts.").lacking(&["\"\"", "[]"]),
     Field::new("id", FieldType::Text { least: 0, most: 8 }, "A lacking text.").lacking(&["\"\""]),
     Field::new("solver", FieldType::Word(&["one", "two", "IN"]), "Words of which one is lacking.")
         .or("\"one\"")
@@ -47,6 +46,9 @@ pub(super) const TABLE: &[Field] = &[
         .only_where("flag", &["false"]),
     Field::new("base", FieldType::Text { least: 0, most: 12 }, "A model.").or("\"usual\"").model(),
     Field::new("ratio", FieldType::Number { least: 0.0, most: 9.0 }, "A ratio.").lacking(&["1"]),
+    Field::new("picture", FieldType::Pictures { several: false }, "A picture."),
+    Field::new("pictures", FieldType::Pictures { several: true }, "Pictures."),
+    Field::new("file", FieldType::File, "A file."),
     Field::new("canvas", FieldType::Word(&["IN", "OUT"]), "A canvas.").lacking(&[]),
 ];
 
@@ -58,7 +60,7 @@ pub(super) fn request(content_type: Option<&str>, body: impl Into<Vec<u8>>) -> R
         path: "/".into(),
         query: vec![],
         headers: headers.into_iter().collect(),
-        body: body.into(),
+        body: body.into().into(),
         client: crate::http::Client::default(),
         memory: crate::budget::Memory::default(),
     }

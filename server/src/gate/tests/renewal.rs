@@ -38,7 +38,7 @@ impl Whole {
             if request.path == "/slow" {
                 thread::sleep(Duration::from_millis(300));
             }
-            Answer::bytes(200, "text/plain", request.body)
+            Answer::bytes(200, "text/plain", request.body.bytes())
         });
         let handlers = Handlers { clients, crew, memory, metrics: metrics.clone(), respond };
         let listener = Listener::start(private, handlers).unwrap();

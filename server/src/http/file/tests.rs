@@ -14,7 +14,7 @@ fn asked(method: Method, headers: &[(&str, &str)]) -> Answer {
         path: "/".into(),
         query: vec![],
         headers,
-        body: vec![],
+        body: vec![].into(),
         client,
         memory: crate::budget::Memory::default(),
     };

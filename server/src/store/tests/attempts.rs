@@ -11,7 +11,7 @@ fn attempts(store: &Store, generation: &Generation) -> usize {
 fn an_attempt_counts_when_the_server_ends_in_the_middle_of_it() {
     let (folder, store) = store();
     let (drawn, waits) = (pending("ann"), pending("ann"));
-    [&drawn, &waits].iter().for_each(|one| store.begin(one).unwrap());
+    [&drawn, &waits].iter().for_each(|one| store.begin(one, &[]).unwrap());
     store.attempt(&drawn.id).unwrap();
     let once = crashed(&folder);
     let store = Store::open(once.path(), None).unwrap();
@@ -30,7 +30,7 @@ fn an_attempt_counts_when_the_server_ends_in_the_middle_of_it() {
 fn an_orderly_stop_is_no_attempt() {
     let (folder, store) = store();
     let generation = pending("ann");
-    store.begin(&generation).unwrap();
+    store.begin(&generation, &[]).unwrap();
     store.attempt(&generation.id).unwrap();
     let after = crashed(&folder);
     let mut store = Store::open(after.path(), None).unwrap();
@@ -47,7 +47,7 @@ fn an_orderly_stop_is_no_attempt() {
 fn what_was_drawn_and_could_not_be_kept_is_put_back() {
     let (_folder, store) = store();
     let generation = pending("ann");
-    store.begin(&generation).unwrap();
+    store.begin(&generation, &[]).unwrap();
     store.attempt(&generation.id).unwrap();
     store.put_back(&generation.id).unwrap();
     store.put_back(&generation.id).unwrap();

@@ -15,10 +15,10 @@ fn a_copy_of_a_running_server_has_everything_and_is_opened_beside_it() {
     let (folder, store) = store();
     fs::write(folder.path().join("link.key"), [7; 32]).unwrap();
     let generation = pending("ann");
-    store.begin(&generation).unwrap();
+    store.begin(&generation, &[]).unwrap();
     store.complete(&generation.id, 4, vec![part(&generation, 0), part(&generation, 1)]).unwrap();
     let waits = pending("bob");
-    store.begin(&waits).unwrap();
+    store.begin(&waits, &[]).unwrap();
     let images: Vec<Image> = (0..20).map(|_| add(&store, named("ann"))).collect();
     let target = tempfile::tempdir().unwrap();
     let to = target.path().join("a/b");

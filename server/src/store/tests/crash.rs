@@ -36,7 +36,7 @@ fn what_was_acknowledged_is_there_though_nothing_was_ever_closed() {
     let image = add(&store, named("ann"));
     let deleted = add(&store, named("ann"));
     let generation = pending("ann");
-    store.begin(&generation).unwrap();
+    store.begin(&generation, &[]).unwrap();
     store.publish("ann", &image.id, true).unwrap();
     store.delete("ann", &deleted.id).unwrap();
     assert!(

@@ -101,7 +101,7 @@ fn a_damaged_database_with_a_log_is_left_as_it_is_too() {
 #[test]
 fn a_database_from_a_newer_version_is_refused() {
     let (folder, file) = used();
-    for version in [3, 1_000, -1] {
+    for version in [4, 1_000, -1] {
         let db = rusqlite::Connection::open(&file).unwrap();
         db.pragma_update(None, "user_version", version).unwrap();
         drop(db);

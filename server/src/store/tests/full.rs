@@ -117,7 +117,7 @@ fn a_full_disk_is_a_problem_that_passes_and_harms_nothing() {
     assert_kept(&store, &images);
     // Several at once find room for the first, and leave nothing of it.
     store.delete("ann", &images.pop().unwrap().id).unwrap();
-    let several = vec![sized("ann", 200_000), sized("ann", 300_000)];
+    let several = vec![sized("ann", 200_000), sized("ann", 400_000)];
     assert_eq!(store.add(several).unwrap_err().code, "storage_full");
     assert_kept(&store, &images);
     images.push(add(&store, sized("ann", 200_000)));
@@ -129,12 +129,12 @@ fn on_a_disk_without_a_free_byte_images_can_still_be_deleted() {
     let Some(disk) = Disk::of(8 << 10) else { return };
     let store = Store::open(disk.path(), None).unwrap();
     let generation = pending("ann");
-    store.begin(&generation).unwrap();
+    store.begin(&generation, &[]).unwrap();
     let expired: Vec<Image> = (0..40).map(|_| add(&store, link("ann", -1))).collect();
     let mut images = add_until_full(&store, 100_000).0;
     let filler = disk.fill();
     // Rows find no room either, sooner or later: the log has some of its own.
-    let problem = (0..10_000).find_map(|_| store.begin(&pending("bob")).err()).unwrap();
+    let problem = (0..10_000).find_map(|_| store.begin(&pending("bob"), &[]).err()).unwrap();
     assert_eq!((problem.status, problem.code), (503, "storage_full"));
     disk.fill();
 

@@ -4,7 +4,7 @@ use super::*;
 fn a_generation_is_kept_drawn_and_read_back() {
     let (folder, store) = store();
     let generation = pending("ann");
-    store.begin(&generation).unwrap();
+    store.begin(&generation, &[]).unwrap();
     assert_eq!(store.generation("ann", &generation.id).unwrap(), Some((generation.clone(), vec![])));
     drop(store);
     let store = Store::open(folder.path(), None).unwrap();
@@ -23,7 +23,7 @@ fn a_generation_is_kept_drawn_and_read_back() {
 fn a_failed_generation_is_not_pending() {
     let (_folder, store) = store();
     let generation = pending("ann");
-    store.begin(&generation).unwrap();
+    store.begin(&generation, &[]).unwrap();
     store.fail(&generation.id, "no").unwrap();
     let (failed, images) = store.generation("ann", &generation.id).unwrap().unwrap();
     assert_eq!((failed.state, failed.failure.as_deref(), images), (State::Failed, Some("no"), vec![]));
@@ -35,7 +35,7 @@ fn a_failed_generation_is_not_pending() {
 fn pictures_of_a_generation_that_was_deleted_meanwhile_are_dropped() {
     let (_folder, store) = store();
     let generation = pending("ann");
-    store.begin(&generation).unwrap();
+    store.begin(&generation, &[]).unwrap();
     assert!(store.delete_generation("ann", &generation.id).unwrap());
     assert!(!store.complete(&generation.id, 4, vec![part(&generation, 0)]).unwrap());
     assert_eq!(files(&store), Vec::<String>::new());
@@ -47,7 +47,7 @@ fn pictures_of_a_generation_that_was_deleted_meanwhile_are_dropped() {
 fn a_generation_is_completed_once() {
     let (_folder, store) = store();
     let generation = pending("ann");
-    store.begin(&generation).unwrap();
+    store.begin(&generation, &[]).unwrap();
     assert!(store.complete(&generation.id, 4, vec![part(&generation, 0)]).unwrap());
     assert!(!store.complete(&generation.id, 8, vec![part(&generation, 0)]).unwrap());
     store.fail(&generation.id, "no").unwrap();
@@ -59,7 +59,7 @@ fn a_generation_is_completed_once() {
 fn pictures_and_state_are_kept_together_or_not_at_all() {
     let (_folder, store) = store();
     let generation = pending("ann");
-    store.begin(&generation).unwrap();
+    store.begin(&generation, &[]).unwrap();
     let first = part(&generation, 0);
     let twice = NewImage { id: first.id.clone(), ..part(&generation, 1) };
     assert_eq!(store.complete(&generation.id, 4, vec![first, twice]).unwrap_err().status, 500);
@@ -72,7 +72,7 @@ fn a_deleted_generation_takes_its_images_along() {
     let (_folder, store) = store();
     let (generation, other) = (pending("ann"), pending("ann"));
     for generation in [&generation, &other] {
-        store.begin(generation).unwrap();
+        store.begin(generation, &[]).unwrap();
         store.complete(&generation.id, 4, vec![part(generation, 0), part(generation, 1)]).unwrap();
     }
     assert!(!store.delete_generation("bob", &generation.id).unwrap(), "it is not theirs");
@@ -91,8 +91,8 @@ fn generations_are_listed_newest_first_for_their_owner_alone() {
     let at = Timestamp::now();
     // Ties of the time are settled by the order of arrival.
     let all: Vec<Generation> = (0..7).map(|_| Generation { created_at: at, ..pending("ann") }).collect();
-    all.iter().for_each(|generation| store.begin(generation).unwrap());
-    store.begin(&pending("bob")).unwrap();
+    all.iter().for_each(|generation| store.begin(generation, &[]).unwrap());
+    store.begin(&pending("bob"), &[]).unwrap();
     let ids = |offset, limit| -> Vec<String> {
         generations(&store, "ann", (offset, limit)).into_iter().map(|(one, _)| one.id).collect()
     };
@@ -108,7 +108,7 @@ fn generations_are_listed_newest_first_for_their_owner_alone() {
 fn another_owners_generation_is_not_found() {
     let (_folder, store) = store();
     let generation = pending("ann");
-    store.begin(&generation).unwrap();
+    store.begin(&generation, &[]).unwrap();
     assert_eq!(store.generation("bob", &generation.id).unwrap(), None);
 }
 

@@ -16,7 +16,7 @@ fn what_was_added_is_read_back_as_it_was() {
 fn every_kind_and_format_is_read_back() {
     let (_folder, store) = store();
     let generation = pending("ann");
-    store.begin(&generation).unwrap();
+    store.begin(&generation, &[]).unwrap();
     for format in [Format::Png, Format::Jpeg, Format::WebP] {
         for new in [named("ann"), link("ann", 60), part(&generation, 3)] {
             let added = add(&store, NewImage { format, ..new });

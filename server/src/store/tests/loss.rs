@@ -60,7 +60,7 @@ fn a_picture_without_a_record_is_moved_aside() {
 fn a_record_without_its_picture_is_moved_aside_and_a_generation_keeps_its_others() {
     let (folder, store, _) = with_images(20);
     let generation = pending("ann");
-    store.begin(&generation).unwrap();
+    store.begin(&generation, &[]).unwrap();
     store.complete(&generation.id, 4, (0..3).map(|at| part(&generation, at)).collect()).unwrap();
     let (_, images) = store.generation("ann", &generation.id).unwrap().unwrap();
     fs::remove_file(store.pictures.path(&images[1].file)).unwrap();

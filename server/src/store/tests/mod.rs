@@ -14,6 +14,7 @@ mod presence;
 mod quota;
 mod speed;
 mod upgrade;
+mod uploads;
 mod waits;
 
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::record::Neighbours;
-use super::{Generation, Image, ImageKind, NewImage, State, Store, new_image_id, new_uuid};
+use super::{Generation, Image, ImageKind, InputKind, NewImage, State, Store, new_image_id, new_uuid};
 
 /// A store in a folder of its own, which goes when it is dropped.
 fn store() -> (TempDir, Store) {
@@ -84,6 +85,7 @@ fn pending(owner: &str) -> Generation {
         inference_steps: None,
         attempts: 0,
         failure: None,
+        variation_of: None,
     }
 }
 

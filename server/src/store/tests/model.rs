@@ -89,7 +89,7 @@ fn run(call: &Call, store: &Store, model: &mut Model) {
         }
         Call::Begin => {
             model.generations.push(pending("ann"));
-            store.begin(model.generations.last().unwrap()).unwrap();
+            store.begin(model.generations.last().unwrap(), &[]).unwrap();
         }
         Call::Complete(at, images) => complete(*at, *images, store, model),
         Call::Fail(at) => {

@@ -92,7 +92,7 @@ fn the_database_is_set_to_survive_a_power_cut() {
     assert_eq!(setting("journal_mode"), "Text(\"wal\")");
     assert_eq!(setting("synchronous"), "Integer(2)", "FULL");
     assert_eq!(setting("foreign_keys"), "Integer(1)");
-    assert_eq!(setting("user_version"), "Integer(2)");
+    assert_eq!(setting("user_version"), "Integer(3)");
     assert_eq!(setting("auto_vacuum"), "Integer(2)", "INCREMENTAL");
 }
 

@@ -36,14 +36,14 @@ fn nothing_is_acknowledged_once_a_name_is_gone_or_another_files() {
             let store = Store::open(&data, None).unwrap();
             let image = add(&store, named("ann"));
             let waiting = pending("ann");
-            store.begin(&waiting).unwrap();
+            store.begin(&waiting, &[]).unwrap();
             store.check().unwrap();
             let path = if name.is_empty() { data.clone() } else { data.join(name) };
             attack(&path);
             let what = format!("{name} {how}");
             assert_gone(store.check(), &what);
             assert_gone(store.add(vec![named("ann")]), &what);
-            assert_gone(store.begin(&pending("ann")), &what);
+            assert_gone(store.begin(&pending("ann"), &[]), &what);
             assert_gone(store.publish("ann", &image.id, true), &what);
             assert_gone(store.delete("ann", &image.id), &what);
             assert_gone(store.attempt(&waiting.id), &what);
@@ -107,7 +107,7 @@ fn what_is_cut_off_in_its_place_is_told_and_never_written_into_the_database() {
         fs::File::options().write(true).open(data.path().join(name)).unwrap().set_len(0).unwrap();
         assert_gone(store.check(), name);
         assert_gone(store.add(vec![named("ann")]), name);
-        assert_gone(store.begin(&pending("ann")), name);
+        assert_gone(store.begin(&pending("ann"), &[]), name);
         assert_gone(store.delete("ann", &image.id), name);
         if name == "fulmen.db-shm" {
             assert_gone(store.image(&image.id), name);

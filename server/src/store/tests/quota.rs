@@ -107,7 +107,7 @@ fn texts_and_the_log_count() {
     let (folder, store) = limited(8 << 20);
     let before = store.usage();
     let generations: Vec<Generation> = (0..6).map(|_| wordy(250 << 10)).collect();
-    generations.iter().for_each(|generation| store.begin(generation).unwrap());
+    generations.iter().for_each(|generation| store.begin(generation, &[]).unwrap());
     let after = store.usage();
     assert_eq!(after.pictures, before.pictures);
     assert!(after.database - before.database > 5 * 250 * KIB, "{before:?} {after:?}");
@@ -132,7 +132,7 @@ fn long_prompts_that_are_begun_and_deleted_stay_within_the_limit() {
         let generation = wordy(250 << 10);
         match store.reserve(2 * 260 * KIB) {
             Ok(_room) => {
-                store.begin(&generation).unwrap();
+                store.begin(&generation, &[]).unwrap();
                 most = most.max(on_the_disk(folder.path()));
                 if round % 3 != 0 {
                     store.delete_generation("ann", &generation.id).unwrap();
@@ -169,7 +169,7 @@ fn a_picture_takes_whole_blocks_and_its_folder() {
 fn a_generation_that_finds_no_room_stays_pending() {
     let (_folder, store) = limited(LIMIT);
     let generation = pending("ann");
-    store.begin(&generation).unwrap();
+    store.begin(&generation, &[]).unwrap();
     let large = NewImage { bytes: vec![1; 2 << 20].into(), ..part(&generation, 0) };
     assert_eq!(store.complete(&generation.id, 4, vec![large]).unwrap_err().code, "storage_full");
     assert_eq!(store.pending().unwrap(), vec![generation]);

@@ -56,12 +56,12 @@ fn a_directory_of_version_1_learns_to_become_smaller() {
     assert_eq!(mode(&store), 2, "INCREMENTAL");
     let version =
         store.read(|db| Ok(db.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0))?));
-    assert_eq!(version.unwrap(), 2);
+    assert_eq!(version.unwrap(), 3);
     drop(store);
     let store = Store::open(folder.path(), None).unwrap();
     assert_eq!(mode(&store), 2);
     let large = Generation { request: json!({"prompt": "x".repeat(1 << 20)}), ..pending("ann") };
-    store.begin(&large).unwrap();
+    store.begin(&large, &[]).unwrap();
     store.database.settle();
     let database = folder.path().join("fulmen.db");
     let before = fs::metadata(&database).unwrap().len();

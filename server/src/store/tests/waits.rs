@@ -61,7 +61,7 @@ fn many_who_write_wait_no_longer_than_a_few() {
     let (folder, store) = store();
     let _other = hold(&folder);
     let longest = longest(30, || {
-        let problem = store.begin(&pending("ann")).unwrap_err();
+        let problem = store.begin(&pending("ann"), &[]).unwrap_err();
         assert_eq!((problem.status, problem.code), (503, "storage_unavailable"));
     });
     // One waits two seconds, and within the next one all others fail at once.
@@ -85,7 +85,7 @@ fn a_closed_store_says_that_the_server_stops() {
     store.close();
     for problem in [
         store.image("image_1").unwrap_err(),
-        store.begin(&pending("ann")).unwrap_err(),
+        store.begin(&pending("ann"), &[]).unwrap_err(),
         store.check().unwrap_err(),
     ] {
         assert_eq!((problem.status, problem.code), (503, "shutting_down"));

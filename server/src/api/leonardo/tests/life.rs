@@ -303,7 +303,7 @@ fn a_record_that_cannot_be_read_is_given_up_and_harms_no_other() {
     let good = server.begin(&small(json!({})));
     let mut bad = server.app.store.pending().unwrap().remove(0);
     (bad.id, bad.spec) = ("11111111-1111-4111-8111-111111111111".into(), json!({"prompt": 3}));
-    server.app.store.begin(&bad).unwrap();
+    server.app.store.begin(&bad, &[]).unwrap();
     server.stop();
 
     let server = Server::open(data.path(), true, None);

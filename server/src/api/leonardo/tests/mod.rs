@@ -21,7 +21,7 @@ fn request(body: &Value) -> Request {
         path: "/generations".into(),
         query: vec![],
         headers: vec![("content-type".into(), "application/json".into())],
-        body: body.to_string().into_bytes(),
+        body: body.to_string().into_bytes().into(),
         client: Client::default(),
         memory: crate::budget::Memory::default(),
     }

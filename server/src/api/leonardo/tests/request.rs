@@ -135,7 +135,7 @@ fn what_official_clients_send_by_themselves_is_not_told() {
 #[test]
 fn what_changes_nothing_is_told() {
     let inert = json!({
-        "init_strength": 0.5, "photoRealVersion": "v2", "photoRealStrength": 0.5,
+        "photoRealVersion": "v2", "photoRealStrength": 0.5,
         "promptMagicStrength": 0.5, "promptMagicVersion": "v3", "controlNetType": "POSE",
         "weighting": 0.5, "modelId": "aa77f04e-3eec-4034-9c07-d0f619684628", "sd_version": "FLUX",
         "num_inference_steps": 30, "enhancePromptInstruction": "in a garden",

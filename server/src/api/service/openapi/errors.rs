@@ -10,7 +10,7 @@ use crate::problem::{Family, reason};
 pub(super) const EVERYWHERE: &[u16] = &[400, 404, 405, 408, 413, 414, 417, 421, 431, 500, 503, 505];
 
 /// What only some routes answer.
-const SOMEWHERE: &[u16] = &[401, 403, 410, 412, 415, 416, 429];
+const SOMEWHERE: &[u16] = &[401, 403, 409, 410, 412, 415, 416, 429];
 
 /// Statuses that the gate gives in OpenAI's shape where not even the first line came.
 const SHAPELESS: &[u16] = &[400, 408, 414, 417, 431, 503, 505];
@@ -85,22 +85,25 @@ fn meaning(status: u16) -> &'static str {
         400 => "the request or one of its values is not valid; the message says what would be.",
         401 => "the key is missing or wrong.",
         403 => {
-            "the signature of a link is wrong, the request comes from another site's page, or the key reads metrics only."
+            "the signature of a link or of a form is wrong, the request comes from another site's page, or the key reads metrics only."
         }
         404 => "there is nothing here, or nothing of the caller's.",
         405 => "this path does not take this method.",
         408 => "the request did not arrive in time.",
+        409 => "something else has come under this id already.",
         410 => "the link has expired.",
         412 => "the file is not the one that If-Match or If-Unmodified-Since names.",
         413 => "the body is too large.",
         414 => "the address is too long.",
-        415 => "the body is not JSON in UTF-8, or is compressed.",
+        415 => "the body is not of a type that is taken here, not in UTF-8, or is compressed.",
         416 => "the file has no byte in that range.",
         417 => "an expectation other than 100-continue.",
         421 => "the Host header names another server.",
         429 => "too many requests of this key are waiting, or too many wrong keys came from this address.",
         431 => "the headers are too large.",
-        503 => "no place in the queue, no room for pictures, no connection left, or the server is stopping.",
+        503 => {
+            "no place in the queue, no room or no memory for pictures, no connection left, or the server is stopping."
+        }
         505 => "not HTTP/1.",
         _ => "the server failed; its log says why.",
     }

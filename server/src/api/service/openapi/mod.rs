@@ -15,7 +15,7 @@ use self::operation::{id, operation};
 use crate::api::all;
 use crate::api::leonardo;
 use crate::app::App;
-use crate::fields::schema;
+use crate::fields::{form_schema, schema};
 use crate::http::Answer;
 use crate::problem::{Family, Problem};
 use crate::route::{Call, Route};
@@ -101,8 +101,13 @@ fn paths() -> Value {
 fn schemas() -> Value {
     let mut schemas = schemas::answers();
     for route in described() {
-        if let Some(fields) = route.doc.fields {
-            schemas[format!("{}_body", id(route, route.paths[0]))] = schema(fields);
+        let Some(fields) = route.doc.fields else { continue };
+        let name = id(route, route.paths[0]);
+        for kind in operation::body(fields, &name).as_object().into_iter().flat_map(Map::keys) {
+            match kind.as_str() {
+                "application/json" => schemas[format!("{name}_body")] = schema(fields),
+                _ => schemas[format!("{name}_form")] = form_schema(fields),
+            }
         }
     }
     schemas

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::errors::{EVERYWHERE, response_name};
 use super::schemas::event;
 use super::tag_of;
+use crate::fields::{Field, FieldType};
 use crate::http::{BYTES, Method};
 use crate::route::{Access, Content, Parameter, Route};
 use crate::warning::HEADER;
@@ -30,10 +31,8 @@ pub(super) fn operation(route: &Route, path: &str) -> Value {
     if path != first {
         operation["description"] = json!(format!("The same as {first}."));
     }
-    if route.doc.fields.is_some() {
-        let schema = json!({"$ref": format!("#/components/schemas/{}_body", id(route, first))});
-        operation["requestBody"] =
-            json!({"required": true, "content": {"application/json": {"schema": schema}}});
+    if let Some(fields) = route.doc.fields {
+        operation["requestBody"] = json!({"required": true, "content": body(fields, &id(route, first))});
     }
     operation["security"] = match route.access {
         Access::Open => json!([]),
@@ -41,6 +40,17 @@ pub(super) fn operation(route: &Route, path: &str) -> Value {
         Access::Key | Access::Metrics => json!([{}, {"key": []}, {"bearer": []}]),
     };
     operation
+}
+
+/// A body by its type: a form where a picture comes first or a file is needed, else JSON. What takes both is described
+/// with one of them: programs that make clients of a description are confused by two.
+pub(super) fn body(fields: &[Field], name: &str) -> Value {
+    let is_picture = |field: &Field| matches!(field.kind, FieldType::Pictures { .. });
+    let is_file = |field: &Field| matches!(field.kind, FieldType::File);
+    let is_form = fields.first().is_some_and(is_picture) || fields.iter().any(is_file);
+    let (media_type, kind) =
+        if is_form { ("multipart/form-data", "form") } else { ("application/json", "body") };
+    json!({media_type: {"schema": {"$ref": format!("#/components/schemas/{name}_{kind}")}}})
 }
 
 fn parameters(route: &Route, path: &str) -> Value {

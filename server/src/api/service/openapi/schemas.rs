@@ -54,6 +54,7 @@ fn openai() -> Value {
             "size": {"type": "string", "pattern": "^[0-9]+x[0-9]+$"},
             "quality": quality,
         })),
+        "ImageEdit": reference("ImageGeneration"),
         "Model": exactly(&json!({
             "id": {"type": "string"},
             "object": {"const": "model"},
@@ -132,6 +133,11 @@ pub(super) fn event(answer: &str) -> Value {
             ("image", "ImageEvent"),
             ("error", "ImagesErrorEvent"),
         ],
+        "ImageEdit" => &[
+            ("image_edit.partial_image", "PartialEditEvent"),
+            ("image_edit.completed", "CompletedEditEvent"),
+            ("error", "Error"),
+        ],
         _ => &[
             ("image_generation.partial_image", "PartialImageEvent"),
             ("image_generation.completed", "CompletedEvent"),
@@ -176,6 +182,8 @@ fn events_of_images() -> Value {
         "ImageEvent": exactly(&json!({"image": reference("Image"), "seed": count, "steps": count})),
         "ImagesErrorEvent": exactly(&json!({"error": reference("ImagesError")})),
         "PartialImageEvent": generated("image_generation.partial_image", &[("partial_image_index", count.clone())]),
-        "CompletedEvent": generated("image_generation.completed", &[("usage", usage)]),
+        "CompletedEvent": generated("image_generation.completed", &[("usage", usage.clone())]),
+        "PartialEditEvent": generated("image_edit.partial_image", &[("partial_image_index", count.clone())]),
+        "CompletedEditEvent": generated("image_edit.completed", &[("usage", usage)]),
     })
 }

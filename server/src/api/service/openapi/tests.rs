@@ -91,9 +91,19 @@ fn who_may_ask_is_said_of_every_operation() {
 }
 
 #[test]
-fn a_route_that_only_refuses_is_not_offered() {
-    assert!(document()["paths"].get("/v1/images/edits").is_none());
-    assert!(all().any(|route| route.paths.contains(&"/v1/images/edits")));
+fn what_is_about_a_picture_is_a_form_and_all_else_json() {
+    let document = document();
+    let kinds = |path: &str| {
+        let body = &document["paths"][path]["post"]["requestBody"]["content"];
+        body.as_object().unwrap().keys().map(String::as_str).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds("/v1/images/edits"), ["multipart/form-data"]);
+    assert_eq!(kinds("/v1/images/generations"), ["application/json"]);
+    assert_eq!(kinds("/uploads"), ["multipart/form-data"]);
+    assert_eq!(kinds("/generations"), ["application/json"]);
+    let form = &document["components"]["schemas"]["post_v1_images_edits_form"]["properties"];
+    assert_eq!(form["image"]["items"]["format"], "binary");
+    assert_eq!(form["n"]["type"], "integer");
 }
 
 #[test]
