@@ -16,7 +16,7 @@ const STOREYS: &[&str] = &[
     "request",
     "backend settings sampler",
     "layers cpu gpu",
-    "ip_adapter text unet upscaler vae cases",
+    "ip_adapter layer_diffuse text unet upscaler vae cases",
     "controlnet",
     "networks",
     "selftest synth",
@@ -41,7 +41,8 @@ const SERVER_STOREYS: &[&str] = &[
 ];
 
 /// A model is recorded in a graph and never learns what runs it.
-const MODELS: &[&str] = &["controlnet", "graph", "layers", "ip_adapter", "text", "unet", "upscaler", "vae"];
+const MODELS: &[&str] =
+    &["controlnet", "graph", "layers", "ip_adapter", "layer_diffuse", "text", "unet", "upscaler", "vae"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")

@@ -15,6 +15,7 @@ mod img2img;
 mod init;
 mod ip_adapter;
 mod ladder;
+mod layer_diffuse;
 mod negative;
 mod noise;
 mod parity;

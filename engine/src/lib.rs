@@ -23,6 +23,7 @@ pub mod gpu;
 pub mod graph;
 pub mod init;
 pub mod ip_adapter;
+pub mod layer_diffuse;
 pub mod layers;
 pub mod memory;
 pub mod message;

@@ -14,6 +14,7 @@ use super::control::ControlArgs;
 use super::drawing::DrawingArgs;
 use super::enlarging::EnlargingArgs;
 use super::help;
+use super::image_prompt::{ImagePromptArg, image_prompt};
 use super::init::InitArgs;
 use super::lora::lora;
 use super::number::{SeedArg, count, seed};
@@ -45,6 +46,22 @@ pub(crate) struct GenerateArgs {
 
     #[command(flatten)]
     pub(crate) control: ControlArgs,
+    /// An IP-Adapter and a picture that the result is to be like, and how strongly [default: 1]; any number of them. The
+    /// same FILE again: another picture that counts with the first
+    #[arg(long = "ip-adapter", value_name = "FILE=IMAGE[=SCALE]", value_parser = image_prompt, help_heading = "Picture")]
+    pub(crate) ip_adapters: Vec<ImagePromptArg>,
+
+    /// What the IP-Adapter sees pictures with (CLIP Vision): transformers' folder, or a single .safetensors file
+    #[arg(long, value_name = "PATH", help_heading = "Model")]
+    pub(crate) image_encoder: Option<PathBuf>,
+
+    /// Make what is like the picture's border transparent, or draw with --layer-diffuse; for PNG and WebP
+    #[arg(long, help_heading = "Picture")]
+    pub(crate) transparent: bool,
+
+    /// The folder of LayerDiffuse's files, with which --transparent draws what stands free, and its opacity
+    #[arg(long, value_name = "DIR", help_heading = "Model")]
+    pub(crate) layer_diffuse: Option<PathBuf>,
 
     /// What to keep out of the picture: by guidance if it is above 1, otherwise by steering attention away from it
     #[arg(long, value_name = "TEXT", help_heading = "Picture")]

@@ -25,6 +25,9 @@ Examples:
   fulmen generate \"a fox in the snow\" --model DIR -o fox.jpg
   fulmen generate \"a fox\" --model DIR --unet sdxl_lightning_4step_unet.safetensors
   fulmen generate \"a fox\" --model DIR --lora style.safetensors=0.8 --lora character.safetensors
+  fulmen generate \"a fox\" --model DIR --image-encoder models/image_encoder \\
+    --ip-adapter ip-adapter-plus_sdxl_vit-h.safetensors=painting.png=0.6
+  fulmen generate \"a red circle on a blue background\" --transparent -o circle.png
   fulmen generate \"a fox\" --model no_vae.safetensors --vae sdxl_vae.safetensors
   fulmen generate \"a fox\" --model DIR --upscale RealESRGAN_x4plus.pth
   fulmen generate \"a fox\" -n 4 --seed 10 -o fox.png     fox-10.png … fox-13.png
@@ -51,6 +54,7 @@ Events of --json, one object a line on standard output; the last one is `done` o
    \"init\":{\"denoising_strength\",\"of_steps\",\"masked\",\"finished_size\"} with --init,\"guidance\":…,\"sampler\":…,\"spacing\":…,
    \"prediction\":…,\"assumed\":…,\"seed\":…,\"device\":…,\"precision\":…,
    \"loras\":[{\"path\",\"weight\",\"used\",\"modules\"}…],
+   \"image_prompts\":[{\"path\",\"pictures\",\"scale\"}…],
    \"controls\":[{\"path\",\"preprocessor\",\"kind\",\"scale\",\"start\",\"end\",\"guess\"}…], where there are any}
   {\"event\":\"lora\",\"path\":…,\"weight\":…,\"used\":…,\"modules\":…}, of each that the prompt asks for
   {\"event\":\"stage\",\"stage\":\"load\"|\"text\"|\"encode\"|\"denoise\"|\"decode\"|\"upscale\",\"image\":…}

@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use fulmen_engine::engine::Options;
-use fulmen_engine::request::Request;
+use fulmen_engine::request::{Request, Transparency};
 
+use super::image_prompts;
 use super::output::Output;
 use super::{control, init, prompt};
 use crate::args::{GenerateArgs, SeedArg};
@@ -39,6 +40,14 @@ impl Job {
         let notes = [
             (prompt.trim().is_empty(), "the prompt is empty; the picture may show anything"),
             (
+                args.ip_adapters.is_empty() && args.image_encoder.is_some(),
+                "--image-encoder has no effect without --ip-adapter",
+            ),
+            (
+                !args.transparent && args.layer_diffuse.is_some(),
+                "--layer-diffuse has no effect without --transparent",
+            ),
+            (
                 options.preview_vae.is_some(),
                 "--preview-vae has no effect here; only the server shows previews",
             ),
@@ -48,7 +57,10 @@ impl Job {
             ),
         ];
         let notes = notes.into_iter().filter(|(is_so, _)| *is_so).map(|(_, note)| note.to_owned()).collect();
+        let image_prompts = image_prompts::read(args.ip_adapters, args.image_encoder.as_deref())?;
         let request = Request {
+            image_prompts,
+            transparency: args.transparent.then(|| transparency(args.layer_diffuse)),
             prompt,
             negative_prompt: args.negative,
             width: args.width,
@@ -70,4 +82,9 @@ impl Job {
         output.check(&request, args.json, args.trace.as_deref())?;
         Ok(Self { options, request, output, trace: args.trace, json: args.json, notes })
     }
+}
+
+/// By LayerDiffuse's files where there are any.
+fn transparency(layer_diffuse: Option<PathBuf>) -> Transparency {
+    layer_diffuse.map_or(Transparency::Matte, Transparency::LayerDiffuse)
 }

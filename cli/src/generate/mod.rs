@@ -5,6 +5,7 @@
 
 mod bar;
 mod control;
+mod image_prompts;
 mod init;
 mod job;
 mod json;

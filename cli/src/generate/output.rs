@@ -56,6 +56,11 @@ impl Output {
 
     /// Fails unless the pictures of `request` can be written, and the trace beside them.
     pub(super) fn check(&self, request: &Request, json: bool, trace: Option<&Path>) -> Result<(), Failure> {
+        if request.transparency.is_some() && self.format == Format::Jpeg {
+            let what =
+                "--transparent needs a format with transparency, which JPEG is not; write .png or .webp";
+            return Err(Failure::Usage(what.into()));
+        }
         let Destination::Named(path) = &self.destination else {
             return self.check_unnamed(request, json, trace);
         };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use fulmen_engine::edit::Preprocessor;
 use fulmen_engine::engine::{DrawPlan, DrawStage, Drawn, Engine, Event, Seconds};
 use fulmen_engine::graph::Element;
-use fulmen_engine::request::{Control, ControlMode};
+use fulmen_engine::request::{Control, ControlMode, ImagePrompt};
 use fulmen_engine::weights::Lora;
 use serde::Serialize;
 
@@ -47,6 +47,7 @@ pub(super) struct PlanReport {
     /// Pictures that guide.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) controls: Vec<ControlUse>,
+    pub(super) image_prompts: Vec<ImagePromptUse>,
 }
 
 /// A net that guides, and how.
@@ -75,6 +76,20 @@ impl ControlUse {
             end: *end,
             guess: *guess,
         }
+    }
+}
+
+/// Pictures that a picture is to be like.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct ImagePromptUse {
+    path: PathBuf,
+    pictures: usize,
+    scale: f32,
+}
+
+impl ImagePromptUse {
+    fn of(prompt: &ImagePrompt) -> Self {
+        Self { path: prompt.file.clone(), pictures: prompt.pictures.len(), scale: prompt.scale }
     }
 }
 
@@ -145,6 +160,7 @@ impl PlanReport {
             precision: if engine.element() == Element::F16 { "f16" } else { "f32" },
             loras: engine.loras().iter().map(LoraUse::of).collect(),
             controls: plan.controls.iter().map(ControlUse::of).collect(),
+            image_prompts: plan.image_prompts.iter().map(ImagePromptUse::of).collect(),
         }
     }
 }

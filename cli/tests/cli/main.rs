@@ -2,6 +2,7 @@
 #![cfg(test)]
 #![cfg_attr(not(unix), allow(dead_code, unused_imports, reason = "what only tests of Unix need"))]
 
+mod after_pictures;
 mod changed_files;
 mod commands;
 mod control;

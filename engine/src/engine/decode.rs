@@ -52,12 +52,14 @@ impl Engine {
         let Canvas { image, seed, latents, frame, mut seconds, start: begun, .. } = canvas;
         (watch.event)(Event::Stage(DrawStage::Decode(image)));
         let start = Instant::now();
-        let picture = begun.put_back(self.decode(&latents, frame, watch)?);
+        let picture = self.decode(&latents, frame, watch)?;
+        let picture = self.transparent(picture, &latents, frame, plan, watch)?;
+        let picture = begun.put_back(picture);
         // A file that was written to meanwhile has made another picture than the model's.
         self.model.checkpoint.unchanged()?;
         seconds.vae = start.elapsed().as_secs_f64();
         let (start, upscaled) = (Instant::now(), plan.upscale.is_some());
-        let picture = self.enlarged(picture, plan, image, watch)?;
+        let picture = plan.matted(self.enlarged(picture, plan, image, watch)?);
         seconds.upscale = if upscaled { start.elapsed().as_secs_f64() } else { 0.0 };
         let mut parameters = plan.parameters(request, seed);
         parameters.extras.extend(plan.upscaled(plan.finished_size().0, &picture));

@@ -100,6 +100,7 @@ impl Engine {
         let mut plan = self.plan(request)?;
         self.open_image_prompts(&mut plan)?;
         self.open_controls(&mut plan)?;
+        self.open_transparency(&plan)?;
         let (shape, steps) = (plan.frame(self.model.vae.latents()).shape, plan.schedule.steps());
         plan.init_latents.as_ref().map_or(Ok(()), |init| init.check(shape, steps))?;
         Ok(plan)

@@ -1,11 +1,8 @@
 //! Pictures as prompts: adapters and encoders, opened once, and what the UNet's cross-attentions read of pictures.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
 
+use super::kept::Kept;
 use super::programs::{Compiled, Network, ProgramKey};
 use super::{DrawPlan, Engine, Watch};
 use crate::Result;
@@ -16,22 +13,11 @@ use crate::layers::{Attention, image_inputs};
 use crate::picture::Picture;
 use crate::request::ImagePrompt;
 
-/// Adapters and encoders that are kept open, each.
-const KEPT: usize = 4;
-
 /// What was opened for image prompts.
 #[derive(Default)]
 pub(super) struct ImageNets {
-    adapters: Vec<Kept<IpAdapter>>,
-    encoders: Vec<Kept<VisionEncoder>>,
-}
-
-/// A network, and the file that it was opened from.
-struct Kept<T> {
-    path: PathBuf,
-    modified: Option<SystemTime>,
-    id: u64,
-    net: Arc<T>,
+    adapters: Kept<IpAdapter>,
+    encoders: Kept<VisionEncoder>,
 }
 
 /// What an image prompt is drawn with.
@@ -47,31 +33,6 @@ pub(super) struct ImageInput {
     pub(super) tokens: usize,
     pub(super) channels: usize,
     pub(super) numbers: Vec<f32>,
-}
-
-/// The net of a file: the one that was opened before, unless the file has changed since.
-fn open<T>(
-    kept: &mut Vec<Kept<T>>,
-    path: &Path,
-    is_whole: impl Fn(&T) -> bool,
-    open: impl FnOnce() -> Result<T>,
-) -> Result<(u64, Arc<T>)> {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let modified = fs::metadata(path).and_then(|about| about.modified()).ok();
-    let is_same = |kept: &Kept<T>| kept.path == path && kept.modified == modified && is_whole(&kept.net);
-    let net = match kept.iter().position(is_same) {
-        Some(at) => kept.remove(at),
-        None => {
-            kept.retain(|kept| kept.path != path);
-            let id = NEXT.fetch_add(1, Ordering::Relaxed);
-            Kept { path: path.to_path_buf(), modified, id, net: Arc::new(open()?) }
-        }
-    };
-    let found = (net.id, net.net.clone());
-    kept.push(net);
-    let extra = kept.len().saturating_sub(KEPT);
-    kept.drain(..extra);
-    Ok(found)
 }
 
 impl Engine {
@@ -132,14 +93,14 @@ impl Engine {
         let unet = &self.base.unet;
         let ImageNets { adapters, encoders } = &mut self.image_nets;
         let is_whole = |net: &IpAdapter| net.file().unchanged().is_ok();
-        let adapter = open(adapters, &prompt.file, is_whole, || {
+        let adapter = adapters.get(&prompt.file, is_whole, || {
             let attention =
                 |a: &Attention| CrossAttention { name: a.name().to_owned(), channels: a.channels() };
             let attentions: Vec<_> = unet.cross_attentions().map(attention).collect();
             IpAdapter::open(&prompt.file, &attentions, unet.config().cross_attention_dim)
         })?;
         let is_whole = |net: &VisionEncoder| net.file().unchanged().is_ok();
-        let encoder = open(encoders, &prompt.encoder, is_whole, || VisionEncoder::open(&prompt.encoder))?;
+        let encoder = encoders.get(&prompt.encoder, is_whole, || VisionEncoder::open(&prompt.encoder))?;
         Ok(Nets { adapter, encoder })
     }
 

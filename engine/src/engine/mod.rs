@@ -12,6 +12,7 @@ mod draw;
 mod encode;
 mod guided;
 mod image_prompts;
+mod kept;
 mod layout;
 mod loras;
 mod model;
@@ -21,6 +22,7 @@ mod predict;
 mod programs;
 mod prompts;
 mod stages;
+mod transparent;
 mod upscale;
 mod watch;
 
@@ -42,10 +44,12 @@ pub use watch::{DrawStage, Drawn, Event, OnTrace, Seconds, TraceRow, Watch};
 use self::controls::GuideNets;
 use self::decode::Purpose;
 use self::image_prompts::ImageNets;
+use self::kept::Kept;
 use self::layout::Frame;
 use self::programs::{Network, ProgramKey, Programs};
 use crate::backend::{Backend, CancelToken, MemoryNeed};
 use crate::graph::{Element, Shape};
+use crate::layer_diffuse::{LayerDiffuseFiles, TransparentDecoder};
 use crate::memory::Memory;
 use crate::message::{Message, Setting};
 use crate::picture::{self, Picture};
@@ -109,6 +113,7 @@ pub struct Engine {
     image_nets: ImageNets,
     guide_nets: GuideNets,
     enlarger: Enlarger,
+    transparent_decoders: Kept<TransparentDecoder>,
     /// Seconds of opening and compiling that no picture has accounted for yet.
     loading: f64,
     /// What the user should know of the device.
@@ -176,6 +181,7 @@ impl Engine {
             image_nets: ImageNets::default(),
             guide_nets: GuideNets::default(),
             enlarger,
+            transparent_decoders: Kept::default(),
             loading: 0.0,
             warning: None,
         }
@@ -237,7 +243,7 @@ impl Engine {
         let model = match loras {
             [] => self.base.clone(),
             loras => Arc::new(self.base.with_loras(loras).map_err(|error| match error {
-                Error::File { .. } => {
+                Error::File { ref file, .. } if !LayerDiffuseFiles::is_change(file) => {
                     Error::Request(Message::of(Setting::Prompt).text(format!(" asks for a LoRA: {error}")))
                 }
                 error => error,
@@ -261,6 +267,7 @@ impl Engine {
         let text = self.text()?.memory();
         let mut needs = self.image_prompt_needs(plan)?;
         needs.extend(self.control_needs(plan)?);
+        needs.extend(self.transparency_needs(plan, frame)?);
         let unet = self.unet_need(plan, frame, batch)?;
         needs.extend([text, unet, self.decoder(Purpose::Picture, frame)?.memory()]);
         needs.extend(self.encoder_need(plan)?);
@@ -277,7 +284,8 @@ impl Engine {
             picture: picture_need(Shape { images: batch, ..frame.shape }, plan)
                 .max(enlarged.map_or(0, |need| need.picture))
                 + batch as u64 * self.image_prompt_bytes(plan)
-                + self.control_bytes(plan, frame, batch),
+                + self.control_bytes(plan, frame, batch)
+                + Self::transparency_bytes(plan),
             weights,
             ..need
         })

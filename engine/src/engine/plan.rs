@@ -9,10 +9,11 @@ use crate::controlnet::GuideNet;
 use crate::edit::Preprocessor;
 use crate::graph::{Shape, Tiling};
 use crate::init::{Init, InitLatents, Sizes};
+use crate::layer_diffuse::LayerDiffuseFiles;
 use crate::message::{Message, Setting};
 use crate::noise::Rng;
 use crate::picture::{LONGEST_SIDE, Parameters};
-use crate::request::{Control, ImagePrompt, Request, Upscale, check_pixels};
+use crate::request::{Control, ImagePrompt, Request, Transparency, Upscale, check_pixels};
 use crate::schedule::{Grid, Schedule, SchedulerConfig, Sigmas, TimestepSpacing};
 use crate::settings::{AttentionGuidance, Settings};
 use crate::unet::UNetInputs;
@@ -51,6 +52,8 @@ pub struct DrawPlan {
     pub controls: Vec<Control>,
     /// The net of each of these, once it is open.
     pub(super) nets: Vec<Arc<GuideNet>>,
+    /// How they become transparent.
+    pub transparency: Option<Transparency>,
     /// Where pictures continue on their opposite sides.
     pub tiling: Tiling,
     /// How finished pictures are enlarged.
@@ -75,8 +78,11 @@ impl DrawPlan {
         let own = outlook.own_size;
         let (width, height) = size(request, outlook)?;
         check_grain([(Setting::Width, width), (Setting::Height, height)], outlook.grain)?;
-        let (loras, of_loras) = outlook.asked_loras(request);
+        let (mut loras, of_loras) = outlook.asked_loras(request);
         let settings = outlook.settings_under(&loras, request)?;
+        if let Some(Transparency::LayerDiffuse(folder)) = &request.transparency {
+            loras.push(LoraFile::new(LayerDiffuseFiles::find(folder)?.change, 1.0));
+        }
         let schedule = Schedule::new(&settings.scheduler, settings.steps)?;
         let mut warnings = settings.warnings.clone();
         warnings.extend(outlook.check_init(request, schedule.steps())?);
@@ -107,6 +113,7 @@ impl DrawPlan {
             beside: outlook.beside,
             controls: request.controls.iter().filter(|control| control.scale != 0.0).cloned().collect(),
             nets: vec![],
+            transparency: request.transparency.clone(),
             tiling,
             upscale: request.upscale.clone(),
             seed,
@@ -206,6 +213,11 @@ impl DrawPlan {
         extras.extend((!prompts.is_empty()).then(|| ("IP-Adapter".to_owned(), prompts.join(", "))));
         let controls = self.controls.iter().enumerate();
         extras.extend(controls.map(|(place, control)| (format!("ControlNet {place}"), told(control))));
+        let transparency = self.transparency.as_ref().map(|transparency| match transparency {
+            Transparency::Matte => "matte",
+            Transparency::LayerDiffuse(_) => "LayerDiffuse",
+        });
+        extras.extend(transparency.map(|by| ("Transparency".to_owned(), by.to_owned())));
         extras
     }
 

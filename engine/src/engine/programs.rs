@@ -42,6 +42,11 @@ pub(super) enum Network {
         adapter: u64,
         tokens: Shape,
     },
+    /// The opacity of a picture's pixels, from latents of this shape.
+    Opacity {
+        decoder: u64,
+        latents: Shape,
+    },
     /// A part of a net that guides.
     Guide(GuidePart),
 }

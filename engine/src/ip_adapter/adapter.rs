@@ -49,6 +49,13 @@ impl IpAdapter {
                 .filter(|e| matches!(e, Error::File { .. }))
                 .unwrap_or_else(|| file.refused(what)));
         }
+        let projection = projection?;
+        if !projection.fits(channels) {
+            let what = format!(
+                "makes tokens that are not as wide as the model's text, {channels} channels; give one for SDXL"
+            );
+            return Err(file.refused(what));
+        }
         let w = file.weights().at("ip_adapter");
         let one = |(i, attention): (usize, &CrossAttention)| {
             let w = w.at(&number(i).to_string());
@@ -58,7 +65,7 @@ impl IpAdapter {
             })
         };
         let attentions = attentions.iter().enumerate().map(one).collect::<Result<_>>()?;
-        Ok(Self { projection: projection?, channels, attentions, file })
+        Ok(Self { projection, channels, attentions, file })
     }
 
     /// An error unless the encoder gives what the adapter reads.

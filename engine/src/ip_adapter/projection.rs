@@ -84,6 +84,14 @@ impl Projection {
         }
     }
 
+    /// Whether it makes whole tokens of so many channels.
+    pub(super) fn fits(&self, channels: usize) -> bool {
+        match self {
+            Self::Base(base) => !base.of_zeros.is_empty() && base.of_zeros.len().is_multiple_of(channels),
+            Self::Plus(resampler) => resampler.outputs() == channels,
+        }
+    }
+
     /// Numbers of all tokens of a picture.
     pub(super) fn token_numbers(&self) -> usize {
         match self {

@@ -74,6 +74,11 @@ impl Resampler {
         self.shape.inputs
     }
 
+    /// Channels of its tokens.
+    pub(super) fn outputs(&self) -> usize {
+        self.shape.outputs
+    }
+
     /// Numbers of all tokens that it makes of a picture.
     pub(super) fn token_numbers(&self) -> usize {
         self.shape.queries * self.shape.outputs

@@ -3,12 +3,14 @@
 mod control;
 mod guidance;
 mod image_prompt;
+mod transparency;
 mod upscale;
 
 pub(crate) use self::control::MOST_CONTROLS;
 pub use self::control::{Control, ControlMode};
 pub use self::guidance::{Guidance, Nag};
 pub use self::image_prompt::ImagePrompt;
+pub use self::transparency::Transparency;
 pub use self::upscale::Upscale;
 use crate::graph::Tiling;
 use crate::init::{Init, InitLatents};
@@ -78,6 +80,8 @@ pub struct Request {
     pub init_latents: Option<InitLatents>,
     /// Pictures that guide what is drawn.
     pub controls: Vec<Control>,
+    /// How it becomes transparent, if it does.
+    pub transparency: Option<Transparency>,
     /// Where pictures continue on their opposite sides.
     pub tiling: Tiling,
     /// How finished pictures are enlarged.
@@ -113,6 +117,7 @@ impl Default for Request {
             image_prompts: vec![],
             init_latents: None,
             controls: vec![],
+            transparency: None,
             tiling: Tiling::default(),
             upscale: None,
             seed: None,
