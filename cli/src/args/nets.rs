@@ -6,9 +6,16 @@ use fulmen_server::Nets;
 
 use crate::failure::Failure;
 
+/// What nets may read.
+const KINDS: [&str; 3] = ["canny", "depth", "pose"];
+
 /// Each is opened when a request first uses it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct NetArgs {
+    /// A ControlNet or T2I-Adapter, by what it reads: canny, depth or pose; may be repeated
+    #[arg(long = "control", value_name = "KIND=FILE", value_parser = control, help_heading = "Model")]
+    controls: Vec<(String, PathBuf)>,
+
     /// An IP-Adapter, by which the pictures of `imagePrompts` are prompts; needs --image-encoder
     #[arg(long, value_name = "FILE", requires = "image_encoder", help_heading = "Model")]
     ip_adapter: Option<PathBuf>,
@@ -21,12 +28,22 @@ pub(crate) struct NetArgs {
 impl NetArgs {
     /// Those that were given; all of them are there.
     pub(crate) fn nets(&self) -> Result<Nets, Failure> {
-        let Self { ip_adapter, image_encoder } = self;
+        let Self { controls, ip_adapter, image_encoder } = self;
+        controls.iter().try_for_each(|(_, path)| is_there("--control", path))?;
+        let controls = controls.iter().cloned().collect();
         for (flag, path) in [("--ip-adapter", ip_adapter), ("--image-encoder", image_encoder)] {
             path.as_deref().map_or(Ok(()), |path| is_there(flag, path))?;
         }
         let (ip_adapter, image_encoder) = (ip_adapter.clone(), image_encoder.clone());
-        Ok(Nets { ip_adapter, image_encoder, ..Nets::default() })
+        Ok(Nets { controls, ip_adapter, image_encoder })
+    }
+}
+
+/// `KIND=FILE`
+fn control(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((kind, file)) if KINDS.contains(&kind) && !file.is_empty() => Ok((kind.into(), file.into())),
+        _ => Err(format!("it needs what the net reads, and its file: {}=FILE", KINDS.join("=FILE, "))),
     }
 }
 

@@ -122,7 +122,7 @@ fn what_was_told_outlives_the_server() {
 fn members_that_change_nothing_are_told_by_their_own_names() {
     let (_data, server) = server();
     let inert = json!({
-        "model": "dall-e-3", "background": "transparent", "moderation": "low",
+        "model": "dall-e-3", "background": "green", "moderation": "low",
         "output_compression": 50, "partial_images": 2, "complexity": "high", "frame_count": 9,
         "negative_prompt": "a dog", "guidance_scale": 7, "seed": 4_294_967_297_u64, "unheard_of": true,
     });

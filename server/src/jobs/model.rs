@@ -2,14 +2,13 @@
 
 use fulmen_engine::graph::Tiling;
 use fulmen_engine::prompt::{LongPrompts, LoraTag, PromptSyntax};
-use fulmen_engine::request::{Guidance, ImagePrompt, Nag};
+use fulmen_engine::request::{Guidance, Nag};
 use fulmen_engine::schedule::{Prediction, SamplerName, Sigmas, TimestepSpacing};
 use fulmen_engine::settings::Settings;
 use fulmen_engine::{Engine, Request};
 
 use super::size::in_own_area;
-use super::spec::ImagePromptSpec;
-use super::{Pictures, Spec};
+use super::{Pictures, Spec, guides};
 use crate::config::{ModelConfig, Nets};
 
 /// Numbers of steps that distilled models are made for.
@@ -96,22 +95,14 @@ impl ModelInfo {
             long_prompts: meant(&LongPrompts::WORDS, spec.long_prompts.as_deref()),
             weight: spec.weight.unwrap_or(1.0),
             loras: spec.loras.iter().map(lora).collect(),
-            image_prompts: self.image_prompt(spec, pictures).into_iter().collect(),
+            image_prompts: guides::image_prompt(&self.nets, spec, pictures).into_iter().collect(),
+            controls: guides::controls(&self.nets, spec, pictures),
             tiling: Tiling { x: spec.tiling, y: spec.tiling },
             seed: Some(spec.seed),
             images: spec.images,
             init: spec.init.as_ref().and_then(|init| pictures.init(init)),
             ..Request::default()
         }
-    }
-}
-
-impl ModelInfo {
-    fn image_prompt(&self, spec: &Spec, pictures: &Pictures) -> Option<ImagePrompt> {
-        let ImagePromptSpec { pictures: ids, scale } = spec.image_prompt.as_ref()?;
-        let pictures: Vec<_> = ids.iter().filter_map(|id| pictures.get(id)).collect();
-        let (file, encoder) = (self.nets.ip_adapter.clone()?, self.nets.image_encoder.clone()?);
-        (!pictures.is_empty()).then_some(ImagePrompt { file, encoder, pictures, scale: *scale })
     }
 }
 

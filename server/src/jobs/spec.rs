@@ -68,6 +68,9 @@ pub(crate) struct Spec {
     pub(crate) init: Option<InitSpec>,
     /// Pictures that count as part of the prompt.
     pub(crate) image_prompt: Option<ImagePromptSpec>,
+    /// Pictures that guide it by nets of the server's.
+    #[serde(default)]
+    pub(crate) controls: Vec<ControlSpec>,
     /// What is done with the picture of `init`, in place of drawing over it.
     pub(crate) rework: Option<Rework>,
 }
@@ -121,12 +124,24 @@ pub(crate) struct ImagePromptSpec {
     pub(crate) scale: f32,
 }
 
+/// A picture that guides by a net.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ControlSpec {
+    /// What the net reads, which is what it was named by when the server was started.
+    pub(crate) kind: String,
+    /// The store's id of the picture.
+    pub(crate) picture: String,
+    /// How strongly; 1 is as it was trained.
+    pub(crate) scale: f32,
+}
+
 impl Spec {
     /// The store's ids of all pictures that are needed to draw this, each once.
     pub(crate) fn pictures(&self) -> Vec<&str> {
         let init = self.init.iter().flat_map(InitSpec::pictures);
         let prompt = self.image_prompt.iter().flat_map(|prompt| &prompt.pictures).map(String::as_str);
-        let mut pictures: Vec<&str> = init.chain(prompt).collect();
+        let controls = self.controls.iter().map(|control| control.picture.as_str());
+        let mut pictures: Vec<&str> = init.chain(prompt).chain(controls).collect();
         pictures.sort_unstable();
         pictures.dedup();
         pictures

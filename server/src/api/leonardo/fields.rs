@@ -9,9 +9,7 @@ use crate::fields::{ANY_SEED, Field, FieldType, LONGEST_PROMPT};
 /// Any number: the document has no range.
 const ANY: FieldType = FieldType::Number { least: f64::NEG_INFINITY, most: f64::INFINITY };
 const ID: FieldType = FieldType::Text { least: 0, most: 200 };
-const OFF: &[&str] = &["false"];
 const ON: &[&str] = &["true"];
-const EMPTY: &[&str] = &["[]"];
 
 const fn side(name: &'static str, about: &'static str) -> Field {
     Field::new(name, FieldType::Integer { least: 32, most: 1536, multiple_of: 8 }, about)
@@ -22,11 +20,24 @@ const fn flag(name: &'static str, about: &'static str) -> Field {
 }
 
 const CONTROL: &[Field] = &[
-    Field::new("initImageId", ID, "The image."),
-    Field::new("initImageType", FieldType::Word(words::CONTROL_IMAGES), "Where it comes from."),
-    Field::new("preprocessorId", ANY, "What is read from it."),
-    Field::new("weight", ANY, "How much it counts."),
-    Field::new("strengthType", FieldType::Word(words::CONTROL_STRENGTHS), "How much it counts, in words."),
+    Field::new("initImageId", ID, "A picture of the caller's."),
+    Field::new(
+        "initImageType",
+        FieldType::Word(words::CONTROL_IMAGES),
+        "Where it comes from; its id says it, too.",
+    ),
+    Field::new(
+        "preprocessorId",
+        ANY,
+        "What is read from it: 19 its edges (canny), 20 and 21 nothing, it is a map of depth or of a pose; 67, 100 and 133: \
+         it is a reference of style, content or character.",
+    ),
+    Field::new("weight", ANY, "How much it counts, 0 to 2; 1 is as the net was trained."),
+    Field::new(
+        "strengthType",
+        FieldType::Word(words::CONTROL_STRENGTHS),
+        "The same in words: 0.2, 0.6, 1, 1.4, 1.8.",
+    ),
 ];
 
 const ELEMENT: &[Field] = &[
@@ -58,7 +69,12 @@ pub(super) const GENERATION: &[Field] = &[
         FieldType::NumberOf(&[1.0, 1.3, 1.8, 2.5, 3.0, 3.5, 4.0, 4.5]),
         "Contrast of the picture; 3.5 leaves it as it is. At least 2.5 for PHOENIX with alchemy.",
     ),
-    Field::new("controlnets", FieldType::Objects(CONTROL), "Images that guide the picture.").lacking(EMPTY),
+    Field::new(
+        "controlnets",
+        FieldType::Objects(CONTROL),
+        "Pictures that guide this one, each by a net that the server was started with (`--control KIND=FILE`). References \
+         count as `imagePrompts` do.",
+    ),
     Field::new("elements", FieldType::Objects(ELEMENT), "LoRAs of the server's `--lora-dir`, as `GET /elements` lists them."),
     Field::new("userElements", FieldType::Objects(USER_ELEMENT), "The same, by their numbers."),
     flag("expandedDomain", "Reaches further in tones and colours.").does(recipes::EXPANDED_DOMAIN),
@@ -187,11 +203,14 @@ pub(super) const GENERATION: &[Field] = &[
         "How many times as long the sides of the finished picture are.",
     ),
     side("width", "Width in pixels.").or("1024"),
-    flag("controlNet", "Whether an image guides the picture; see controlnets.").lacking(OFF).deprecated(),
-    Field::new("controlNetType", FieldType::Word(words::CONTROL_TYPES), "What is read from it; see controlnets.")
-        .hint(&[])
+    flag("controlNet", "Whether the picture of `init_image_id` or `init_generation_image_id` guides this one by a net.")
         .deprecated(),
-    Field::new("weighting", ANY, "How much it counts; see controlnets.").hint(&[]).deprecated(),
+    Field::new("controlNetType", FieldType::Word(words::CONTROL_TYPES), "What is read from it, as in `controlnets`.")
+        .only_where("controlNet", ON)
+        .deprecated(),
+    Field::new("weighting", FieldType::Number { least: 0.0, most: 2.0 }, "How much it counts; 1 if absent.")
+        .only_where("controlNet", ON)
+        .deprecated(),
     flag("canvasRequest", "Whether the canvas' picture is drawn over."),
     Field::new(
         "canvasRequestType",

@@ -9,7 +9,7 @@ use super::background::{complete, generation_bytes, ticket};
 use super::elements;
 use super::enhance::Reader;
 use super::fields::GENERATION;
-use super::guides::image_prompt;
+use super::guides::Asking;
 use super::init::begin_from;
 use super::model::chosen;
 use super::object::object;
@@ -43,17 +43,8 @@ pub(super) fn create(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let values = Values::of(&call.request, GENERATION)?;
     rules::check(&values)?;
     app.unstored.check()?;
-    let Known { info, foresight } = chosen(&values, &app.models);
-    let tokens = |text: &str| foresight.tokens(text);
-    let mut asked = Asked::of(&values, info, &Reader { most: foresight.tokens_read(), tokens: &tokens });
-    asked.spec.loras = elements::asked(&values, &foresight.lora_names())?;
-    asked.echo["sampler"] = json!(foresight.sampler(&asked.spec));
-    let mut warnings = std::mem::take(&mut asked.warnings);
-    let steps = asked.spec.steps.unwrap_or(info.steps);
-    begin_from((app, &call.owner), &values, (&mut asked.spec, steps), &mut warnings)?;
-    check(&app.config.work, &asked.spec, MEMBERS)?;
-    asked.spec.image_prompt = image_prompt((app, call), &values, info, &mut warnings)?;
-    warnings.extend(foresight.warnings(Family::Leonardo, &asked.spec)?);
+    let asked = decided(app, call, &values)?;
+    let warnings = asked.warnings;
     let place = app.queue.place(&call.owner)?;
     let request = told(asked.echo, &warnings);
     let reservation = app.store.reserve(generation_bytes(&asked.spec, request.to_string().len()))?;
@@ -80,6 +71,26 @@ pub(super) fn create(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     }
     let job = told(json!({"generationId": id, "apiCreditCost": 0, "cost": cost()}), &warnings);
     Ok(Answer::json(200, &json!({"sdGenerationJob": job})).warned(warnings))
+}
+
+/// What is drawn, and what the caller should know of it.
+fn decided(app: &App, call: &Call, values: &Values) -> Result<Asked, Problem> {
+    let Known { info, foresight } = chosen(values, &app.models);
+    let tokens = |text: &str| foresight.tokens(text);
+    let mut asked = Asked::of(values, info, &Reader { most: foresight.tokens_read(), tokens: &tokens });
+    asked.spec.loras = elements::asked(values, &foresight.lora_names())?;
+    asked.echo["sampler"] = json!(foresight.sampler(&asked.spec));
+    let steps = asked.spec.steps.unwrap_or(info.steps);
+    begin_from((app, &call.owner), values, (&mut asked.spec, steps), &mut asked.warnings)?;
+    check(&app.config.work, &asked.spec, MEMBERS)?;
+    let guides = Asking { app, call, values, model: info }.guides(&mut asked.warnings)?;
+    (asked.spec.image_prompt, asked.spec.controls) = (guides.image_prompt, guides.controls);
+    if values.flag("controlNet") == Some(true) {
+        // Its picture guides, and nothing is drawn over it.
+        asked.spec.init = None;
+    }
+    asked.warnings.extend(foresight.warnings(Family::Leonardo, &asked.spec)?);
+    Ok(asked)
 }
 
 /// An object with what the caller should know, if there is anything. It is kept with the generation, so that whoever

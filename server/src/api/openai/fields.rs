@@ -123,7 +123,12 @@ const REST: &[Field] = &[
     )
     .or("0")
     .only_where("stream", &["true"]),
-    Field::new("background", ANY, "A background; every picture is opaque.").hint(&["\"auto\"", "\"opaque\"", "\"\""]),
+    Field::new(
+        "background",
+        ANY,
+        "With `transparent`, what is connected with the borders and alike in colour is transparent, with a soft edge, in PNG \
+         and WebP.",
+    ),
     Field::new("moderation", ANY, "How strictly to moderate; nothing is moderated.").hint(&["\"auto\"", "\"\""]),
     Field::new("complexity", ANY, "How much to plan.").hint(&["\"\""]),
     Field::new("frame_count", FieldType::Integer { least: 0, most: 1000, multiple_of: 1 }, "Frames of an animation.")

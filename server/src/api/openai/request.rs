@@ -66,10 +66,7 @@ impl Generation {
         let stream = values.flag("stream").unwrap_or(false);
         let spec = Spec {
             model: Some(model.name.clone()),
-            prompt: std::iter::once(values.text("prompt").unwrap_or_default())
-                .chain(looks.words)
-                .collect::<Vec<_>>()
-                .join(", "),
+            prompt: [&[values.text("prompt").unwrap_or_default()], &looks.words[..]].concat().join(", "),
             negative_prompt: values.text("negative_prompt").map(Into::into),
             width,
             height,
@@ -78,6 +75,7 @@ impl Generation {
             steps: better.steps,
             drawn: better.drawn,
             finish: better.on(looks.finish),
+            transparent: is_transparent(values, &mut warnings),
             guidance: values.number("guidance_scale").map(|guidance| guidance as f32),
             nag_scale: values.number("nag_scale").map(|scale| scale as f32),
             nag_tau: values.number("nag_tau").map(|tau| tau as f32),
@@ -118,6 +116,21 @@ impl Generation {
 pub(super) fn chosen<'m>(values: &Values, models: &'m Models) -> &'m ModelInfo {
     let named = values.text("model").and_then(|name| models.named(name));
     &named.unwrap_or(models.first()).info
+}
+
+/// Whether the background is to be transparent.
+fn is_transparent(values: &Values, warnings: &mut Vec<Warning>) -> bool {
+    let background = values.text("background").unwrap_or_default();
+    let is_jpeg = values.text("output_format") == Some("jpeg");
+    let why = match background {
+        "transparent" if is_jpeg => "a JPEG has no transparent pixels; ask for png or webp",
+        "transparent" => return true,
+        "" | "auto" | "opaque" => return false,
+        _ => "only `transparent` and `opaque` are known",
+    };
+    let message = format!("`background` has no effect here: {why}");
+    warnings.push(Warning::no_effect("background", message));
+    false
 }
 
 /// The members that the spec's numbers come from.

@@ -71,7 +71,7 @@ fn event(kind: &str, asked: &Generation, bytes: &[u8]) -> Value {
         "created_at": crate::clock::now().as_second(),
         "size": asked.size(),
         "quality": asked.quality,
-        "background": "opaque",
+        "background": if asked.spec.transparent { "transparent" } else { "opaque" },
         "output_format": word(asked.output.format),
     })
 }

@@ -87,8 +87,11 @@ impl Bench {
         let model = folder.path().join("model");
         nets::model(&model);
         let [adapter, encoder] = nets::ip_adapter(folder.path());
+        let canny = folder.path().join("canny");
+        nets::control_net(&canny);
         let engine = Options { model: Some(model), ..options() };
-        let nets = Nets { ip_adapter: Some(adapter), image_encoder: Some(encoder), ..Nets::default() };
+        let controls = [("canny".to_owned(), canny)].into();
+        let nets = Nets { controls, ip_adapter: Some(adapter), image_encoder: Some(encoder) };
         let mut bench = Self::with(vec![ModelConfig { id: None, engine, nets }]);
         bench.folders.push(folder);
         bench

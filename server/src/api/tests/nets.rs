@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use fulmen_engine::synth::{self, SynthLayout};
+use fulmen_engine::synth::{self, SynthGuide, SynthLayout};
 use fulmen_engine::weights::Configs;
 use serde_json::{Map, Value, json};
 
@@ -16,6 +16,12 @@ fn fixtures() -> PathBuf {
 pub(super) fn model(folder: &Path) {
     let configs = Configs::folder(&fixtures().join("goldens/sdxl_like")).unwrap();
     synth::write(&configs, folder, SynthLayout::Folder, &|_| Ok(())).unwrap();
+}
+
+/// Writes a ControlNet for it.
+pub(super) fn control_net(folder: &Path) {
+    let configs = Configs::folder(&fixtures().join("goldens/sdxl_like")).unwrap();
+    synth::write_guide(&configs, SynthGuide::ControlNet, folder, SynthLayout::Folder, &|_| Ok(())).unwrap();
 }
 
 /// Writes an IP-Adapter for it, and the encoder of pictures that it needs: their paths.

@@ -73,3 +73,13 @@ tested! {
         assert!(natural.saturation() < 0.9 * vivid.saturation() && natural.contrast() < vivid.contrast());
     }
 }
+
+#[test]
+fn a_background_is_transparent_where_that_is_asked_for_and_the_file_can_be() {
+    let bench = Bench::new();
+    let of = |members: serde_json::Value| bench.openai(&members);
+    let [plain, cut] = ["opaque", "transparent"].map(|background| of(json!({"background": background})));
+    assert_eq!((plain.picture.alpha, cut.picture.alpha.unwrap()[0]), (None, 0));
+    let jpeg = of(json!({"background": "transparent", "output_format": "jpeg"}));
+    assert_eq!((jpeg.picture.alpha.is_none(), jpeg.warnings().len()), (true, 1));
+}
