@@ -5,6 +5,7 @@ mod demo;
 mod dialects;
 mod folders;
 mod gguf;
+mod guides;
 mod hostile;
 mod inventory;
 mod kinds;
