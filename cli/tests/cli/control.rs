@@ -86,5 +86,5 @@ fn inspect_tells_a_net_and_whether_it_fits() {
     assert!(run.stdout.contains("it fits") && run.stdout.contains("--control"), "{}", run.stdout);
     place
         .run(&["models", "inspect", "union"])
-        .failed(1, &["union does not fit SDXL base", "the model's UNet has"]);
+        .failed(1, &["union: does not fit SDXL base", "the model's UNet has"]);
 }
