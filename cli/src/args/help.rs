@@ -38,7 +38,7 @@ Examples:
   fulmen generate \"a red circle\" --seed 7 -o circle.png, and then over that picture:
   fulmen generate \"a blue circle\" --init circle.png --strength 0.75 -o blue.png
   fulmen generate \"a yellow star\" --init circle.png --mask mask.png -o star.png    where the mask is white
-  fulmen generate \"a red circle\" --init circle.png --outpaint 64,0,64,0 -o wide.png
+  fulmen generate \"a yellow house at sunset\" --init house.png --outpaint 64,0,64,0 -o wide.png
 
 Files:
   -o OUT.png writes OUT.png; with -n above 1, OUT-SEED.png for every seed. An existing file is replaced.

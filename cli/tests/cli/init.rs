@@ -2,7 +2,7 @@
 
 use image::{Rgb, RgbImage, Rgba, RgbaImage};
 
-use crate::program::{Place, Run};
+use crate::program::{Place, Run, repository};
 
 const SIDE: u32 = 64;
 
@@ -108,6 +108,48 @@ fn a_region_is_drawn_by_itself_and_margins_are_added() {
     let drawn = opened(&place, "out.png");
     assert_eq!(drawn.dimensions(), (96, 72));
     assert_eq!(drawn.get_pixel(3, 60), picture.get_pixel(3, 52));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_memory_of_drawing_over_a_large_picture_is_predicted_within_a_tenth() {
+    let place = Place::new();
+    let picture = RgbImage::from_fn(1024, 768, |x, y| Rgb([(x / 4) as u8, (y / 4) as u8, 90]));
+    picture.save(place.path("in.png")).unwrap();
+    RgbImage::from_pixel(32, 24, Rgb([255; 3])).save(place.path("mask.png")).unwrap();
+    for mask in [&[][..], &["--mask", "mask.png"]] {
+        let run = over(&place, &[&["--json", "--strength", "0.25"], mask].concat()).succeeded();
+        let done = run.last_event("done");
+        let bytes = |name: &str| done[name].as_u64().unwrap() as f64;
+        let ratio = bytes("peak_anonymous_bytes") / bytes("predicted_bytes");
+        assert!((0.9..1.1).contains(&ratio), "{ratio} of what was predicted: {done}");
+    }
+}
+
+#[test]
+fn an_inpainting_model_is_told_and_drawn_with() {
+    let place = Place::new();
+    let configs = ["model_index", "scheduler/scheduler_config"].map(str::to_owned).into_iter();
+    let parts = ["text_encoder", "text_encoder_2", "unet", "vae"].map(|part| format!("{part}/config"));
+    for file in configs.chain(parts) {
+        let from = repository(&format!("models/demo/{file}.json"));
+        let to = place.path(&format!("demo/{file}.json"));
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        let config = std::fs::read_to_string(from).unwrap();
+        std::fs::write(to, config.replace("\"in_channels\": 4", "\"in_channels\": 9")).unwrap();
+    }
+    place.run(&["models", "synth", "--config", "demo", "--out", "nine"]).succeeded();
+    let told = place.run(&["models", "inspect", "nine"]).succeeded().stdout;
+    assert!(told.contains("an inpainting model: its UNet is given a mask"), "{told}");
+    let told = place.run(&["models", "inspect", "nine", "--json"]).succeeded().events();
+    assert_eq!(told[0]["inpainting"], true);
+    let picture = stripes(&place, "in.png");
+    half(&place, "mask.png");
+    over(&place, &["--model", "nine", "--mask", "mask.png"]).succeeded();
+    let drawn = opened(&place, "out.png");
+    assert!((0..SIDE / 2).all(|x| drawn.get_pixel(x, 9) == picture.get_pixel(x, 9)));
+    let text = place.draw(&["a cat", "--model", "nine", "-o", "text.png"]).succeeded();
+    assert!(text.stderr.contains("this is an inpainting model"), "{}", text.stderr);
 }
 
 #[test]

@@ -21,8 +21,8 @@ use crate::{Error, Result};
 /// A byte in the middle of its range is what an inpainting model sees where it is to draw: 0 of −1..1.
 const GREY: f32 = 127.5;
 
-/// Bytes of a picture's pixel while it is read: as it is kept, as it is given, as numbers and in masks.
-const READING: usize = 40;
+/// Bytes of a pixel of a picture that is drawn over, until the end: as it is kept and as it is given, and its masks.
+const KEEPING: usize = 12;
 
 /// What all pictures of a request begin from.
 #[derive(Debug, Default)]
@@ -232,7 +232,8 @@ impl DrawPlan {
     pub(super) fn init_bytes(&self) -> u64 {
         let pixels = |(width, height): (usize, usize)| width * height;
         let sizes = self.sizes();
-        self.init.as_ref().map_or(0, |_| (READING * pixels(sizes.whole).max(pixels(sizes.drawn))) as u64)
+        let Some(init) = &self.init else { return 0 };
+        (init.picture.rgb.len() + KEEPING * pixels(sizes.whole).max(pixels(sizes.drawn))) as u64
     }
 }
 

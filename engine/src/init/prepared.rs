@@ -6,6 +6,9 @@ use super::{Init, Sizes, is_drawn};
 use crate::edit::{Extended, Fit, Mask, Region, extended, pasted_into};
 use crate::picture::Picture;
 
+/// Below this a mask is taken for black where it is asked what to draw at all: a JPEG's black is not quite black.
+const FAINT: u8 = 16;
+
 /// A picture that another is drawn over, in the sizes that are needed.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Prepared {
@@ -39,7 +42,9 @@ impl Prepared {
         };
         let mask = init.fit.mask(&mask, of, sizes.whole).blurred(init.mask_blur);
         let all = Region { left: 0, top: 0, width, height };
-        let around = |padding| Region::around(&mask, padding, sizes.drawn);
+        let marked = mask.values.iter().map(|&value| if value < FAINT { 0 } else { value }).collect();
+        let marked = Mask { width, height, values: marked };
+        let around = |padding| Region::around(&marked, padding, sizes.drawn);
         let region = init.only_masked.and_then(around).unwrap_or(all);
         let (width, height) = sizes.drawn;
         let seen = Fit::Pad.picture(&region.of(&whole).on_white(), width, height);

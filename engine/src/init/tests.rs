@@ -100,8 +100,10 @@ fn a_latent_is_drawn_where_its_first_pixel_is() {
 
 #[test]
 fn a_masked_region_is_drawn_at_the_full_size_and_put_back_within_the_whole_picture() {
-    let init =
-        Init { mask: Some(mask(200, 100, [150, 40, 160, 50])), only_masked: Some(5), ..over(200, 100) };
+    let mut mask = mask(200, 100, [150, 40, 160, 50]);
+    // Nearly black, as in a JPEG.
+    Arc::get_mut(&mut mask).unwrap().values[..100].fill(1);
+    let init = Init { mask: Some(mask), only_masked: Some(5), ..over(200, 100) };
     let sizes = init.sizes([Some(64), Some(64)], GRAIN);
     assert_eq!((sizes.drawn, sizes.whole), ((64, 64), (200, 100)));
     let prepared = Prepared::new(&init, sizes);
