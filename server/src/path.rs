@@ -112,11 +112,13 @@ impl Family {
             _ if words(path).contains(&"rest") => Self::Leonardo,
             (
                 Some(
-                    "generations" | "me" | "platformModels" | "elements" | "prompt" | "pricing-calculator"
+                    "generations" | "me" | "platformModels" | "elements" | "pricing-calculator"
                     | "variations" | "uploads" | "init-image" | "canvas-init-image",
                 ),
                 _,
             ) => Self::Leonardo,
+            // Alone it is ComfyUI's.
+            (Some("prompt"), Some("improve" | "random")) => Self::Leonardo,
             (Some("images"), Some("generations" | "edits" | "variations")) => Self::OpenAi,
             (Some("images"), _) => Self::Images,
             _ => Self::OpenAi,

@@ -1,3 +1,5 @@
+//! Forms as they are sent, and what is none.
+
 use proptest::prelude::*;
 
 use super::*;
