@@ -7,6 +7,7 @@ mod control;
 mod demo;
 mod devices;
 mod drawing;
+mod edits;
 mod encoder;
 mod full_size;
 mod golden;

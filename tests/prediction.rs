@@ -1,10 +1,8 @@
 //! Memory as it is predicted, against memory as it is taken: every byte that this process asks for is counted.
 #![cfg(test)]
 
+mod counted;
 mod taesd;
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fulmen_engine::backend::{CancelToken, MemoryNeed};
 use fulmen_engine::engine::{Event, Watch};
@@ -13,47 +11,7 @@ use fulmen_engine::prompt::{Prompt, PromptSyntax};
 use fulmen_engine::weights::Part;
 use fulmen_engine::{Engine, Options, Request};
 
-/// The system's allocator, counted.
-struct Counted;
-
-static NOW: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-fn grown(bytes: usize) {
-    PEAK.fetch_max(NOW.fetch_add(bytes, Ordering::SeqCst) + bytes, Ordering::SeqCst);
-}
-
-// SAFETY: every call goes on to the system's allocator as it came.
-unsafe impl GlobalAlloc for Counted {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        grown(layout.size());
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        grown(layout.size());
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-
-    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
-        NOW.fetch_sub(layout.size(), Ordering::SeqCst);
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(place, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counted = Counted;
-
-/// Bytes at the peak of what `work` does, beyond those before it.
-fn peak_of<T>(work: impl FnOnce() -> T) -> (usize, T) {
-    let before = NOW.load(Ordering::SeqCst);
-    PEAK.store(before, Ordering::SeqCst);
-    let made = work();
-    (PEAK.load(Ordering::SeqCst) - before, made)
-}
+use counted::peak_of;
 
 /// What no prediction counts: threads that start, text, rows of tables.
 const SLACK: usize = 4 << 20;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use fulmen_engine::picture::{Format, Limits, Picture, open, read};
 
+use super::mutations::crc32;
 use super::samples;
 
 fn refusal(file: &[u8]) -> String {
@@ -160,6 +161,78 @@ fn what_follows_the_end_of_a_file_is_not_read() {
         let picture =
             read(&junk, Limits::default()).unwrap_or_else(|error| panic!("{}: {error}", sample.name));
         assert!(picture == read(&sample.file, Limits::default()).unwrap(), "{}", sample.name);
+    }
+}
+
+#[test]
+fn a_palette_that_is_no_list_of_colours_is_refused() {
+    let file = sample("palette8.png");
+    let at = place(&file, b"PLTE") - 4;
+    let end = at + 12 + u32::from_be_bytes(file[at..at + 4].try_into().unwrap()) as usize;
+    for length in [1_usize, 2, 4, 95, 257 * 3, 1000] {
+        let data = [&b"PLTE"[..], &vec![7; length]].concat();
+        let chunk = [&(length as u32).to_be_bytes()[..], &data, &crc32(&data).to_be_bytes()].concat();
+        let error = refusal(&[&file[..at], &chunk, &file[end..]].concat());
+        assert!(error.contains("is a damaged PNG") && !error.contains("gave up"), "{length}: {error}");
+    }
+}
+
+/// Bits of a lossless WebP, the lowest first.
+#[derive(Default)]
+struct Bits(Vec<bool>);
+
+impl Bits {
+    fn put(mut self, value: usize, count: usize) -> Self {
+        self.0.extend((0..count).map(|i| value >> i & 1 == 1));
+        self
+    }
+
+    /// A code of one symbol.
+    fn one(self, symbol: usize) -> Self {
+        self.put(0b101, 3).put(symbol, 8)
+    }
+
+    /// A code of eleven symbols, the longest of ten bits: a table of 1024 entries.
+    fn eleven(self) -> Self {
+        let order = [17, 18, 0, 1, 2, 3, 4, 5, 16, 6, 7, 8, 9, 10];
+        let length = |symbol: usize| [0, 3, 3, 3, 3, 3, 3, 4, 4, 4, 4].get(symbol).copied().unwrap_or(0);
+        let head = self.put(0, 1).put(order.len() - 4, 4);
+        let head = order.iter().fold(head, |bits, symbol| bits.put(length(*symbol), 3));
+        // Eleven lengths, 1 to 10 and 10 again, each in its own code, the highest bit first.
+        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 10].into_iter().fold(
+            head.put(1, 1).put(1, 3).put(9, 4),
+            |bits, symbol| {
+                let code = if symbol <= 6 { symbol - 1 } else { 12 + symbol - 7 };
+                (0..length(symbol)).rev().fold(bits, |bits, i| bits.put(code >> i & 1, 1))
+            },
+        )
+    }
+}
+
+/// A WebP of 16×16 pixels with so many sets of five codes.
+fn webp_of_sets(sets: usize) -> Vec<u8> {
+    let head = Bits::default().put(15, 14).put(15, 14).put(0, 4);
+    // No transform, no cache, and a small picture that names the sets: red and green of its only colour.
+    let named = head.put(0, 2).put(1, 1).put(0, 3).put(0, 1).one((sets - 1) & 0xff).one((sets - 1) >> 8);
+    let codes = (0..sets * 5).fold(named.one(0).one(0).one(0), |bits, _| bits.eleven());
+    let bits = codes.put(0, 7).0.into_iter().chain([false; 16 * 16 * 40]).collect::<Vec<bool>>();
+    let bytes = bits.chunks(8).map(|byte| byte.iter().rev().fold(0, |byte, bit| byte << 1 | u8::from(*bit)));
+    let mut data: Vec<u8> = [0x2f].into_iter().chain(bytes).collect();
+    data.resize(data.len().next_multiple_of(2), 0);
+    let length = |bytes: usize| (bytes as u32).to_le_bytes();
+    [b"RIFF", &length(data.len() + 12)[..], b"WEBPVP8L", &length(data.len()), &data].concat()
+}
+
+/// Decoders build all tables before the first pixel: 3.8 MB would take 1.3 GiB.
+#[test]
+fn a_webp_that_asks_for_tables_without_end_is_refused() {
+    for sets in [1, 2, 300, 4096] {
+        let picture = read(&webp_of_sets(sets), Limits::default());
+        assert!(picture.as_ref().is_ok_and(|picture| picture.width == 16), "{sets}: {picture:?}");
+    }
+    for sets in [4097, 65_536] {
+        let error = refusal(&webp_of_sets(sets));
+        assert!(error.contains(&format!("it has {sets} sets of codes")), "{error}");
     }
 }
 

@@ -20,7 +20,10 @@ static FILES: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| samples().into_iter().ma
 fn is_refused_or_consistent(file: &[u8]) {
     let start = Instant::now();
     match read(file, LIMITS) {
-        Err(error) => assert!(error.to_string().len() > 20, "{error}"),
+        Err(error) => {
+            let error = error.to_string();
+            assert!(error.len() > 20 && !error.contains("gave up"), "{error}");
+        }
         Ok(Picture { width, height, rgb, alpha }) => {
             assert!(width.max(height) <= LIMITS.side && width * height <= LIMITS.pixels);
             assert_eq!(rgb.len(), width * height * 3);
@@ -49,7 +52,7 @@ fn with_true_checksums(mut file: Vec<u8>) -> Vec<u8> {
 }
 
 /// The checksum of PNG and zip, bit by bit.
-fn crc32(bytes: &[u8]) -> u32 {
+pub(super) fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |sum, &byte| {
         (0..8).fold(
             sum ^ u32::from(byte),

@@ -33,9 +33,11 @@ impl Plane {
         Self { width: height, height: width, channels, values: turned }
     }
 
-    /// In exactly this size: first the rows, then the columns, each rounded to 8 bits.
+    /// In exactly this size: the rows and the columns, each rounded to 8 bits. The columns come first where they lose more
+    /// than twice as many pixels as the rows; that is how Pillow 13 orders them.
     pub(super) fn resampled(self, width: usize, height: usize) -> Self {
-        self.across(width).down(height)
+        let lost = [self.width.saturating_sub(width), self.height.saturating_sub(height)];
+        if lost[1] > 2 * lost[0] { self.down(height).across(width) } else { self.across(width).down(height) }
     }
 
     fn across(self, width: usize) -> Self {
@@ -134,7 +136,7 @@ fn times(colour: u8, alpha: u8) -> u8 {
     ((u32::from(colour) * u32::from(alpha) + 127) / 255) as u8
 }
 
-/// The colour that was multiplied by this alpha.
+/// The colour that was multiplied by this alpha; without any the product stays, which nobody sees.
 fn over(product: u8, alpha: u8) -> u8 {
-    (255 * u32::from(product)).checked_div(u32::from(alpha)).unwrap_or(0).min(255) as u8
+    (255 * u32::from(product)).checked_div(u32::from(alpha)).map_or(product, |colour| colour.min(255) as u8)
 }

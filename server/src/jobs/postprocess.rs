@@ -1,8 +1,7 @@
 //! What is done to a picture after the model: contrast, and the requested size.
 
+use fulmen_engine::edit;
 use fulmen_engine::picture::Picture;
-use image::imageops::{FilterType, resize};
-use image::{ImageBuffer, Rgb};
 
 /// The grey that no contrast changes.
 const MIDDLE: f32 = 127.5;
@@ -12,11 +11,7 @@ pub(super) fn resampled(picture: Picture, width: usize, height: usize) -> Pictur
     if (picture.width, picture.height) == (width, height) {
         return picture;
     }
-    let Picture { width: from_width, height: from_height, rgb, .. } = picture;
-    let image = ImageBuffer::<Rgb<u8>, _>::from_raw(from_width as u32, from_height as u32, rgb)
-        .expect("a picture has three bytes a pixel");
-    let rgb = resize(&image, width as u32, height as u32, FilterType::Lanczos3).into_raw();
-    Picture::new(width, height, rgb)
+    edit::resampled(&picture, width, height)
 }
 
 /// Every colour moved away from the middle grey by `factor`, or towards it.

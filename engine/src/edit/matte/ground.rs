@@ -20,6 +20,9 @@ const NEAR: f32 = 0.075;
 /// How far where it only goes on what is beside it: a shade that falls off softly.
 const NEAR_IN_STEPS: f32 = 0.16;
 
+/// Pieces at the border with less than this share of all pixels are ground: what is left in corners.
+const SPECK: f32 = 0.0005;
+
 /// A soft step from a pixel to its neighbour.
 const STEP: f32 = 0.012;
 
@@ -52,7 +55,8 @@ pub(super) fn connected(labs: &[Lab], width: usize, height: usize) -> Vec<bool> 
     let is_border = |at: &usize| {
         at.is_multiple_of(width) || at % width == width - 1 || *at < width || *at >= width * (height - 1)
     };
-    let mut open: Vec<usize> = (0..labs.len()).filter(is_border).filter(|&at| distance(at) <= NEAR).collect();
+    let border: Vec<usize> = (0..labs.len()).filter(is_border).collect();
+    let mut open: Vec<usize> = border.iter().copied().filter(|&at| distance(at) <= NEAR).collect();
     open.iter().for_each(|&at| ground[at] = true);
     while let Some(at) = open.pop() {
         for next in beside(at, width, height).into_iter().flatten() {
@@ -66,7 +70,33 @@ pub(super) fn connected(labs: &[Lab], width: usize, height: usize) -> Vec<bool> 
             }
         }
     }
+    let specks = specks(&ground, &border, (width, height));
+    specks.into_iter().for_each(|at| ground[at] = true);
     ground
+}
+
+/// Pieces of the subject at the border that are so small that they are none.
+fn specks(ground: &[bool], border: &[usize], (width, height): (usize, usize)) -> Vec<usize> {
+    let most = (ground.len() as f32 * SPECK) as usize;
+    let (mut seen, mut specks) = (ground.to_vec(), vec![]);
+    for &at in border {
+        let mut piece = Vec::from_iter((!seen[at]).then_some(at));
+        let mut done = 0;
+        while let Some(&at) = piece.get(done) {
+            seen[at] = true;
+            for next in beside(at, width, height).into_iter().flatten() {
+                if !seen[next] {
+                    seen[next] = true;
+                    piece.push(next);
+                }
+            }
+            done += 1;
+        }
+        if piece.len() <= most {
+            specks.extend(piece);
+        }
+    }
+    specks
 }
 
 /// The pixels left, right, above and below.

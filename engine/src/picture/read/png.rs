@@ -35,6 +35,11 @@ pub(super) fn decode(file: &[u8]) -> Result<Decoded, Unreadable> {
     // Palettes become colours, few bits eight, and a colour that stands for transparency alpha.
     decoder.set_transformations(Transformations::EXPAND);
     let mut reader = decoder.read_info().map_err(|e| refused(&e))?;
+    // The decoder takes its length on trust.
+    if reader.info().palette.as_ref().is_some_and(|palette| palette.len() > 256 * 3 || palette.len() % 3 > 0)
+    {
+        return Err(Unreadable::damaged(Format::Png, "its palette is no list of colours"));
+    }
     let bytes = reader.output_buffer_size().ok_or_else(|| refused(&DecodingError::LimitsExceeded))?;
     let mut values = vec![0; bytes];
     let frame = reader.next_frame(&mut values).map_err(|e| refused(&e))?;
