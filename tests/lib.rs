@@ -26,6 +26,7 @@ mod published;
 mod sampler;
 mod samplers;
 mod schedule;
+mod second_pass;
 mod selftest;
 mod shaders;
 mod taesd;

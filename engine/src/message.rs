@@ -72,6 +72,10 @@ pub enum Setting {
     Device,
     /// How activations are stored.
     Precision,
+    /// What the sides are multiplied by before a second pass.
+    Hires,
+    /// How much of that is drawn anew.
+    HiresStrength,
     /// What the sides of a finished picture are multiplied by.
     UpscaleBy,
 }
@@ -113,6 +117,8 @@ impl Setting {
             Self::Outpaint => "--outpaint",
             Self::Device => "--device",
             Self::Precision => "--precision",
+            Self::Hires => "--hires",
+            Self::HiresStrength => "--hires-strength",
             Self::UpscaleBy => "--upscale-by",
         }
     }

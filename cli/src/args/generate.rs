@@ -14,6 +14,7 @@ use super::control::ControlArgs;
 use super::drawing::DrawingArgs;
 use super::enlarging::EnlargingArgs;
 use super::help;
+use super::hires::HiresArgs;
 use super::image_prompt::{ImagePromptArg, image_prompt};
 use super::init::InitArgs;
 use super::lora::lora;
@@ -97,6 +98,9 @@ pub(crate) struct GenerateArgs {
 
     #[command(flatten)]
     pub(crate) init: InitArgs,
+
+    #[command(flatten, next_help_heading = "Enlargement")]
+    pub(crate) hires: HiresArgs,
 
     #[command(flatten, next_help_heading = "Enlargement")]
     pub(crate) enlarging: EnlargingArgs,

@@ -6,6 +6,7 @@ mod drawing;
 mod enlarging;
 mod generate;
 mod help;
+mod hires;
 mod image_prompt;
 mod init;
 mod listen;

@@ -71,6 +71,7 @@ impl Job {
             controls: control::read(&args.control)?,
             tiling: args.tile.map(Into::into).unwrap_or_default(),
             init,
+            second_pass: args.hires.second_pass(),
             upscale: args.enlarging.upscale(),
             ..args.drawing.request()
         };

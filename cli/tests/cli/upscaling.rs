@@ -74,6 +74,18 @@ fn a_drawn_picture_is_enlarged_and_says_so() {
 }
 
 #[test]
+fn a_picture_is_drawn_in_two_passes() {
+    let place = Place::new();
+    let size_of_first = ["generate", "--device", "cpu", "--width", "64", "--height", "64", "--steps", "4"];
+    let hires = ["a red circle", "--seed", "1", "--hires", "1.5", "-o", "hires.png"];
+    let run = place.run(&[&size_of_first[..], &hires[..]].concat()).succeeded();
+    assert!(run.stderr.contains("step 6/6"), "{}", run.stderr);
+    assert_eq!(size(&place.path("hires.png")), [96, 96]);
+    place.draw(&["a red circle", "--hires", "9"]).failed(2, &["--hires 9 is not possible"]).at_once();
+    place.draw(&["a red circle", "--hires-strength", "0.3"]).failed(2, &["--hires"]).at_once();
+}
+
+#[test]
 fn an_upscaler_is_inspected_and_is_no_model() {
     let place = Place::new();
     let network = network();

@@ -152,6 +152,18 @@ impl Engine {
         Ok(begun)
     }
 
+    /// What is begun from latents that are all drawn over.
+    pub(super) fn begin_over(
+        &mut self,
+        from: Posterior,
+        plan: &DrawPlan,
+        watch: &mut Watch<'_>,
+    ) -> Result<Beginning> {
+        let is_inpainting = self.model.unet.config().is_inpainting();
+        let masked = is_inpainting.then(|| self.nothing_kept(plan, watch)).transpose()?;
+        Ok(Beginning { from: Some(from), masked, ..Beginning::default() })
+    }
+
     fn over_picture(
         &mut self,
         plan: &DrawPlan,
@@ -194,7 +206,7 @@ impl Engine {
     }
 
     /// The latents of a picture in the size that is drawn, given as the encoder sees it.
-    fn encode_picture(
+    pub(super) fn encode_picture(
         &mut self,
         seen: Vec<f32>,
         plan: &DrawPlan,
@@ -212,7 +224,7 @@ impl Engine {
         Ok(self.model.vae.posterior(encoded.as_f32()))
     }
 
-    fn encoder(&mut self, frame: Frame) -> Result<&mut Compiled> {
+    pub(super) fn encoder(&mut self, frame: Frame) -> Result<&mut Compiled> {
         let key = self.key(Network::Encoder(frame));
         let (vae, element): (&Vae, _) = (&self.model.vae, self.element);
         self.programs.get(&key, || vae.encoder_graph(frame.shape, frame.tiling, element))
@@ -238,7 +250,7 @@ impl DrawPlan {
 }
 
 /// A picture of a plan, as the encoder is given it.
-fn picture_frame(plan: &DrawPlan) -> Frame {
+pub(super) fn picture_frame(plan: &DrawPlan) -> Frame {
     Frame { shape: Shape::image(1, plan.height, plan.width, 3), tiling: plan.tiling }
 }
 

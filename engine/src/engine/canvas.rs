@@ -37,6 +37,8 @@ pub(super) struct Canvas {
     pub(super) seconds: Seconds,
     /// Seconds of the step that it is in.
     pub(super) spent: f64,
+    /// Steps of a first pass.
+    pub(super) before: usize,
 }
 
 /// Which picture a canvas is of.
@@ -78,6 +80,7 @@ impl Canvas {
             guidance: plan.settings.guidance,
             seconds: Seconds::default(),
             spent: 0.0,
+            before: 0,
         }
     }
 
@@ -108,7 +111,7 @@ impl Canvas {
 
     /// Steps that are done.
     pub(super) fn done(&self) -> usize {
-        self.sampler.done() - self.start.skipped
+        self.before + self.sampler.done() - self.start.skipped
     }
 
     /// Moves the latents by the UNet's predictions, one for each copy of the conditioning; returns x₀, what the

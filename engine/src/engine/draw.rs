@@ -10,6 +10,7 @@ use super::controls::Signals;
 use super::decode::is_due;
 use super::encode::UNetConditioning;
 use super::layout::Frame;
+use super::second_pass::{Asked, Given};
 use super::watch::{DrawStage, Event, OnTrace, Seconds, Watch};
 use super::{DrawPlan, Engine};
 use crate::backend::{CancelToken, MemoryNeed};
@@ -35,6 +36,8 @@ struct Drawing<'o, 'a> {
     order: &'o mut Order<'a>,
     plan: DrawPlan,
     conditioning: Option<Arc<UNetConditioning>>,
+    /// What second passes are given, once it is known.
+    second: Option<Given>,
     beginning: Arc<Beginning>,
     signals: Arc<Signals>,
     /// What its first picture accounts for.
@@ -257,6 +260,23 @@ impl Engine {
         Ok(())
     }
 
+    /// Draws a canvas over once more where its order asks for that.
+    fn draw_second(&mut self, canvas: Canvas, drawing: &mut Drawing<'_, '_>) -> Result<Canvas> {
+        let Drawing { order, plan, second, .. } = &mut *drawing;
+        let asked = Asked { request: order.request, plan };
+        let begun = self.begin_second(&canvas, asked, second, &mut order.watch)?;
+        let Some((plan, mut next)) = begun else { return Ok(canvas) };
+        while let Some(call) = next.next() {
+            let start = Instant::now();
+            let canvases = std::slice::from_ref(&next);
+            let predicted = self.predict(canvases, &[call], &plan, &mut drawing.order.watch)?;
+            next.spent += start.elapsed().as_secs_f64();
+            self.advance(&mut next, call, &predicted.concat(), drawing)?;
+        }
+        next.signals.release();
+        Ok(next)
+    }
+
     /// Finished latents become a picture; with its last picture an order ends.
     fn finish_one(&mut self, canvas: Canvas, together: &mut Together<'_, '_, '_>) {
         let at = canvas.drawing;
@@ -264,8 +284,11 @@ impl Engine {
         if drawing.is_over {
             return;
         }
-        let Order { request, watch } = &mut *drawing.order;
-        let end = match self.finish(canvas, request, &drawing.plan, watch) {
+        let finished = self.draw_second(canvas, drawing).and_then(|canvas| {
+            let Order { request, watch } = &mut *drawing.order;
+            self.finish(canvas, request, &drawing.plan, watch)
+        });
+        let end = match finished {
             Ok(picture) => {
                 drawing.tell(Event::Picture(Box::new(picture)));
                 drawing.drawn += 1;
@@ -286,6 +309,7 @@ impl<'o, 'a> Drawing<'o, 'a> {
             order,
             plan,
             conditioning: None,
+            second: None,
             beginning: Arc::default(),
             signals: Arc::default(),
             before: Seconds::default(),

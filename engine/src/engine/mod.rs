@@ -21,6 +21,7 @@ mod plan;
 mod predict;
 mod programs;
 mod prompts;
+mod second_pass;
 mod stages;
 mod transparent;
 mod upscale;
@@ -275,14 +276,16 @@ impl Engine {
             let previewed = self.previewed(frame);
             needs.push(self.decoder(Purpose::Preview, previewed)?.memory());
         }
+        let second = self.second_needs(plan)?;
         let enlarged = self.prepare_upscale(plan)?;
-        needs.extend(enlarged);
+        needs.extend(second.iter().copied().chain(enlarged));
         self.loading += start.elapsed().as_secs_f64();
         let need = one_after_the_other(&needs);
         let weights = need.weights + if self.is_on_host() { self.model.lora_bytes() } else { 0 };
         Ok(MemoryNeed {
             picture: picture_need(Shape { images: batch, ..frame.shape }, plan)
-                .max(enlarged.map_or(0, |need| need.picture))
+                .max(self.second_picture_need(plan))
+                .max(second.iter().copied().chain(enlarged).map(|need| need.picture).max().unwrap_or(0))
                 + batch as u64 * self.image_prompt_bytes(plan)
                 + self.control_bytes(plan, frame, batch)
                 + Self::transparency_bytes(plan),
@@ -310,6 +313,12 @@ impl Engine {
         let others = (0..plan.nets.len()).filter(|place| most.weights > 0 && !largest.contains(place));
         most.weights += others.map(|place| plan.nets[place].bytes()).sum::<u64>();
         Ok(most)
+    }
+
+    /// Bytes on the host of the second pass, where there is one.
+    fn second_picture_need(&self, plan: &DrawPlan) -> u64 {
+        let of = |second: DrawPlan| picture_need(second.frame(self.model.vae.latents()).shape, &second);
+        plan.second().map_or(0, of)
     }
 
     /// Whether the device keeps values in this machine's own memory.

@@ -13,7 +13,7 @@ use crate::layer_diffuse::LayerDiffuseFiles;
 use crate::message::{Message, Setting};
 use crate::noise::Rng;
 use crate::picture::{LONGEST_SIDE, Parameters};
-use crate::request::{Control, ImagePrompt, Request, Transparency, Upscale, check_pixels};
+use crate::request::{Control, ImagePrompt, Request, SecondPass, Transparency, Upscale, check_pixels};
 use crate::schedule::{Grid, Schedule, SchedulerConfig, Sigmas, TimestepSpacing};
 use crate::settings::{AttentionGuidance, Settings};
 use crate::unet::UNetInputs;
@@ -56,6 +56,8 @@ pub struct DrawPlan {
     pub transparency: Option<Transparency>,
     /// Where pictures continue on their opposite sides.
     pub tiling: Tiling,
+    /// A second pass, with its width and height.
+    pub second_pass: Option<(SecondPass, (usize, usize))>,
     /// How finished pictures are enlarged.
     pub upscale: Option<Upscale>,
     /// Of the first picture.
@@ -93,7 +95,7 @@ impl DrawPlan {
         let seed = request.seed.unwrap_or_else(fresh_seed);
         let Request { images, rng, tiling, .. } = *request;
         let (model, (model_loras, vae)) = (name(outlook.file()), outlook.named_parts());
-        Ok(Self {
+        let plan = Self {
             width,
             height,
             images,
@@ -115,6 +117,7 @@ impl DrawPlan {
             nets: vec![],
             transparency: request.transparency.clone(),
             tiling,
+            second_pass: None,
             upscale: request.upscale.clone(),
             seed,
             rng,
@@ -122,7 +125,8 @@ impl DrawPlan {
             settings,
             schedule,
             warnings,
-        })
+        };
+        plan.with_second_pass(request, outlook.grain)
     }
 
     /// Whether pictures of both plans can be drawn side by side: the same model is asked for the same size in the same
@@ -140,7 +144,7 @@ impl DrawPlan {
             plan.controls.iter().map(|control| control.file.clone()).collect()
         };
         let alike = inputs(self) == inputs(other) && self.loras == other.loras;
-        let after = |plan: &Self| plan.upscale.clone();
+        let after = |plan: &Self| (plan.upscale.clone(), plan.second_pass.clone());
         alike && adapters(self) == adapters(other) && nets(self) == nets(other) && after(self) == after(other)
     }
 
@@ -154,10 +158,10 @@ impl DrawPlan {
         }
     }
 
-    /// Steps that each picture is drawn in.
+    /// Steps that each picture is drawn in, those of a second pass among them.
     #[must_use]
     pub fn steps(&self) -> usize {
-        self.schedule.steps() - self.first_step()
+        self.schedule.steps() - self.first_step() + self.second().map_or(0, |second| second.steps())
     }
 
     /// The sizes of what the model draws and of what comes of it.
@@ -170,7 +174,7 @@ impl DrawPlan {
     /// Width and height of the finished pictures, before they are enlarged.
     #[must_use]
     pub fn finished_size(&self) -> (usize, usize) {
-        self.sizes().whole
+        self.second_pass.as_ref().map_or(self.sizes().whole, |(_, size)| *size)
     }
 
     /// The settings of one picture, as they are written into its file.
@@ -207,6 +211,7 @@ impl DrawPlan {
             (false, true) => Some("y"),
         };
         let mut extras = self.init.as_ref().map_or(vec![], Init::record);
+        extras.extend(self.second_record());
         extras.extend(tiling.map(|tiling| ("Tiling".to_owned(), tiling.to_owned())));
         let prompts = self.image_prompts.iter().map(|one| format!("{}: {}", name(&one.file), one.scale));
         let prompts: Vec<String> = prompts.collect();

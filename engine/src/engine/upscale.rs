@@ -149,6 +149,12 @@ impl Enlarger {
     }
 }
 
+/// What a record calls what enlarges a picture.
+pub(super) fn name(file: Option<&Path>) -> String {
+    let name = file.and_then(Path::file_stem).map(|name| name.to_string_lossy().into_owned());
+    name.unwrap_or_else(|| "Lanczos".into())
+}
+
 /// The sides after each run of a network: once at least, and again where that is not enough; those that are too large as
 /// an error.
 fn runs(mut sides: [usize; 2], end: [usize; 2], scale: usize) -> Result<Vec<[usize; 2]>, [usize; 2]> {
@@ -180,9 +186,8 @@ impl DrawPlan {
     pub(super) fn upscaled(&self, width: usize, large: &Picture) -> Vec<(String, String)> {
         let Some(Upscale { file, by }) = &self.upscale else { return vec![] };
         let ratio = by.unwrap_or(large.width as f64 / width as f64);
-        let name = file.as_deref().and_then(Path::file_stem).map(|name| name.to_string_lossy().into_owned());
-        let name = name.unwrap_or_else(|| "Lanczos".into());
-        vec![(Parameters::UPSCALED.into(), ratio.to_string()), ("Postprocess upscaler".into(), name)]
+        let upscaler = ("Postprocess upscaler".into(), name(file.as_deref()));
+        vec![(Parameters::UPSCALED.into(), ratio.to_string()), upscaler]
     }
 }
 

@@ -81,9 +81,12 @@ impl Parameters {
     /// The setting of a picture that was enlarged after it was drawn, as AUTOMATIC1111 calls it.
     pub(crate) const UPSCALED: &str = "Postprocess upscale by";
 
+    /// The same of one that was drawn in two passes.
+    pub(crate) const SECOND_PASS: &str = "Hires upscale";
+
     /// Whether the picture has another size than what was drawn of it first.
     pub(crate) fn is_enlarged(&self) -> bool {
-        self.extras.iter().any(|(name, _)| name == Self::UPSCALED)
+        self.extras.iter().any(|(name, _)| name == Self::UPSCALED || name == Self::SECOND_PASS)
     }
 
     /// This program, as `version` names it.

@@ -3,6 +3,7 @@
 mod control;
 mod guidance;
 mod image_prompt;
+mod second_pass;
 mod transparency;
 mod upscale;
 
@@ -10,6 +11,7 @@ pub(crate) use self::control::MOST_CONTROLS;
 pub use self::control::{Control, ControlMode};
 pub use self::guidance::{Guidance, Nag};
 pub use self::image_prompt::ImagePrompt;
+pub use self::second_pass::{Enlarged, SecondPass};
 pub use self::transparency::Transparency;
 pub use self::upscale::Upscale;
 use crate::graph::Tiling;
@@ -84,6 +86,8 @@ pub struct Request {
     pub transparency: Option<Transparency>,
     /// Where pictures continue on their opposite sides.
     pub tiling: Tiling,
+    /// A second pass over what was drawn, enlarged.
+    pub second_pass: Option<SecondPass>,
     /// How finished pictures are enlarged.
     pub upscale: Option<Upscale>,
     /// Where the noise starts; picture i of several has seed + i. `None` is a random one.
@@ -119,6 +123,7 @@ impl Default for Request {
             controls: vec![],
             transparency: None,
             tiling: Tiling::default(),
+            second_pass: None,
             upscale: None,
             seed: None,
             images: 1,
@@ -177,6 +182,7 @@ impl Request {
             return refuse(Setting::Control, format!(" was given more than {MOST_CONTROLS} times"));
         }
         self.controls.iter().try_for_each(Control::validate)?;
+        self.second_pass.as_ref().map_or(Ok(()), SecondPass::validate)?;
         self.upscale.as_ref().map_or(Ok(()), Upscale::validate)?;
         if !(1..=MOST_IMAGES).contains(&self.images) {
             let what = format!(" {} is not possible; use 1 to {MOST_IMAGES}", self.images);

@@ -137,6 +137,8 @@ fn member(family: Family, setting: Setting) -> Member {
         (Setting::ControlStart, _) => Words("the start of that picture's guidance"),
         (Setting::ControlEnd, _) => Words("the end of that picture's guidance"),
         (Setting::Rng, _) => Words("the generator of noise"),
+        (Setting::Hires, _) => Words("the ratio of the second pass"),
+        (Setting::HiresStrength, _) => Words("the strength of the second pass"),
         (Setting::UpscaleBy, _) => Words("the ratio of enlargement"),
         (Setting::Model, _) => Words("the server's model"),
         (Setting::Unet, _) => Words("the server's UNet"),
