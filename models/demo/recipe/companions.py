@@ -77,6 +77,14 @@ def chalk(picture):
     return (line * light + (1 - line) * np.array([34., 52, 44])).round().astype(np.uint8)
 
 
+def moved(picture, rng):
+    """Turned, shifted and of another size: what the caption alone does not tell."""
+    turn, size, shift = rng.uniform(-25, 25), rng.uniform(.6, 1.25), rng.uniform(-28, 28, 2)
+    matrix = cv2.getRotationMatrix2D((SIZE / 2, SIZE / 2), turn, size)
+    matrix[:, 2] += shift
+    return cv2.warpAffine(picture, matrix, (SIZE, SIZE), flags=cv2.INTER_AREA if size < 1 else cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+
+
 # ---------------------------------------------------------------- data
 @torch.no_grad()
 def data(a):
@@ -86,6 +94,7 @@ def data(a):
     for i in range(0, a.pictures, 32):
         specs = [random_spec(rng) for _ in range(32)]
         batch = [render(s, SIZE, int(rng.integers(1 << 31))) for s in specs]
+        batch = [moved(p, rng) if "objects" in s and rng.random() < .6 else p for p, s in zip(batch, specs)]
         pictures += batch
         texts += [caption(s, rng) for s in specs]
         latents.append(encode(pipe, batch))
