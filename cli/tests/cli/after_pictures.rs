@@ -19,7 +19,7 @@ fn an_image_prompt_says_what_it_needs_before_a_model_is_opened() {
     draw(&[&["--ip-adapter", "ip.safetensors=dog.png"][..], &encoder].concat())
         .failed(1, &["dog.png"])
         .at_once();
-    draw(&[&prompt[..], &encoder].concat()).failed(1, &["ip.safetensors", "not a safetensors file"]);
+    draw(&[&prompt[..], &encoder].concat()).failed(1, &["ip.safetensors", "instead of the file"]);
     let useless = draw(&encoder).succeeded().stderr;
     assert!(useless.contains("--image-encoder has no effect without --ip-adapter"), "{useless}");
 }
