@@ -1,13 +1,11 @@
 //! A server in this process that draws with the demo model, and what is measured on its pictures.
 
-use std::fs;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
-use fulmen_engine::Options;
-use fulmen_engine::picture::Picture;
+use fulmen_engine::{Options, picture::Picture};
 use serde_json::{Value, json};
 
 use super::{lora, nets};
@@ -22,7 +20,6 @@ use crate::{Config, Keys, Limits, ModelConfig, Nets, Work, routes};
 /// Pixels of a side where nothing else is asked for: the demo model's own.
 pub(super) const SIDE: usize = 128;
 
-/// A server in this process.
 pub(super) struct Bench {
     app: Arc<App>,
     drawing: Option<thread::JoinHandle<()>>,
