@@ -68,6 +68,8 @@ pub struct Nets {
     pub ip_adapter: Option<PathBuf>,
     /// The encoder of pictures that it was made for.
     pub image_encoder: Option<PathBuf>,
+    /// A network that enlarges pictures.
+    pub upscaler: Option<PathBuf>,
 }
 
 /// Who may ask.

@@ -20,6 +20,10 @@ pub(crate) struct NetArgs {
     #[arg(long, value_name = "FILE", requires = "image_encoder", help_heading = "Model")]
     ip_adapter: Option<PathBuf>,
 
+    /// A network that enlarges pictures, for `upscaleRatio` and second passes; without one they are resampled
+    #[arg(long = "upscale", value_name = "FILE", help_heading = "Model")]
+    upscaler: Option<PathBuf>,
+
     /// The encoder of pictures that the IP-Adapter was made for: a file, or a folder of transformers'
     #[arg(long, value_name = "PATH", requires = "ip_adapter", help_heading = "Model")]
     image_encoder: Option<PathBuf>,
@@ -28,14 +32,16 @@ pub(crate) struct NetArgs {
 impl NetArgs {
     /// Those that were given; all of them are there.
     pub(crate) fn nets(&self) -> Result<Nets, Failure> {
-        let Self { controls, ip_adapter, image_encoder } = self;
+        let Self { controls, ip_adapter, upscaler, image_encoder } = self;
         controls.iter().try_for_each(|(_, path)| is_there("--control", path))?;
         let controls = controls.iter().cloned().collect();
-        for (flag, path) in [("--ip-adapter", ip_adapter), ("--image-encoder", image_encoder)] {
+        let paths =
+            [("--ip-adapter", ip_adapter), ("--image-encoder", image_encoder), ("--upscale", upscaler)];
+        for (flag, path) in paths {
             path.as_deref().map_or(Ok(()), |path| is_there(flag, path))?;
         }
-        let (ip_adapter, image_encoder) = (ip_adapter.clone(), image_encoder.clone());
-        Ok(Nets { controls, ip_adapter, image_encoder })
+        let [ip_adapter, image_encoder, upscaler] = paths.map(|(_, path)| path.clone());
+        Ok(Nets { controls, ip_adapter, image_encoder, upscaler })
     }
 }
 

@@ -115,8 +115,8 @@ impl Look {
         tell(!self.words.is_empty(), format!("\"{}\" follows the prompt", self.words));
         tell(!self.avoid.is_empty(), format!("\"{}\" follows the negative prompt", self.avoid));
         tell(self.weight != 1.0, format!("the prompt has a weight of {}", self.weight));
-        if let Some(Pass { ratio, .. }) = self.pass {
-            tell(true, format!("sides {ratio} times as long"));
+        if let Some(Pass { ratio, strength }) = self.pass {
+            tell(true, format!("drawn again, with sides {ratio} times as long and a strength of {strength}"));
         }
         tell(contrast != 1.0, format!("contrast × {contrast}"));
         tell(saturation != 1.0, format!("saturation × {saturation}"));

@@ -55,7 +55,7 @@ pub(crate) enum Outcome {
 pub(super) fn beside(model: &ModelInfo, spec: &Spec, (outcome, previews): (Outcome, usize)) -> u64 {
     let one = (spec.width * spec.height) as u64;
     let all = one * spec.images as u64;
-    let drawn = model.drawn_size(spec);
+    let drawn = model.made_size(spec);
     let resampled = if drawn == (spec.width, spec.height) {
         0
     } else {

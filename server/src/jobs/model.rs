@@ -2,7 +2,7 @@
 
 use fulmen_engine::graph::Tiling;
 use fulmen_engine::prompt::{LongPrompts, LoraTag, PromptSyntax};
-use fulmen_engine::request::{Guidance, Nag};
+use fulmen_engine::request::{Enlarged, Guidance, Nag, SecondPass, Upscale};
 use fulmen_engine::schedule::{Prediction, SamplerName, Sigmas, TimestepSpacing};
 use fulmen_engine::settings::Settings;
 use fulmen_engine::{Engine, Request};
@@ -10,6 +10,7 @@ use fulmen_engine::{Engine, Request};
 use super::size::in_own_area;
 use super::{Pictures, Spec, guides};
 use crate::config::{ModelConfig, Nets};
+use crate::fields::Pass;
 
 /// Numbers of steps that distilled models are made for.
 const DISTILLED_STEPS: [usize; 4] = [1, 2, 4, 8];
@@ -75,6 +76,27 @@ impl ModelInfo {
         }
     }
 
+    /// Pixels that the engine makes of them.
+    pub(super) fn made_size(&self, spec: &Spec) -> (usize, usize) {
+        let (width, height) = self.drawn_size(spec);
+        let upscaled = self.upscale(spec).and_then(|upscale| upscale.by).unwrap_or(1.0);
+        let ratio = spec.pass.map_or(1.0, |pass| pass.ratio) * upscaled;
+        let made = |side: usize| (side as f64 * ratio).ceil() as usize;
+        (made(width), made(height))
+    }
+
+    /// Pixels are enlarged, not latents: little is drawn anew, and that would leave those blurred.
+    fn second_pass(&self, Pass { ratio, strength }: Pass) -> SecondPass {
+        let of = Enlarged::Pixels(self.nets.upscaler.clone());
+        SecondPass { ratio, denoising_strength: f64::from(strength), of }
+    }
+
+    /// By a network where there is one; else the finished picture is resampled.
+    fn upscale(&self, spec: &Spec) -> Option<Upscale> {
+        let file = self.nets.upscaler.clone()?;
+        Some(Upscale { file: Some(file), by: Some(spec.upscale?) })
+    }
+
     /// The engine's request for a job, drawn from these pictures; what names one that is not among them is left out.
     pub(super) fn request(&self, spec: &Spec, pictures: &Pictures) -> Request {
         let (width, height) = self.drawn_size(spec);
@@ -98,6 +120,8 @@ impl ModelInfo {
             image_prompts: guides::image_prompt(&self.nets, spec, pictures).into_iter().collect(),
             controls: guides::controls(&self.nets, spec, pictures),
             tiling: Tiling { x: spec.tiling, y: spec.tiling },
+            second_pass: spec.pass.map(|pass| self.second_pass(pass)),
+            upscale: self.upscale(spec),
             seed: Some(spec.seed),
             images: spec.images,
             init: spec.init.as_ref().and_then(|init| pictures.init(init)),

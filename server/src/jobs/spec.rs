@@ -51,6 +51,8 @@ pub(crate) struct Spec {
     pub(crate) drawn: Option<[usize; 2]>,
     /// Drawn again, larger.
     pub(crate) pass: Option<Pass>,
+    /// How many times as long the sides of the finished picture are than of what was drawn last.
+    pub(crate) upscale: Option<f64>,
     /// What the prompt weighs, as a whole; `None` and 1 leave it as it is.
     pub(crate) weight: Option<f32>,
     /// LoRAs beside those that the prompt names, from the same folder, with their weights.

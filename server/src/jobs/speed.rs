@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{ModelInfo, Spec};
+use crate::fields::Pass;
 
 /// Seconds for a job, before anything was measured.
 const UNKNOWN: f64 = 5.0;
@@ -73,8 +74,13 @@ pub(super) fn work(model: &ModelInfo, spec: &Spec) -> f64 {
     let guidance = spec.guidance.filter(|_| !model.distilled).unwrap_or(model.guidance);
     let calls = if guidance > 1.0 { 2 } else { 1 };
     let steps = spec.steps.unwrap_or(model.steps) * calls + DECODE;
+    // What is drawn again is encoded and decoded, too.
+    let again = |Pass { ratio, strength }: Pass| {
+        ratio * ratio * (steps as f64 * f64::from(strength) + 2.0 * DECODE as f64)
+    };
+    let steps = steps as f64 + spec.pass.map_or(0.0, again);
     let finish = FINISH * (spec.width * spec.height) as f64;
-    spec.images as f64 * ((width * height * steps) as f64 + finish) / 1e6
+    spec.images as f64 * ((width * height) as f64 * steps + finish) / 1e6
 }
 
 #[cfg(test)]

@@ -54,8 +54,9 @@ const USER_ELEMENT: &[Field] = &[
 pub(super) const GENERATION: &[Field] = &[
     flag(
         "alchemy",
-        "Livelier pictures, at the cost of plain ones. With `false`, only the styles LEONARDO and NONE, which is then the \
-         usual one.",
+        "Livelier pictures, at the cost of plain ones. Those of more than one and a half times the model's own area are \
+         drawn in that area first, and then again in their size, with a strength of 0.4. With `false`, only the styles \
+         LEONARDO and NONE, which is then the usual one.",
     )
     .or("true")
     .does(recipes::ALCHEMY),
@@ -200,7 +201,8 @@ pub(super) const GENERATION: &[Field] = &[
     Field::new(
         "upscaleRatio",
         FieldType::Number { least: 1.0, most: 4.0 },
-        "How many times as long the sides of the finished picture are.",
+        "How many times as long the sides of the finished picture are: enlarged by the network that the server was started \
+         with (`--upscale FILE`), or resampled.",
     ),
     side("width", "Width in pixels.").or("1024"),
     flag("controlNet", "Whether the picture of `init_image_id` or `init_generation_image_id` guides this one by a net.")

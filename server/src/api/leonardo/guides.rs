@@ -44,6 +44,9 @@ impl Asking<'_> {
     /// # Errors
     /// 400 where there is no such picture, or the server was started without the network.
     pub(super) fn guides(self, warnings: &mut Vec<Warning>) -> Result<Guides, Problem> {
+        if self.list("imagePrompts").any(|(_, id)| id.is_string()) {
+            self.check_adapter("imagePrompts")?;
+        }
         let (mut pictures, mut weights) = (vec![], vec![]);
         for (at, id) in self.list("imagePrompts") {
             if let Some(id) = id.as_str() {
@@ -57,6 +60,7 @@ impl Asking<'_> {
             let picture = self.own(&field("initImageId"), id)?;
             let (number, scale) = (one["preprocessorId"].as_f64(), weight(one, &field)?);
             if number.is_some_and(|number| REFERENCES.contains(&number)) {
+                self.check_adapter(&field("preprocessorId"))?;
                 pictures.push(picture);
                 weights.push(scale * USUAL_WEIGHT);
                 continue;
@@ -73,15 +77,6 @@ impl Asking<'_> {
         let usual = weights.into_iter().reduce(f64::max).unwrap_or(USUAL_WEIGHT);
         let scale = self.values.number("imagePromptWeight").unwrap_or(usual) as f32;
         let image_prompt = (!pictures.is_empty()).then_some(ImagePromptSpec { pictures, scale });
-        if image_prompt.is_some() && self.model.nets.ip_adapter.is_none() {
-            let field = if self.list("imagePrompts").any(|(_, id)| id.is_string()) {
-                "imagePrompts"
-            } else {
-                "controlnets"
-            };
-            let flags = "--ip-adapter FILE --image-encoder PATH";
-            return Err(missing(field, "an IP-Adapter, which reads pictures as prompts", flags));
-        }
         Ok(Guides { image_prompt, controls })
     }
 
@@ -109,6 +104,15 @@ impl Asking<'_> {
         self.check_net("controlNetType", &kind)?;
         let scale = values.number("weighting").unwrap_or(1.0);
         Ok(Some(ControlSpec { kind, picture: self.own(field, id)?, scale: scale as f32 }))
+    }
+
+    /// Whether the server was started with what reads pictures as prompts.
+    fn check_adapter(self, field: &str) -> Result<(), Problem> {
+        if self.model.nets.ip_adapter.is_some() {
+            return Ok(());
+        }
+        let flags = "--ip-adapter FILE --image-encoder PATH";
+        Err(missing(field, "an IP-Adapter, which reads pictures as prompts", flags))
     }
 
     /// Whether the server was started with a net of this kind.

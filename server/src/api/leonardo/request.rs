@@ -63,7 +63,7 @@ impl Asked {
             words: &looks.words,
             enhance: enhance.then(|| values.text("enhancePromptInstruction").unwrap_or_default()),
         };
-        let size = Sizes::of(values, &looks);
+        let size = Sizes::of(values, &looks, model);
         let prompt = values.text("prompt").unwrap_or_default();
         let spec = Spec {
             model: Some(model.name.clone()),
@@ -73,6 +73,7 @@ impl Asked {
             height: size.finished[1],
             drawn: Some(size.drawn).filter(|drawn| *drawn != size.finished),
             pass: size.pass,
+            upscale: size.upscale,
             images: values.integer("num_images").unwrap_or(1) as usize,
             seed: seed(values, &mut warnings),
             steps: steps(values, model, &mut warnings),

@@ -4,7 +4,8 @@ use fulmen_engine::edit::resampled;
 use fulmen_engine::picture::{Format, Picture};
 use serde_json::{Value, json};
 
-use super::bench::{Bench, Drawn, SIDE};
+use super::bench::{Bench, SIDE};
+use super::drawn::Drawn;
 use super::tested;
 
 /// A picture whose every pixel is another.

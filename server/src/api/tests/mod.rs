@@ -2,6 +2,7 @@
 //! there are, so that none can be without a test; `docs/fields.md` is made of the same tables.
 
 mod bench;
+mod drawn;
 mod guides;
 mod images;
 mod init;

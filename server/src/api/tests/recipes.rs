@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::bench::{Bench, Drawn, SIDE};
+use super::bench::{Bench, SIDE};
+use super::drawn::Drawn;
 use super::tested;
 
 /// Without and with these members.
@@ -14,6 +15,11 @@ tested! {
     "alchemy" is alchemy_adds_contrast_and_without_it_there_is_no_style |bench| {
         let [off, on] = pair(bench, &json!({"alchemy": true, "presetStyle": "NONE"}));
         assert!(on.contrast() > off.contrast() * 1.02, "{} {}", on.contrast(), off.contrast());
+        let two = Bench::of_two();
+        let large = json!({"width": 256, "height": 256, "presetStyle": "NONE"});
+        let [once, twice] = [false, true]
+            .map(|alchemy| two.leonardo(&super::bench::with(large.clone(), &json!({"alchemy": alchemy}))));
+        assert!(twice.size() == (256, 256) && twice.distance(&once) > 5.0, "{}", twice.distance(&once));
         let [with, without] = [true, false].map(|alchemy| bench.leonardo(&json!({"alchemy": alchemy})));
         assert_eq!((&with.answer["presetStyle"], &without.answer["presetStyle"]), (&json!("DYNAMIC"), &json!("NONE")));
     }
@@ -40,6 +46,8 @@ tested! {
     "highResolution" is the_picture_is_drawn_again_half_as_large_again |bench| {
         let [plain, large] = pair(bench, &json!({"highResolution": true}));
         assert_eq!((plain.size(), large.size()), ((SIDE, SIDE), (SIDE * 3 / 2, SIDE * 3 / 2)));
+        let resampled = bench.leonardo(&json!({"upscaleRatio": 1.5}));
+        assert!(large.distance(&resampled) > 0.5, "{}", large.distance(&resampled));
     }
 
     "ultra" is the_picture_is_drawn_again_twice_as_large_and_not_with_alchemy |bench| {
