@@ -101,7 +101,7 @@ impl UNet {
     /// two inputs more: `negative [n, 1, negative tokens, context]` and `guidance [n, 1, 1, 3]`, scale,
     /// tau and alpha of each image. With an alpha of 0 an image is drawn as if it had no negative prompt.
     ///
-    /// Every image prompt brings two inputs more for each cross-attention, named by [`crate::layers::image_inputs`]:
+    /// Every image prompt brings two inputs more for each cross-attention, named by `image_inputs`:
     /// keys and values of its pictures, `[n, 1, tokens, channels]`.
     ///
     /// # Errors
