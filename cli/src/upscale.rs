@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use fulmen_engine::Error;
 use fulmen_engine::engine::{Enlarger, Event, Watch};
+use fulmen_engine::message::Setting;
 use fulmen_engine::picture::{self, Limits, Picture};
 use serde::Serialize;
 
@@ -48,7 +50,7 @@ pub(crate) fn run(args: UpscaleArgs) -> Result<(), Failure> {
     let mut enlarger = Enlarger::open(&args.device.parse()?, args.precision.map(Into::into))?;
     let said = enlarger.warning().map(ToString::to_string);
     said.into_iter().for_each(|message| tell(args.json, &Line::Warning { message }));
-    let need = enlarger.prepare([source.width, source.height], &upscale)?;
+    let need = enlarger.prepare([source.width, source.height], &upscale).map_err(named_here)?;
     tell(args.json, &Line::Memory { predicted_bytes: need.total() });
 
     let mut event = |event| {
@@ -57,7 +59,7 @@ pub(crate) fn run(args: UpscaleArgs) -> Result<(), Failure> {
         }
     };
     let mut watch = Watch { event: &mut event, trace: None, previews: 0, cancel: cancel.clone() };
-    let large = enlarger.enlarge(source, &upscale, 0, &mut watch)?;
+    let large = enlarger.enlarge(source, &upscale, 0, &mut watch).map_err(named_here)?;
     let bytes = large.encode(output.format(), None)?;
     let path = output.put(&named(&args.image, &large, &output), &bytes, &cancel)?;
     let peaks = memory.peaks();
@@ -73,6 +75,17 @@ pub(crate) fn run(args: UpscaleArgs) -> Result<(), Failure> {
     };
     tell(args.json, &Line::Done(&done));
     Ok(())
+}
+
+/// `generate --upscale-by` is this command's `--by`.
+fn named_here(error: Error) -> Failure {
+    match error {
+        Error::Request(message) => Failure::Usage(message.named(|setting| match setting {
+            Setting::UpscaleBy => "--by".into(),
+            other => other.flag().into(),
+        })),
+        other => other.into(),
+    }
 }
 
 /// `fox.jpg` to `fox-2048x2048.png`, in the current folder.

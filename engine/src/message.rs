@@ -82,7 +82,8 @@ pub enum Setting {
 
 impl Setting {
     /// Its name on the command line.
-    pub(crate) const fn flag(self) -> &'static str {
+    #[must_use]
+    pub const fn flag(self) -> &'static str {
         match self {
             Self::Prompt => "the prompt",
             Self::Negative => "--negative",

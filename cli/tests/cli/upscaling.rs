@@ -53,7 +53,9 @@ fn what_cannot_be_enlarged_is_told() {
     place.run(&["upscale", "text.png"]).failed(1, &["text.png"]);
     place.run(&["upscale", "nothing.png"]).failed(1, &["nothing.png"]);
     place.run(&["upscale", "fox.png", "--with", "fox.pth"]).failed(1, &["fox.pth", "is a picture"]);
-    place.run(&["upscale", "fox.png", "--by", "99"]).failed(2, &["99 is not possible; use 1 to 16"]);
+    place
+        .run(&["upscale", "fox.png", "--by", "99"])
+        .failed(2, &["fulmen: --by 99 is not possible; use 1 to 16"]);
     place.run(&["upscale", "fox.png", "-o", "fox.tiff"]).failed(2, &["fox.tiff"]);
     place.run(&["upscale", "fox.png", "-o", "-", "--json"]).failed(2, &["--json"]);
     assert_eq!(place.files(), ["fox.png", "fox.pth", "text.png"]);
