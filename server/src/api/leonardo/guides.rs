@@ -29,6 +29,14 @@ pub(super) struct Guides {
     pub(super) controls: Vec<ControlSpec>,
 }
 
+/// What one of `controlnets` is.
+enum Guide {
+    /// A picture that a net reads.
+    Map(ControlSpec),
+    /// One that counts as part of the prompt.
+    Reference { picture: String, scale: f64 },
+}
+
 /// Who asks for it, and of which model.
 #[derive(Clone, Copy)]
 pub(super) struct Asking<'a> {
@@ -55,20 +63,13 @@ impl Asking<'_> {
         }
         let mut controls: Vec<ControlSpec> = self.deprecated()?.into_iter().collect();
         for (at, one) in self.list("controlnets") {
-            let field = |name: &str| format!("controlnets[{at}].{name}");
-            let id = one["initImageId"].as_str().unwrap_or_default();
-            let picture = self.own(&field("initImageId"), id)?;
-            let (number, scale) = (one["preprocessorId"].as_f64(), weight(one, &field)?);
-            if number.is_some_and(|number| REFERENCES.contains(&number)) {
-                self.check_adapter(&field("preprocessorId"))?;
-                pictures.push(picture);
-                weights.push(scale * USUAL_WEIGHT);
-                continue;
+            match self.guide(at, one)? {
+                Guide::Map(control) => controls.push(control),
+                Guide::Reference { picture, scale } => {
+                    pictures.push(picture);
+                    weights.push(scale);
+                }
             }
-            let kind = MAPS.iter().find(|(known, _)| Some(*known) == number).map(|(_, kind)| *kind);
-            let kind = kind.ok_or_else(|| unknown_number(&field("preprocessorId"), number))?;
-            self.check_net(&field("preprocessorId"), kind)?;
-            controls.push(ControlSpec { kind: kind.into(), picture, scale: scale as f32 });
         }
         if pictures.is_empty() && self.values.has("imagePromptWeight") {
             let message = "`imagePromptWeight` has no effect without `imagePrompts`";
@@ -78,6 +79,25 @@ impl Asking<'_> {
         let scale = self.values.number("imagePromptWeight").unwrap_or(usual) as f32;
         let image_prompt = (!pictures.is_empty()).then_some(ImagePromptSpec { pictures, scale });
         Ok(Guides { image_prompt, controls })
+    }
+
+    /// One of `controlnets`. What the server lacks is told before who has no picture.
+    fn guide(self, at: usize, one: &Value) -> Result<Guide, Problem> {
+        let field = |name: &str| format!("controlnets[{at}].{name}");
+        let number = one["preprocessorId"].as_f64();
+        let is_reference = number.is_some_and(|number| REFERENCES.contains(&number));
+        let kind = MAPS.iter().find(|(known, _)| Some(*known) == number).map(|(_, kind)| *kind);
+        match kind {
+            _ if is_reference => self.check_adapter(&field("preprocessorId"))?,
+            Some(kind) => self.check_net(&field("preprocessorId"), kind)?,
+            None => return Err(unknown_number(&field("preprocessorId"), number)),
+        }
+        let picture = self.own(&field("initImageId"), one["initImageId"].as_str().unwrap_or_default())?;
+        let scale = weight(one, &field)?;
+        Ok(match kind {
+            Some(kind) => Guide::Map(ControlSpec { kind: kind.into(), picture, scale: scale as f32 }),
+            None => Guide::Reference { picture, scale: scale * USUAL_WEIGHT },
+        })
     }
 
     fn list(&self, name: &str) -> impl Iterator<Item = (usize, &Value)> {
