@@ -1,6 +1,5 @@
 //! Pictures that guide: their nets, opened once by file and kept, and what those make of a picture, once.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::layout::Frame;
@@ -13,29 +12,9 @@ use crate::graph::{Shape, Tiling};
 use crate::message::{Message, Setting};
 use crate::noise::Noise;
 use crate::picture::Picture;
-use crate::request::{Control, ControlMode, MOST_CONTROLS};
+use crate::request::{Control, ControlMode};
 use crate::sampler;
 use crate::{Error, Result};
-
-/// Nets by their files, those that were asked for last at the end.
-#[derive(Default)]
-pub(super) struct GuideNets(Vec<(PathBuf, Arc<GuideNet>)>);
-
-impl GuideNets {
-    /// The net of a file, opened where it is not yet, or where its file was changed meanwhile.
-    fn get(&mut self, file: &Path, open: impl FnOnce() -> Result<GuideNet>) -> Result<Arc<GuideNet>> {
-        let known = self.0.iter().position(|(known, _)| known == file).map(|place| self.0.remove(place));
-        let known = known.filter(|(_, net)| net.unchanged().is_ok());
-        let (file, net) = match known {
-            Some(known) => known,
-            None => (file.to_path_buf(), Arc::new(open()?)),
-        };
-        self.0.push((file, net.clone()));
-        let extra = self.0.len().saturating_sub(MOST_CONTROLS);
-        self.0.drain(..extra);
-        Ok(net)
-    }
-}
 
 /// What a net makes of the picture that it is given.
 #[derive(Debug, Clone)]
@@ -120,7 +99,8 @@ impl Engine {
         let (model, unet) = (self.base.clone(), self.base.unet.config());
         for control in &plan.controls {
             let open = || GuideNet::open(&control.file, model.outlook.file(), unet);
-            let net = self.guide_nets.get(&control.file, open)?;
+            let is_whole = |net: &GuideNet| net.unchanged().is_ok();
+            let (_, net) = self.guide_nets.get(&control.file, is_whole, open)?;
             check_mode(control, &net)?;
             plan.nets.push(net);
         }

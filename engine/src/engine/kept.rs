@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use crate::Result;
+use crate::request::MOST_CONTROLS;
 
-/// Networks of one kind that are kept open.
-const MOST: usize = 4;
+/// Networks of one kind that are kept open: as many as a request may name.
+const MOST: usize = MOST_CONTROLS;
 
 /// Networks of one kind, the one that was used last at the end.
 pub(super) struct Kept<T>(Vec<Net<T>>);

@@ -42,13 +42,13 @@ pub use prompts::Prompts;
 pub use upscale::Enlarger;
 pub use watch::{DrawStage, Drawn, Event, OnTrace, Seconds, TraceRow, Watch};
 
-use self::controls::GuideNets;
 use self::decode::Purpose;
 use self::image_prompts::ImageNets;
 use self::kept::Kept;
 use self::layout::Frame;
 use self::programs::{Network, ProgramKey, Programs};
 use crate::backend::{Backend, CancelToken, MemoryNeed};
+use crate::controlnet::GuideNet;
 use crate::graph::{Element, Shape};
 use crate::layer_diffuse::{LayerDiffuseFiles, TransparentDecoder};
 use crate::memory::Memory;
@@ -112,7 +112,7 @@ pub struct Engine {
     element: Element,
     programs: Programs,
     image_nets: ImageNets,
-    guide_nets: GuideNets,
+    guide_nets: Kept<GuideNet>,
     enlarger: Enlarger,
     transparent_decoders: Kept<TransparentDecoder>,
     /// Seconds of opening and compiling that no picture has accounted for yet.
@@ -180,7 +180,7 @@ impl Engine {
             element: precision.into(),
             programs,
             image_nets: ImageNets::default(),
-            guide_nets: GuideNets::default(),
+            guide_nets: Kept::default(),
             enlarger,
             transparent_decoders: Kept::default(),
             loading: 0.0,

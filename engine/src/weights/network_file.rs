@@ -27,6 +27,49 @@ pub(crate) struct NetworkFolder {
     pub(crate) within: &'static str,
 }
 
+impl NetworkFolder {
+    /// The weights that a path leads to, with their configuration where there is one: a file, which has one where it is
+    /// called as in such a folder; a folder, or the one within it; a folder with one file of weights.
+    pub(super) fn find(self, path: &Path) -> Result<(Archive, Option<Value>)> {
+        let root = match place::find(path)? {
+            Location::Folder(root) => Source::Folder(root),
+            Location::File(file) => {
+                let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let beside = Source::Folder(file.with_file_name(""));
+                let is_own = name.starts_with(&format!("{}.", self.stem));
+                let config = is_own.then(|| configuration(&beside, "")).transpose()?.flatten();
+                return Ok((Archive::open(&file)?, config));
+            }
+        };
+        for within in ["", self.within] {
+            let Some(config) = configuration(&root, within)? else { continue };
+            if let Some(archive) = Archive::find_named(&root, within, self.stem)? {
+                return Ok((archive, Some(config)));
+            }
+        }
+        if let Some(archive) = Archive::find_named(&root, "", self.stem)? {
+            return Ok((archive, None));
+        }
+        let names = root.list("")?;
+        let several: Vec<String> =
+            names.iter().filter(|name| name.ends_with(".safetensors")).cloned().collect();
+        let what = match &several[..] {
+            [] => archive::only_pickled(&names)
+                .unwrap_or_else(|| "is a folder without a .safetensors file; give a file".into()),
+            several => format!("has several files of weights; give one of {}", quote::list(several)),
+        };
+        Err(bad_file(path, what))
+    }
+}
+
+/// The config.json in a folder of the source.
+fn configuration(source: &Source, folder: &str) -> Result<Option<Value>> {
+    let name = if folder.is_empty() { "config.json".into() } else { format!("{folder}/config.json") };
+    let Some(bytes) = source.read(&name, file::CONFIG)? else { return Ok(None) };
+    let refused = |e| bad_file(&source.path(&name), foreign::instead_of(&bytes, "is not valid JSON", &e));
+    python_json(&bytes).map(Some).map_err(refused)
+}
+
 /// A network's tensors under the names that its file has for them, and its configuration where there is one.
 #[derive(Debug, Clone)]
 pub(crate) struct NetworkFile {
@@ -40,10 +83,7 @@ impl NetworkFile {
     /// Opens a file of weights, or a folder with one and its config.json. `label` stands before the names of weights
     /// where they are spoken of.
     pub(crate) fn open(path: &Path, folder: NetworkFolder, label: &'static str) -> Result<Self> {
-        let (archive, config) = match place::find(path)? {
-            Location::File(file) => (Archive::open(&file)?, None),
-            Location::Folder(root) => in_folder(path, &root, folder)?,
-        };
+        let (archive, config) = folder.find(path)?;
         let strangers = scale::Strangers::of(&archive);
         let (mut entries, mut used) = (BTreeMap::new(), HashSet::new());
         for (key, stored) in &archive.tensors {
@@ -111,41 +151,6 @@ impl NetworkFile {
     /// Gives the pages of the file that were read back to the system.
     pub(crate) fn release(&self) {
         self.files.iter().for_each(|(_, mapped)| mapped.release());
-    }
-}
-
-/// The weights in a folder, or in the one within it, with their configuration.
-fn in_folder(path: &Path, root: &Path, folder: NetworkFolder) -> Result<(Archive, Option<Value>)> {
-    let source = Source::Folder(root.to_path_buf());
-    for within in ["", folder.within] {
-        let config = if within.is_empty() { "config.json".into() } else { format!("{within}/config.json") };
-        let Some(bytes) = source.read(&config, file::CONFIG)? else { continue };
-        let file = source.path(&config);
-        let value: Value = python_json(&bytes)
-            .map_err(|e| bad_file(&file, foreign::instead_of(&bytes, "is not valid JSON", &e)))?;
-        let absent = |names: &[String]| {
-            archive::only_pickled(names).unwrap_or_else(|| format!("has no {}.safetensors", folder.stem))
-        };
-        return match Archive::find_named(&source, within, folder.stem)? {
-            Some(archive) => Ok((archive, Some(value))),
-            None => Err(bad_file(&source.path(within), absent(&source.list(within)?))),
-        };
-    }
-    let names = file::list(root)?;
-    match names.iter().filter(|name| name.ends_with(".safetensors")).collect::<Vec<_>>()[..] {
-        [only] => Ok((Archive::open(&root.join(only))?, None)),
-        [] => Err(bad_file(
-            path,
-            archive::only_pickled(&names)
-                .unwrap_or_else(|| "is a folder without a config.json or a .safetensors file".into()),
-        )),
-        ref several => {
-            let several: Vec<String> = several.iter().map(|name| (*name).clone()).collect();
-            Err(bad_file(
-                path,
-                format!("has several files of weights; give one of {}", quote::list(&several)),
-            ))
-        }
     }
 }
 

@@ -6,22 +6,21 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::archive::{self, Archive};
-use super::configs::python_json;
-use super::file::{self, bad_file};
+use super::archive::Archive;
+use super::file::bad_file;
 use super::kind::GuideKind;
 use super::names::{Layout, NameTable};
 use super::network::NetworkSpec;
+use super::network_file::NetworkFolder;
 use super::part::Part;
 use super::place::{self, Location};
 use super::source::Source;
 use super::tensors::{TensorSummary, Tensors, Weights};
 use crate::error::{Error, Result};
-use crate::quote;
 use crate::threads;
 
-/// Looked for beside weights.
-const CONFIG: &str = "config.json";
+/// Networks of diffusers' other kinds have the names of a UNet's files.
+const FOLDER: NetworkFolder = NetworkFolder { stem: Part::Unet.weights_stem(), within: "" };
 
 /// The files of one network, with its configuration where there is one.
 #[derive(Debug)]
@@ -42,15 +41,7 @@ pub(crate) struct Opened {
 impl Standalone {
     /// A file; a folder as diffusers writes it; a folder with one file of weights.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let (archive, folder) = match place::find(path)? {
-            Location::File(file) => {
-                let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                let own = name.starts_with("diffusion_pytorch_model");
-                (Archive::open(&file)?, own.then(|| file.with_file_name("")))
-            }
-            Location::Folder(folder) => (in_folder(&folder)?, Some(folder)),
-        };
-        let config = folder.map_or(Ok(None), |folder| configuration(&folder.join(CONFIG)))?;
+        let (archive, config) = FOLDER.find(path)?;
         Ok(Self { path: place::named(path).to_path_buf(), archive, config })
     }
 
@@ -135,30 +126,4 @@ impl Opened {
     pub(crate) fn release(&self) {
         self.tensors.release();
     }
-}
-
-/// The weights in a folder.
-fn in_folder(folder: &Path) -> Result<Archive> {
-    let source = Source::Folder(folder.to_path_buf());
-    // Networks of diffusers' other kinds have the names of a UNet's files.
-    if let Some(archive) = Archive::find(&source, "", Part::Unet)? {
-        return Ok(archive);
-    }
-    let names = file::list(folder)?;
-    let is_file = |name: &&String| name.ends_with(".safetensors");
-    let files: Vec<String> = names.iter().filter(is_file).cloned().collect();
-    Err(bad_file(
-        folder,
-        match &files[..] {
-            [] => archive::only_pickled(&names)
-                .unwrap_or_else(|| "is a folder without a .safetensors file; give a file".into()),
-            several => format!("has several files of weights; give one of {}", quote::list(several)),
-        },
-    ))
-}
-
-fn configuration(path: &Path) -> Result<Option<Value>> {
-    let Some(text) = file::read(path, file::CONFIG)? else { return Ok(None) };
-    let value = python_json(&text).map_err(|e| bad_file(path, format!("is not valid JSON: {e}")))?;
-    Ok(Some(value))
 }
