@@ -23,15 +23,34 @@ const LARGEST_WHOLE: usize = 512;
 /// Parts of a network in their order, and the tiles of each.
 type Course = Vec<(Stage, Cut)>;
 
+/// Sizes of pictures of which the courses are remembered.
+const KNOWN: usize = 16;
+
+/// How pictures of a height and width are taken through a network.
+struct Known {
+    network: u64,
+    size: [usize; 2],
+    course: Course,
+    need: MemoryNeed,
+}
+
+/// The program of a part of a network, for tiles of a size.
+struct Kept {
+    network: u64,
+    stage: Stage,
+    size: [usize; 2],
+    compiled: Compiled,
+}
+
 /// What runs upscalers on a device.
 pub(super) struct Stages {
     element: Element,
     /// Pixels of a side that tiles have at the most, where that was said.
     pub(super) largest_tile: Option<usize>,
-    /// How pictures of a height and width are taken through a network.
-    known: Vec<(u64, [usize; 2], Course, MemoryNeed)>,
+    /// The one that was found last stands at the end.
+    known: Vec<Known>,
     /// Programs of the network that ran last, if they are few.
-    kept: Vec<(u64, Stage, [usize; 2], Compiled)>,
+    kept: Vec<Kept>,
 }
 
 impl Stages {
@@ -56,8 +75,8 @@ impl Stages {
         network: &Upscaler,
         size: [usize; 2],
     ) -> Result<(Course, MemoryNeed)> {
-        let known = self.known.iter().find(|(id, known, ..)| (*id, *known) == (network.id(), size));
-        if let Some((.., course, need)) = known {
+        let known = self.known.iter().find(|known| (known.network, known.size) == (network.id(), size));
+        if let Some(Known { course, need, .. }) = known {
             return Ok((course.clone(), *need));
         }
         let courses = courses(network, size, self.largest_tile);
@@ -74,7 +93,9 @@ impl Stages {
             let share = if place + 1 < courses.len() { 2 } else { 1 };
             let (takes, have) = (need.on_host(backend.is_host()), Memory::now().free / share);
             if takes <= have {
-                self.known.push((network.id(), size, course.clone(), need));
+                let extra = (self.known.len() + 1).saturating_sub(KNOWN);
+                self.known.drain(..extra);
+                self.known.push(Known { network: network.id(), size, course: course.clone(), need });
                 return Ok((course.clone(), need));
             }
             refused = Error::Memory { device: backend.name().to_owned(), need: takes, have };
@@ -105,21 +126,19 @@ impl Stages {
         (stage, size): (&Stage, [usize; 2]),
         stays: bool,
     ) -> Result<&mut Compiled> {
-        let is_it = |kept: &(u64, Stage, [usize; 2], Compiled)| {
-            (kept.0, &kept.1, kept.2) == (network.id(), stage, size)
-        };
+        let is_it = |kept: &Kept| (kept.network, &kept.stage, kept.size) == (network.id(), stage, size);
         let place = match self.kept.iter().position(is_it) {
             Some(place) => place,
             None => {
                 // One of another size shares its weights with the new one, and goes only then.
-                self.kept.retain(|(id, ..)| stays && *id == network.id());
+                self.kept.retain(|kept| stays && kept.network == network.id());
                 let compiled = Compiled::new(backend, network.graph(stage, size, self.element)?)?;
-                self.kept.retain(|(_, other, ..)| other != stage);
-                self.kept.push((network.id(), stage.clone(), size, compiled));
+                self.kept.retain(|kept| kept.stage != *stage);
+                self.kept.push(Kept { network: network.id(), stage: stage.clone(), size, compiled });
                 self.kept.len() - 1
             }
         };
-        self.kept.get_mut(place).map(|(.., compiled)| compiled).ok_or_else(|| never("no program was kept"))
+        self.kept.get_mut(place).map(|kept| &mut kept.compiled).ok_or_else(|| never("no program was kept"))
     }
 
     /// Takes a picture through a network. Every tile is told.
