@@ -15,7 +15,8 @@ const USUAL_WEIGHT: f64 = 0.5;
 /// The largest weight of a net.
 const MOST_WEIGHT: f64 = 2.0;
 
-/// What a `preprocessorId` means, as the service numbers them for SDXL: maps for nets, and references.
+/// What a `preprocessorId` means for SDXL: maps for nets, and references. The document does not give the numbers;
+/// these are as clients of the service use them.
 const MAPS: [(f64, &str); 3] = [(19.0, "canny"), (20.0, "depth"), (21.0, "pose")];
 const REFERENCES: [f64; 3] = [67.0, 100.0, 133.0];
 
