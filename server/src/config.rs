@@ -70,6 +70,8 @@ pub struct Nets {
     pub image_encoder: Option<PathBuf>,
     /// A network that enlarges pictures.
     pub upscaler: Option<PathBuf>,
+    /// The folder of LayerDiffuse's files, by which transparent pictures are drawn.
+    pub layer_diffuse: Option<PathBuf>,
 }
 
 /// Who may ask.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use fulmen_engine::layer_diffuse::LayerDiffuseFiles;
 use fulmen_server::Nets;
 
 use crate::failure::Failure;
@@ -20,9 +21,13 @@ pub(crate) struct NetArgs {
     #[arg(long, value_name = "FILE", requires = "image_encoder", help_heading = "Model")]
     ip_adapter: Option<PathBuf>,
 
-    /// A network that enlarges pictures, for `upscaleRatio` and second passes; without one they are resampled
+    /// A network that enlarges pictures, for `upscaleRatio`, variations and second passes; without one they are resampled
     #[arg(long = "upscale", value_name = "FILE", help_heading = "Model")]
     upscaler: Option<PathBuf>,
+
+    /// LayerDiffuse's files, by which pictures with transparency are drawn; without them a finished one is given a matte
+    #[arg(long, value_name = "DIR", help_heading = "Model")]
+    layer_diffuse: Option<PathBuf>,
 
     /// The encoder of pictures that the IP-Adapter was made for: a file, or a folder of transformers'
     #[arg(long, value_name = "PATH", requires = "ip_adapter", help_heading = "Model")]
@@ -32,7 +37,7 @@ pub(crate) struct NetArgs {
 impl NetArgs {
     /// Those that were given; all of them are there.
     pub(crate) fn nets(&self) -> Result<Nets, Failure> {
-        let Self { controls, ip_adapter, upscaler, image_encoder } = self;
+        let Self { controls, ip_adapter, upscaler, layer_diffuse, image_encoder } = self;
         controls.iter().try_for_each(|(_, path)| is_there("--control", path))?;
         let controls = controls.iter().cloned().collect();
         let paths =
@@ -40,8 +45,9 @@ impl NetArgs {
         for (flag, path) in paths {
             path.as_deref().map_or(Ok(()), |path| is_there(flag, path))?;
         }
+        layer_diffuse.as_deref().map(LayerDiffuseFiles::find).transpose()?;
         let [ip_adapter, image_encoder, upscaler] = paths.map(|(_, path)| path.clone());
-        Ok(Nets { controls, ip_adapter, image_encoder, upscaler })
+        Ok(Nets { controls, ip_adapter, image_encoder, upscaler, layer_diffuse: layer_diffuse.clone() })
     }
 }
 

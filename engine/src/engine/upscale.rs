@@ -192,6 +192,11 @@ impl DrawPlan {
 }
 
 impl Engine {
+    /// Enlarges pictures that were drawn already, on this engine's device.
+    pub fn enlarger(&mut self) -> &mut Enlarger {
+        &mut self.enlarger
+    }
+
     /// Compiles what enlarging the pictures of a plan needs, where it asks for that.
     pub(super) fn prepare_upscale(&mut self, plan: &DrawPlan) -> Result<Option<MemoryNeed>> {
         let (width, height) = plan.finished_size();

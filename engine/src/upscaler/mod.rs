@@ -147,6 +147,17 @@ impl Upscaler {
         self.file.parameters()
     }
 
+    /// About how many operations it does for a pixel of the picture that it is given.
+    #[must_use]
+    pub fn operations(&self) -> f64 {
+        let (parameters, _) = self.parameters();
+        let square = match &self.config {
+            Config::Rrdb(config) => config.folded().max(1).pow(2),
+            Config::Srvgg(_) => 1,
+        };
+        2.0 * parameters as f64 / square as f64
+    }
+
     /// Unlike that of any other that was opened.
     pub(crate) fn id(&self) -> u64 {
         self.id

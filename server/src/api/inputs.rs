@@ -11,6 +11,7 @@ use fulmen_engine::picture::{Format, Head, Limits, decoding, read};
 use percent_encoding::percent_decode_str;
 
 use crate::app::App;
+use crate::budget::Share;
 use crate::http::Request;
 use crate::problem::Problem;
 use crate::route::Call;
@@ -19,6 +20,9 @@ use crate::store::{Image, ImageKind, InputKind, NewImage, UNUSED, new_uuid};
 /// Pixels of a picture that is read, and of its longer side.
 const MOST_PIXELS: usize = 16 << 20;
 const LONGEST_SIDE: usize = 8192;
+
+/// What the record of a picture takes at most.
+const RECORD: u64 = 8 << 10;
 
 /// With or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -47,6 +51,9 @@ pub(crate) struct Input<'a> {
     pub(crate) has_alpha: bool,
     /// Whether some pixels are not there at all.
     pub(crate) has_holes: bool,
+    /// The memory of a file that did not come with the request, as long as it is needed.
+    #[expect(dead_code, reason = "it counts as long as it lives")]
+    share: Option<Share>,
 }
 
 impl<'a> Input<'a> {
@@ -56,23 +63,30 @@ impl<'a> Input<'a> {
     /// 400 where it is none, or is larger than allowed; 404, 403 or 410 where a link leads nowhere; 503 where there is
     /// no memory for it now.
     pub(crate) fn of(app: &App, call: &Call, member: &str, sent: Sent<'a>) -> Result<Self, Problem> {
-        let bytes = match sent {
-            Sent::File(bytes) => Cow::Borrowed(bytes),
-            Sent::Text(text) => Cow::Owned(bytes(app, call, member, &text)?),
+        let (bytes, share) = match sent {
+            Sent::File(bytes) => (Cow::Borrowed(bytes), None),
+            Sent::Text(text) => {
+                let (bytes, share) = bytes(app, call, member, &text)?;
+                (Cow::Owned(bytes), share)
+            }
         };
-        Self::look(&call.request, member, bytes)
+        Ok(Self { share, ..Self::look(app, &call.request, (member, bytes))? })
     }
 
-    /// Looks through the bytes of a file.
+    /// Looks through the bytes of a file, which is the value of this member.
     ///
     /// # Errors
     /// As [`Input::of`].
     pub(crate) fn look(
+        app: &App,
         request: &Request,
-        member: &str,
-        bytes: impl Into<Cow<'a, [u8]>>,
+        (member, bytes): (&str, Cow<'a, [u8]>),
     ) -> Result<Self, Problem> {
-        let bytes = bytes.into();
+        let seen = Self::seen(request, member, bytes);
+        seen.inspect_err(|problem| app.metrics.input_refused(problem.code))
+    }
+
+    fn seen(request: &Request, member: &str, bytes: Cow<'a, [u8]>) -> Result<Self, Problem> {
         let refused = |why: &dyn std::fmt::Display| Problem {
             code: "invalid_picture",
             ..Problem::field(member, format!("`{member}`: the picture {why}"))
@@ -91,6 +105,7 @@ impl<'a> Input<'a> {
             height: picture.height,
             has_alpha: picture.alpha.is_some(),
             has_holes: picture.alpha.is_some_and(|alpha| alpha.contains(&0)),
+            share: None,
             bytes,
         })
     }
@@ -138,8 +153,8 @@ impl Lent {
     pub(crate) fn keep(&mut self, input: Input<'_>) -> Result<String, Problem> {
         let id = new_uuid();
         let image = input.new_image(id.clone(), &self.owner, InputKind::Edit);
-        let _reservation = self.app.store.reserve(stored(&image))?;
-        self.app.store.add(vec![image])?;
+        let app = &self.app;
+        kept(app, (InputKind::Edit, image), |image| app.store.add(vec![image]).map(|_| true))?;
         self.ids.push(id.clone());
         Ok(id)
     }
@@ -155,18 +170,32 @@ impl Drop for Lent {
     }
 }
 
-/// What a picture that is kept takes at most, with its record.
-pub(crate) fn stored(image: &NewImage) -> u64 {
-    image.bytes.len() as u64 + (8 << 10)
+/// Keeps a picture of this kind, if there is room for it, and counts it where `keep` says that it was kept.
+///
+/// # Errors
+/// 503 where there is no room; those of `keep`.
+pub(crate) fn kept(
+    app: &App,
+    (kind, image): (InputKind, NewImage),
+    keep: impl FnOnce(NewImage) -> Result<bool, Problem>,
+) -> Result<bool, Problem> {
+    let bytes = image.bytes.len() as u64;
+    let kept = app.store.reserve(bytes + RECORD).and_then(|_reservation| keep(image));
+    match &kept {
+        Ok(true) => app.metrics.input_kept(kind.word(), bytes),
+        Ok(false) => {}
+        Err(problem) => app.metrics.input_refused(problem.code),
+    }
+    kept
 }
 
-/// The bytes that a text stands for.
-fn bytes(app: &App, call: &Call, member: &str, text: &str) -> Result<Vec<u8>, Problem> {
+/// The bytes that a text stands for, with their memory where the text has not as many.
+fn bytes(app: &App, call: &Call, member: &str, text: &str) -> Result<(Vec<u8>, Option<Share>), Problem> {
     let start = text.get(..8).unwrap_or(text).to_ascii_lowercase();
     // A slash alone may begin base64, as that of every JPEG does.
     let begins = |link: &str| start.starts_with(link);
     if ["http://", "https://", "/files/", "/public/"].into_iter().any(begins) {
-        return linked(app, call, member, text);
+        return linked(app, call, member, text).map(|(bytes, share)| (bytes, Some(share)));
     }
     let encoded = match text.get(..5).filter(|scheme| scheme.eq_ignore_ascii_case("data:")) {
         Some(_) => text
@@ -185,15 +214,16 @@ fn bytes(app: &App, call: &Call, member: &str, text: &str) -> Result<Vec<u8>, Pr
         true => BASE64.decode(encoded.split_ascii_whitespace().collect::<String>()),
         false => BASE64.decode(encoded),
     };
-    decoded.map_err(|_| {
+    decoded.map(|bytes| (bytes, None)).map_err(|_| {
         let message =
             format!("`{member}` must be a picture in base64, a data URI, or a link that this server gave");
         Problem::field(member, message)
     })
 }
 
-/// The picture behind a link of this server's own, read from where it is kept.
-fn linked(app: &App, call: &Call, member: &str, link: &str) -> Result<Vec<u8>, Problem> {
+/// The picture behind a link of this server's own, read from where it is kept. A link is short, and what is behind it may
+/// be large: a request with many of them must not take more memory than one that sends them.
+fn linked(app: &App, call: &Call, member: &str, link: &str) -> Result<(Vec<u8>, Share), Problem> {
     let foreign = || {
         let message = format!(
             "`{member}`: nothing is fetched from other places; send the picture itself, in base64 or as a file, or a link \
@@ -220,7 +250,8 @@ fn linked(app: &App, call: &Call, member: &str, link: &str) -> Result<Vec<u8>, P
     let gone =
         || Problem::field(member, format!("`{member}`: the picture behind this link is no longer kept"));
     let image = image.ok_or_else(gone)?;
-    app.store.bytes(&image)
+    let share = call.request.memory.for_parsing(image.size as usize)?;
+    Ok((app.store.bytes(&image)?, share))
 }
 
 /// The image whose id and format make this name.

@@ -15,8 +15,10 @@ pub(crate) struct Effect {
 pub(crate) enum When {
     /// This one, as JSON.
     Is(&'static str),
-    /// Every number n does n times as much.
+    /// Every number n up to 1 does n times as much.
     Times,
+    /// Each whole number does it so many times.
+    Each,
 }
 
 /// Settings beyond those that have members of their own.
@@ -135,6 +137,7 @@ impl Effect {
             When::Is("null") => format!("If absent: {}", self.look.about()),
             When::Is(value) => format!("`{}`: {}", value.trim_matches('"'), self.look.about()),
             When::Times => format!("1: {}; less does less", self.look.about()),
+            When::Each => format!("For each of 1 to the value: {}", self.look.about()),
         }
     }
 }

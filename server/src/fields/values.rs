@@ -91,7 +91,7 @@ impl Values {
             let value = self.value(field.name).unwrap_or(&Value::Null);
             field.effects.iter().filter_map(|effect| match effect.when {
                 When::Is(when) => is_one_of(&[when], value).then_some(effect.look),
-                When::Times => value.as_f64().map(|n| effect.look.times(n as f32)),
+                When::Times | When::Each => value.as_f64().map(|n| effect.look.times(n as f32)),
             })
         }))
     }

@@ -59,6 +59,12 @@ impl Engines {
         self.seats[at].engine.is_some()
     }
 
+    /// This place, or that of another model that is open where this one is not: either can enlarge pictures.
+    pub(super) fn open_place(&self, at: usize) -> usize {
+        let is_open = |at: &usize| self.is_open(*at);
+        std::iter::once(at).chain(0..self.seats.len()).find(is_open).unwrap_or(at)
+    }
+
     /// The engine of this model, to draw with; opened where it is not.
     ///
     /// # Errors

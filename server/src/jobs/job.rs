@@ -88,6 +88,23 @@ impl Status {
     }
 }
 
+/// What is done at this moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Doing {
+    /// As [`Progress::Stage`] tells it; none before the first.
+    pub(crate) stage: Option<&'static str>,
+    /// Tiles that are done of a picture that is being enlarged, and how many there are.
+    pub(crate) tile: usize,
+    pub(crate) tiles: usize,
+}
+
+impl Doing {
+    /// How much of what is done tile by tile is done, from 0 to 1.
+    fn share(self) -> f64 {
+        self.tile as f64 / self.tiles.max(1) as f64
+    }
+}
+
 /// What watchers receive.
 #[derive(Debug, Clone)]
 pub(crate) enum Progress {
@@ -98,12 +115,28 @@ pub(crate) enum Progress {
         step: usize,
         steps: usize,
     },
+    /// Of a picture that is being enlarged; counted from 1.
+    Tile {
+        tile: usize,
+        tiles: usize,
+    },
     Preview {
         index: usize,
         picture: Arc<Picture>,
     },
     /// Nothing happened for a while.
     Beat,
+}
+
+/// Who does a job, and what it costs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Cost {
+    /// The place of the model that draws it.
+    pub(super) model: usize,
+    /// Whose speed it is done at, by its place.
+    pub(super) pace: usize,
+    /// In the units of [`speed`](super::speed).
+    pub(super) work: f64,
 }
 
 /// A job that was submitted.
@@ -114,6 +147,8 @@ pub(crate) struct Job {
     pub(crate) cancel: CancelToken,
     /// The place of the model that draws it.
     pub(super) model: usize,
+    /// Whose speed it is done at: that model's, or that of what is not drawn.
+    pub(super) pace: usize,
     /// What it costs, in the units of [`speed`](super::speed).
     pub(super) work: f64,
     /// Whether it is drawn beside no other.
@@ -129,19 +164,20 @@ pub(crate) struct Job {
 #[derive(Debug)]
 struct State {
     status: Status,
+    doing: Doing,
     /// All that happened, for those who watch; only where previews or progress were asked for.
     progress: Vec<Progress>,
 }
 
 impl Job {
-    /// `model` is the place of the one that draws it.
-    pub(super) fn new(ticket: Ticket, spec: Spec, (model, work): (usize, f64)) -> Self {
-        let state = Mutex::new(State { status: Status::Queued, progress: vec![] });
+    pub(super) fn new(ticket: Ticket, spec: Spec, Cost { model, pace, work }: Cost) -> Self {
+        let state = Mutex::new(State { status: Status::Queued, doing: Doing::default(), progress: vec![] });
         Self {
             ticket,
             spec,
             cancel: CancelToken::default(),
             model,
+            pace,
             work,
             alone: false,
             memory: Mutex::default(),
@@ -179,6 +215,10 @@ impl Job {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(crate) fn doing(&self) -> Doing {
+        self.lock().doing
+    }
+
     pub(crate) fn status(&self) -> Status {
         self.lock().status.clone()
     }
@@ -200,7 +240,14 @@ impl Job {
     }
 
     pub(super) fn tell(&self, progress: Progress) {
-        self.lock().progress.push(progress);
+        let mut state = self.lock();
+        match progress {
+            Progress::Stage(stage) => state.doing = Doing { stage: Some(stage), ..Doing::default() },
+            Progress::Tile { tile, tiles } => state.doing = Doing { tile, tiles, ..state.doing },
+            _ => {}
+        }
+        state.progress.push(progress);
+        drop(state);
         self.changed.notify_all();
     }
 
@@ -216,11 +263,14 @@ impl Job {
 
     /// How much of the work is done, from 0 to 1, as far as it tells.
     pub(super) fn done(&self) -> f64 {
-        match self.lock().status {
+        let state = self.lock();
+        match state.status {
             // One more for what follows the last step.
             Status::Running { image, images, step, steps } if steps > 0 => {
-                ((image - 1) as f64 + step as f64 / (steps + 1) as f64) / images.max(1) as f64
+                let after = if step == steps { state.doing.share() } else { 0.0 };
+                ((image - 1) as f64 + (step as f64 + after) / (steps + 1) as f64) / images.max(1) as f64
             }
+            Status::Running { .. } if self.spec.rework.is_some() => state.doing.share(),
             _ => 0.0,
         }
     }

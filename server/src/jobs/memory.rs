@@ -189,6 +189,7 @@ mod tests {
             largest_preview: 256,
             device,
             nets: crate::config::Nets::default(),
+            enlarging: 0.0,
         }
     }
 

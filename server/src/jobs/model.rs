@@ -1,10 +1,13 @@
 //! The model as the server knows it, and what it is asked for.
 
+use std::path::Path;
+
 use fulmen_engine::graph::Tiling;
 use fulmen_engine::prompt::{LongPrompts, LoraTag, PromptSyntax};
-use fulmen_engine::request::{Enlarged, Guidance, Nag, SecondPass, Upscale};
+use fulmen_engine::request::{Enlarged, Guidance, Nag, SecondPass, Transparency, Upscale};
 use fulmen_engine::schedule::{Prediction, SamplerName, Sigmas, TimestepSpacing};
 use fulmen_engine::settings::Settings;
+use fulmen_engine::upscaler::Upscaler;
 use fulmen_engine::{Engine, Request};
 
 use super::size::in_own_area;
@@ -14,6 +17,9 @@ use crate::fields::Pass;
 
 /// Numbers of steps that distilled models are made for.
 const DISTILLED_STEPS: [usize; 4] = [1, 2, 4, 8];
+
+/// Operations of a step of SDXL's for a pixel.
+const STEP: f64 = 6e6;
 
 /// What clients call the model inside the program.
 const DEMO: &str = "fulmen-demo";
@@ -38,6 +44,8 @@ pub(crate) struct ModelInfo {
     pub(crate) device: String,
     /// Networks beside it.
     pub(crate) nets: Nets,
+    /// What the network that enlarges pictures does for a pixel, against a step of SDXL's; 0 without one.
+    pub(crate) enlarging: f64,
 }
 
 impl ModelInfo {
@@ -65,6 +73,7 @@ impl ModelInfo {
             largest_preview: engine.largest_preview(),
             device: engine.device().to_owned(),
             nets: model.nets.clone(),
+            enlarging: model.nets.upscaler.as_deref().map_or(Ok(0.0), enlarging)?,
         })
     }
 
@@ -97,6 +106,12 @@ impl ModelInfo {
         Some(Upscale { file: Some(file), by: Some(spec.upscale?) })
     }
 
+    /// By LayerDiffuse where its files are there; else the finished picture is given a matte.
+    fn transparency(&self, spec: &Spec) -> Option<Transparency> {
+        let folder = self.nets.layer_diffuse.clone().filter(|_| spec.transparent)?;
+        Some(Transparency::LayerDiffuse(folder))
+    }
+
     /// The engine's request for a job, drawn from these pictures; what names one that is not among them is left out.
     pub(super) fn request(&self, spec: &Spec, pictures: &Pictures) -> Request {
         let (width, height) = self.drawn_size(spec);
@@ -119,6 +134,7 @@ impl ModelInfo {
             loras: spec.loras.iter().map(lora).collect(),
             image_prompts: guides::image_prompt(&self.nets, spec, pictures).into_iter().collect(),
             controls: guides::controls(&self.nets, spec, pictures),
+            transparency: self.transparency(spec),
             tiling: Tiling { x: spec.tiling, y: spec.tiling },
             second_pass: spec.pass.map(|pass| self.second_pass(pass)),
             upscale: self.upscale(spec),
@@ -128,6 +144,11 @@ impl ModelInfo {
             ..Request::default()
         }
     }
+}
+
+/// What a network that enlarges pictures does for each of their pixels, against a step of SDXL's.
+fn enlarging(file: &Path) -> fulmen_engine::Result<f64> {
+    Ok(Upscaler::open(file)?.operations() / STEP)
 }
 
 /// A LoRA that a request names, in the whole model.

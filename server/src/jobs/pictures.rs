@@ -3,11 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use fulmen_engine::picture::{Limits, Picture, read};
+use fulmen_engine::memory::Memory;
+use fulmen_engine::picture::{Limits, Picture, decoding, read};
 
 use super::{Job, Spec};
 use crate::problem::Problem;
-use crate::store::Store;
+use crate::store::{Image, Store};
+
+/// Bytes of a pixel, with its opacity.
+const PIXEL: u64 = 4;
+
+/// Seconds after which it is worth asking again.
+const RETRY_AFTER: u64 = 10;
 
 /// The pictures of one job, by the store's ids.
 #[derive(Debug, Default)]
@@ -19,17 +26,29 @@ impl Pictures {
         self.0.get(id).cloned()
     }
 
+    /// The same with another picture in place of one of them.
+    pub(super) fn with(&self, id: &str, picture: Picture) -> Self {
+        let mut all = self.0.clone();
+        all.insert(id.to_owned(), Arc::new(picture));
+        Self(all)
+    }
+
     /// Reads those that a job names. They are its owner's: a handler that was given another's keeps a copy.
     ///
     /// # Errors
-    /// 400 where one was deleted meanwhile, 503 where the disk refuses.
+    /// 400 where one was deleted meanwhile, or there never is memory for all of them; 503 where there is none now, or the
+    /// disk refuses.
     pub(crate) fn of(store: &Store, job: &Job) -> Result<Self, Problem> {
-        let read = |id: &str| {
-            let image = store.owned(&job.ticket.owner, id).map_err(gone)?;
+        let find = |id: &str| store.owned(&job.ticket.owner, id).map_err(gone);
+        let images = job.spec.pictures().into_iter().map(find).collect::<Result<Vec<_>, _>>()?;
+        if !images.is_empty() {
+            enough(needed(&images), Memory::now())?;
+        }
+        let read = |image: Image| {
             let picture = picture(&store.bytes(&image).map_err(gone)?)?;
-            Ok((id.to_owned(), Arc::new(picture)))
+            Ok((image.id, Arc::new(picture)))
         };
-        job.spec.pictures().into_iter().map(read).collect::<Result<_, _>>().map(Self)
+        images.into_iter().map(read).collect::<Result<_, _>>().map(Self)
     }
 
     /// What stands for a job's pictures as long as they are not read: their sizes do not matter where the size of what is
@@ -38,6 +57,30 @@ impl Pictures {
         let nothing = Arc::new(Picture { alpha: Some(vec![0]), ..Picture::new(1, 1, vec![u8::MAX; 3]) });
         Self(spec.pictures().into_iter().map(|id| (id.to_owned(), nothing.clone())).collect())
     }
+}
+
+/// Bytes that these take, and the one that takes most of them while it is read. A small file may be a large picture, and
+/// a request may name many.
+fn needed(images: &[Image]) -> u64 {
+    let pixels = |image: &Image| (image.width * image.height) as u64;
+    let reading = |image: &Image| decoding(image.width, image.height) + image.size;
+    let read: u64 = images.iter().map(|image| pixels(image) * PIXEL).sum();
+    read + images.iter().map(reading).max().unwrap_or(0)
+}
+
+/// Whether there is so much memory.
+fn enough(need: u64, Memory { total, free }: Memory) -> Result<(), Problem> {
+    let what = format!("the pictures that this is drawn from need {} MiB of memory", need >> 20);
+    if need > total {
+        let message =
+            format!("{what}, and this server can have {} MiB; use fewer or smaller ones", total >> 20);
+        return Err(Problem::new(400, "too_large", message));
+    }
+    if need > free {
+        let message = format!("{what}, and {} MiB are left right now; ask again later", free >> 20);
+        return Err(Problem::busy("memory_short", message, RETRY_AFTER));
+    }
+    Ok(())
 }
 
 fn gone(problem: Problem) -> Problem {
@@ -53,4 +96,18 @@ fn picture(bytes: &[u8]) -> Result<Picture, Problem> {
         tracing::error!("a kept picture {error}");
         Problem::internal()
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pictures_that_there_is_no_memory_for_are_not_read() {
+        let with = |total: u64, free: u64| Memory { total, free };
+        assert_eq!(enough(100, with(1000, 100)), Ok(()));
+        let code = |problem: Problem| (problem.status, problem.code);
+        assert_eq!(enough(101, with(1000, 100)).map_err(code), Err((503, "memory_short")));
+        assert_eq!(enough(1001, with(1000, 1000)).map_err(code), Err((400, "too_large")));
+    }
 }

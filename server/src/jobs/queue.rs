@@ -3,7 +3,7 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::job::{Job, Status, Ticket};
+use super::job::{Cost, Job, Status, Ticket};
 use super::models::place;
 use super::speed::{Speeds, work};
 use super::together::Together;
@@ -196,7 +196,7 @@ impl Queue {
             return;
         }
         if let Some((work, time)) = state.running.measured() {
-            state.speeds.measured(job.model, work, time);
+            state.speeds.measured(job.pace, work, time);
         }
         if state.running.jobs.is_empty() {
             state.running = Together::default();
@@ -227,11 +227,11 @@ impl State {
     /// When those that are drawn should have ended, and so many more after them; at least a second.
     fn seconds_until(&self, ahead: usize, longest: Duration) -> u64 {
         let longest = longest.as_secs_f64();
-        let drawn = self.running.jobs.first().map_or(0, |job| job.model);
+        let drawn = self.running.jobs.first().map_or(0, |job| job.pace);
         let (speed, running) = self.running.outlook(&self.speeds.of(drawn), longest);
-        let speed = |model| if model == drawn { speed } else { self.speeds.of(model) };
+        let speed = |pace| if pace == drawn { speed } else { self.speeds.of(pace) };
         let waiting = self.turns.order();
-        let seconds = |job: &Arc<Job>| speed(job.model).estimate(job.work).min(longest);
+        let seconds = |job: &Arc<Job>| speed(job.pace).estimate(job.work).min(longest);
         let before: f64 = waiting.iter().take(ahead).map(seconds).sum();
         (running + before).ceil().max(1.0) as u64
     }
@@ -242,9 +242,10 @@ impl Place {
     pub(crate) fn submit(self, ticket: Ticket, spec: Spec) -> Arc<Job> {
         let models = &self.queue.0.models;
         let model = place(models.iter(), &spec);
-        let cost = (model, work(&models[model], &spec));
-        // What is drawn from pictures takes memory that nobody has counted for several.
-        let alone = self.alone || !spec.pictures().is_empty();
+        // What is not drawn has a speed of its own.
+        let pace = if spec.rework.is_some() { models.len() } else { model };
+        let cost = Cost { model, pace, work: work(&models[model], &spec) };
+        let alone = self.alone || spec.is_alone();
         let job = Arc::new(Job::new(ticket, spec, cost).alone(alone));
         let mut state = self.queue.lock();
         if state.closed {

@@ -96,6 +96,9 @@ pub(crate) struct InitSpec {
     pub(crate) fit: Option<String>,
     /// The share of the steps that is taken, 0 to 1. The less, the more of the picture is kept.
     pub(crate) denoising_strength: f64,
+    /// Whether it is enlarged by the server's upscaler before it is drawn over in a larger size.
+    #[serde(default)]
+    pub(crate) enlarged: bool,
     /// Width and height that it is brought to before anything else; `None`: its own.
     #[serde(default)]
     pub(crate) size: Option<[usize; 2]>,
@@ -147,6 +150,18 @@ impl Spec {
         pictures.sort_unstable();
         pictures.dedup();
         pictures
+    }
+}
+
+impl Spec {
+    /// Whether it is drawn beside no other: what it takes beside the model is not known for several, or it is not drawn.
+    pub(crate) fn is_alone(&self) -> bool {
+        let part = |mask: &MaskSpec| mask.only_masked.is_some();
+        let partly = |init: &InitSpec| {
+            init.enlarged || init.outpaint.is_some() || init.mask.as_ref().is_some_and(part)
+        };
+        let is_guided = self.image_prompt.is_some() || !self.controls.is_empty();
+        self.rework.is_some() || is_guided || self.init.as_ref().is_some_and(partly)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{ModelInfo, Spec};
+use super::{ModelInfo, Rework, Spec};
 use crate::fields::Pass;
 
 /// Seconds for a job, before anything was measured.
@@ -11,8 +11,12 @@ const UNKNOWN: f64 = 5.0;
 /// How much the newest job counts against all before it.
 const WEIGHT: f64 = 0.3;
 
-/// Decoding costs about as much as one step.
-const DECODE: usize = 1;
+/// Decoding costs about as much as one step, and so does encoding.
+const DECODE: f64 = 1.0;
+const ENCODE: f64 = 1.0;
+
+/// What a net adds to each step that it guides.
+const CONTROL: f64 = 0.5;
 
 /// To resample a pixel and to write it into a file, against a step for it.
 const FINISH: f64 = 0.05;
@@ -65,27 +69,57 @@ impl Speeds {
 }
 
 /// What a job costs: millions of pixels times steps. With guidance, which a distilled model does not take from a
-/// request, a step is two calls of the model.
+/// request, a step is two calls of the model. What is not drawn is counted in the same way, and has a speed of its own.
 pub(super) fn work(model: &ModelInfo, spec: &Spec) -> f64 {
-    if spec.rework.is_some() {
-        return 0.0;
+    let finish = FINISH * (spec.width * spec.height) as f64;
+    match spec.rework {
+        Some(Rework::Matte) => return finish / 1e6,
+        Some(Rework::Upscale) => {
+            return (model.enlarging * enlarged(spec.width, spec.height) + finish) / 1e6;
+        }
+        None => {}
     }
     let (width, height) = model.drawn_size(spec);
-    let guidance = spec.guidance.filter(|_| !model.distilled).unwrap_or(model.guidance);
-    let calls = if guidance > 1.0 { 2 } else { 1 };
-    let steps = spec.steps.unwrap_or(model.steps) * calls + DECODE;
-    // What is drawn again is encoded and decoded, too.
+    let pixels = (width * height) as f64;
+    let steps = spec.steps.unwrap_or(model.steps) as f64;
+    let share = spec.init.as_ref().map_or(1.0, |init| init.denoising_strength.clamp(0.0, 1.0));
+    let begins = spec.init.as_ref().map_or(0.0, |init| {
+        let first = if init.enlarged { model.enlarging * enlarged(width, height) / pixels } else { 0.0 };
+        ENCODE + first
+    });
+    let first = begins + whole(steps * share) * calls(model, spec) + DECODE;
+    // What is drawn again is decoded, enlarged, encoded, and decoded once more.
     let again = |Pass { ratio, strength }: Pass| {
-        ratio * ratio * (steps as f64 * f64::from(strength) + 2.0 * DECODE as f64)
+        let drawn = ENCODE + whole(steps * f64::from(strength)) * calls(model, spec) + DECODE;
+        model.enlarging + ratio * ratio * drawn
     };
-    let steps = steps as f64 + spec.pass.map_or(0.0, again);
-    let finish = FINISH * (spec.width * spec.height) as f64;
-    spec.images as f64 * ((width * height) as f64 * steps + finish) / 1e6
+    let last = spec.pass.map_or(1.0, |pass| pass.ratio * pass.ratio);
+    let enlarged = spec.upscale.map_or(0.0, |_| model.enlarging * last);
+    let steps = first + spec.pass.map_or(0.0, again) + enlarged;
+    spec.images as f64 * (pixels * steps + finish) / 1e6
+}
+
+/// What a step costs: calls of the model, and of the nets that guide it.
+fn calls(model: &ModelInfo, spec: &Spec) -> f64 {
+    let guidance = spec.guidance.filter(|_| !model.distilled).unwrap_or(model.guidance);
+    let calls = if guidance > 1.0 { 2.0 } else { 1.0 };
+    calls * (1.0 + CONTROL * spec.controls.len() as f64)
+}
+
+/// Steps are done wholly, and one of them at least.
+fn whole(steps: f64) -> f64 {
+    steps.floor().max(1.0)
+}
+
+/// Pixels of a picture that was enlarged to this size, as far as that is known: by a half to twice.
+fn enlarged(width: usize, height: usize) -> f64 {
+    (width * height) as f64 / 3.0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::{ControlSpec, InitSpec};
 
     fn model(is_demo: bool) -> ModelInfo {
         let (name, device) = ("a model".into(), "cpu".into());
@@ -101,6 +135,7 @@ mod tests {
             largest_preview: 256,
             device,
             nets: crate::config::Nets::default(),
+            enlarging: 0.0,
         }
     }
 
@@ -122,6 +157,33 @@ mod tests {
     fn the_demo_model_draws_small_whatever_is_asked_for() {
         let cost = |side| work(&model(true), &spec(side, 1, None));
         assert!(cost(1024) < 2.0 * cost(128), "{} against {}", cost(1024), cost(128));
+    }
+
+    #[test]
+    fn what_begins_from_a_picture_costs_its_steps_and_its_reading() {
+        let cost = |init, controls: usize| {
+            let controls = vec![ControlSpec::default(); controls];
+            work(&model(false), &Spec { init, controls, ..spec(1024, 1, Some(20)) })
+        };
+        let init = |denoising_strength| Some(InitSpec { denoising_strength, ..InitSpec::default() });
+        let [none, half, little] = [None, init(0.5), init(0.01)].map(|init| cost(init, 0));
+        // 20 steps of two calls, and decoding; encoding, 10 steps, decoding; encoding, one step, decoding.
+        assert!((half / none - 22.0 / 41.0).abs() < 0.01, "{}", half / none);
+        assert!((little / none - 4.0 / 41.0).abs() < 0.01, "{}", little / none);
+        assert!((cost(None, 2) / none - 81.0 / 41.0).abs() < 0.01, "two nets, each half a call");
+    }
+
+    #[test]
+    fn networks_that_enlarge_cost_what_they_compute() {
+        let with = ModelInfo { enlarging: 6.0, ..model(false) };
+        let cost =
+            |model: &ModelInfo, spec: &Spec| work(model, &Spec { guidance: Some(0.0), ..spec.clone() });
+        let plain = spec(512, 1, Some(3));
+        let larger = Spec { upscale: Some(2.0), drawn: Some([512, 512]), ..spec(1024, 1, Some(3)) };
+        let [none, net] = [&model(false), &with].map(|model| cost(model, &larger));
+        assert!(net > 2.3 * none && none < 1.1 * cost(&with, &plain), "{none} {net}");
+        let rework = Spec { rework: Some(Rework::Upscale), ..spec(1024, 1, None) };
+        assert!(work(&with, &rework) > 10.0 * work(&model(false), &rework));
     }
 
     #[test]

@@ -103,6 +103,7 @@ impl Turns {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::job::Cost;
     use crate::jobs::{Outcome, Spec, Ticket};
     use crate::problem::Family;
 
@@ -111,7 +112,7 @@ mod tests {
         Arc::new(Job::new(
             Ticket { id: id.into(), owner, family: Family::OpenAi, previews: 0, outcome: Outcome::Files },
             Spec::default(),
-            (0, 1.0),
+            Cost { model: 0, pace: 0, work: 1.0 },
         ))
     }
 

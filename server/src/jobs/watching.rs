@@ -1,5 +1,6 @@
 //! What happens while a job is drawn, passed on to those who watch it, and its pictures gathered.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,6 +8,7 @@ use fulmen_engine::Error;
 use fulmen_engine::backend::{CancelToken, MemoryNeed};
 use fulmen_engine::edit::matte;
 use fulmen_engine::engine::{DrawStage, Drawn, Event};
+use fulmen_engine::picture::Picture;
 use fulmen_engine::weights::Lora;
 
 use super::ModelInfo;
@@ -76,8 +78,32 @@ impl<'a> Watching<'a> {
                 self.drawings.push(drawing(*drawn, job, png_text));
             }
             // Warnings were foreseen, and given when the job was submitted.
-            Event::Warning(_) | Event::Tile { .. } => {}
+            Event::Warning(_) => {}
+            Event::Tile { tile, tiles, .. } => job.tell(Progress::Tile { tile, tiles }),
         }
+    }
+
+    /// The network that enlarges pictures, if there is one.
+    pub(super) fn upscaler(&self) -> Option<PathBuf> {
+        self.setting.model.nets.upscaler.clone()
+    }
+
+    /// The size in which the picture is drawn over that is enlarged first, if one is.
+    pub(super) fn enlarged_first(&self) -> Option<(usize, usize)> {
+        let spec = &self.job.spec;
+        spec.init.as_ref().filter(|init| init.enlarged)?;
+        Some(self.setting.model.drawn_size(spec))
+    }
+
+    /// A picture was enlarged in so many seconds, before or instead of being drawn.
+    pub(super) fn enlarged_in(&self, seconds: f64) {
+        self.setting.metrics.stage("upscale", seconds);
+    }
+
+    /// A picture is finished without having been drawn.
+    pub(super) fn keep(&mut self, picture: Picture) {
+        let seed = self.job.spec.seed;
+        self.drawings.push(Drawing { picture, seed, steps: 0, parameters: None });
     }
 
     /// How the job has ended; `None` where there was no memory for it beside other jobs or beside other models, and it
@@ -133,7 +159,8 @@ fn drawing(drawn: Drawn, job: &Job, png_text: bool) -> Drawing {
     };
     let picture = resampled(finished(picture, &spec.finish), spec.width, spec.height);
     let picture = if is_changed { job.pictures().with_kept(spec, picture) } else { picture };
-    let picture = if spec.transparent { matte(&picture) } else { picture };
+    // One that was drawn with its own transparency keeps that.
+    let picture = if spec.transparent && picture.alpha.is_none() { matte(&picture) } else { picture };
     Drawing { picture, seed, steps: parameters.steps, parameters: png_text.then_some(parameters) }
 }
 

@@ -8,13 +8,13 @@ use fulmen_engine::Engine;
 use fulmen_engine::engine::{Order, Watch};
 use fulmen_engine::settings::Settings;
 
-use super::Queue;
 use super::engines::Engines;
 use super::job::{Job, Progress, Status};
 use super::memory::Promises;
 use super::models::{Known, Models};
-use super::rework::reworked;
+use super::rework::{Next, reworked};
 use super::watching::{Setting, Watching, failed, is_fault};
+use super::{Pictures, Queue};
 use crate::config::ModelConfig;
 use crate::error::Result;
 use crate::metrics::Metrics;
@@ -92,18 +92,21 @@ impl Worker {
         if size(first) != size(next) || images > foresight.outlook().batch(size(next)) {
             return false;
         }
-        let plan = |job: &Job| foresight.outlook().plan(&info.request(&job.spec, &job.pictures()));
-        matches!((plan(first), plan(next)), (Ok(first), Ok(next)) if first.goes_with(&next))
+        // Their pictures are read when it is their turn.
+        let request = |job: &Job| info.request(&job.spec, &Pictures::stand_ins(&job.spec));
+        let plan = |job: &Job| foresight.outlook().plan(&request(job));
+        // The memory for reading a picture is counted where all of them begin with one.
+        let begins = |job: &Job| job.spec.init.is_some();
+        let alike = begins(first) == begins(next);
+        alike && matches!((plan(first), plan(next)), (Ok(first), Ok(next)) if first.goes_with(&next))
     }
 
     /// Draws jobs of one model together, and tells of each how it has ended. Those that there is no memory for beside
     /// the others are drawn alone after them; one that there is none for beside other models, once one of them has gone.
     fn draw(&mut self, jobs: &[Arc<Job>], metrics: &Metrics, ended: &dyn Fn(&Arc<Job>, Status)) {
         let Some(first) = jobs.first() else { return };
-        if let Some(rework) = first.spec.rework {
-            return ended(first, reworked(first, rework));
-        }
-        let place = first.model;
+        let is_drawn = first.spec.rework.is_none();
+        let place = if is_drawn { first.model } else { self.engines.open_place(first.model) };
         if !self.engines.is_open(place) {
             jobs.iter().for_each(|job| job.tell(Progress::Stage("load")));
         }
@@ -111,7 +114,7 @@ impl Worker {
             Ok(engine) => engine,
             Err(error) => return jobs.iter().for_each(|job| ended(job, failed(job, &error))),
         };
-        let (model, promises) = (&self.models.at(place).info, &self.promises);
+        let (model, promises) = (&self.models.at(first.model).info, &self.promises);
         let (on_host, png_text, alone) = (engine.is_on_host(), self.png_text, jobs.len() == 1);
         let others_are_open = self.engines.others_are_open(place);
         let setting = Setting { model, metrics, promises, on_host, png_text, alone, others_are_open };
@@ -136,6 +139,16 @@ fn draw_with<'j>(
     ended: &dyn Fn(&Arc<Job>, Status),
 ) -> (Vec<&'j Arc<Job>>, bool) {
     let watchings: Vec<_> = jobs.iter().map(|job| RefCell::new(Watching::new(job, setting))).collect();
+    if let ([job], [watching]) = (jobs, watchings.as_slice()) {
+        let next = reworked(engine, job, &mut watching.borrow_mut());
+        if !matches!(next, Ok(Next::Draw)) {
+            let is_broken = next.as_ref().is_err_and(is_fault);
+            let status = watching.borrow_mut().end(next.map(drop));
+            let again = if status.is_none() { vec![job] } else { vec![] };
+            status.into_iter().for_each(|status| ended(job, status));
+            return (again, is_broken);
+        }
+    }
     let requests: Vec<_> = jobs.iter().map(|job| setting.model.request(&job.spec, &job.pictures())).collect();
     let mut events: Vec<_> =
         watchings.iter().map(|watching| |event| watching.borrow_mut().event(event)).collect();

@@ -33,9 +33,18 @@ pub(crate) struct Metrics {
     stages: Family<Label, Histogram, Times>,
     pictures: Counter,
     memory: Family<Label, Gauge>,
+    inputs: InputCounts,
     answers: Family<[(&'static str, String); 1], Counter>,
     requests: Family<[(&'static str, Arc<str>); 1], Histogram, Times>,
     gate: GateCounts,
+}
+
+/// Pictures that clients send.
+#[derive(Debug, Clone, Default)]
+struct InputCounts {
+    kept: Family<Label, Counter>,
+    bytes: Family<Label, Counter>,
+    refused: Family<Label, Counter>,
 }
 
 /// What the gate counts: of all this, no handler learns anything.
@@ -78,6 +87,7 @@ impl Default for Metrics {
             stages: Family::new_with_constructor(Times),
             pictures: Counter::default(),
             memory: Family::default(),
+            inputs: InputCounts::default(),
             answers: Family::default(),
             requests: Family::new_with_constructor(Times),
             gate: GateCounts::default(),
@@ -86,8 +96,12 @@ impl Default for Metrics {
         for state in ["done", "failed", "cancelled"] {
             drop(metrics.jobs.get_or_create(&[("state", state)]));
         }
-        for stage in ["load", "text", "unet", "vae"] {
+        for stage in ["load", "text", "encode", "unet", "vae", "upscale"] {
             drop(metrics.stages.get_or_create(&[("stage", stage)]));
+        }
+        for kind in ["init", "canvas", "mask", "edit"] {
+            drop(metrics.inputs.kept.get_or_create(&[("kind", kind)]));
+            drop(metrics.inputs.bytes.get_or_create(&[("kind", kind)]));
         }
         metrics
     }
@@ -109,11 +123,32 @@ impl Metrics {
     pub(crate) fn drawn(&self, seconds: &Seconds) {
         self.pictures.inc();
         let unet = seconds.unet_steps.iter().sum();
-        for (stage, time) in
-            [("load", seconds.load), ("text", seconds.text), ("unet", unet), ("vae", seconds.vae)]
-        {
-            self.stages.get_or_create(&[("stage", stage)]).observe(time);
+        let Seconds { load, text, encode, vae, upscale, .. } = *seconds;
+        for (stage, time) in [("load", load), ("text", text), ("unet", unet), ("vae", vae)] {
+            self.stage(stage, time);
         }
+        // Most pictures have neither.
+        for (stage, time) in [("encode", encode), ("upscale", upscale)] {
+            if time > 0.0 {
+                self.stage(stage, time);
+            }
+        }
+    }
+
+    /// A stage took so long.
+    pub(crate) fn stage(&self, stage: &'static str, seconds: f64) {
+        self.stages.get_or_create(&[("stage", stage)]).observe(seconds);
+    }
+
+    /// A picture of this kind that a client sent is kept.
+    pub(crate) fn input_kept(&self, kind: &'static str, bytes: u64) {
+        self.inputs.kept.get_or_create(&[("kind", kind)]).inc();
+        self.inputs.bytes.get_or_create(&[("kind", kind)]).inc_by(bytes);
+    }
+
+    /// A picture that a client sent was refused, with the code of a problem.
+    pub(crate) fn input_refused(&self, code: &'static str) {
+        self.inputs.refused.get_or_create(&[("code", code)]).inc();
     }
 
     pub(crate) fn memory(&self, need: MemoryNeed) {
@@ -184,6 +219,7 @@ impl Metrics {
         let stages = "Seconds of drawing a picture, by stage";
         registry.register_with_unit("stage", stages, seconds.clone(), self.stages.clone());
         registry.register("device_memory_bytes", "What the last job needed, by kind", self.memory.clone());
+        self.inputs.register(registry.sub_registry_with_prefix("input"));
         registry.register("stored_picture_bytes", "Bytes that pictures take of the disk", pictures);
         registry.register(
             "stored_bytes",
@@ -198,6 +234,16 @@ impl Metrics {
         let times = "Seconds from the first byte of a request to the last of its answer, by route";
         registry.register_with_unit("http_request_duration", times, seconds, self.requests.clone());
         self.gate.register(registry.sub_registry_with_prefix("gate"));
+    }
+}
+
+impl InputCounts {
+    fn register(&self, registry: &mut Registry) {
+        let kept = "Pictures that clients sent and that were kept, by what they are for";
+        registry.register("pictures", kept, self.kept.clone());
+        registry.register("picture_bytes", "Bytes of their files", self.bytes.clone());
+        let refused = "Pictures that clients sent and that were refused, by the code";
+        registry.register("pictures_refused", refused, self.refused.clone());
     }
 }
 

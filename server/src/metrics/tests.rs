@@ -10,6 +10,8 @@ fn some() -> Metrics {
     let metrics = Metrics::default();
     metrics.job_ended("done");
     metrics.drawn(&Seconds { unet_steps: vec![0.2, 0.3], ..Seconds::default() });
+    metrics.input_kept("init", 700);
+    metrics.input_refused("invalid_picture");
     metrics.answered(200);
     metrics.refused(413, "body_too_large");
     metrics.closed("client_gone");
@@ -49,6 +51,11 @@ fn everything_that_was_counted_is_there() {
             "fulmen_stage_seconds_bucket{le=\"0.25\",stage=\"unet\"} 0",
             "fulmen_stage_seconds_count{stage=\"vae\"} 1",
             "fulmen_stage_seconds_sum{stage=\"unet\"} 0.5",
+            "fulmen_stage_seconds_count{stage=\"upscale\"} 0",
+            "fulmen_input_pictures_total{kind=\"init\"} 1",
+            "fulmen_input_pictures_total{kind=\"edit\"} 0",
+            "fulmen_input_picture_bytes_total{kind=\"init\"} 700",
+            "fulmen_input_pictures_refused_total{code=\"invalid_picture\"} 1",
             "fulmen_http_answers_total{status=\"413\"} 1",
             "fulmen_gate_refused_total{code=\"body_too_large\"} 1",
             "fulmen_gate_closed_total{why=\"client_gone\"} 1",

@@ -39,8 +39,8 @@ pub(crate) enum InputKind {
 impl InputKind {
     const ALL: [Self; 4] = [Self::Init, Self::Canvas, Self::Mask, Self::Edit];
 
-    /// The word for it in the database.
-    pub(super) fn word(self) -> &'static str {
+    /// The word for it in the database, and in `/metrics`.
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Init => "init",
             Self::Canvas => "canvas",

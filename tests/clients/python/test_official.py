@@ -253,6 +253,16 @@ class Leonardo(unittest.TestCase):
         again = self.client.variation.create_variation_no_bg(request={"id": upscale, "is_variation": True})
         self.assertEqual(png_size(fetch(self.wait(again.object.sd_nobg_job.id).url)), (512, 512))
 
+    def test_the_universal_upscaler_draws_over_a_larger_picture(self):
+        image = self.generate(num_images=1, width=256, height=256).generated_images[0]
+        for request, size in [
+            ({"generated_image_id": image.id}, 384),
+            ({"init_image_id": self.upload(PICTURE), "prompt": "a red circle", "upscale_multiplier": 2.0}, 512),
+            ({"generated_image_id": image.id, "ultra_upscale_style": "ARTISTIC", "similarity": 8, "detail_contrast": 3}, 384),
+        ]:
+            job = self.client.variation.create_universal_upscaler_job(request=request).object.universal_upscaler
+            self.assertEqual(png_size(fetch(self.wait(job.id).url)), (size, size))
+
     def test_unzoom_draws_around_a_picture(self):
         identity = self.upload(PICTURE)
         found = self.generate(

@@ -128,6 +128,7 @@ fn tell(events: &mut Events<'_>, progress: &Progress) -> io::Result<()> {
         Progress::Queued(position) => events.send("queued", &json!({"position": position})),
         Progress::Stage(stage) => events.send("stage", &json!({"stage": stage})),
         Progress::Step { step, steps, .. } => events.send("step", &json!({"step": step, "steps": steps})),
+        Progress::Tile { tile, tiles } => events.send("tile", &json!({"tile": tile, "tiles": tiles})),
         Progress::Preview { index, picture, .. } => {
             let png = picture.encode(Format::Png, None).map_err(io::Error::other)?;
             events.send("preview", &json!({"index": index, "b64_json": BASE64_STANDARD.encode(png)}))

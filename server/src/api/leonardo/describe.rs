@@ -56,6 +56,7 @@ pub(crate) fn schemas() -> Value {
         "DeletedGeneration": with("delete_generations_by_pk", &deleted),
         "Generation": generation(&id),
         "GeneratedImage": image(&id),
+        "GenerationElement": used(&id),
         "InitImageByPk": with("init_images_by_pk", &json!({"anyOf": [input(&id), {"type": "null"}]})),
         "DeletedInitImage": with("delete_init_images_by_pk", &deleted),
         "UploadInitImage": with("uploadInitImage", &forms(&["id", "url", "key", "fields"])),
@@ -63,6 +64,7 @@ pub(crate) fn schemas() -> Value {
             "initImageId", "initUrl", "initKey", "initFields", "maskImageId", "maskUrl", "maskKey", "maskFields",
         ])),
         "UpscaleJob": with("sdUpscaleJob", &variation_job),
+        "UniversalUpscalerJob": with("universalUpscaler", &variation_job),
         "UnzoomJob": with("sdUnzoomJob", &variation_job),
         "NobgJob": with("sdNobgJob", &variation_job),
         "Variations": with("generated_image_variation_generic", &json!({"type": "array", "items": own_variation, "maxItems": 1})),
@@ -78,17 +80,36 @@ fn with(name: &str, member: &Value) -> Value {
 }
 
 fn element(id: &Value) -> Value {
+    let mut element = lora(id);
+    element["required"] = json!(["akUUID", "userLoraId", "name"]);
+    element["properties"]["userLoraId"] = json!({"type": "integer", "minimum": 0});
+    element["properties"]["creatorName"] = json!({"type": ["string", "null"]});
+    element
+}
+
+/// An element that a generation was drawn with.
+fn used(id: &Value) -> Value {
+    json!({
+        "type": "object",
+        "required": ["id", "weightApplied", "lora"],
+        "properties": {
+            "id": {"type": "integer", "minimum": 0},
+            "weightApplied": {"type": "number"},
+            "lora": lora(id),
+        },
+    })
+}
+
+fn lora(id: &Value) -> Value {
     let weight = json!({"type": "integer"});
     json!({
         "type": "object",
-        "required": ["akUUID", "userLoraId", "name"],
+        "required": ["akUUID", "name"],
         "properties": {
             "akUUID": id,
-            "userLoraId": {"type": "integer", "minimum": 0},
             "name": {"type": "string"},
             "description": {"type": "string"},
             "baseModel": {"type": "string", "enum": words::VERSIONS},
-            "creatorName": {"type": ["string", "null"]},
             "urlImage": {"type": ["string", "null"]},
             "weightDefault": weight,
             "weightMin": weight,
@@ -112,7 +133,7 @@ fn generation(id: &Value) -> Value {
             "createdAt": {"type": "string", "format": "date-time"},
             "error": {"type": "string", "description": "Why there are no pictures, where the status is FAILED."},
             "generated_images": {"type": "array", "items": {"$ref": "#/components/schemas/GeneratedImage"}},
-            "generation_elements": {"type": "array", "items": {"type": "object"}, "maxItems": 0},
+            "generation_elements": {"type": "array", "items": {"$ref": "#/components/schemas/GenerationElement"}},
             "warnings": {"$ref": "#/components/schemas/Warnings"},
             "prompt": {"type": "string"},
             "public": {"type": "boolean"},

@@ -23,13 +23,30 @@ pub(super) fn list(app: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
 }
 
 fn element(name: &str) -> Value {
+    let mut element = lora(name);
+    element["userLoraId"] = json!(number_of(name));
+    element["creatorName"] = Value::Null;
+    element
+}
+
+/// Those that a generation was drawn with, as it keeps them: `[name, weight]`.
+pub(super) fn used(loras: &Value) -> Value {
+    let one = |(at, used): (usize, &Value)| {
+        // Weights are kept in 32 bits, and told in as few digits as name them.
+        let weight =
+            used[1].as_f64().map(|weight| format!("{}", weight as f32).parse::<f64>().unwrap_or(weight));
+        json!({"id": at, "weightApplied": weight, "lora": lora(used[0].as_str().unwrap_or_default())})
+    };
+    loras.as_array().into_iter().flatten().enumerate().map(one).collect()
+}
+
+/// A LoRA, as it is shown with what is drawn with it.
+fn lora(name: &str) -> Value {
     json!({
         "akUUID": uuid_of(name),
-        "userLoraId": number_of(name),
         "name": name,
         "description": "A LoRA of this server.",
         "baseModel": "SDXL_1_0",
-        "creatorName": null,
         "urlImage": null,
         "weightDefault": 1,
         "weightMin": -2,

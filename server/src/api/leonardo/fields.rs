@@ -186,8 +186,8 @@ pub(super) const GENERATION: &[Field] = &[
     Field::new(
         "transparency",
         FieldType::Word(words::TRANSPARENCIES),
-        "With `foreground_only` the background is transparent: what is connected with the borders and alike in colour, with \
-         a soft edge.",
+        "With `foreground_only` the background is transparent: drawn so by LayerDiffuse where the server was started with it \
+         (`--layer-diffuse DIR`); else what is connected with the borders and alike in colour, with a soft edge.",
     ),
     flag("ultra", "A picture that is much larger than `width` and `height`; not together with `alchemy: true`.")
         .does(recipes::ULTRA),

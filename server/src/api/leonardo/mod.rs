@@ -21,6 +21,7 @@ mod sizes;
 mod styles;
 #[cfg(test)]
 mod tests;
+mod universal;
 mod unzoom;
 mod uploads;
 mod variations;
@@ -92,8 +93,15 @@ const UPLOAD: Route = route(
 const UPSCALE: Route = route(
     (Method::Post, &["/api/rest/v1/variations/upscale", "/variations/upscale"]),
     variations::upscale,
-    "Makes a generated picture twice as large; answers at once with the id of the variation",
+    "Makes a generated picture twice as large, by the server's network (`--upscale FILE`) or by resampling; answers at \
+     once with the id of the variation",
     &[(200, Content::Json("UpscaleJob"))],
+);
+const UNIVERSAL: Route = route(
+    (Method::Post, &["/api/rest/v1/variations/universal-upscaler", "/variations/universal-upscaler"]),
+    universal::upscale,
+    "Makes a picture larger and draws over it in its new size; answers at once with the id of the variation",
+    &[(200, Content::Json("UniversalUpscalerJob"))],
 );
 const UNZOOM: Route = route(
     (Method::Post, &["/api/rest/v1/variations/unzoom", "/variations/unzoom"]),
@@ -104,7 +112,7 @@ const UNZOOM: Route = route(
 const NOBG: Route = route(
     (Method::Post, &["/api/rest/v1/variations/nobg", "/variations/nobg"]),
     variations::without_background,
-    "Makes the background of a generated picture transparent; answers at once with the id of the variation",
+    "Makes the background of a generated picture transparent, by a matte; answers at once with the id of the variation",
     &[(200, Content::Json("NobgJob"))],
 );
 const LIST: Route = route(
@@ -152,6 +160,10 @@ pub(crate) const ROUTES: &[Route] = &[
     Route {
         doc: Doc { fields: Some(variations::UPSCALE), errors: VARIATION_ERRORS, ..UPSCALE.doc },
         ..UPSCALE
+    },
+    Route {
+        doc: Doc { fields: Some(universal::UNIVERSAL), errors: VARIATION_ERRORS, ..UNIVERSAL.doc },
+        ..UNIVERSAL
     },
     Route { doc: Doc { fields: Some(variations::OTHERS), errors: VARIATION_ERRORS, ..UNZOOM.doc }, ..UNZOOM },
     Route { doc: Doc { fields: Some(variations::OTHERS), errors: VARIATION_ERRORS, ..NOBG.doc }, ..NOBG },

@@ -4,6 +4,7 @@
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
+use super::elements;
 use crate::api::picture::word;
 use crate::app::App;
 use crate::route::Call;
@@ -27,7 +28,7 @@ pub(super) fn object(app: &App, call: &Call, generation: Generation, images: &[I
     object["status"] = json!(status(generation.state));
     object["createdAt"] = json!(generation.created_at.to_string());
     object["generated_images"] = json!(pictures);
-    object["generation_elements"] = json!([]);
+    object["generation_elements"] = elements::used(&generation.spec["loras"]);
     if let Some(failure) = generation.failure {
         object["error"] = json!(failure);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::object::LINK_TIME;
-use crate::api::inputs::{Input, stored};
+use crate::api::inputs::{Input, kept};
 use crate::api::picture::word;
 use crate::app::App;
 use crate::fields::{Field, FieldType, Form, Values};
@@ -104,10 +104,10 @@ pub(super) fn receive(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
         return Err(Problem::field("file", "`file`: one file must come with the fields"));
     };
     let Some(upload) = app.store.coming(id)? else { return again(app, id, bytes) };
-    let input = Input::look(&call.request, "file", bytes)?;
+    let input = Input::look(app, &call.request, ("file", bytes.into()))?;
     let image = input.new_image(upload.id, &upload.owner, upload.kind);
-    let _reservation = app.store.reserve(stored(&image))?;
-    if app.store.receive(image)? { Ok(Answer::empty(204)) } else { again(app, id, bytes) }
+    let received = kept(app, (upload.kind, image), |image| app.store.receive(image))?;
+    if received { Ok(Answer::empty(204)) } else { again(app, id, bytes) }
 }
 
 /// One that has come already may come again, if it is the same: a client may not have heard the answer.

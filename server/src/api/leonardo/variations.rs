@@ -1,7 +1,7 @@
 //! `/variations`: pictures made of one of a generation's: larger, with more around it, or without its background.
 //!
 //! Each is a job as any other, kept as a generation of one picture, so that it survives a kill; it is shown with the
-//! picture that it is made of, and goes with it.
+//! picture that it is made of, and goes with it. `universal` has those that are drawn over in a larger size.
 
 use std::sync::Arc;
 
@@ -11,12 +11,13 @@ use super::background::{complete, generation_bytes, ticket};
 use super::object::variation;
 use super::unzoom::{UNZOOM, zoom_out};
 use crate::app::App;
-use crate::fields::{Field, FieldType, Finish, Values};
+use crate::fields::{Field, FieldType, Values};
 use crate::http::Answer;
 use crate::jobs::{InitSpec, Members, Rework, Spec, check};
 use crate::problem::{Family, Problem};
 use crate::route::Call;
 use crate::store::{Generation, Image, ImageKind, State, new_uuid};
+use crate::warning::Warning;
 
 const ID: Field = Field::new(
     "id",
@@ -32,20 +33,44 @@ pub(super) const UPSCALE: &[Field] = &[ID];
 pub(super) const OTHERS: &[Field] =
     &[ID, Field::new("isVariation", FieldType::Flag, "Whether the id is that of a variation.").or("false")];
 
-/// The size is that of the picture.
-const MEMBERS: &Members = &Members { width: "id", height: "id", images: None, steps: "id" };
+/// What is made of a picture.
+#[derive(Clone, Copy)]
+pub(super) struct Kind {
+    /// The member of the answer.
+    pub(super) member: &'static str,
+    /// What answers call it.
+    pub(super) word: &'static str,
+    /// The member of the request that its size comes from.
+    pub(super) size: &'static str,
+}
+
+const UPSCALED: Kind = Kind { member: "sdUpscaleJob", word: "UPSCALE", size: "id" };
+const UNZOOMED: Kind = Kind { member: "sdUnzoomJob", word: "UNZOOM", size: "id" };
+const WITHOUT_BACKGROUND: Kind = Kind { member: "sdNobgJob", word: "NOBG", size: "id" };
 
 /// How much larger a picture becomes.
 const RATIO: usize = 2;
 
 /// A picture, and what it comes from.
-struct Source {
-    image: Image,
-    /// The generated picture that all this began with.
-    root: String,
+pub(super) struct Source {
+    pub(super) image: Image,
+    /// The picture that all this began with.
+    pub(super) root: String,
     /// What that was drawn as.
-    spec: Spec,
-    public: bool,
+    pub(super) spec: Spec,
+    pub(super) public: bool,
+}
+
+/// What is made of it, and what the caller should know.
+pub(super) struct Made {
+    pub(super) spec: Spec,
+    pub(super) warnings: Vec<Warning>,
+}
+
+impl From<Spec> for Made {
+    fn from(spec: Spec) -> Self {
+        Self { spec, warnings: vec![] }
+    }
 }
 
 /// `POST /variations/upscale`
@@ -54,9 +79,8 @@ pub(super) fn upscale(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let Image { width, height, .. } = source.image;
     let init = InitSpec { picture: source.image.id.clone(), ..InitSpec::default() };
     let (rework, size) = (Some(Rework::Upscale), (width * RATIO, height * RATIO));
-    let spec =
-        Spec { init: Some(init), rework, width: size.0, height: size.1, images: 1, ..plain(&source.spec) };
-    begin(app, call, ("sdUpscaleJob", "UPSCALE"), source, spec)
+    let spec = Spec { init: Some(init), rework, width: size.0, height: size.1, ..plain(&source.spec) };
+    begin(app, call, UPSCALED, (source, spec.into()))
 }
 
 /// `POST /variations/unzoom`
@@ -65,8 +89,8 @@ pub(super) fn unzoom(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     let size @ (width, height) = whole_latents(&source.image);
     let mut init = InitSpec { picture: source.image.id.clone(), ..InitSpec::default() };
     zoom_out(&mut init, size, UNZOOM, false);
-    let spec = Spec { init: Some(init), width, height, images: 1, ..plain(&source.spec) };
-    begin(app, call, ("sdUnzoomJob", "UNZOOM"), source, spec)
+    let spec = Spec { init: Some(init), width, height, ..plain(&source.spec) };
+    begin(app, call, UNZOOMED, (source, spec.into()))
 }
 
 /// `POST /variations/nobg`
@@ -75,8 +99,8 @@ pub(super) fn without_background(app: &Arc<App>, call: &Call) -> Result<Answer, 
     let Image { width, height, .. } = source.image;
     let init = InitSpec { picture: source.image.id.clone(), ..InitSpec::default() };
     let rework = Some(Rework::Matte);
-    let spec = Spec { init: Some(init), rework, width, height, images: 1, ..plain(&source.spec) };
-    begin(app, call, ("sdNobgJob", "NOBG"), source, spec)
+    let spec = Spec { init: Some(init), rework, width, height, ..plain(&source.spec) };
+    begin(app, call, WITHOUT_BACKGROUND, (source, spec.into()))
 }
 
 /// `GET /variations/{id}`. Those of others are not told from those that are not there.
@@ -90,29 +114,52 @@ pub(super) fn get(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
 /// The picture that a request names.
 fn source(app: &App, call: &Call, fields: &'static [Field]) -> Result<Source, Problem> {
     let values = Values::of(&call.request, fields)?;
-    let id = values.text("id").unwrap_or_default();
-    let missing = || Problem::not_found("`id`: none of your generations has a picture of this id");
-    let (generation, image) = if values.flag("isVariation") == Some(true) {
-        let (generation, mut images) = app.store.generation(&call.owner, id)?.ok_or_else(missing)?;
-        if generation.state == State::Pending {
-            let message = "`id`: this variation is not finished yet; ask again when it is COMPLETE";
-            return Err(Problem::field("id", message));
-        }
-        (generation, images.pop().ok_or_else(missing)?)
-    } else {
-        let image = app.store.image(id)?.filter(|image| image.owner == call.owner).ok_or_else(missing)?;
-        let ImageKind::Generation { id: of, .. } = &image.kind else { return Err(missing()) };
-        (app.store.generation(&call.owner, of)?.ok_or_else(missing)?.0, image)
-    };
-    let spec = serde_json::from_value::<Spec>(generation.spec).map_err(|_| missing())?;
+    let id = ("id", values.text("id").unwrap_or_default());
+    match values.flag("isVariation") == Some(true) {
+        true => varied(app, call, id),
+        false => generated(app, call, id),
+    }
+}
+
+/// A picture of one of the caller's generations, which this member names.
+pub(super) fn generated(app: &App, call: &Call, (member, id): (&str, &str)) -> Result<Source, Problem> {
+    let image = app.store.image(id)?.filter(|image| image.owner == call.owner);
+    let image = image.ok_or_else(|| missing(member))?;
+    let ImageKind::Generation { id: of, .. } = &image.kind else { return Err(missing(member)) };
+    let generation = app.store.generation(&call.owner, of)?.ok_or_else(|| missing(member))?.0;
+    made_of(generation, image, member)
+}
+
+/// The picture of one of the caller's variations, which this member names.
+pub(super) fn varied(app: &App, call: &Call, (member, id): (&str, &str)) -> Result<Source, Problem> {
+    let found = app.store.generation(&call.owner, id)?;
+    let (generation, mut images) = found.ok_or_else(|| missing(member))?;
+    if generation.state == State::Pending {
+        let message =
+            format!("`{member}`: this variation is not finished yet; ask again when it is COMPLETE");
+        return Err(Problem::field(member, message));
+    }
+    let image = images.pop().ok_or_else(|| missing(member))?;
+    made_of(generation, image, member)
+}
+
+fn made_of(generation: Generation, image: Image, member: &str) -> Result<Source, Problem> {
+    let spec = serde_json::from_value::<Spec>(generation.spec).map_err(|_| missing(member))?;
     let root = generation.variation_of.unwrap_or_else(|| image.id.clone());
     Ok(Source { image, root, spec, public: generation.request["public"] == true })
 }
 
-/// What a picture was drawn as, without what was done to it in the end: it has that already.
-fn plain(spec: &Spec) -> Spec {
-    let (finish, image_prompt) = (Finish::NONE, None);
-    Spec { contrast: None, finish, drawn: None, pass: None, transparent: false, image_prompt, ..spec.clone() }
+fn missing(member: &str) -> Problem {
+    Problem::not_found(format!("`{member}`: none of your generations has a picture of this id"))
+}
+
+/// What a picture was drawn as, without what was done to it in the end and what it was made of: it has that already.
+pub(super) fn plain(spec: &Spec) -> Spec {
+    let Spec {
+        model, prompt, negative_prompt, seed, steps, guidance, sampler, weight, loras, tiling, ..
+    } = spec.clone();
+    let plain = Spec { model, prompt, negative_prompt, seed, steps, guidance, sampler, ..Spec::default() };
+    Spec { images: 1, weight, loras, tiling, ..plain }
 }
 
 /// The size of a picture, in whole latents.
@@ -122,19 +169,17 @@ fn whole_latents(image: &Image) -> (usize, usize) {
 }
 
 /// Keeps it, submits it, and answers its id.
-fn begin(
+pub(super) fn begin(
     app: &Arc<App>,
     call: &Call,
-    (member, kind): (&'static str, &'static str),
-    source: Source,
-    spec: Spec,
+    Kind { member, word, size }: Kind,
+    (source, Made { spec, mut warnings }): (Source, Made),
 ) -> Result<Answer, Problem> {
     app.unstored.check()?;
-    check(&app.config.work, &spec, MEMBERS)?;
-    let warnings = match spec.rework {
-        Some(_) => vec![],
-        None => app.models.of(&spec).foresight.warnings(Family::Leonardo, &spec)?,
-    };
+    check(&app.config.work, &spec, &Members { width: size, height: size, images: None, steps: size })?;
+    if spec.rework.is_none() {
+        warnings.extend(app.models.of(&spec).foresight.warnings(Family::Leonardo, &spec)?);
+    }
     let place = app.queue.place(&call.owner)?;
     let reservation = app.store.reserve(generation_bytes(&spec, 0))?;
     let generation = Generation {
@@ -142,7 +187,7 @@ fn begin(
         owner: call.owner.clone(),
         created_at: crate::clock::now(),
         state: State::Pending,
-        request: json!({"transformType": kind, "public": source.public}),
+        request: json!({"transformType": word, "public": source.public}),
         spec: json!(spec),
         inference_steps: None,
         attempts: 0,

@@ -126,8 +126,9 @@ const REST: &[Field] = &[
     Field::new(
         "background",
         ANY,
-        "With `transparent`, what is connected with the borders and alike in colour is transparent, with a soft edge, in PNG \
-         and WebP.",
+        "With `transparent`, the background is transparent, in PNG and WebP: drawn so by LayerDiffuse where the server was \
+         started with it (`--layer-diffuse DIR`); else what is connected with the borders and alike in colour, with a soft \
+         edge.",
     ),
     Field::new("moderation", ANY, "How strictly to moderate; nothing is moderated.").hint(&["\"auto\"", "\"\""]),
     Field::new("complexity", ANY, "How much to plan.").hint(&["\"\""]),

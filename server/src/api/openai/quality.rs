@@ -92,6 +92,7 @@ mod tests {
             largest_preview: 256,
             device: "cpu".into(),
             nets: crate::config::Nets::default(),
+            enlarging: 0.0,
         };
         Quality::of(&Values::checked(body, GENERATIONS).unwrap(), &model, (1024, 768), &mut vec![])
     }

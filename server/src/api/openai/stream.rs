@@ -60,7 +60,7 @@ fn tell(events: &mut Events<'_>, asked: &Generation, progress: &Progress) -> io:
             events.send(&kind, &event)
         }
         Progress::Beat => events.beat(),
-        Progress::Queued(_) | Progress::Stage(_) | Progress::Step { .. } => Ok(()),
+        Progress::Queued(_) | Progress::Stage(_) | Progress::Step { .. } | Progress::Tile { .. } => Ok(()),
     }
 }
 

@@ -46,7 +46,15 @@ fn object(ahead: usize, job: &Job) -> Value {
     let id = &job.ticket.id;
     match job.status() {
         Status::Running { image, images, step, steps } => {
-            json!({"id": id, "status": "running", "image": image, "images": images, "step": step, "steps": steps})
+            let doing = job.doing();
+            let mut object = json!({
+                "id": id, "status": "running", "image": image, "images": images, "step": step, "steps": steps,
+                "stage": doing.stage,
+            });
+            if doing.tiles > 0 {
+                (object["tile"], object["tiles"]) = (json!(doing.tile), json!(doing.tiles));
+            }
+            object
         }
         _ => json!({"id": id, "status": "queued", "ahead": ahead, "images": job.spec.images}),
     }

@@ -90,6 +90,26 @@ impl Bench {
         bench
     }
 
+    /// With the demo model as a folder, and a network that enlarges.
+    pub(super) fn with_upscaler() -> Self {
+        let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/demo");
+        let nets = Nets { upscaler: Some(nets::upscaler()), ..Nets::default() };
+        let engine = Options { model: Some(model), ..options() };
+        Self::with(vec![ModelConfig { id: None, engine, nets }])
+    }
+
+    /// With the demo model as a folder, and LayerDiffuse's files.
+    pub(super) fn with_layer_diffuse() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        nets::layer_diffuse(folder.path());
+        let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/demo");
+        let nets = Nets { layer_diffuse: Some(folder.path().into()), ..Nets::default() };
+        let engine = Options { model: Some(model), ..options() };
+        let mut bench = Self::with(vec![ModelConfig { id: None, engine, nets }]);
+        bench.folders.push(folder);
+        bench
+    }
+
     pub(super) fn with(models: Vec<ModelConfig>) -> Self {
         let data = tempfile::tempdir().unwrap();
         let worker = Worker::open(&models).unwrap();
@@ -216,6 +236,28 @@ impl Bench {
         let answer = self.generation(members);
         assert_eq!(answer["status"], "COMPLETE", "{answer}");
         Drawn::new(self.file(answer["generated_images"][0]["url"].as_str().unwrap()), answer)
+    }
+
+    /// The variation that this path makes with these members, once it is made.
+    pub(super) fn variation(&self, path: &str, members: &Value) -> Drawn {
+        let (status, answer) = self.post(path, members);
+        assert_eq!(status, 200, "{answer}");
+        let job = answer.as_object().unwrap().values().next().unwrap();
+        let path = format!("/variations/{}", job["id"].as_str().unwrap());
+        loop {
+            let variation = self.get(&path)["generated_image_variation_generic"][0].take();
+            if variation["status"] != "PENDING" {
+                assert_eq!(variation["status"], "COMPLETE", "{variation}");
+                return Drawn::new(self.file(variation["url"].as_str().unwrap()), variation);
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The generation of a picture, as it is now.
+    pub(super) fn generation_of(&self, drawn: &Drawn) -> Value {
+        let path = format!("/generations/{}", drawn.answer["id"].as_str().unwrap());
+        self.get(&path)["generations_by_pk"].take()
     }
 
     /// The finished generation.

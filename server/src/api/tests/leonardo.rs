@@ -119,6 +119,10 @@ tested! {
         let [from_none, from_half] = [&none, &half].map(|other| strong.distance(other));
         assert!(from_none > 0.1 && from_half > 0.05, "{from_none} {from_half}");
         assert!(none.is(&bench.leonardo(&json!({}))));
+        let used = &half.answer["generation_elements"][0];
+        assert_eq!((&used["weightApplied"], &used["lora"]["name"]), (&json!(0.5), &json!("fox")));
+        assert_eq!(used["lora"]["akUUID"], loras[0]["akUUID"]);
+        assert_eq!(bench.leonardo(&json!({})).answer["generation_elements"], json!([]));
         assert_eq!(bench.refused(&json!({"elements": [{"akUUID": "wolf"}]})), "elements[0].akUUID");
     }
 

@@ -14,6 +14,7 @@ mod manual;
 mod nets;
 mod openai;
 mod recipes;
+mod variations;
 
 use crate::fields::Field;
 use crate::route::Route;
@@ -62,4 +63,11 @@ fn documents() -> [Document; 3] {
             &[leonardo::TESTED, recipes::TESTED, guides::TESTED, init::TESTED],
         ),
     ]
+}
+
+/// A request of the service's clients that no document describes.
+fn universal_upscaler() -> Document {
+    let path = "/variations/universal-upscaler";
+    let route = super::leonardo::ROUTES.iter().find(|route| route.paths.contains(&path)).unwrap();
+    Document { title: path, fields: route.doc.fields.unwrap(), tested: variations::TESTED.to_vec() }
 }

@@ -12,6 +12,11 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures")
 }
 
+/// An upscaler that was trained on nothing, and enlarges four times.
+pub(super) fn upscaler() -> PathBuf {
+    fixtures().join("upscalers/rrdb.safetensors")
+}
+
 /// Writes a model like SDXL, only small.
 pub(super) fn model(folder: &Path) {
     let configs = Configs::folder(&fixtures().join("goldens/sdxl_like")).unwrap();
@@ -34,6 +39,16 @@ pub(super) fn ip_adapter(folder: &Path) -> [PathBuf; 2] {
     write(&encoder.join("model.safetensors"), &about["shapes"]["vision"]);
     fs::write(encoder.join("config.json"), about["vision"].to_string()).unwrap();
     [adapter, encoder]
+}
+
+/// Writes LayerDiffuse's files for the demo model into a folder.
+pub(super) fn layer_diffuse(folder: &Path) {
+    let about = fs::read(fixtures().join("layer_diffuse.json")).unwrap();
+    let about: Value = serde_json::from_slice(&about).unwrap();
+    write(&folder.join("vae_transparent_decoder.safetensors"), &about["shapes"]);
+    let layer = "diffusion_model.middle_block.1.transformer_blocks.0.attn1.to_q.weight::lora::";
+    let change = json!({format!("{layer}0"): [96, 4], format!("{layer}1"): [4, 96]});
+    write(&folder.join("layer_xl_transparent_attn.safetensors"), &change);
 }
 
 /// Writes tensors of these shapes; norms are ones, so that values keep their size.

@@ -22,6 +22,7 @@ fn model() -> ModelInfo {
         largest_preview,
         device,
         nets,
+        enlarging: 0.0,
     }
 }
 

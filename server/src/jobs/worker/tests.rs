@@ -1,5 +1,7 @@
 //! The worker with an engine and without a network: which jobs are drawn together, and what happens to one of them.
 
+mod over;
+
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Weak};
@@ -13,7 +15,7 @@ use fulmen_engine::{Error, Options, Request};
 
 use super::*;
 use crate::http::Client;
-use crate::jobs::{Drawing, ModelInfo, Outcome, Pictures, Places, Progress, Spec, Ticket};
+use crate::jobs::{Drawing, ModelInfo, Outcome, Places, Progress, Spec, Ticket};
 use crate::metrics::{Form, Now};
 use crate::problem::Family;
 

@@ -1,16 +1,16 @@
 use super::crash::{assert_sound, crashed};
 use super::*;
-use crate::store::{COMING, Input, UNUSED, Upload, backup};
+use crate::store::{COMING, Input, Opening, UNUSED, Upload, backup};
 
 /// A picture of this owner's that is announced now.
-fn announced(owner: &str) -> Upload {
+pub(super) fn announced(owner: &str) -> Upload {
     let created_at = Timestamp::from_millisecond(Timestamp::now().as_millisecond()).unwrap();
     let (id, kind) = (new_uuid(), InputKind::Init);
     Upload { id, owner: owner.into(), kind, created_at, expires_at: created_at + COMING }
 }
 
 /// The picture that was announced, as it comes.
-fn arriving(upload: &Upload) -> NewImage {
+pub(super) fn arriving(upload: &Upload) -> NewImage {
     let expires_at = Some(Timestamp::now() + UNUSED);
     let (id, kind) = (upload.id.clone(), ImageKind::Input(upload.kind));
     NewImage { id, kind, expires_at, ..named(&upload.owner) }
@@ -157,4 +157,94 @@ fn what_does_not_fit_is_still_expected() {
     assert_eq!(files(&store), [""; 0]);
     assert!(store.receive(arriving(&upload)).unwrap());
     assert_sound(&store);
+}
+
+#[test]
+fn a_damaged_database_gives_its_input_pictures_back_with_their_uses() {
+    let (folder, store) = store();
+    let (waiting, unused, used) = (announced("ann"), received(&store, "ann"), received(&store, "ann"));
+    store.announce(std::slice::from_ref(&waiting)).unwrap();
+    let generation = pending("ann");
+    store.begin(&generation, &[&used.id]).unwrap();
+    let kept = [unused, used].map(|image| store.image(&image.id).unwrap().unwrap());
+    drop(store);
+    // A page that holds none of their rows: an index of images.
+    let file = folder.path().join("fulmen.db");
+    let page = index_page(&file);
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[page..page + 64].fill(0xa5);
+    fs::write(&file, bytes).unwrap();
+    assert!(Store::open(folder.path(), None).unwrap_err().to_string().contains("damaged"));
+    let accepting = Opening { accept_loss: true, ..Opening::default() };
+    let store = Store::open_with(folder.path(), accepting).unwrap();
+    assert_sound(&store);
+    for image in &kept {
+        assert_eq!(store.input("ann", &image.id).unwrap(), Some(Input::Here(image.clone())));
+    }
+    assert_eq!(store.input("ann", &waiting.id).unwrap(), Some(Input::Coming(waiting.clone())));
+    assert!(store.receive(arriving(&waiting)).unwrap());
+    // What is used stays, what is not goes in its time.
+    assert_eq!(store.sweep(Timestamp::now() + UNUSED + UNUSED).unwrap(), 2);
+    assert_eq!(store.image(&kept[1].id).unwrap().as_ref(), Some(&kept[1]));
+}
+
+/// Where the page of an index begins.
+fn index_page(file: &Path) -> usize {
+    let db = rusqlite::Connection::open(file).unwrap();
+    let size: i64 = db.pragma_query_value(None, "page_size", |row| row.get(0)).unwrap();
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = 'images_expiring'";
+    let page: i64 = db.query_row(sql, [], |row| row.get(0)).unwrap();
+    ((page - 1) * size) as usize
+}
+
+/// Many send, use and delete while others sweep; what was acknowledged is there at the end, and after a crash.
+#[test]
+fn a_crowd_that_sends_uses_and_deletes_leaves_what_it_was_promised() {
+    let (folder, store) = store();
+    let kept: Vec<Image> = std::thread::scope(|scope| {
+        let one = |owner: &'static str| {
+            let store = &store;
+            scope.spawn(move || {
+                (0..12).filter_map(|turn| sent_used_or_deleted(store, owner, turn)).collect::<Vec<_>>()
+            })
+        };
+        let crowd = ["ann", "bob", "cid", "dee"].map(one);
+        for _ in 0..8 {
+            store.tidy().unwrap();
+            std::thread::yield_now();
+        }
+        crowd.into_iter().flat_map(|one| one.join().unwrap()).collect()
+    });
+    assert_eq!(kept.len(), 4 * 8);
+    let after = crashed(&folder);
+    for store in [&store, &Store::open(after.path(), None).unwrap()] {
+        assert_sound(store);
+        assert_eq!(files(store).len(), kept.len());
+        for image in &kept {
+            let Some(Input::Here(found)) = store.input(&image.owner, &image.id).unwrap() else {
+                panic!("{} is gone", image.id)
+            };
+            assert_eq!(store.bytes(&found).unwrap().len() as u64, image.size);
+        }
+    }
+}
+
+/// A picture comes, twice at once; of three one is used and one deleted. It, where it stays.
+fn sent_used_or_deleted(store: &Store, owner: &'static str, turn: usize) -> Option<Image> {
+    let upload = announced(owner);
+    store.announce(std::slice::from_ref(&upload)).unwrap();
+    let came = std::thread::scope(|scope| {
+        let twice = [0, 1].map(|_| scope.spawn(|| store.receive(arriving(&upload)).unwrap()));
+        twice.into_iter().map(|one| usize::from(one.join().unwrap())).sum::<usize>()
+    });
+    assert_eq!(came, 1, "a picture comes once");
+    match turn % 3 {
+        0 => store.begin(&pending(owner), &[&upload.id]).unwrap(),
+        1 => {
+            assert!(store.delete_input(owner, &upload.id).unwrap());
+            return None;
+        }
+        _ => {}
+    }
+    store.image(&upload.id).unwrap()
 }

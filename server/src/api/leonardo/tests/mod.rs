@@ -64,5 +64,6 @@ fn model(distilled: bool) -> ModelInfo {
         largest_preview: 256,
         device: "cpu".into(),
         nets: crate::config::Nets::default(),
+        enlarging: 0.0,
     }
 }

@@ -42,15 +42,21 @@ pub(super) fn operation(route: &Route, path: &str) -> Value {
     operation
 }
 
-/// A body by its type: a form where a picture comes first or a file is needed, else JSON. What takes both is described
-/// with one of them: programs that make clients of a description are confused by two.
+/// A body by its type: a form where a file is needed, a form or JSON where a picture comes first, else JSON.
 pub(super) fn body(fields: &[Field], name: &str) -> Value {
     let is_picture = |field: &Field| matches!(field.kind, FieldType::Pictures { .. });
     let is_file = |field: &Field| matches!(field.kind, FieldType::File);
-    let is_form = fields.first().is_some_and(is_picture) || fields.iter().any(is_file);
-    let (media_type, kind) =
-        if is_form { ("multipart/form-data", "form") } else { ("application/json", "body") };
-    json!({media_type: {"schema": {"$ref": format!("#/components/schemas/{name}_{kind}")}}})
+    let (form, json) = (("multipart/form-data", "form"), ("application/json", "body"));
+    let types = match fields.first().is_some_and(is_picture) {
+        true => vec![form, json],
+        false if fields.iter().any(is_file) => vec![form],
+        false => vec![json],
+    };
+    let one = |(media_type, kind): (&str, &str)| {
+        let schema = format!("#/components/schemas/{name}_{kind}");
+        (media_type.to_owned(), json!({"schema": {"$ref": schema}}))
+    };
+    Value::Object(types.into_iter().map(one).collect())
 }
 
 fn parameters(route: &Route, path: &str) -> Value {

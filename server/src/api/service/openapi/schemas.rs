@@ -101,16 +101,23 @@ fn server() -> Value {
     let status = |word: &str| json!({"const": word});
     let waiting =
         json!({"id": {"type": "string"}, "status": status("queued"), "ahead": count, "images": count});
-    let running = json!({
-        "id": {"type": "string"}, "status": status("running"),
-        "image": count, "images": count, "step": count, "steps": count,
+    let stage = json!({
+        "type": ["string", "null"],
+        "description": "What is done: `load`, `text`, `encode`, `denoise`, `decode` or `upscale`.",
     });
+    let mut running = exactly(&json!({
+        "id": {"type": "string"}, "status": status("running"),
+        "image": count, "images": count, "step": count, "steps": count, "stage": stage,
+    }));
+    // Only while a picture is enlarged by a network.
+    running["properties"]["tile"] = count.clone();
+    running["properties"]["tiles"] = count.clone();
     json!({
         "HealthOfModels": exactly(&json!({
             "status": {"const": "ok"}, "models": list(&json!({"type": "string"})),
         })),
         "Health": exactly(&json!({"status": {"const": "ok"}})),
-        "Job": {"oneOf": [exactly(&waiting), exactly(&running)]},
+        "Job": {"oneOf": [exactly(&waiting), running]},
         "JobList": exactly(&json!({"data": list(&reference("Job"))})),
         "Any": {"type": "object"},
         "Warnings": {
@@ -129,6 +136,7 @@ pub(super) fn event(answer: &str) -> Value {
             ("queued", "QueuedEvent"),
             ("stage", "StageEvent"),
             ("step", "StepEvent"),
+            ("tile", "TileEvent"),
             ("preview", "PreviewEvent"),
             ("image", "ImageEvent"),
             ("error", "ImagesErrorEvent"),
@@ -178,6 +186,7 @@ fn events_of_images() -> Value {
         "QueuedEvent": exactly(&json!({"position": count})),
         "StageEvent": exactly(&json!({"stage": {"type": "string"}})),
         "StepEvent": exactly(&json!({"step": count, "steps": count})),
+        "TileEvent": exactly(&json!({"tile": count, "tiles": count})),
         "PreviewEvent": exactly(&json!({"index": count, "b64_json": file})),
         "ImageEvent": exactly(&json!({"image": reference("Image"), "seed": count, "steps": count})),
         "ImagesErrorEvent": exactly(&json!({"error": reference("ImagesError")})),

@@ -91,19 +91,25 @@ fn who_may_ask_is_said_of_every_operation() {
 }
 
 #[test]
-fn what_is_about_a_picture_is_a_form_and_all_else_json() {
+fn what_begins_with_a_picture_is_a_form_or_json_and_all_else_json() {
     let document = document();
     let kinds = |path: &str| {
         let body = &document["paths"][path]["post"]["requestBody"]["content"];
         body.as_object().unwrap().keys().map(String::as_str).collect::<Vec<_>>()
     };
-    assert_eq!(kinds("/v1/images/edits"), ["multipart/form-data"]);
+    for path in ["/v1/images/edits", "/v1/images/variations"] {
+        let mut both = kinds(path);
+        both.sort_unstable();
+        assert_eq!(both, ["application/json", "multipart/form-data"]);
+    }
     assert_eq!(kinds("/v1/images/generations"), ["application/json"]);
     assert_eq!(kinds("/uploads"), ["multipart/form-data"]);
     assert_eq!(kinds("/generations"), ["application/json"]);
     let form = &document["components"]["schemas"]["post_v1_images_edits_form"]["properties"];
     assert_eq!(form["image"]["items"]["format"], "binary");
     assert_eq!(form["n"]["type"], "integer");
+    let json = &document["components"]["schemas"]["post_v1_images_edits_body"]["properties"];
+    assert_eq!(json["image"]["anyOf"][2]["type"], "array");
 }
 
 #[test]
