@@ -6,6 +6,7 @@ import { createRequire } from 'node:module';
 import test, { after, afterEach, before } from 'node:test';
 
 import { draw, drawn, eventually, launch } from './browser.js';
+import { halves, take } from './over.js';
 import { serve } from './server.js';
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -48,6 +49,25 @@ for (const colorScheme of ['light', 'dark']) {
   });
 }
 
+for (const colorScheme of ['light', 'dark']) {
+  test(`no barrier where a picture is drawn over, ${colorScheme}`, async () => {
+    const page = await open({ colorScheme });
+    await take(page, halves(128, 64));
+    await page.evaluate(() => document.querySelectorAll('#form details').forEach((details) => (details.open = true)));
+    assert.deepEqual(await barriers(page), [], 'with an init picture');
+    await page.click('#mask-open');
+    await page.keyboard.press('Space');
+    assert.deepEqual(await barriers(page), [], 'with the mask open');
+    await page.click('#mask-done');
+    await draw(page, prompt);
+    await page.click('#compare');
+    assert.deepEqual(await barriers(page), [], 'before and after');
+    await page.setInputFiles('#init-file', { name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from('a') });
+    await page.locator('#init-wrong:not(:empty)').waitFor();
+    assert.deepEqual(await barriers(page), [], 'with what is no picture');
+  });
+}
+
 test('everything can be done with the keyboard alone', async () => {
   const page = await open();
   const press = async (...keys) => {
@@ -85,11 +105,41 @@ test('everything can be done with the keyboard alone', async () => {
 
 test('every control has a name that says what it does', async () => {
   const page = await open();
+  await take(page, halves(128, 64));
+  await page.evaluate(() => (document.getElementById('outpaint').open = true));
+  await page.click('#mask-open');
+  const inside = [
+    ['dialog', 'Mask'],
+    ['application', 'Canvas'],
+    ['radio', 'Paint'],
+    ['radio', 'Erase'],
+    ['slider', 'Size'],
+    ['button', 'Undo'],
+    ['button', 'Clear'],
+    ['button', 'Done'],
+  ];
+  await all(page, inside);
+  await page.keyboard.press('Space');
+  await page.click('#mask-done');
   await draw(page, prompt, { name: 'named', width: 64, height: 64 });
   const named = [
     ['textbox', 'Prompt'],
     ['textbox', 'Name optional'],
+    ['group', 'Init picture optional'],
+    ['img', 'The init picture: halves.png'],
+    ['button', 'Edit the mask'],
+    ['button', 'Replace'],
+    ['button', 'Remove'],
+    ['slider', 'Strength'],
+    ['spinbutton', 'Mask blur'],
+    ['spinbutton', 'Padding'],
+    ['group', 'Outpaint'],
+    ['spinbutton', 'Left'],
     ['textbox', 'Negative prompt optional'],
+    ['radio', 'As the init picture'],
+    ['combobox', 'Upscale'],
+    ['combobox', 'Tile'],
+    ['checkbox', 'Transparent background'],
     ['group', 'Size'],
     ['radio', 'Landscape'],
     ['spinbutton', 'Width'],
@@ -101,20 +151,29 @@ test('every control has a name that says what it does', async () => {
     ['spinbutton', 'Seed'],
     ['button', 'Draw'],
     ['button', 'Again with this seed'],
+    ['button', 'Edit'],
+    ['button', 'Compare'],
+    ['slider', 'Compare: how much of the init picture is shown'],
     ['button', 'Download'],
     ['img', prompt],
     ['region', 'Your images'],
     ['heading', 'named'],
     ['button', 'Show: named'],
+    ['button', 'Edit: named'],
     ['button', 'Publish: named'],
     ['button', 'Download: named'],
     ['button', 'Delete: named'],
   ];
+  await page.click('#compare');
+  await all(page, named);
+});
+
+async function all(page, named) {
   for (const [role, name] of named) {
     const count = await page.getByRole(role, { name, exact: true }).count();
     assert.ok(count >= 1, `there is no ${role} called “${name}”`);
   }
-});
+}
 
 test('the progress has a name, and its end is announced', async () => {
   const page = await open();
@@ -129,9 +188,12 @@ test('the progress has a name, and its end is announced', async () => {
 test('a phone of 360 pixels scrolls in one direction only', async () => {
   const page = await open(phone);
   const name = 'averylongnamewithoutanyspaceinwhichthepagecouldbreakthelineifitwantedto';
+  await take(page, halves(128, 64, `${name}.png`));
+  await page.evaluate(() => (document.getElementById('outpaint').open = true));
   await draw(page, prompt, { name, width: 64, height: 64 });
   await page.locator('.card [data-act=Publish]').first().click();
   await page.locator('.card [data-act=Unpublish]').first().waitFor();
+  await page.click('#compare');
   const wide = await page.evaluate(() => document.documentElement.scrollWidth);
   assert.equal(wide, 360);
   const columns = await page.evaluate(() => document.getElementById('form').getBoundingClientRect().width);

@@ -52,7 +52,9 @@ export async function mock(options = {}) {
 class Mock {
   /** May be changed while the mock runs. */
   behaviour = { pace: 60, queue: [], refuse: null, fail: null, write: (response, text) => response.write(text) };
-  seen = { hangUps: 0, requests: [] };
+  seen = { hangUps: 0, requests: [], asked: [] };
+  models = [model('fulmen-demo')];
+  loras = [];
   #images = [];
   #server = createServer((request, response) => this.#answer(request, response));
   #key;
@@ -100,7 +102,8 @@ class Mock {
     if (pathname === '/' || pathname.startsWith('/page/')) return file(pathname, response);
     if (pathname.startsWith('/public/')) return this.#open(pathname, response);
     if (this.#key && request.headers['x-api-key'] !== this.#key) throw new Refusal(401, 'a key is needed');
-    if (pathname === '/v1/models') return json(response, 200, models);
+    if (pathname === '/v1/models') return json(response, 200, { object: 'list', data: this.models });
+    if (pathname === '/elements') return json(response, 200, { loras: this.loras.map(element) });
     if (pathname === '/v1/images') return json(response, 200, this.#list(searchParams));
     if (pathname === '/v1/images/imagine') return this.#imagine(JSON.parse(await text(request)), response);
     const [, id, act] = pathname.match(/^\/v1\/images\/(\w+)(?:\/(\w+))?$/) ?? [];
@@ -109,6 +112,7 @@ class Mock {
 
   async #imagine(asked, response) {
     check(asked);
+    this.seen.asked.push(asked);
     if (this.behaviour.refuse) throw this.behaviour.refuse;
     const gone = new AbortController();
     response.on('close', () => response.writableFinished || ((this.seen.hangUps += 1), gone.abort()));
@@ -120,7 +124,7 @@ class Mock {
       send('queued', { position });
       await pause();
     }
-    await this.#draw({ width: 1024, height: 1024, seed: 1, steps: 4, ...asked }, { send, pause, response });
+    await this.#draw({ seed: 1, steps: 4, ...asked, ...sizes(asked) }, { send, pause, response });
     response.end();
   }
 
@@ -188,13 +192,32 @@ function check(asked) {
       throw new Refusal(400, `\`${side}\` must be a multiple of 8 from 64 to 2048`, side);
     }
   }
+  if (asked.mask && asked.mask !== 'alpha' && String(sizeOf(asked.mask)) !== String(sizeOf(asked.image))) {
+    throw new Refusal(400, '`mask` has another size than `image`', 'mask');
+  }
+}
+
+/** Width and height of a PNG in a data URI. */
+export function sizeOf(uri) {
+  const bytes = Buffer.from(uri.replace(/^data:image\/png;base64,/, ''), 'base64');
+  if (bytes.toString('latin1', 1, 4) !== 'PNG') throw new Refusal(400, '`image`: the picture is none', 'image');
+  return [bytes.readUInt32BE(16), bytes.readUInt32BE(20)];
+}
+
+// Of the finished picture.
+function sizes({ image, outpaint = [0, 0, 0, 0], upscale = 1, width, height }) {
+  const own = () => sizeOf(image).map((side, i) => Math.floor((outpaint[i] + side + outpaint[i + 2]) / 8) * 8);
+  const drawn = image && !width ? own() : [width ?? 1024, height ?? 1024];
+  const [across, down] = drawn.map((side) => Math.round(side * upscale));
+  return { width: across, height: down };
 }
 
 const note = 'A demonstration: it draws at 128×128, and the picture is resampled to the size that was asked for.';
-const models = {
-  object: 'list',
-  data: [{ id: 'fulmen-demo', object: 'model', created: 1, owned_by: 'fulmen', fulmen: { demo: true, size: 128, steps: 4, note } }],
-};
+
+/** A model as the server lists it. */
+export const model = (id, fulmen = { demo: true, size: 128, steps: 4, note }) => ({ id, object: 'model', created: 1, owned_by: 'fulmen', fulmen });
+
+const element = (name) => ({ akUUID: `id-of-${name}`, name, weightDefault: 1, weightMin: -2, weightMax: 2 });
 
 async function text(request) {
   const pieces = [];

@@ -25,6 +25,27 @@ async function look(page, name, options = {}) {
   await page.screenshot({ path: `${folder}${name}.png`, caret: 'hide', ...options });
 }
 
+// An init picture with a mask on it, the dialog in which that is painted, and what was drawn compared with it.
+async function edited(page, name) {
+  await page.locator('.card [data-act=Edit]').nth(2).click();
+  await page.waitForSelector('#init-taken:not([hidden])');
+  await page.click('#mask-open');
+  await page.waitForSelector('#mask-dialog[open]');
+  const { x, y, width, height } = await page.locator('#mask-canvas').boundingBox();
+  await page.mouse.move(x + width * 0.3, y + height * 0.4);
+  await page.mouse.down();
+  for (let i = 1; i <= 24; i++) await page.mouse.move(x + width * (0.3 + i / 60), y + height * (0.4 + Math.sin(i / 4) / 12));
+  await page.mouse.up();
+  await look(page, `${name}-mask`);
+  await page.click('#mask-done');
+  await page.click('#outpaint > summary');
+  await page.fill('#outpaint-right', '256');
+  await draw(page, 'a green star on a yellow background');
+  await page.click('#compare');
+  await page.evaluate(() => scrollTo(0, 0));
+  await look(page, `${name}-edit`, { fullPage: true });
+}
+
 await mkdir(folder, { recursive: true });
 const [server, locked, browser] = await Promise.all([serve(), serve({ key: 'secret' }), launch()]);
 try {
@@ -42,6 +63,8 @@ try {
   await look(page, 'desktop');
   await page.locator('.card [data-act=Delete]').nth(2).click();
   await look(page, 'delete');
+  await page.click('#delete-no');
+  await edited(page, 'desktop');
   await close();
   for (const [name, options] of Object.entries({ dark: { ...desktop, colorScheme: 'dark' }, phone })) {
     const { page, close } = await browser.tab(server.url, options);
@@ -49,6 +72,7 @@ try {
     await page.waitForSelector('#done:not([hidden])');
     await page.evaluate(() => scrollTo(0, 0));
     await look(page, name, { fullPage: name === 'phone' });
+    await edited(page, name);
     await close();
   }
   const guarded = await browser.tab(locked.url, desktop);

@@ -90,6 +90,9 @@ async function* told(body) {
 /** The models, the first of which draws where none is named: `{ id, fulmen }` each. */
 export const models = async () => (await json('v1/models')).data;
 
+/** The LoRAs that prompts may name: `{ name, weightDefault, weightMin, weightMax }` each. */
+export const loras = async () => (await json('elements')).loras;
+
 /** A page of images: the first of a link, or the newest. */
 export const list = (take, from) => json(`v1/images?${new URLSearchParams(from ? { take, from } : { take })}`);
 

@@ -30,5 +30,8 @@ let queued;
 /** Says a sentence to a screen reader. Of several in quick succession only the last is said. */
 export function announce(sentence) {
   clearTimeout(queued);
-  queued = setTimeout(() => (byId('announcer').textContent = sentence), 150);
+  queued = setTimeout(() => (announcer().textContent = sentence), 150);
 }
+
+// Outside an open dialog nothing is read.
+const announcer = () => document.querySelector('dialog[open] [role=status]') ?? byId('announcer');

@@ -1,8 +1,10 @@
 // One drawing: its progress, its previews, its picture.
 
 import * as api from './api.js';
+import * as compare from './compare.js';
 import { announce, byId } from './dom.js';
 import * as form from './form.js';
+import * as init from './init.js';
 import * as pictures from './pictures.js';
 import { capital, fileName, place, sentence, size, stage } from './wording.js';
 
@@ -16,9 +18,9 @@ export async function draw() {
   if (abort) return 'busy';
   form.content();
   try {
-    const request = form.request();
+    const [request, before] = [form.request(), form.before()];
     begin();
-    await follow(request, abort.signal);
+    await follow(request, before, abort.signal);
     return 'done';
   } catch (error) {
     if (error.name !== 'AbortError') {
@@ -44,16 +46,21 @@ export function again() {
 /** Gives the picture that is shown to the browser to keep. */
 export const save = () => pictures.save(drawn.image.id, fileName(drawn.image.name, drawn.image.format));
 
+/** Takes the picture that is shown as the next init picture. */
+export const edit = async () => init.edit(await api.bytes(drawn.image.id), drawn.image.name);
+
 /** The picture that is shown was deleted. */
 export function deleted(id) {
   if (drawn?.image.id !== id) return;
   drawn = null;
   result.hidden = true;
+  compare.offer(null);
   rest();
 }
 
 function begin() {
   abort = new AbortController();
+  compare.close();
   frame.classList.add('drawing');
   byId('draw').setAttribute('aria-disabled', 'true');
   byId('draw-word').textContent = 'Drawing…';
@@ -82,14 +89,14 @@ function rest() {
   byId('empty').hidden = drawn !== null;
 }
 
-async function follow(request, signal) {
+async function follow(request, before, signal) {
   const started = performance.now();
   let { steps = 4 } = request;
   let step = 0;
   const warnings = [];
   for await (const { name, data } of api.imagine(request, signal)) {
     // The bar counts the prompt and the decoding as a step each.
-    const done = { text: 0, denoise: 1 + step, decode: 1 + steps };
+    const done = { text: 0, encode: 1, denoise: 1 + step, decode: 1 + steps, upscale: 1 + steps };
     if (name === 'warning') warnings.push(data.message);
     if (name === 'queued') tell(place(data.position), null);
     if (name === 'stage') tell(stage(data.stage), done[data.stage] ?? null, steps + 2);
@@ -102,7 +109,7 @@ async function follow(request, signal) {
     const { image, seed = request.seed } = data;
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     const all = `Seed ${seed} · ${facts(image)} · ${seconds} s`;
-    await show({ image, seed, facts: all, warnings }, request.prompt, signal);
+    await show({ image, seed, facts: all, warnings, before }, request.prompt, signal);
     announce([`The picture is done: ${image.name}.`, ...warnings].join(' '));
   }
 }
@@ -142,6 +149,7 @@ async function show(picture, alt, signal) {
   drawn = picture;
   result.hidden = false;
   frame.style.setProperty('--ratio', image.width / image.height);
+  compare.offer(picture.before ?? null);
   byId('again').hidden = seed === null;
   byId('caption').textContent = image.name;
   byId('facts').textContent = picture.facts;

@@ -1,7 +1,11 @@
 // The form: what is asked for, and where the server's complaint about it is shown.
 
-import { Problem } from './api.js';
 import { announce, build, byId } from './dom.js';
+import * as editing from './editing.js';
+import { blame, fieldOf, forgive, number } from './fields.js';
+import * as init from './init.js';
+import * as offers from './offers.js';
+import * as pictureSize from './size.js';
 import { shortName } from './wording.js';
 
 /** How many step previews are asked for. */
@@ -10,7 +14,7 @@ const PREVIEWS = 8;
 const SEEDS = 2 ** 32;
 
 const texts = ['prompt', 'name', 'negative_prompt'];
-const numbers = { width: 'width', height: 'height', steps: 'number of steps', guidance_scale: 'guidance', seed: 'seed' };
+const numbers = { steps: 'number of steps', guidance_scale: 'guidance' };
 const random = byId('random');
 
 /** The request that the form describes. Its seed is always there, so that the picture can be drawn again. */
@@ -18,14 +22,19 @@ export function request() {
   const [prompt, name, negative] = texts.map((id) => byId(id).value.trim());
   const asked = { name: name || shortName(prompt), prompt, previews: PREVIEWS };
   if (negative) asked.negative_prompt = negative;
-  for (const [id, what] of Object.entries(numbers)) {
-    const input = byId(id);
-    if (input.disabled) continue;
-    if (input.validity.badInput) throw new Problem(`The ${what} must be a number.`, { fields: [id] });
-    if (input.value !== '') asked[id] = Number(input.value);
-  }
+  for (const [id, what] of Object.entries(numbers)) asked[id] = number(id, what);
+  if (!random.checked) asked.seed = number('seed', 'seed');
   asked.seed ??= crypto.getRandomValues(new Uint32Array(1))[0] % SEEDS;
-  return asked;
+  return { ...asked, ...pictureSize.members(), ...offers.members(), ...editing.members() };
+}
+
+/** What a request of now begins from, for comparing; null if it is nothing. */
+export function before() {
+  const picture = init.current();
+  if (!picture) return null;
+  // The masked part alone is put back into the picture, whose size stays.
+  const fit = editing.isCloser() ? 'stretch' : pictureSize.fit();
+  return { canvas: picture.canvas, outpaint: editing.outpaint(), fit };
 }
 
 /** The next pictures are drawn with this seed. */
@@ -37,15 +46,12 @@ export function fixSeed(seed) {
 
 /** Says what is wrong; goes to the field that is to blame. */
 export function complain(problem) {
-  const field = problem.fields?.map(byId).find((element) => element?.form?.id === 'form');
+  const field = problem.fields?.map(fieldOf).find(Boolean);
   byId('problem').hidden = false;
   byId('problem-text').textContent = problem.message;
   byId('problem-wait').hidden = problem.wait == null;
   if (problem.wait != null) countDown(problem.wait);
-  if (!field) return;
-  if (byId('more').contains(field)) byId('more').open = true;
-  field.setAttribute('aria-invalid', 'true');
-  field.focus();
+  if (field) blame(field);
 }
 
 /** Takes the complaint back. */
@@ -53,7 +59,7 @@ export function content() {
   clearInterval(ticking);
   byId('problem').hidden = true;
   byId('problem-text').textContent = '';
-  for (const id of [...texts, ...Object.keys(numbers)]) byId(id).removeAttribute('aria-invalid');
+  forgive();
 }
 
 let ticking;
@@ -87,30 +93,18 @@ export function suggest(example, prompts) {
   byId('chips').replaceChildren(...chips);
 }
 
-const shapes = () => [...document.querySelectorAll('input[name=shape]')];
-
-// What follows from the fields: the chosen shape, the frame's proportions, the line beside "More".
+// What follows from the fields: the line beside "More".
 function settle() {
-  const [width, height] = ['width', 'height'].map((id) => Number(byId(id).value));
-  for (const shape of shapes()) shape.checked = shape.value === `${width}x${height}`;
   byId('seed').disabled = random.checked;
   const seed = byId('seed').value;
   const of = random.checked || seed === '' ? 'a new seed each time' : `seed ${seed}`;
-  byId('summary').textContent = `${width || '–'} × ${height || '–'}, ${of}`;
-  // A frame of absurd proportions helps nobody who is still typing.
-  const ratio = width / height;
-  if (ratio > 0.2 && ratio < 5) byId('frame').style.setProperty('--ratio', ratio);
+  byId('summary').textContent = `${pictureSize.words()}, ${of}`;
 }
 
-for (const shape of shapes()) {
-  shape.addEventListener('change', () => {
-    [byId('width').value, byId('height').value] = shape.value.split('x');
-    settle();
-  });
-}
-for (const id of ['width', 'height', 'seed', 'random']) byId(id).addEventListener('input', settle);
+for (const id of ['seed', 'random']) byId(id).addEventListener('input', settle);
+pictureSize.follow(settle);
 random.addEventListener('change', () => {
   if (!random.checked) byId('seed').focus();
 });
-byId('form').addEventListener('input', (event) => event.target.removeAttribute('aria-invalid'));
+byId('form').addEventListener('input', (event) => forgive(event.target));
 settle();

@@ -3,6 +3,7 @@
 import * as api from './api.js';
 import { announce, build, byId, icon } from './dom.js';
 import { deleted, look } from './drawing.js';
+import { edit } from './init.js';
 import * as pictures from './pictures.js';
 import { fileName, size, when } from './wording.js';
 
@@ -77,7 +78,8 @@ function thumbnail(image, old) {
   const properties = { type: 'button', class: 'show', 'aria-label': `Show: ${image.name}`, 'data-act': 'Show' };
   const button = build('button', properties, picture);
   button.addEventListener('click', () => attempt(button, () => look(image)));
-  return build('div', { class: 'thumbnail' }, button, ...(image.url ? [badge(image)] : []));
+  const change = action(image, 'Edit', async () => edit(await api.bytes(image.id), image.name), 'pencil');
+  return build('div', { class: 'thumbnail' }, button, ...(image.url ? [badge(image)] : []), change);
 }
 
 // Says that an image is public, and leads to what the public sees.
@@ -88,15 +90,17 @@ function badge({ name, url }) {
   return build('a', { ...label, href, target: '_blank', rel: 'noopener' }, 'Public');
 }
 
+// Many cards have a button of this word: its name says which image it is for.
+function action(image, word, act, symbol) {
+  const properties = { type: 'button', 'aria-label': `${word}: ${image.name}`, 'data-act': word };
+  const made = build('button', symbol ? { ...properties, class: 'icon', title: word } : properties);
+  made.append(symbol ? icon(symbol) : word);
+  made.addEventListener('click', () => attempt(made, act));
+  return made;
+}
+
 function actions(image) {
-  const button = (word, act, symbol) => {
-    // Many cards have a button of this word: its name says which image it is for.
-    const properties = { type: 'button', 'aria-label': `${word}: ${image.name}`, 'data-act': word };
-    const made = build('button', symbol ? { ...properties, class: 'icon', title: word } : properties);
-    made.append(symbol ? icon(symbol) : word);
-    made.addEventListener('click', () => attempt(made, act));
-    return made;
-  };
+  const button = (word, act, symbol) => action(image, word, act, symbol);
   const open = image.url
     ? [button('Unpublish', () => publish(image, false)), button('Copy link', (it) => copy(it, image.url), 'link')]
     : [button('Publish', () => publish(image, true))];

@@ -5,6 +5,7 @@ import { byId } from './dom.js';
 import * as drawing from './drawing.js';
 import * as form from './form.js';
 import * as images from './images.js';
+import * as offers from './offers.js';
 import { sentence } from './wording.js';
 
 const demo = {
@@ -28,22 +29,27 @@ const real = {
 let introduced = false;
 
 /** Which model draws, and what it is good at. */
-async function introduce() {
-  if (introduced) return;
-  const [{ id, fulmen = {} }] = await api.models();
-  introduced = true;
+function introduce({ id, fulmen = {} }) {
   byId('model').textContent = id;
-  if (fulmen.note) byId('model-note').textContent = sentence(fulmen.note);
-  if (fulmen.steps) byId('own-steps').textContent = `, ${fulmen.steps} steps`;
+  byId('model-note').textContent = fulmen.note ? sentence(fulmen.note) : '';
+  byId('own-steps').textContent = fulmen.steps ? `, ${fulmen.steps} steps` : '';
   byId('grammar').hidden = !fulmen.demo;
   if (fulmen.demo) form.suggest('a red circle on a blue background', demo);
   else form.suggest('a lighthouse at dawn, oil painting', real);
 }
 
+async function ask() {
+  if (introduced) return;
+  await offers.ask((model) => {
+    introduced = true;
+    introduce(model);
+  });
+}
+
 /** What is shown before anything is asked for. */
 function begin() {
   // Who does not give the key was told already, by the dashboard.
-  introduce().catch((error) => error.status === 401 || form.complain(error));
+  ask().catch((error) => error.status === 401 || form.complain(error));
   images.newest();
 }
 
@@ -64,6 +70,7 @@ byId('form').addEventListener('keydown', (event) => {
 });
 byId('stop').addEventListener('click', drawing.stop);
 byId('again').addEventListener('click', () => draw(drawing.again));
+byId('edit').addEventListener('click', () => drawing.edit().catch(form.complain));
 byId('unlock').addEventListener('click', begin);
 byId('save').addEventListener('click', () => drawing.save().catch(form.complain));
 

@@ -18,7 +18,14 @@ export function place(ahead) {
   return ahead === 1 ? 'next in the queue' : `${ordinal(ahead)} in the queue`;
 }
 
-const stages = { load: 'loading the model', text: 'reading the prompt', denoise: 'drawing', decode: 'decoding' };
+const stages = {
+  load: 'loading the model',
+  text: 'reading the prompt',
+  encode: 'encoding the init picture',
+  denoise: 'drawing',
+  decode: 'decoding',
+  upscale: 'upscaling',
+};
 
 /** What the engine is doing. A stage that this page does not know is called by its own name. */
 export const stage = (name) => stages[name] ?? name;
@@ -28,6 +35,9 @@ export function size(bytes) {
   if (bytes < 1000) return `${bytes} B`;
   return bytes < 999_500 ? `${Math.round(bytes / 1000)} KB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
+
+/** `12 %` of a share of 0.12. What is there at all is never nothing. */
+export const percent = (share) => (share > 0 && share < 0.01 ? 'less than 1 %' : `${Math.round(100 * share)} %`);
 
 /** When a picture was made, as the reader's own country writes it. */
 export const when = (date) => new Date(date).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
