@@ -114,11 +114,13 @@ byId('init-shown').addEventListener('click', open);
 /* Dropped anywhere on the page */
 
 const hasFiles = (event) => event.dataTransfer?.types.includes('Files');
+// What is asked or painted in a dialog is about the picture that is there.
+const isBusy = () => document.querySelector('dialog[open]') !== null;
 
 document.addEventListener('dragover', (event) => {
   if (!hasFiles(event)) return;
   event.preventDefault();
-  section.classList.add('over');
+  if (!isBusy()) section.classList.add('over');
 });
 document.addEventListener('dragleave', (event) => {
   if (!event.relatedTarget) section.classList.remove('over');
@@ -128,7 +130,7 @@ document.addEventListener('drop', (event) => {
   if (!hasFiles(event)) return;
   event.preventDefault();
   const it = chosen(event.dataTransfer.files);
-  if (it) take(it, it.name);
+  if (it && !isBusy()) take(it, it.name);
 });
 
 /* Pasted: into a text field only where the clipboard has no text for it */
@@ -136,7 +138,7 @@ document.addEventListener('drop', (event) => {
 document.addEventListener('paste', (event) => {
   const it = [...(event.clipboardData?.files ?? [])].find(isPicture);
   const isText = event.target.matches?.('input, textarea') && event.clipboardData.types.includes('text/plain');
-  if (!it || isText || document.querySelector('dialog[open]')) return;
+  if (!it || isText || isBusy()) return;
   event.preventDefault();
   take(it, 'pasted picture');
 });

@@ -1,5 +1,7 @@
 // The mask: what of a picture is drawn anew, kept as the strokes that it was painted with.
 
+import { build } from './dom.js';
+
 /** Shown over the picture, and seen on most. */
 const TINT = '#f0489b';
 /** Half opaque counts as painted, as it does for the model. */
@@ -10,8 +12,7 @@ export class Mask {
   #context;
 
   constructor(width, height) {
-    this.canvas = document.createElement('canvas');
-    Object.assign(this.canvas, { width, height });
+    this.canvas = build('canvas', { width, height });
     // It is read after every stroke.
     this.#context = this.canvas.getContext('2d', { willReadFrequently: true });
     this.#context.lineCap = 'round';
@@ -58,8 +59,7 @@ export class Mask {
   /** As the server takes it, in a canvas: white where it is painted, black elsewhere. */
   inWhite() {
     const { width, height } = this.canvas;
-    const canvas = document.createElement('canvas');
-    Object.assign(canvas, { width, height });
+    const canvas = build('canvas', { width, height });
     const context = canvas.getContext('2d');
     const fill = (colour, composite) => {
       context.globalCompositeOperation = composite;

@@ -1,6 +1,6 @@
 // The dialog in which a mask is painted: by mouse, pen and finger, and by the keyboard, which moves a brush over the picture.
 
-import { announce, byId } from './dom.js';
+import { announce, build, byId } from './dom.js';
 import { percent } from './wording.js';
 
 const [dialog, easel, canvas, brush, size] = ['mask-dialog', 'easel', 'mask-canvas', 'brush', 'brush-size'].map(byId);
@@ -46,7 +46,7 @@ const diameter = () => Math.max(1, (Math.min(canvas.width, canvas.height) * Numb
 const erases = () => byId('mask-erase').checked;
 
 function pattern(side) {
-  const tile = new OffscreenCanvas(side, side);
+  const tile = build('canvas', { width: side, height: side });
   const context = tile.getContext('2d');
   context.strokeStyle = 'rgb(255 255 255 / 45%)';
   context.lineWidth = side / 5;

@@ -1,6 +1,7 @@
 // Pictures from files: decoded by the browser, upright as their EXIF says, no larger than the server draws, as PNG.
 
 import { Problem } from './api.js';
+import { build } from './dom.js';
 
 /** A picture in memory: `canvas` with `width` and `height`, and the size `from` which it was scaled down, if it was. */
 export async function read(file, name, longest) {
@@ -19,10 +20,9 @@ function fitted(width, height, longest) {
   return [width, height].map((side) => Math.max(1, Math.round(side * factor)));
 }
 
-/** A canvas of this size, with a picture drawn over all of it. */
-export function drawn(width, height, picture) {
-  const canvas = document.createElement('canvas');
-  Object.assign(canvas, { width, height });
+// A canvas of this size, with a picture drawn over all of it.
+function drawn(width, height, picture) {
+  const canvas = build('canvas', { width, height });
   const context = canvas.getContext('2d');
   context.imageSmoothingQuality = 'high';
   context.drawImage(picture, 0, 0, width, height);
