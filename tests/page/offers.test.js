@@ -34,6 +34,11 @@ test('LoRAs that are chosen are sent with their weights', async () => {
   assert.equal(await page.isDisabled('[aria-label="Weight of ink"]'), false);
   assert.deepEqual((await sent(page)).loras, [{ name: 'fox', weight: 0.6 }, { name: 'ink', weight: 1 }]);
   await drawn(page);
+  const body = { message: '`loras[1].name`: there is none of this name', errors: ['loras[1].name: there is none of this name'] };
+  await page.route('**/imagine', (route) => route.fulfill({ status: 400, json: body }));
+  await sent(page);
+  await eventually(() => page.evaluate(() => document.activeElement.value === 'ink'), 'the complaint leads to the LoRA');
+  await page.unroute('**/imagine');
   await page.uncheck('text=fox');
   await page.uncheck('text=ink');
   assert.equal((await sent(page)).loras, undefined);
@@ -42,7 +47,7 @@ test('LoRAs that are chosen are sent with their weights', async () => {
 
 test('a server without LoRAs shows none', async () => {
   await open(await serve());
-  assert.equal(await page.isVisible('#loras'), false);
+  assert.equal(await page.isVisible('#lora-set'), false);
   assert.equal(await page.isVisible('#models'), false, 'and one model is no choice');
 });
 
@@ -61,10 +66,10 @@ test('of several models the one that is chosen draws', async () => {
 
 test('a picture is upscaled as far as the server goes', async () => {
   const server = await mock();
-  server.models = [model('small', { demo: true, size: 128, steps: 4, largest_upscale: 2 })];
+  server.models = [model('small', { demo: true, size: 128, steps: 4, limits: { upscale: 2 }, upscaler: 'realesr-animevideov3' })];
   await open(server);
   assert.deepEqual(await page.locator('#upscale option').allTextContents(), ['No', '1.5 times', '2 times']);
-  await page.close();
+  assert.equal(await page.textContent('#upscale-hint'), 'By realesr-animevideov3.');
 });
 
 test('upscaling, tiling and transparency are sent where they are chosen', async () => {

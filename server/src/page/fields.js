@@ -10,11 +10,13 @@ export function number(id, what) {
   return input.value === '' ? undefined : Number(input.value);
 }
 
-/** The field of a member: `loras` of `loras[0].weight`. Undefined if the form has none that is shown. */
+/** The field of a member: for `loras[1].weight` the second that is chosen. Undefined if the form has none that is shown. */
 export function fieldOf(member) {
-  const found = byId('form').elements[String(member).match(/^[\w-]*/)[0]];
+  const [, name, at = 0] = String(member).match(/^([\w-]*)(?:\[(\d+)\])?/);
+  const found = byId('form').elements[name];
   const all = found instanceof RadioNodeList ? [...found] : [found];
-  return all.find((field) => field && !field.disabled && !field.closest('[hidden]'));
+  const shown = all.filter((field) => field && !field.disabled && !field.closest('[hidden]'));
+  return shown.filter((field) => field.checked)[at] ?? shown[0];
 }
 
 /** Points a field out, opens what it is hidden in, and goes there. */

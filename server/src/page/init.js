@@ -1,13 +1,12 @@
 // The init picture: taken from a file, a drop, the clipboard or a picture of this server, and the mask on it.
 
 import { announce, byId } from './dom.js';
+import { limits } from './limits.js';
 import { Mask } from './mask.js';
 import { paint } from './painting.js';
 import { read } from './reading.js';
 import { percent } from './wording.js';
 
-/** The longest side that the server draws: a larger picture would be scaled down there. */
-const LONGEST = 2048;
 /** How dense the mask lies over the small picture in the form. */
 const TINT = 0.6;
 
@@ -36,7 +35,8 @@ export async function take(blob, name) {
   const mine = ++turn;
   wrong('');
   try {
-    const taken = await read(blob, name, LONGEST);
+    // A larger one would be scaled down there.
+    const taken = await read(blob, name, limits.side);
     if (mine === turn) set(taken);
   } catch (error) {
     if (mine === turn) wrong(error.message);

@@ -43,6 +43,7 @@ const FILES: &[File] = &[
     File { path: "/page/images.js", media_type: SCRIPT, text: include_str!("images.js") },
     File { path: "/page/init.js", media_type: SCRIPT, text: include_str!("init.js") },
     File { path: "/page/key.js", media_type: SCRIPT, text: include_str!("key.js") },
+    File { path: "/page/limits.js", media_type: SCRIPT, text: include_str!("limits.js") },
     File { path: "/page/mask.js", media_type: SCRIPT, text: include_str!("mask.js") },
     File { path: "/page/offers.js", media_type: SCRIPT, text: include_str!("offers.js") },
     File { path: "/page/painting.js", media_type: SCRIPT, text: include_str!("painting.js") },

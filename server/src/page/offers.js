@@ -3,10 +3,10 @@
 import * as api from './api.js';
 import { build, byId } from './dom.js';
 import { number } from './fields.js';
+import { learn, limits } from './limits.js';
 
-/** Ratios of `upscale`, as far as the server goes, and how far that is where it does not say. */
+/** Ratios of `upscale` to choose from, as far as the server goes. */
 const RATIOS = [1.5, 2, 3, 4];
-const LARGEST = 4;
 
 const choice = byId('model-choice');
 
@@ -32,7 +32,10 @@ export async function ask(introduce) {
   byId('models').hidden = models.length < 2;
   const chosen = () => models.find(({ id }) => id === choice.value);
   const tell = () => {
-    enlarge(chosen().fulmen?.largest_upscale ?? LARGEST);
+    const { fulmen = {} } = chosen();
+    learn(fulmen.limits);
+    enlarge();
+    byId('upscale-hint').textContent = fulmen.upscaler ? `By ${fulmen.upscaler}.` : '';
     introduce(chosen());
   };
   choice.addEventListener('change', tell);
@@ -41,15 +44,15 @@ export async function ask(introduce) {
   list(await api.loras().catch(() => []));
 }
 
-function enlarge(most) {
+function enlarge() {
   const asked = byId('upscale').value;
-  const options = RATIOS.filter((ratio) => ratio <= most).map((ratio) => build('option', { value: ratio }, `${ratio} times`));
+  const options = RATIOS.filter((ratio) => ratio <= limits.upscale).map((ratio) => build('option', { value: ratio }, `${ratio} times`));
   byId('upscale').replaceChildren(build('option', { value: '' }, 'No'), ...options);
   byId('upscale').value = options.some(({ value }) => value === asked) ? asked : '';
 }
 
 function list(loras) {
-  byId('loras').hidden = loras.length === 0;
+  byId('lora-set').hidden = loras.length === 0;
   byId('lora-list').replaceChildren(...loras.map(row));
 }
 

@@ -4,9 +4,10 @@ import { byId } from './dom.js';
 import * as editing from './editing.js';
 import { number } from './fields.js';
 import * as init from './init.js';
+import { limits } from './limits.js';
 
-/** Sides that the server draws. */
-const [SHORTEST, LONGEST] = [64, 2048];
+/** The shortest side that can be asked for. */
+const SHORTEST = 64;
 
 const [width, height, own] = ['width', 'height', 'own'].map(byId);
 const shapes = [...document.querySelectorAll('input[name=shape]')];
@@ -53,7 +54,7 @@ function fill() {
 
 // In whole latents, which cover 8 pixels each way, and within what the fields may hold.
 function drawable(...sides) {
-  const factor = Math.min(1, LONGEST / Math.max(...sides));
+  const factor = Math.min(1, limits.side / Math.max(...sides));
   return sides.map((side) => Math.max(SHORTEST, Math.floor((side * factor) / 8) * 8));
 }
 
