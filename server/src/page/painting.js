@@ -114,7 +114,8 @@ canvas.addEventListener('pointerdown', (event) => {
   show(...at);
 });
 canvas.addEventListener('pointermove', (event) => {
-  if (!event.isPrimary) return;
+  // While the brush of the keyboard is down, a pointer that only passes does not move it.
+  if (!event.isPrimary || (isDown && pointer === null)) return;
   const seen = event.getCoalescedEvents?.() ?? [];
   at = place(event);
   if (event.pointerId === pointer) for (const point of seen.length ? seen : [event]) to(...place(point));
