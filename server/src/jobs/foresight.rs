@@ -139,6 +139,7 @@ fn member(family: Family, setting: Setting) -> Member {
         (Setting::Rng, _) => Words("the generator of noise"),
         (Setting::Hires, _) => Words("the ratio of the second pass"),
         (Setting::HiresStrength, _) => Words("the strength of the second pass"),
+        (Setting::UpscaleBy, Family::Leonardo) => Field("upscaleRatio"),
         (Setting::UpscaleBy, _) => Words("the ratio of enlargement"),
         (Setting::Model, _) => Words("the server's model"),
         (Setting::Unet, _) => Words("the server's UNet"),
@@ -167,7 +168,7 @@ mod tests {
     const FAMILIES: [Family; 3] = [Family::Images, Family::OpenAi, Family::Leonardo];
 
     /// Every setting there is.
-    const SETTINGS: [Setting; 33] = [
+    const SETTINGS: [Setting; 36] = [
         Setting::Prompt,
         Setting::Negative,
         Setting::Width,
@@ -199,6 +200,9 @@ mod tests {
         Setting::MaskBlur,
         Setting::OnlyMasked,
         Setting::Outpaint,
+        Setting::Hires,
+        Setting::HiresStrength,
+        Setting::UpscaleBy,
         Setting::Device,
         Setting::Precision,
     ];

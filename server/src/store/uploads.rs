@@ -16,6 +16,10 @@ pub(crate) const COMING: SignedDuration = SignedDuration::from_hours(1);
 /// How long one stays that no generation uses.
 pub(crate) const UNUSED: SignedDuration = SignedDuration::from_hours(24);
 
+/// Pictures of one owner that were announced or have come, and that no generation uses. Each is cheap to send: nobody
+/// shall fill the disk with them by the million.
+const MOST_UNUSED: usize = 10_000;
+
 /// What a picture that is announced takes at most, in the database and its log.
 pub(crate) const ANNOUNCED: u64 = 1 << 10;
 
@@ -31,12 +35,15 @@ pub(crate) enum Input {
 }
 
 impl Store {
-    /// Notes pictures that are to come: all, or none.
+    /// Notes pictures that are to come, all of one owner's: all, or none.
     ///
     /// # Errors
-    /// 503 where the disk refuses or has no room.
+    /// 429 where the owner has too many that nobody uses, 503 where the disk refuses or has no room.
     pub(crate) fn announce(&self, uploads: &[Upload]) -> Result<(), Problem> {
-        Ok(self.write(|transaction| uploads.iter().try_for_each(|upload| insert(transaction, upload)))?)
+        Ok(self.write(|transaction| {
+            uploads.first().map_or(Ok(()), |first| check_unused(transaction, &first.owner))?;
+            uploads.iter().try_for_each(|upload| insert(transaction, upload))
+        })?)
     }
 
     /// The upload of this id that is still to come, whoever's it is.
@@ -97,6 +104,14 @@ impl Store {
         }
     }
 
+    /// Another owner has this picture from now on.
+    #[cfg(test)]
+    pub(crate) fn give_to(&self, owner: &str, id: &str) {
+        let sql = "UPDATE images SET owner = ?2 WHERE id = ?1";
+        let given = self.write(|transaction| Ok(transaction.execute(sql, [id, owner])?));
+        assert_eq!(given.unwrap(), 1);
+    }
+
     /// Forgets what was announced and has not come in its time.
     pub(super) fn forget_uploads(&self, now: Timestamp) -> Result<(), Fault> {
         let late = "SELECT 1 FROM uploads WHERE expires_at <= ?1";
@@ -107,6 +122,23 @@ impl Store {
         let sql = "DELETE FROM uploads WHERE expires_at <= ?1";
         self.write_less(|transaction| Ok(transaction.prepare_cached(sql)?.execute([now]).map(drop)?))
     }
+}
+
+/// Whether an owner may have one more picture that nobody uses.
+fn check_unused(transaction: &Transaction<'_>, owner: &str) -> Result<(), Fault> {
+    let sql = format!(
+        "SELECT (SELECT count(*) FROM uploads WHERE owner = ?1) + (SELECT count(*) FROM images \
+         WHERE expires_at IS NOT NULL AND owner = ?1 AND kind IN {INPUT})"
+    );
+    let unused: i64 = transaction.prepare_cached(&sql)?.query_row([owner], |row| row.get(0))?;
+    if unused < signed(MOST_UNUSED) {
+        return Ok(());
+    }
+    let message = format!(
+        "{unused} of your pictures were announced or sent and are not used, and at most {MOST_UNUSED} may be; use or \
+         delete some, or wait until their day is over"
+    );
+    Err(Fault::Asked(Problem::too_many("too_many_uploads", message, COMING.as_secs().unsigned_abs())))
 }
 
 /// Notes that a generation is drawn from these pictures of its owner's, so that they stay as long as it does.

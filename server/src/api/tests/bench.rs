@@ -13,6 +13,7 @@ use super::drawn::Drawn;
 use super::{lora, nets};
 use crate::app::App;
 use crate::auth::{Keyring, Links};
+use crate::budget::Memory;
 use crate::http::{Answer, Body, Client, Method, Request};
 use crate::jobs::{Pictures, Places, Queue, Unstored, Worker};
 use crate::metrics::Metrics;
@@ -158,7 +159,18 @@ impl Bench {
     }
 
     /// The same of a body of this type.
-    fn send(&self, method: Method, path: &str, (media_type, body): (&str, Vec<u8>)) -> Answer {
+    fn send(&self, method: Method, path: &str, body: (&str, Vec<u8>)) -> Answer {
+        self.send_within(Memory::default(), method, path, body)
+    }
+
+    /// The same, with so much memory.
+    pub(super) fn send_within(
+        &self,
+        memory: Memory,
+        method: Method,
+        path: &str,
+        (media_type, body): (&str, Vec<u8>),
+    ) -> Answer {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
@@ -170,7 +182,7 @@ impl Bench {
             headers: vec![header("host", "127.0.0.1:8188"), header("content-type", media_type)],
             body: body.into(),
             client: Client::default(),
-            memory: crate::budget::Memory::default(),
+            memory,
         };
         routes::answer(&self.app, request)
     }
@@ -200,6 +212,16 @@ impl Bench {
         let form = ("multipart/form-data; boundary=b", body);
         assert_eq!(self.send(Method::Post, "/uploads", form).status, 204);
         announced["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Another owner has this picture from now on.
+    pub(super) fn give_to(&self, owner: &str, id: &str) {
+        self.app.store.give_to(owner, id);
+    }
+
+    /// Whether this picture is kept, whoever's it is.
+    pub(super) fn is_kept(&self, id: &str) -> bool {
+        self.app.store.image(id).unwrap().is_some()
     }
 
     /// The file behind a link of this server.

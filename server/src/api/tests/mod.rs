@@ -4,6 +4,7 @@
 mod bench;
 mod drawn;
 mod guides;
+mod hostile;
 mod images;
 mod init;
 mod leonardo;

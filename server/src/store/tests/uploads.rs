@@ -147,6 +147,25 @@ fn a_copy_has_input_pictures_too() {
 }
 
 #[test]
+fn nobody_has_millions_of_pictures_that_are_not_used() {
+    let (_folder, store) = store();
+    let used = received(&store, "ann");
+    store.begin(&pending("ann"), &[&used.id]).unwrap();
+    let unused = received(&store, "ann");
+    let mut many: Vec<Upload> = (0..9_999).map(|_| announced("ann")).collect();
+    let last = many.pop().unwrap();
+    store.announce(&many).unwrap();
+    store.announce(std::slice::from_ref(&last)).unwrap();
+    let one_more = || store.announce(&[announced("ann")]).map_err(|problem| (problem.status, problem.code));
+    assert_eq!(one_more(), Err((429, "too_many_uploads")));
+    store.announce(&[announced("bob")]).unwrap();
+    assert!(store.receive(arriving(&last)).unwrap(), "what was announced may come");
+    assert_eq!(one_more(), Err((429, "too_many_uploads")), "it counts as before");
+    assert!(store.delete_input("ann", &unused.id).unwrap());
+    assert_eq!(one_more(), Ok(()));
+}
+
+#[test]
 fn what_does_not_fit_is_still_expected() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), Some(1 << 20)).unwrap();
