@@ -143,6 +143,8 @@ class Mock {
     }
     send('stage', { stage: 'decode' });
     await pause();
+    if (request.upscale) send('stage', { stage: 'upscale' });
+    for (let tile = 1; tile <= (request.upscale ? 3 : 0); tile++) send('tile', { tile, tiles: 3 });
     send('image', { image: this.add(request), seed: request.seed, steps: request.steps });
   }
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test, { after, afterEach, before } from 'node:test';
 
-import { drawn, eventually, launch } from './browser.js';
+import { drawn, eventually, launch, record } from './browser.js';
 import { mock, model } from './mock.js';
 import { sent } from './over.js';
 import { serve } from './server.js';
@@ -70,6 +70,17 @@ test('a picture is upscaled as far as the server goes', async () => {
   await open(server);
   assert.deepEqual(await page.locator('#upscale option').allTextContents(), ['No', '1.5 times', '2 times']);
   assert.equal(await page.textContent('#upscale-hint'), 'By realesr-animevideov3.');
+});
+
+test('the progress tells of tiles that are upscaled, and goes on', async () => {
+  await open(await mock());
+  await page.selectOption('#upscale', '2');
+  const [stages, values] = [await record(page, '#stage', 'textContent'), await record(page, '#bar', 'value')];
+  await sent(page);
+  await drawn(page);
+  assert.ok((await stages()).includes('Upscaling, tile 3 of 3'), (await stages()).join(', '));
+  const known = await values();
+  assert.deepEqual([...known].sort((a, b) => a - b), known);
 });
 
 test('upscaling, tiling and transparency are sent where they are chosen', async () => {

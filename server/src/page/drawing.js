@@ -104,6 +104,7 @@ async function follow(request, before, signal) {
       ({ step, steps } = data);
       tell(`step ${step} of ${steps}`, 1 + step, steps + 2);
     }
+    if (name === 'tile') tell(`upscaling, tile ${data.tile} of ${data.tiles}`, 1 + steps + data.tile / data.tiles, steps + 2);
     if (name === 'preview') foretaste(data, step, steps);
     if (name !== 'image') continue;
     const { image, seed = request.seed } = data;
