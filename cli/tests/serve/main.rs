@@ -36,4 +36,5 @@ mod started;
 mod storage;
 mod together;
 mod uploads;
+mod variations;
 mod warnings;

@@ -92,7 +92,13 @@ fn a_picture_is_announced_sent_looked_at_kept_over_a_kill_and_deleted() {
         assert_eq!(delete(&path).unwrap().json()["delete_init_images_by_pk"], Value::Null);
     }
     assert_eq!(get(&url).unwrap().status, 404);
-    assert!(server.get("/metrics").body.windows(24).any(|line| line.starts_with(b"fulmen_stored_bytes")));
+    let metrics = String::from_utf8(server.get("/metrics").body).unwrap();
+    for line in [
+        "fulmen_input_pictures_total{kind=\"init\"} 1".to_owned(),
+        format!("fulmen_input_picture_bytes_total{{kind=\"init\"}} {}", picture.len()),
+    ] {
+        assert!(metrics.lines().any(|other| other == line), "{line} is not in: {metrics}");
+    }
 }
 
 #[test]

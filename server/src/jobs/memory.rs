@@ -38,7 +38,7 @@ const BASE64: u64 = 4;
 const RESAMPLED: u64 = 16;
 
 /// Bytes of a pixel while its picture is given a transparent background: alpha, and what it is found with.
-const MATTE: u64 = 24;
+pub(super) const MATTE: u64 = 24;
 
 /// Where a job's pictures go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

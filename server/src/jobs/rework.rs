@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use fulmen_engine::backend::MemoryNeed;
 use fulmen_engine::edit::{matte, resampled};
 use fulmen_engine::engine::{Event, Watch};
 use fulmen_engine::picture::Picture;
@@ -10,6 +11,7 @@ use fulmen_engine::request::Upscale;
 use fulmen_engine::{Engine, Error};
 
 use super::Job;
+use super::memory::MATTE;
 use super::spec::Rework;
 use super::watching::Watching;
 
@@ -51,7 +53,12 @@ pub(super) fn reworked(engine: &mut Engine, job: &Job, watching: &mut Watching<'
             let picture = larger.of(engine, picture.as_ref().clone(), watching)?;
             watching.keep(picture);
         }
-        Some(Rework::Matte) => watching.keep(matte(&picture)),
+        Some(Rework::Matte) => {
+            let pixels = (picture.width * picture.height) as u64;
+            watching.event(Event::Memory(MemoryNeed { picture: pixels * MATTE, ..MemoryNeed::default() }));
+            watching.cancel.check()?;
+            watching.keep(matte(&picture));
+        }
     }
     Ok(Next::End)
 }
