@@ -233,10 +233,11 @@ mod tests {
             "/api/images/variations/",
             "/uploads",
             "/api/v2/image",
+            "/v1/images/imagine",
         ] {
             assert!(takes_pictures(path), "{path}");
         }
-        for path in ["/generations", "/v1/images/imagine", "/init-image", "/v1/models", "/", "/nothing"] {
+        for path in ["/generations", "/v1/images", "/init-image", "/v1/models", "/", "/nothing"] {
             assert!(!takes_pictures(path), "{path}");
         }
     }

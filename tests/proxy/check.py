@@ -152,9 +152,9 @@ def large_bodies_reach_the_server_and_larger_ones_its_own_limit():
     answer, said = request("POST", f"{PATH}/v1/images/generations", body.ljust((32 << 20) - 1024))
     equal(answer.status, 200, said[:300])
     # Where no pictures are taken, 2 MiB are allowed.
-    answer, said = request("POST", f"{PATH}/v1/images/imagine", body.ljust((2 << 20) + 1))
+    answer, said = request("POST", f"{PATH}/generations", body.ljust((2 << 20) + 1))
     equal(answer.status, 413, said[:300])
-    assert "2097152 bytes" in json.loads(said)["message"], said
+    assert "2097152 bytes" in json.loads(said)["error"], said
 
 
 def connections_stay_open_on_both_sides():

@@ -245,7 +245,8 @@ impl DrawPlan {
         let pixels = |(width, height): (usize, usize)| width * height;
         let sizes = self.sizes();
         let Some(init) = &self.init else { return 0 };
-        (init.picture.rgb.len() + KEEPING * pixels(sizes.whole).max(pixels(sizes.drawn))) as u64
+        let most = pixels(sizes.whole).max(pixels(sizes.drawn)).max(init.pixels_of_margins());
+        (init.picture.rgb.len() + KEEPING * most) as u64
     }
 }
 

@@ -130,6 +130,17 @@ impl Init {
         record
     }
 
+    /// A finished picture of any size within what is kept of this one. It is for pictures that were enlarged or changed
+    /// after they were drawn, and those pixels with them.
+    #[must_use]
+    pub fn put_back(&self, drawn: Picture) -> Picture {
+        if !self.is_partial() {
+            return drawn;
+        }
+        let size = (drawn.width, drawn.height);
+        Prepared::new(self, Sizes { drawn: size, whole: size }).put_back(drawn)
+    }
+
     /// Whether a part of the picture stays as it is.
     pub(crate) fn is_partial(&self) -> bool {
         self.mask.is_some() || self.outpaint.is_some()
@@ -153,6 +164,12 @@ impl Init {
         };
         let whole = if self.only_masked.is_some() { (width, height) } else { drawn };
         Sizes { drawn, whole }
+    }
+
+    /// Pixels of the picture with its margins, where it has any; else 0, for it is there already.
+    pub(crate) fn pixels_of_margins(&self) -> usize {
+        let (width, height) = self.extended();
+        if self.outpaint.is_some() { width * height } else { 0 }
     }
 
     /// The picture's size with its margins.

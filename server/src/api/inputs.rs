@@ -7,19 +7,21 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use fulmen_engine::edit::Fit;
 use fulmen_engine::picture::{Format, Head, Limits, decoding, read};
 use percent_encoding::percent_decode_str;
 
 use crate::app::App;
 use crate::budget::Share;
+use crate::fields::{LONGEST_SIDE, SHORTEST_SIDE};
 use crate::http::Request;
 use crate::problem::Problem;
 use crate::route::Call;
 use crate::store::{Image, ImageKind, InputKind, NewImage, UNUSED, new_uuid};
 
 /// Pixels of a picture that is read, and of its longer side.
-const MOST_PIXELS: usize = 16 << 20;
-const LONGEST_SIDE: usize = 8192;
+pub(crate) const MOST_PIXELS: usize = 16 << 20;
+const LONGEST_SIDE_READ: usize = 8192;
 
 /// What the record of a picture takes at most.
 const RECORD: u64 = 8 << 10;
@@ -131,7 +133,7 @@ impl<'a> Input<'a> {
 /// How large a picture may be that this machine reads.
 fn limits(request: &Request) -> Limits {
     let affordable = request.memory.most_of_picture() / decoding(1, 1) as usize;
-    Limits { side: LONGEST_SIDE, pixels: MOST_PIXELS.min(affordable) }
+    Limits { side: LONGEST_SIDE_READ, pixels: MOST_PIXELS.min(affordable) }
 }
 
 /// Input pictures of one request, which go when it is answered.
@@ -260,6 +262,16 @@ pub(crate) fn named(app: &App, name: &str) -> Result<Option<Image>, Problem> {
     Ok(app.store.image(id)?.filter(|image| super::picture::word(image.format) == extension))
 }
 
+/// The size in which a picture of this size is drawn where no other is asked for: its own, no longer than allowed, in
+/// multiples of 8.
+pub(crate) fn own_size((width, height): (usize, usize), fit: Fit) -> (usize, usize) {
+    let factor = (LONGEST_SIDE as f64 / width.max(height) as f64).min(1.0);
+    let scaled = |side: usize| (side as f64 * factor) as usize;
+    let (width, height) = fit.own_size(scaled(width), scaled(height));
+    let within = |side: usize| side.clamp(SHORTEST_SIDE, LONGEST_SIDE);
+    (within(width), within(height))
+}
+
 /// A strength of so many steps with which one of them at least is done, whatever is lost in rounding.
 pub(crate) fn at_least_a_step(strength: f64, steps: usize) -> f64 {
     strength.max((1.0 + 1e-9) / steps.max(1) as f64).min(1.0)
@@ -267,7 +279,20 @@ pub(crate) fn at_least_a_step(strength: f64, steps: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::at_least_a_step;
+    use super::{Fit, at_least_a_step, own_size};
+
+    #[test]
+    fn a_picture_keeps_its_size_as_far_as_that_can_be_drawn() {
+        for (of, cropped, padded) in [
+            ((512, 768), (512, 768), (512, 768)),
+            ((500, 333), (496, 328), (504, 336)),
+            ((4000, 3000), (2048, 1536), (2048, 1536)),
+            ((8192, 10), (2048, 64), (2048, 64)),
+            ((1, 1), (64, 64), (64, 64)),
+        ] {
+            assert_eq!((own_size(of, Fit::Crop), own_size(of, Fit::Pad)), (cropped, padded));
+        }
+    }
 
     #[test]
     fn one_step_at_least_is_done() {

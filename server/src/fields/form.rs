@@ -99,7 +99,9 @@ fn value(kind: FieldType, text: &str) -> Value {
         FieldType::Integer { .. } | FieldType::Number { .. } | FieldType::NumberOf(_) => {
             text.trim().parse::<Number>().ok().map(Value::Number)
         }
-        FieldType::Object(_) | FieldType::Objects(_) | FieldType::Texts => serde_json::from_str(text).ok(),
+        FieldType::Object(_) | FieldType::Objects(_) | FieldType::Texts | FieldType::Integers { .. } => {
+            serde_json::from_str(text).ok()
+        }
         _ => None,
     };
     meant.unwrap_or_else(|| text.into())

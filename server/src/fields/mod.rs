@@ -91,7 +91,7 @@ pub(crate) const PREDICTION: Field = Field::new(
 );
 
 /// The words of a table of the engine's.
-const fn words<T: Copy, const N: usize>(table: &[(&'static str, T); N]) -> [&'static str; N] {
+pub(crate) const fn words<T: Copy, const N: usize>(table: &[(&'static str, T); N]) -> [&'static str; N] {
     let mut words = [""; N];
     let mut place = 0;
     while place < N {
@@ -205,6 +205,12 @@ pub(crate) enum FieldType {
     Objects(&'static [Field]),
     /// A list of texts, any of which may be null.
     Texts,
+    /// A list of just so many whole numbers.
+    Integers {
+        count: usize,
+        least: i64,
+        most: i64,
+    },
     /// A picture: text (a link of this server's, a data URI, base64), or an object with such a text as `image_url`. In a
     /// form a file, or such a text. If `several`, a list of those, too.
     Pictures {

@@ -115,6 +115,10 @@ fn value(kind: FieldType) -> Value {
         FieldType::Object(fields) => schema(fields),
         FieldType::Objects(fields) => json!({"type": name, "items": schema(fields)}),
         FieldType::Texts => json!({"type": name, "items": {"type": ["string", "null"], "pattern": CLEAN}}),
+        FieldType::Integers { count, least, most } => {
+            let item = value(FieldType::Integer { least, most, multiple_of: 1 });
+            json!({"type": name, "items": item, "minItems": count, "maxItems": count})
+        }
         FieldType::Pictures { several } => {
             let text = json!({"type": "string", "pattern": CLEAN});
             let object = json!({"type": "object", "required": [IMAGE_URL], "properties": {IMAGE_URL: text}});
@@ -139,7 +143,9 @@ fn nothing(kind: FieldType, off: &[&str]) -> Value {
         }
         FieldType::Word(_) | FieldType::Size => return json!({"type": "string", "enum": off}),
         FieldType::Text { .. } => schema = json!({"type": "string", "maxLength": 0}),
-        FieldType::Object(_) | FieldType::Pictures { .. } | FieldType::File => return json!({"type": "null"}),
+        FieldType::Object(_) | FieldType::Pictures { .. } | FieldType::File | FieldType::Integers { .. } => {
+            return json!({"type": "null"});
+        }
         FieldType::Objects(_) => schema["maxItems"] = json!(0),
         // A list of nulls names no text.
         FieldType::Texts => schema["items"] = json!({"type": "null"}),
@@ -157,7 +163,7 @@ fn type_of(kind: FieldType) -> &'static str {
         }
         FieldType::File => "null",
         FieldType::Object(_) => "object",
-        FieldType::Objects(_) | FieldType::Texts => "array",
+        FieldType::Objects(_) | FieldType::Texts | FieldType::Integers { .. } => "array",
     }
 }
 

@@ -29,6 +29,10 @@ pub(super) fn fitting(kind: FieldType, value: &Value) -> Option<Value> {
         }
         (FieldType::Word(words), Value::String(word)) => words.contains(&word.as_str()),
         (FieldType::Size, Value::String(text)) => text == "auto" || size(text).is_some(),
+        (FieldType::Integers { count, least, most }, Value::Array(list)) if list.len() == count => {
+            let one = FieldType::Integer { least, most, multiple_of: 1 };
+            return list.iter().map(|item| fitting(one, item)).collect::<Option<Vec<_>>>().map(Value::Array);
+        }
         (FieldType::Texts, Value::Array(list)) => list.iter().all(|item| item.is_null() || is_text(item)),
         _ => false,
     };
@@ -142,6 +146,9 @@ pub(super) fn allowed(kind: FieldType) -> String {
         FieldType::Object(_) => "an object".into(),
         FieldType::Objects(_) => "a list of objects".into(),
         FieldType::Texts => "a list of texts without NUL".into(),
+        FieldType::Integers { count, least, most } => {
+            format!("a list of {count} whole numbers from {least} to {most}")
+        }
         FieldType::Pictures { several } => {
             let list = if several { ", or a list of those" } else { "" };
             format!(

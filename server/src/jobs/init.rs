@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fulmen_engine::edit::{Fit, Mask, pasted};
+use fulmen_engine::edit::{Fit, Mask};
 use fulmen_engine::init::Init;
 use fulmen_engine::picture::Picture;
 
@@ -25,27 +25,31 @@ impl Pictures {
             fit,
             denoising_strength: spec.denoising_strength,
             mask: mask.map(Arc::new),
-            mask_blur: spec.mask.as_ref().and_then(|mask| mask.blur).unwrap_or(0) as f32,
-            only_masked: spec.mask.as_ref().and_then(|mask| mask.only_masked),
+            mask_blur: spec.mask_blur,
+            only_masked: spec.only_masked,
             outpaint: spec.outpaint,
             ..Init::new(picture)
         })
     }
 
-    /// A finished picture, with everything that a mask keeps as it was in the picture that it was drawn over: contrast and
-    /// another size are for what was drawn.
+    /// A finished picture, with everything that is kept of the picture that it was drawn over as it was there: contrast and
+    /// another size are for what was drawn. What was drawn around a picture would not go on from it in other colours.
     pub(super) fn with_kept(&self, spec: &Spec, drawn: Picture) -> Picture {
-        let kept = spec.init.as_ref().filter(|init| init.outpaint.is_none()).and_then(|init| self.init(init));
-        let Some(Init { picture, fit, mask: Some(mask), mask_blur, .. }) = kept else { return drawn };
-        let of = (picture.width, picture.height);
-        let mask = fit.mask(&mask, of, (drawn.width, drawn.height)).blurred(mask_blur);
-        pasted(&fit.picture(&picture, drawn.width, drawn.height), &drawn, &mask)
+        let is_kept = |init: &&InitSpec| init.outpaint.is_none() || !spec.is_finished();
+        let Some(init) = spec.init.as_ref().filter(is_kept).and_then(|init| self.init(init)) else {
+            return drawn;
+        };
+        let mask_blur = init.mask_blur * spec.upscale.unwrap_or(1.0) as f32;
+        Init { mask_blur, only_masked: None, ..init }.put_back(drawn)
     }
 
     /// What is transparent in a mask; where nothing is, what is white. A picture that is its own mask has nothing to draw
     /// then.
     fn mask(&self, mask: &MaskSpec, of: &InitSpec) -> Option<Mask> {
         let picture = self.get(&mask.picture)?;
+        if mask.by_white {
+            return Some(Mask::of_luminance(&picture));
+        }
         let by_white = || match mask.picture == of.picture {
             true => Mask::plain(picture.width, picture.height, 0),
             false => Mask::of_luminance(&picture),

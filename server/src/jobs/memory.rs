@@ -12,7 +12,7 @@ use fulmen_engine::backend::CancelToken;
 use fulmen_engine::memory::Memory;
 use fulmen_engine::picture::encoding;
 
-use super::{ModelInfo, Spec, finish};
+use super::{InitSpec, ModelInfo, Spec, finish};
 use crate::fields::Finish;
 use crate::problem::Problem;
 
@@ -40,6 +40,10 @@ const RESAMPLED: u64 = 16;
 /// Bytes of a pixel while its picture is given a transparent background: alpha, and what it is found with.
 pub(super) const MATTE: u64 = 24;
 
+/// Bytes of a pixel while a finished picture is put back into the one that it was drawn over: that one in its size, the
+/// mask, and the picture that comes of both.
+const PUT_BACK: u64 = 16;
+
 /// Where a job's pictures go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -62,6 +66,8 @@ pub(super) fn beside(model: &ModelInfo, spec: &Spec, (outcome, previews): (Outco
         (drawn.0 * spec.height) as u64 * RESAMPLED + one * PIXEL
     };
     let finish = if spec.finish == Finish::NONE { 0 } else { (drawn.0 * drawn.1) as u64 * finish::BYTES };
+    let is_partial = |init: &InitSpec| init.mask.is_some() || init.outpaint.is_some();
+    let put_back = if spec.init.as_ref().is_some_and(is_partial) { one * PUT_BACK } else { 0 };
     let matte = if spec.transparent { one * MATTE } else { 0 };
     let encoding = encoding(spec.width, spec.height);
     let answer = match outcome {
@@ -73,7 +79,7 @@ pub(super) fn beside(model: &ModelInfo, spec: &Spec, (outcome, previews): (Outco
     };
     let preview = (model.largest_preview * model.largest_preview) as u64;
     let previews = (previews * spec.images) as u64 * preview * PIXEL;
-    all * PIXEL + resampled.max(finish) + matte + encoding + answer + previews
+    all * PIXEL + resampled.max(finish).max(put_back) + matte + encoding + answer + previews
 }
 
 /// Memory that was promised to jobs and is not given back yet. Clones are the same.

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use fulmen_engine::graph::Tiling;
+use fulmen_engine::init::Init;
 use fulmen_engine::prompt::{LongPrompts, LoraTag, PromptSyntax};
 use fulmen_engine::request::{Enlarged, Guidance, Nag, SecondPass, Transparency, Upscale};
 use fulmen_engine::schedule::{Prediction, SamplerName, Sigmas, TimestepSpacing};
@@ -79,19 +80,32 @@ impl ModelInfo {
 
     /// Pixels that the model itself draws for this request, at first.
     pub(super) fn drawn_size(&self, spec: &Spec) -> (usize, usize) {
-        match self.is_demo {
-            true => in_own_area(self.own_size, spec.width, spec.height),
-            false => spec.drawn.map_or((spec.width, spec.height), Into::into),
-        }
+        let (width, height) = spec.drawn.map_or((spec.width, spec.height), Into::into);
+        if self.is_demo { in_own_area(self.own_size, width, height) } else { (width, height) }
     }
 
     /// Pixels that the engine makes of them.
     pub(super) fn made_size(&self, spec: &Spec) -> (usize, usize) {
-        let (width, height) = self.drawn_size(spec);
         let upscaled = self.upscale(spec).and_then(|upscale| upscale.by).unwrap_or(1.0);
-        let ratio = spec.pass.map_or(1.0, |pass| pass.ratio) * upscaled;
+        // What is drawn of a part is put back into the whole.
+        let ((width, height), ratio) = match spec.is_of_part() {
+            true => ((spec.width, spec.height), upscaled / spec.upscale.unwrap_or(1.0)),
+            false => (self.drawn_size(spec), spec.pass.map_or(1.0, |pass| pass.ratio) * upscaled),
+        };
         let made = |side: usize| (side as f64 * ratio).ceil() as usize;
         (made(width), made(height))
+    }
+
+    /// The picture that is drawn over. Its mask is blurred as if it were drawn in the size that was asked for.
+    fn init(&self, spec: &Spec, pictures: &Pictures) -> Option<Init> {
+        let init = pictures.init(spec.init.as_ref()?)?;
+        if !self.is_demo || spec.is_of_part() {
+            return Some(init);
+        }
+        let width =
+            spec.drawn.map_or(spec.width as f64 / spec.upscale.unwrap_or(1.0), |[width, _]| width as f64);
+        let mask_blur = init.mask_blur * (self.drawn_size(spec).0 as f64 / width) as f32;
+        Some(Init { mask_blur, ..init })
     }
 
     /// Pixels are enlarged, not latents: little is drawn anew, and that would leave those blurred.
@@ -140,7 +154,7 @@ impl ModelInfo {
             upscale: self.upscale(spec),
             seed: Some(spec.seed),
             images: spec.images,
-            init: spec.init.as_ref().and_then(|init| pictures.init(init)),
+            init: self.init(spec, pictures),
             ..Request::default()
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fulmen_engine::memory::Memory;
 use fulmen_engine::picture::{Limits, Picture, decoding, read};
 
-use super::{Job, Spec};
+use super::{InitSpec, Job, Spec};
 use crate::problem::Problem;
 use crate::store::{Image, Store};
 
@@ -54,8 +54,14 @@ impl Pictures {
     /// What stands for a job's pictures as long as they are not read: their sizes do not matter where the size of what is
     /// drawn is known. All of them is drawn anew.
     pub(super) fn stand_ins(spec: &Spec) -> Self {
-        let nothing = Arc::new(Picture { alpha: Some(vec![0]), ..Picture::new(1, 1, vec![u8::MAX; 3]) });
-        Self(spec.pictures().into_iter().map(|id| (id.to_owned(), nothing.clone())).collect())
+        let white = Picture::new(1, 1, vec![u8::MAX; 3]);
+        let nothing = Arc::new(Picture { alpha: Some(vec![0]), ..white.clone() });
+        let mut all: HashMap<_, _> =
+            spec.pictures().into_iter().map(|id| (id.to_owned(), nothing.clone())).collect();
+        if let Some(mask) = spec.init.as_ref().and_then(InitSpec::white_mask) {
+            all.insert(mask.to_owned(), Arc::new(white));
+        }
+        Self(all)
     }
 }
 

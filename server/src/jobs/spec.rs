@@ -104,6 +104,12 @@ pub(crate) struct InitSpec {
     pub(crate) size: Option<[usize; 2]>,
     /// What of it is drawn; `None`: all.
     pub(crate) mask: Option<MaskSpec>,
+    /// Pixels over which the edge of that is blurred.
+    #[serde(default)]
+    pub(crate) mask_blur: f32,
+    /// Only the masked region is drawn, at full size, with so many pixels around it.
+    #[serde(default)]
+    pub(crate) only_masked: Option<usize>,
     /// Pixels that are added on the left, at the top, on the right and at the bottom.
     pub(crate) outpaint: Option<[usize; 4]>,
 }
@@ -114,10 +120,9 @@ pub(crate) struct MaskSpec {
     /// The store's id of the mask. What is transparent in it is drawn anew; where nothing is, what is white. It may be the
     /// picture itself.
     pub(crate) picture: String,
-    /// Pixels over which the mask's edge is blurred.
-    pub(crate) blur: Option<usize>,
-    /// Only the masked region is drawn, at full size, with so many pixels around it.
-    pub(crate) only_masked: Option<usize>,
+    /// Whether what is white in it is drawn anew, and nothing else.
+    #[serde(default)]
+    pub(crate) by_white: bool,
 }
 
 /// Pictures that count as part of the prompt.
@@ -141,6 +146,16 @@ pub(crate) struct ControlSpec {
 }
 
 impl Spec {
+    /// Whether anything is done to the colours of the finished picture.
+    pub(super) fn is_finished(&self) -> bool {
+        self.contrast.is_some() || self.finish != Finish::NONE
+    }
+
+    /// Whether a part of a picture is drawn, in a size of its own, and put back.
+    pub(super) fn is_of_part(&self) -> bool {
+        self.init.as_ref().is_some_and(|init| init.only_masked.is_some())
+    }
+
     /// The store's ids of all pictures that are needed to draw this, each once.
     pub(crate) fn pictures(&self) -> Vec<&str> {
         let init = self.init.iter().flat_map(InitSpec::pictures);
@@ -156,16 +171,18 @@ impl Spec {
 impl Spec {
     /// Whether it is drawn beside no other: what it takes beside the model is not known for several, or it is not drawn.
     pub(crate) fn is_alone(&self) -> bool {
-        let part = |mask: &MaskSpec| mask.only_masked.is_some();
-        let partly = |init: &InitSpec| {
-            init.enlarged || init.outpaint.is_some() || init.mask.as_ref().is_some_and(part)
-        };
+        let partly = |init: &InitSpec| init.enlarged || init.outpaint.is_some() || init.only_masked.is_some();
         let is_guided = self.image_prompt.is_some() || !self.controls.is_empty();
         self.rework.is_some() || is_guided || self.init.as_ref().is_some_and(partly)
     }
 }
 
 impl InitSpec {
+    /// The id of a mask whose white is drawn anew.
+    pub(super) fn white_mask(&self) -> Option<&str> {
+        self.mask.as_ref().filter(|mask| mask.by_white).map(|mask| mask.picture.as_str())
+    }
+
     fn pictures(&self) -> impl Iterator<Item = &str> {
         let mask = self.mask.as_ref().map(|mask| mask.picture.as_str());
         std::iter::once(self.picture.as_str()).chain(mask)

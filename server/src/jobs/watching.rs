@@ -17,7 +17,6 @@ use super::foresight::refusal;
 use super::job::{Drawing, Job, Progress, Status};
 use super::memory::{Need, PATIENCE, Promises, beside};
 use super::postprocess::{resampled, with_contrast};
-use crate::fields::Finish;
 use crate::metrics::Metrics;
 use crate::problem::Problem;
 
@@ -151,8 +150,7 @@ pub(super) fn log_lora(lora: &Lora) {
 fn drawing(drawn: Drawn, job: &Job, png_text: bool) -> Drawing {
     let spec = &job.spec;
     let Drawn { picture, parameters, seed, .. } = drawn;
-    let is_finished = spec.contrast.is_some() || spec.finish != Finish::NONE;
-    let is_changed = is_finished || (picture.width, picture.height) != (spec.width, spec.height);
+    let is_changed = spec.is_finished() || (picture.width, picture.height) != (spec.width, spec.height);
     let picture = match spec.contrast {
         Some(factor) => with_contrast(picture, factor),
         None => picture,

@@ -1,13 +1,18 @@
 //! The members of `POST /v1/images/imagine`.
 
+use fulmen_engine::edit::Fit;
+
 use crate::fields::{
     ANY_SEED, ETA, Field, FieldType, LARGEST_SEED, LONG_PROMPTS, LONGEST_PROMPT, LONGEST_SIDE, NAG_ALPHA,
-    NAG_SCALE, NAG_TAU, PNG_TEXT, PREDICTION, PROMPT_SYNTAX, SAMPLER, SHORTEST_SIDE, SIGMAS, SPACING,
+    NAG_SCALE, NAG_TAU, PNG_TEXT, PREDICTION, PROMPT_SYNTAX, SAMPLER, SHORTEST_SIDE, SIGMAS, SPACING, words,
 };
 
 /// A side of an image: the documented API has one size, and draws it where none is asked for.
 const SIDE: FieldType =
     FieldType::Integer { least: SHORTEST_SIDE as i64, most: LONGEST_SIDE as i64, multiple_of: 8 };
+
+/// Most pixels that are added at a side, or drawn around a mask.
+const MOST_MARGIN: i64 = LONGEST_SIDE as i64;
 
 /// The first four are the documented ones; the others are ours.
 pub(super) const IMAGINE: &[Field] = &[
@@ -30,13 +35,60 @@ pub(super) const IMAGINE: &[Field] = &[
         "Seed of the noise: the same seed and prompt make the same image. A random one if absent or -1.",
     ),
     Field::new(
+        "image",
+        FieldType::Pictures { several: false },
+        "A picture to draw over: PNG, JPEG or WebP in base64, as a data URI, or as a link that this server gave; nothing is \
+         fetched from other places.",
+    ),
+    Field::new(
+        "strength",
+        FieldType::Number { least: 0.0, most: 1.0 },
+        "How much of `image` is drawn anew: the share of the steps that is done, at least one. 0.75 if absent, and 1 with \
+         `outpaint`.",
+    ),
+    Field::new(
+        "fit",
+        FieldType::Word(&words(&Fit::WORDS)),
+        "How `image` is brought to `width` and `height` where its shape is another: `crop` cuts off what is too much, \
+         `pad` continues its edges.",
+    )
+    .or("\"crop\""),
+    Field::new(
+        "mask",
+        FieldType::Pictures { several: false },
+        "What of `image` is drawn anew: a picture of any size that is white there, and black where all stays as it is; or \
+         the word `alpha`, which means what is transparent in `image`.",
+    ),
+    Field::new(
+        "mask_blur",
+        FieldType::Number { least: 0.0, most: 256.0 },
+        "Pixels over which the edge of the mask is softened (the deviation of a Gaussian).",
+    )
+    .or("0"),
+    Field::new(
+        "only_masked",
+        FieldType::Integer { least: 0, most: MOST_MARGIN, multiple_of: 1 },
+        "Draws the masked region alone, with so many pixels around it, in `width` and `height`, and puts it back into \
+         `image`, whose size the finished picture has.",
+    ),
+    Field::new(
+        "outpaint",
+        FieldType::Integers { count: 4, least: 0, most: MOST_MARGIN },
+        "Pixels that are added to `image` on the left, at the top, on the right and at the bottom, and drawn.",
+    ),
+    Field::new(
         "model",
         FieldType::Text { least: 0, most: 1000 },
         "The model that draws, by its id in `GET /v1/models`; the first if absent.",
     )
     .model(),
-    Field::new("width", SIDE, "Width in pixels.").or("1024"),
-    Field::new("height", SIDE, "Height in pixels.").or("1024"),
+    Field::new(
+        "width",
+        SIDE,
+        "Width in pixels; 1024 if absent. With `image` and without both it is as large as that, with what `outpaint` adds, \
+         in multiples of 8 and at most 2048 a side; with one of both it keeps its shape.",
+    ),
+    Field::new("height", SIDE, "Height in pixels; as `width`."),
     Field::new(
         "steps",
         FieldType::Integer { least: 1, most: 100, multiple_of: 1 },
@@ -137,14 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_absent_leaves_the_documented_size() {
+    fn what_is_absent_or_null_is_left_open() {
         let values = checked(json!({})).unwrap();
-        assert_eq!((values.integer("width"), values.integer("height")), (Some(1024), Some(1024)));
+        assert_eq!((values.integer("width"), values.text("fit")), (None, Some("crop")));
         assert_eq!((values.integer("seed"), values.text("negative_prompt")), (None, None));
         let nulls: Map<String, Value> =
             IMAGINE.iter().skip(2).map(|field| (field.name.into(), json!(null))).collect();
         let values = checked(Value::Object(nulls)).unwrap();
-        assert_eq!((values.integer("width"), values.integer("previews")), (Some(1024), Some(0)));
+        assert_eq!((values.integer("width"), values.integer("previews")), (None, Some(0)));
         assert_eq!(checked(json!({"negative_prompt": ""})).unwrap().text("negative_prompt"), Some(""));
     }
 
@@ -156,6 +208,17 @@ mod tests {
             ("steps", json!([1, 100]), json!([0, 101, 1.5])),
             ("guidance_scale", json!([0, 7.5, 30]), json!([-0.1, 30.1, "7"])),
             ("previews", json!([0, 8]), json!([-1, 9])),
+            ("image", json!(["aGk=", {"image_url": "aGk="}]), json!([7, ["aGk="], true])),
+            ("strength", json!([0, 0.5, 1]), json!([-0.1, 1.1, "1"])),
+            ("fit", json!(["crop", "pad", "stretch"]), json!(["CROP", "", 1])),
+            ("mask", json!(["alpha", "aGk="]), json!([7, ["aGk="]])),
+            ("mask_blur", json!([0, 2.5, 256]), json!([-1, 257])),
+            ("only_masked", json!([0, 2048]), json!([-1, 2049, 0.5, true])),
+            (
+                "outpaint",
+                json!([[0, 0, 0, 2048]]),
+                json!([[1, 2, 3], [0, 0, 0, -1], [0, 0, 0, 2049], "1,2,3,4"]),
+            ),
         ] {
             for value in inside.as_array().unwrap() {
                 assert_eq!(refused(json!({name: value})), None, "{name}: {value}");

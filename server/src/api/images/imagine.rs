@@ -8,79 +8,42 @@ use base64::prelude::BASE64_STANDARD;
 use fulmen_engine::picture::Format;
 use serde_json::json;
 
-use super::fields::IMAGINE;
 use super::object::ImageObject;
-use crate::api::picture::{Output, kept, png_text, seed, stored_bytes};
+use super::request::Asked;
+use crate::api::inputs::Lent;
+use crate::api::picture::{Output, kept, stored_bytes};
 use crate::app::App;
-use crate::fields::Values;
 use crate::http::{Answer, Events};
-use crate::jobs::{Drawing, Job, Members, Outcome, Progress, Spec, Ticket, check};
+use crate::jobs::{Drawing, Job, Outcome, Progress, Ticket};
 use crate::problem::{Family, Problem};
 use crate::route::Call;
 use crate::store::{Image, ImageKind, NewImage, Reservation, new_image_id};
 use crate::warning::Warning;
 
-/// The documented size of every image.
-const SIDE: usize = 1024;
-
-const MEMBERS: &Members = &Members { width: "width", height: "height", images: None, steps: "steps" };
-
 /// Draws an image and keeps it. With `Accept: text/event-stream` progress is sent on the way.
 pub(super) fn imagine(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
-    let values = Values::of(&call.request, IMAGINE)?;
-    let model = values.text("model").and_then(|name| app.models.named(name));
-    let model = &model.unwrap_or(app.models.first()).info;
-    let mut warnings = values.warnings(&[&model.name]);
-    let spec = Spec { model: Some(model.name.clone()), ..spec(&values, &mut warnings) };
-    check(&app.config.work, &spec, MEMBERS)?;
+    let Asked { name, previews, mut spec, over, mut warnings } = Asked::of(app, call)?;
     warnings.extend(app.models.of(&spec).foresight.warnings(Family::Images, &spec)?);
     let place = app.queue.place(&call.owner)?;
     let reservation = app.store.reserve(stored_bytes(&spec))?;
-    let previews = values.integer("previews").unwrap_or(0) as usize;
-    if previews > 0 && !call.request.wants_events() {
-        let message = "`previews` has no effect without `Accept: text/event-stream`";
-        warnings.push(Warning::no_effect("previews", message));
+    let mut lent = Lent::new(app, &call.owner);
+    if let Some(over) = over {
+        over.keep(&mut lent, &mut spec)?;
     }
-    let name = values.text("name").unwrap_or_default().to_owned();
+    // Others need the memory while this one waits.
+    call.request.let_body_go();
     let (owner, family) = (call.owner.clone(), Family::Images);
     let ticket = Ticket { id: new_image_id(), owner, family, previews, outcome: Outcome::Files };
     let job = place.submit(ticket, spec);
     if call.request.wants_events() {
-        return Ok(
-            stream(app, call, job, Kept { name, reservation, warnings: warnings.clone() }).warned(warnings)
-        );
+        let kept = Kept { name, reservation, lent, warnings: warnings.clone() };
+        return Ok(stream(app, call, job, kept).warned(warnings));
     }
     let drawings = job.wait(&call.request.client)?;
     let image = keep(app, &job, &name, &drawings[0])?;
-    drop(reservation);
+    drop((reservation, lent));
     // The documented object has its members and no others: a header says what there is to say.
     Ok(Answer::json(201, &ImageObject::new(&image, call)).warned(warnings))
-}
-
-fn spec(values: &Values, warnings: &mut Vec<Warning>) -> Spec {
-    let side = |name| values.integer(name).map_or(SIDE, |side| side as usize);
-    Spec {
-        prompt: values.text("prompt").unwrap_or_default().to_owned(),
-        negative_prompt: values.text("negative_prompt").map(Into::into),
-        width: side("width"),
-        height: side("height"),
-        images: 1,
-        seed: seed(values, warnings),
-        steps: values.integer("steps").map(|steps| steps as usize),
-        guidance: values.number("guidance_scale").map(|guidance| guidance as f32),
-        nag_scale: values.number("nag_scale").map(|scale| scale as f32),
-        nag_tau: values.number("nag_tau").map(|tau| tau as f32),
-        nag_alpha: values.number("nag_alpha").map(|alpha| alpha as f32),
-        sampler: values.text("sampler").map(Into::into),
-        sigmas: values.text("sigmas").map(Into::into),
-        eta: values.number("eta").map(|eta| eta as f32),
-        spacing: values.text("spacing").map(Into::into),
-        prediction: values.text("prediction").map(Into::into),
-        prompt_syntax: values.text("prompt_syntax").map(Into::into),
-        long_prompts: values.text("long_prompts").map(Into::into),
-        png_text: png_text(values),
-        ..Spec::default()
-    }
 }
 
 fn keep(app: &App, job: &Job, name: &str, drawing: &Drawing) -> Result<Image, Problem> {
@@ -94,6 +57,8 @@ fn keep(app: &App, job: &Job, name: &str, drawing: &Drawing) -> Result<Image, Pr
 struct Kept {
     name: String,
     reservation: Reservation,
+    /// What it is drawn from.
+    lent: Lent,
     warnings: Vec<Warning>,
 }
 
@@ -101,7 +66,7 @@ struct Kept {
 fn stream(app: &Arc<App>, call: &Call, job: Arc<Job>, kept: Kept) -> Answer {
     let (app, client) = (app.clone(), call.request.client.clone());
     let call = call.clone();
-    let Kept { name, reservation, warnings } = kept;
+    let Kept { name, reservation, lent, warnings } = kept;
     Answer::events(move |events| {
         let mut warn =
             |told: &Warning| events.send("warning", &json!({"message": told.message, "member": told.field}));
@@ -110,7 +75,7 @@ fn stream(app: &Arc<App>, call: &Call, job: Arc<Job>, kept: Kept) -> Answer {
         }
         let drawn = job.watch(&client, &mut |progress| tell(events, &progress));
         let kept = drawn.and_then(|drawings| Ok((keep(&app, &job, &name, &drawings[0])?, drawings)));
-        drop(reservation);
+        drop((reservation, lent));
         job.settle();
         match kept {
             Ok((image, drawings)) => {

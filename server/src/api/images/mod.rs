@@ -4,6 +4,8 @@ mod fields;
 mod imagine;
 mod manage;
 mod object;
+mod over;
+mod request;
 
 use crate::http::Method;
 use crate::problem::Family;
@@ -34,11 +36,11 @@ pub(crate) const ROUTES: &[Route] = &[
         access: Access::Key,
         handler: imagine::imagine,
         doc: Doc {
-            summary: "Draws an image and keeps it under a name",
+            summary: "Draws an image, over another if one is sent, and keeps it under a name",
             fields: Some(fields::IMAGINE),
             query: &[],
             answers: &[(201, Content::JsonOrEvents("Image"))],
-            errors: &[400, 413, 415, 503],
+            errors: &[400, 403, 410, 413, 415, 503],
         },
     },
     Route {

@@ -1,8 +1,10 @@
 //! Images to edit: which of a request's are drawn over, which count as part of its prompt, and how much of them stays.
 
-use crate::api::inputs::{Input, Lent, Sent, at_least_a_step};
+use fulmen_engine::edit::Fit;
+
+use crate::api::inputs::{Input, Lent, Sent, at_least_a_step, own_size};
 use crate::app::App;
-use crate::fields::{LONGEST_SIDE, SHORTEST_SIDE, Values};
+use crate::fields::Values;
 use crate::jobs::{ImagePromptSpec, InitSpec, MaskSpec, ModelInfo, Spec};
 use crate::problem::Problem;
 use crate::route::Call;
@@ -91,7 +93,7 @@ impl<'a> Given<'a> {
 impl Inputs<'_> {
     /// The size in which the image is drawn where none is asked for.
     pub(super) fn own_size(&self) -> Option<(usize, usize)> {
-        self.init.as_ref().map(|init| own_size(init.width, init.height))
+        self.init.as_ref().map(|init| own_size((init.width, init.height), Fit::default()))
     }
 
     /// Says in the spec what is drawn from them, but for their ids.
@@ -158,25 +160,4 @@ fn strength(values: &Values, is_masked: bool, steps: usize) -> f64 {
     let usual = if is_masked { STRENGTH_OF_MASKED } else { STRENGTH };
     let fidelity = if values.text("input_fidelity") == Some("high") { FIDELITY } else { 1.0 };
     at_least_a_step(values.number("strength").unwrap_or(usual * fidelity), steps)
-}
-
-/// The size in which an image of this size is drawn: its own, no longer than allowed, in multiples of 8.
-fn own_size(width: usize, height: usize) -> (usize, usize) {
-    let factor = (LONGEST_SIDE as f64 / width.max(height) as f64).min(1.0);
-    let side = |side: usize| ((side as f64 * factor) as usize / 8 * 8).clamp(SHORTEST_SIDE, LONGEST_SIDE);
-    (side(width), side(height))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_image_keeps_its_size_as_far_as_that_can_be_drawn() {
-        assert_eq!(own_size(512, 768), (512, 768));
-        assert_eq!(own_size(500, 333), (496, 328));
-        assert_eq!(own_size(4000, 3000), (2048, 1536));
-        assert_eq!(own_size(8000, 10), (2048, 64));
-        assert_eq!(own_size(1, 1), (64, 64));
-    }
 }

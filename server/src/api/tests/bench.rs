@@ -224,6 +224,12 @@ impl Bench {
         self.app.store.image(id).unwrap().is_some()
     }
 
+    /// How many pictures are kept.
+    pub(super) fn files(&self) -> usize {
+        let folders = fs::read_dir(self.folders[0].path().join("pictures")).unwrap();
+        folders.map(|folder| fs::read_dir(folder.unwrap().path()).map_or(1, Iterator::count)).sum()
+    }
+
     /// The file behind a link of this server.
     pub(super) fn file(&self, url: &str) -> Vec<u8> {
         let answer = self.ask(Method::Get, url.strip_prefix("http://127.0.0.1:8188").unwrap(), &json!(null));
@@ -238,6 +244,15 @@ impl Bench {
         assert_eq!(status, 201, "{answer}");
         let path = format!("/v1/images/{}/download", answer["id"].as_str().unwrap());
         Drawn::new(bytes(self.ask(Method::Get, &path, &json!(null))), answer)
+    }
+
+    /// The member that an image with these is refused for; empty where the sentence names none.
+    pub(super) fn imagine_refused(&self, members: &Value) -> String {
+        let usual = json!({"name": "n", "prompt": PROMPT, "width": SIDE, "height": SIDE, "seed": 1});
+        let (status, answer) = self.post("/v1/images/imagine", &with(usual, members));
+        assert!((400..500).contains(&status), "{answer}");
+        let told = answer["errors"][0].as_str().unwrap_or_default();
+        told.split_once(": ").map(|(member, _)| member.to_owned()).unwrap_or_default()
     }
 
     /// `POST /api/images/generations` with these members beside a prompt, a size and a seed.

@@ -9,13 +9,13 @@ use super::drawn::Drawn;
 use super::tested;
 
 /// A picture whose every pixel is another.
-fn original() -> Picture {
+pub(super) fn original() -> Picture {
     let pixels = (0..SIDE).flat_map(|y| (0..SIDE).map(move |x| [x as u8 * 2, y as u8 * 2, (x ^ y) as u8]));
     Picture::new(SIDE, SIDE, pixels.flatten().collect())
 }
 
 /// White in the middle, black around it; or the original, which is transparent there.
-fn mask(transparent: bool) -> Vec<u8> {
+pub(super) fn mask(transparent: bool) -> Vec<u8> {
     let middle = SIDE / 4..3 * SIDE / 4;
     let is_in = |at: usize| middle.contains(&(at % SIDE)) && middle.contains(&(at / SIDE));
     let values: Vec<u8> = (0..SIDE * SIDE).map(|at| if is_in(at) { 255 } else { 0 }).collect();
@@ -27,12 +27,12 @@ fn mask(transparent: bool) -> Vec<u8> {
 }
 
 /// The original as a file.
-fn file() -> Vec<u8> {
+pub(super) fn file() -> Vec<u8> {
     original().encode(Format::Png, None).unwrap()
 }
 
 /// The mean distance from the original: of the middle, and of what is around it.
-fn distances(drawn: &Drawn) -> [f64; 2] {
+pub(super) fn distances(drawn: &Drawn) -> [f64; 2] {
     let (original, middle) = (original(), SIDE / 4..3 * SIDE / 4);
     let (mut sums, mut counts) = ([0.0; 2], [0.0; 2]);
     for (at, (a, b)) in drawn.picture.rgb.iter().zip(&original.rgb).enumerate() {
@@ -44,7 +44,7 @@ fn distances(drawn: &Drawn) -> [f64; 2] {
     [sums[0] / counts[0], sums[1] / counts[1]]
 }
 
-fn far(drawn: &Drawn) -> f64 {
+pub(super) fn far(drawn: &Drawn) -> f64 {
     distances(drawn).iter().sum()
 }
 

@@ -14,6 +14,7 @@ mod lora;
 mod manual;
 mod nets;
 mod openai;
+mod own;
 mod recipes;
 mod variations;
 

@@ -58,7 +58,8 @@ fn allows(schema: &Value, value: &Value) -> bool {
         }
         Value::Array(items) => {
             types.contains(&"array")
-                && items.len() <= count("maxItems").unwrap_or(usize::MAX)
+                && (count("minItems").unwrap_or(0)..=count("maxItems").unwrap_or(usize::MAX))
+                    .contains(&items.len())
                 && schema.get("items").is_none_or(|schema| items.iter().all(|item| allows(schema, item)))
         }
         Value::Object(members) => {
@@ -89,6 +90,7 @@ fn json() -> impl Strategy<Value = Value> {
         "[0-9]{1,4}[x*][0-9]{1,4}".prop_map(Value::from),
         Just(json!([])),
         Just(json!([null])),
+        prop::collection::vec(-1i64..66, 2..5).prop_map(Value::from),
         Just(json!("")),
         Just(json!(0)),
         ((60usize..2056), (8usize..257)).prop_map(|(w, h)| json!(format!("{}x{}", w, h * 8))),

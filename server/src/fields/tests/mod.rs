@@ -31,6 +31,7 @@ pub(super) const TABLE: &[Field] = &[
     Field::new("size", FieldType::Size, "A size.").or("\"1024x1024\""),
     Field::new("nested", FieldType::Objects(NESTED), "Objects."),
     Field::new("texts", FieldType::Texts, "Texts."),
+    Field::new("margins", FieldType::Integers { count: 3, least: 0, most: 64 }, "Margins."),
     Field::new("tiling", FieldType::Flag, "Tiles.").lacking(&["false"]).deprecated(),
     Field::new("controls", FieldType::Objects(NESTED), "Lacking objects.").lacking(&["[]"]),
     Field::new("faces", FieldType::Texts, "Lacking texts.").lacking(&["[]"]),

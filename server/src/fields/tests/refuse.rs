@@ -82,6 +82,17 @@ fn edges_are_inside_and_what_is_beyond_is_not() {
             vec![json!("64x2048"), json!("64*2048"), json!("auto")],
             vec![json!("56x64"), json!("64x2056"), json!("64x65")],
         ),
+        (
+            "margins",
+            vec![json!([0, 64, 7.0])],
+            vec![
+                json!([0, 1]),
+                json!([0, 1, 2, 3]),
+                json!([0, 1, 65]),
+                json!([0, 1, 0.5]),
+                json!([0, 1, "2"]),
+            ],
+        ),
         ("free", vec![json!(f64::MAX), json!(f64::MIN)], vec![json!("inf")]),
     ] {
         for value in inside {
