@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 
-use super::raw::ask_with;
-use super::server::{Server, get};
+use super::raw::{ask, ask_with};
+use super::server::{Answer, Server, get};
 use super::uploads::{form, png, post_form};
 
 const SIDE: u32 = 128;
@@ -271,4 +271,65 @@ fn no_key_draws_from_anothers_pictures() {
     let variation = format!(r#"{{"id": "{image}"}}"#);
     assert_eq!(ask(&bob, "POST /variations/nobg", &variation).status, 404);
     assert_eq!(ask(&anna, "POST /variations/nobg", &variation).status, 200);
+}
+
+/// Draws over a picture, as `POST /v1/images/imagine` does it.
+fn imagine(server: &Server, members: &Value) -> Answer {
+    let mut asked = json!({"name": "n", "prompt": "a red circle", "seed": 7});
+    asked.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    server.post("/v1/images/imagine", &asked)
+}
+
+#[test]
+fn imagine_takes_large_pictures_and_bad_ones_cost_a_sentence() {
+    let (_data, server) = server();
+    // What looks like noise does not become smaller in a file.
+    let noise =
+        |x: u32, y: u32, c: u32| ((x * 73 + y * 151 + c * 37).wrapping_mul(2_654_435_761) >> 24) as u8;
+    let large = image::RgbImage::from_fn(1000, 800, |x, y| image::Rgb([0, 1, 2].map(|c| noise(x, y, c))));
+    let large = BASE64_STANDARD.encode(encoded(&large.into()));
+    assert!(large.len() > 2 << 20, "{} bytes", large.len());
+    let drawn = imagine(&server, &json!({"image": large, "strength": 0.25}));
+    let size = |answer: &Answer| (answer.json()["width"].clone(), answer.json()["height"].clone());
+    assert_eq!((drawn.status, size(&drawn)), (201, (json!(1000), json!(800))), "{}", drawn.json());
+    let good = png(64, 64);
+    let mut bomb = good.clone();
+    bomb[16..24].copy_from_slice(&[0, 0, 0xff, 0xff, 0, 0, 0xff, 0xff]);
+    let before = server.memory();
+    for (bytes, member) in
+        [(&good[..good.len() / 2], "image"), (&bomb, "image"), (b"no picture", "image"), (&good, "mask")]
+    {
+        let text = BASE64_STANDARD.encode(bytes);
+        let asked =
+            if member == "image" { json!({"image": text}) } else { json!({"image": text, "mask": "%"}) };
+        let refused = imagine(&server, &asked);
+        let told = refused.json()["errors"][0].as_str().unwrap_or_default().to_owned();
+        assert!(refused.status == 400 && told.starts_with(member) && told.len() > 30, "{told}");
+    }
+    let huge = ask(&server, "POST /v1/images/imagine", &["Content-Length: 41943040"]);
+    assert!(huge.status == 413 && huge.text().contains("33554432 bytes"), "{}", huge.text());
+    if let (Some(before), Some(after)) = (before, server.memory()) {
+        assert!(after < before + 64, "from {before} to {after} MiB");
+    }
+}
+
+#[test]
+fn a_picture_that_was_drawn_over_at_a_kill_is_kept_for_its_time_and_nothing_is_lost() {
+    let data = tempfile::tempdir().unwrap();
+    let mut server = Server::start(data.path(), &[]);
+    let url = format!("{}/v1/images/imagine", server.url);
+    let image = BASE64_STANDARD.encode(encoded(&gradient().into()));
+    let asked = json!({"name": "n", "prompt": "a", "image": image, "strength": 1, "steps": 100, "hires": 4});
+    let asking = std::thread::spawn(move || super::server::post(&url, &asked));
+    let end = Instant::now() + Duration::from_secs(60);
+    while server.get("/v1/jobs").json()["data"][0]["status"] != "running" {
+        assert!(Instant::now() < end, "it does not begin");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    server.kill();
+    assert!(asking.join().unwrap().is_err());
+    let server = Server::start(data.path(), &[]);
+    let kept: usize = std::fs::read_dir(data.path().join("pictures")).unwrap().count();
+    assert_eq!((kept, data.path().join("lost").exists()), (1, false));
+    assert_eq!(imagine(&server, &json!({"width": 64, "height": 64})).status, 201);
 }

@@ -7,9 +7,6 @@ use super::{check_pixels, refuse};
 use crate::Result;
 use crate::message::Setting;
 
-/// Sides that are multiplied by more have little to do with what was drawn.
-const MOST: f64 = 8.0;
-
 /// What is enlarged.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Enlarged {
@@ -32,14 +29,18 @@ pub struct SecondPass {
 }
 
 impl SecondPass {
+    /// Sides that are multiplied by more have little to do with what was drawn.
+    pub const MOST: f64 = 8.0;
+
     /// The share of steps where nothing else was said.
     pub const USUAL_STRENGTH: f64 = 0.5;
 
     /// An error unless it is possible.
     pub(crate) fn validate(&self) -> Result<()> {
         let Self { ratio, denoising_strength: strength, .. } = self;
-        if !(1.0..=MOST).contains(ratio) {
-            return refuse(Setting::Hires, format!(" {ratio} is not possible; use 1 to {MOST}"));
+        if !(1.0..=Self::MOST).contains(ratio) {
+            let most = Self::MOST;
+            return refuse(Setting::Hires, format!(" {ratio} is not possible; use 1 to {most}"));
         }
         if !(0.0..=1.0).contains(strength) {
             return refuse(Setting::HiresStrength, format!(" {strength} is not possible; use 0 to 1"));

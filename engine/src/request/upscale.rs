@@ -6,9 +6,6 @@ use super::{LONGEST_SIDE, MOST_PIXELS, refuse};
 use crate::Result;
 use crate::message::Setting;
 
-/// Sides that are multiplied by more are no use to anyone.
-const MOST: f64 = 16.0;
-
 /// What a picture is enlarged by where nothing else says so.
 const USUAL: f64 = 2.0;
 
@@ -22,11 +19,15 @@ pub struct Upscale {
 }
 
 impl Upscale {
+    /// Sides that are multiplied by more are no use to anyone.
+    pub const MOST: f64 = 16.0;
+
     /// An error unless it is possible.
     pub(crate) fn validate(&self) -> Result<()> {
         match self.by {
-            Some(by) if !(1.0..=MOST).contains(&by) => {
-                refuse(Setting::UpscaleBy, format!(" {by} is not possible; use 1 to {MOST}"))
+            Some(by) if !(1.0..=Self::MOST).contains(&by) => {
+                let most = Self::MOST;
+                refuse(Setting::UpscaleBy, format!(" {by} is not possible; use 1 to {most}"))
             }
             _ => Ok(()),
         }

@@ -91,7 +91,7 @@ fn value(kind: FieldType, text: &str) -> Value {
         return Value::Null;
     }
     let meant = match kind {
-        FieldType::Flag => match text {
+        FieldType::Flag | FieldType::WordOrFlag(_) => match text {
             "true" | "1" => Some(true.into()),
             "false" | "0" => Some(false.into()),
             _ => None,

@@ -60,7 +60,7 @@ pub(crate) struct Pass {
     /// How much longer the sides are.
     pub(crate) ratio: f64,
     /// How much of it is drawn anew, 0 to 1.
-    pub(crate) strength: f32,
+    pub(crate) strength: f64,
 }
 
 impl Default for Finish {

@@ -129,6 +129,7 @@ pub(crate) use look::{Effect, Finish, Look, Looks, Pass, When};
 #[cfg(test)]
 pub(crate) use row::row;
 pub(crate) use schema::{form_schema, schema};
+pub(crate) use value::shown;
 pub(crate) use values::Values;
 
 /// One member of a JSON body.
@@ -197,6 +198,8 @@ pub(crate) enum FieldType {
     },
     /// One of these words, in exactly this case.
     Word(&'static [&'static str]),
+    /// One of these words, or a flag.
+    WordOrFlag(&'static [&'static str]),
     /// `WIDTHxHEIGHT` or `WIDTH*HEIGHT`, both multiples of 8 from [`SHORTEST_SIDE`] to [`LONGEST_SIDE`], or `auto`.
     Size,
     /// An object; members that no field names are left out.

@@ -111,6 +111,9 @@ fn value(kind: FieldType) -> Value {
             json!({"type": name, "minLength": least, "maxLength": most, "pattern": CLEAN})
         }
         FieldType::Word(words) => json!({"type": name, "enum": words}),
+        FieldType::WordOrFlag(words) => {
+            json!({"anyOf": [{"type": "boolean"}, {"type": "string", "enum": words}]})
+        }
         FieldType::Size => json!({"type": name, "pattern": format!("^(?:auto|{SIDE}[x*]{SIDE})$")}),
         FieldType::Object(fields) => schema(fields),
         FieldType::Objects(fields) => json!({"type": name, "items": schema(fields)}),
@@ -141,7 +144,9 @@ fn nothing(kind: FieldType, off: &[&str]) -> Value {
         FieldType::Integer { .. } | FieldType::Number { .. } | FieldType::NumberOf(_) => {
             return json!({"type": type_of(kind), "minimum": off[0], "maximum": off[0]});
         }
-        FieldType::Word(_) | FieldType::Size => return json!({"type": "string", "enum": off}),
+        FieldType::Word(_) | FieldType::Size | FieldType::WordOrFlag(_) => {
+            return json!({"type": "string", "enum": off});
+        }
         FieldType::Text { .. } => schema = json!({"type": "string", "maxLength": 0}),
         FieldType::Object(_) | FieldType::Pictures { .. } | FieldType::File | FieldType::Integers { .. } => {
             return json!({"type": "null"});
@@ -158,9 +163,11 @@ fn type_of(kind: FieldType) -> &'static str {
         FieldType::Flag => "boolean",
         FieldType::Integer { .. } => "integer",
         FieldType::Number { .. } | FieldType::NumberOf(_) => "number",
-        FieldType::Text { .. } | FieldType::Word(_) | FieldType::Size | FieldType::Pictures { .. } => {
-            "string"
-        }
+        FieldType::Text { .. }
+        | FieldType::Word(_)
+        | FieldType::WordOrFlag(_)
+        | FieldType::Size
+        | FieldType::Pictures { .. } => "string",
         FieldType::File => "null",
         FieldType::Object(_) => "object",
         FieldType::Objects(_) | FieldType::Texts | FieldType::Integers { .. } => "array",

@@ -13,7 +13,7 @@ const SHOWN: usize = 60;
 /// The value as a kind other than objects has it, if it can be one.
 pub(super) fn fitting(kind: FieldType, value: &Value) -> Option<Value> {
     let fits = match (kind, value) {
-        (FieldType::Flag, Value::Bool(_)) => true,
+        (FieldType::Flag | FieldType::WordOrFlag(_), Value::Bool(_)) => true,
         (FieldType::Integer { least, most, multiple_of }, Value::Number(number)) => {
             let whole = whole(number).filter(|n| (least..=most).contains(n) && n % multiple_of == 0);
             return whole.map(Value::from);
@@ -27,7 +27,9 @@ pub(super) fn fitting(kind: FieldType, value: &Value) -> Option<Value> {
         (FieldType::Text { least, most }, Value::String(text)) => {
             (least..=most).contains(&text.chars().count()) && is_clean(text)
         }
-        (FieldType::Word(words), Value::String(word)) => words.contains(&word.as_str()),
+        (FieldType::Word(words) | FieldType::WordOrFlag(words), Value::String(word)) => {
+            words.contains(&word.as_str())
+        }
         (FieldType::Size, Value::String(text)) => text == "auto" || size(text).is_some(),
         (FieldType::Integers { count, least, most }, Value::Array(list)) if list.len() == count => {
             let one = FieldType::Integer { least, most, multiple_of: 1 };
@@ -53,7 +55,7 @@ pub(super) fn is_one_of(listed: &[&str], value: &Value) -> bool {
 }
 
 /// Equal as JSON Schema has it: `1` is `1.0`.
-fn same(one: &Value, other: &Value) -> bool {
+pub(super) fn same(one: &Value, other: &Value) -> bool {
     match (one, other) {
         (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
         _ => one == other,
@@ -140,6 +142,7 @@ pub(super) fn allowed(kind: FieldType) -> String {
         FieldType::Text { least: 0, most } => format!("text of at most {most} characters without NUL"),
         FieldType::Text { least, most } => format!("text of {least} to {most} characters without NUL"),
         FieldType::Word(words) => format!("one of {}", words.join(", ")),
+        FieldType::WordOrFlag(words) => format!("true, false or one of {}", words.join(", ")),
         FieldType::Size => {
             format!("WIDTHxHEIGHT, each a multiple of 8 from {SHORTEST_SIDE} to {LONGEST_SIDE}, or `auto`")
         }
@@ -160,7 +163,7 @@ pub(super) fn allowed(kind: FieldType) -> String {
 }
 
 /// What came, short enough for an answer and with nothing in it that a terminal would obey.
-pub(super) fn shown(value: &Value) -> String {
+pub(crate) fn shown(value: &Value) -> String {
     let text = match value {
         Value::Array(_) => return "a list".into(),
         Value::Object(_) => return "an object".into(),

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::value::{IMAGE_URL, is_one_of, shown, size};
+use super::value::{IMAGE_URL, is_one_of, same, shown, size};
 use super::{Field, Looks, When};
 use crate::warning::Warning;
 
@@ -60,7 +60,8 @@ impl Values {
 
     /// Whether the member was sent, and is another than its default: some clients write defaults down.
     pub(crate) fn is_unusual(&self, name: &str) -> bool {
-        self.given.get(name).is_some_and(|value| self.defaults.get(name) != Some(value))
+        let is_default = |value| self.defaults.get(name).is_some_and(|default| same(default, value));
+        self.given.get(name).is_some_and(|value| !is_default(value))
     }
 
     /// The member as it was sent, or its default.

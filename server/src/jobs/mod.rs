@@ -35,6 +35,6 @@ pub(crate) use model::ModelInfo;
 pub(crate) use models::{Known, Models};
 pub(crate) use pictures::Pictures;
 pub(crate) use queue::{Places, Queue};
-pub(crate) use spec::{ControlSpec, ImagePromptSpec, InitSpec, MaskSpec, Rework, Spec};
+pub(crate) use spec::{Axis, ControlSpec, ImagePromptSpec, InitSpec, MaskSpec, Rework, Spec};
 pub(crate) use unstored::Unstored;
 pub(crate) use worker::Worker;

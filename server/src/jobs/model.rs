@@ -12,6 +12,7 @@ use fulmen_engine::upscaler::Upscaler;
 use fulmen_engine::{Engine, Request};
 
 use super::size::in_own_area;
+use super::spec::Axis;
 use super::{Pictures, Spec, guides};
 use crate::config::{ModelConfig, Nets};
 use crate::fields::Pass;
@@ -111,7 +112,7 @@ impl ModelInfo {
     /// Pixels are enlarged, not latents: little is drawn anew, and that would leave those blurred.
     fn second_pass(&self, Pass { ratio, strength }: Pass) -> SecondPass {
         let of = Enlarged::Pixels(self.nets.upscaler.clone());
-        SecondPass { ratio, denoising_strength: f64::from(strength), of }
+        SecondPass { ratio, denoising_strength: strength, of }
     }
 
     /// By a network where there is one; else the finished picture is resampled.
@@ -149,7 +150,10 @@ impl ModelInfo {
             image_prompts: guides::image_prompt(&self.nets, spec, pictures).into_iter().collect(),
             controls: guides::controls(&self.nets, spec, pictures),
             transparency: self.transparency(spec),
-            tiling: Tiling { x: spec.tiling, y: spec.tiling },
+            tiling: Tiling {
+                x: spec.tiling && spec.tiling_axis != Some(Axis::Y),
+                y: spec.tiling && spec.tiling_axis != Some(Axis::X),
+            },
             second_pass: spec.pass.map(|pass| self.second_pass(pass)),
             upscale: self.upscale(spec),
             seed: Some(spec.seed),

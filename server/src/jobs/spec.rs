@@ -64,6 +64,8 @@ pub(crate) struct Spec {
     /// Whether it continues at its opposite borders.
     #[serde(default)]
     pub(crate) tiling: bool,
+    /// The one axis along which it does; `None`: both.
+    pub(crate) tiling_axis: Option<Axis>,
     /// Whether files say how they were drawn; `None`: as the server was started.
     pub(crate) png_text: Option<bool>,
     /// The picture that it is drawn over; `None`: noise alone.
@@ -75,6 +77,16 @@ pub(crate) struct Spec {
     pub(crate) controls: Vec<ControlSpec>,
     /// What is done with the picture of `init`, in place of drawing over it.
     pub(crate) rework: Option<Rework>,
+}
+
+/// An axis of a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Axis {
+    /// From left to right.
+    X,
+    /// From top to bottom.
+    Y,
 }
 
 /// What is done with a picture without a prompt.

@@ -90,7 +90,7 @@ pub(super) fn work(model: &ModelInfo, spec: &Spec) -> f64 {
     let first = begins + whole(steps * share) * calls(model, spec) + DECODE;
     // What is drawn again is decoded, enlarged, encoded, and decoded once more.
     let again = |Pass { ratio, strength }: Pass| {
-        let drawn = ENCODE + whole(steps * f64::from(strength)) * calls(model, spec) + DECODE;
+        let drawn = ENCODE + whole(steps * strength) * calls(model, spec) + DECODE;
         model.enlarging + ratio * ratio * drawn
     };
     let last = spec.pass.map_or(1.0, |pass| pass.ratio * pass.ratio);

@@ -1,6 +1,7 @@
 //! The members of `POST /v1/images/imagine`.
 
 use fulmen_engine::edit::Fit;
+use fulmen_engine::request::{SecondPass, Upscale};
 
 use crate::fields::{
     ANY_SEED, ETA, Field, FieldType, LARGEST_SEED, LONG_PROMPTS, LONGEST_PROMPT, LONGEST_SIDE, NAG_ALPHA,
@@ -13,6 +14,18 @@ const SIDE: FieldType =
 
 /// Most pixels that are added at a side, or drawn around a mask.
 const MOST_MARGIN: i64 = LONGEST_SIDE as i64;
+
+/// A LoRA.
+const LORA: &[Field] = &[
+    Field::new("name", FieldType::Text { least: 1, most: 255 }, "Its name, as `GET /elements` lists it.")
+        .required(),
+    Field::new(
+        "weight",
+        FieldType::Number { least: -10.0, most: 10.0 },
+        "How much of it; 1 is as it was trained.",
+    )
+    .or("1"),
+];
 
 /// The first four are the documented ones; the others are ours.
 pub(super) const IMAGINE: &[Field] = &[
@@ -76,6 +89,38 @@ pub(super) const IMAGINE: &[Field] = &[
         FieldType::Integers { count: 4, least: 0, most: MOST_MARGIN },
         "Pixels that are added to `image` on the left, at the top, on the right and at the bottom, and drawn.",
     ),
+    Field::new(
+        "upscale",
+        FieldType::Number { least: 1.0, most: Upscale::MOST },
+        "How many times as long the sides of the finished picture are, as far as the server draws so many pixels (`limits` in \
+         `GET /v1/models`): enlarged by the network that the server was started with (`--upscale FILE`), or resampled.",
+    )
+    .or("1"),
+    Field::new(
+        "hires",
+        FieldType::Number { least: 1.0, most: SecondPass::MOST },
+        "A second pass: what was drawn is enlarged so many times, and drawn over in that size. Not over a part of `image`.",
+    ),
+    Field::new(
+        "hires_strength",
+        FieldType::Number { least: 0.0, most: 1.0 },
+        "How much the second pass draws anew: its share of the steps, at least one. 0.5 if absent.",
+    ),
+    Field::new(
+        "tile",
+        FieldType::WordOrFlag(&["x", "y", "both"]),
+        "Which opposite borders continue each other, so that pictures can be laid side by side: left and right (`x`), top and \
+         bottom (`y`), or all of them (`both` or true).",
+    )
+    .or("false"),
+    Field::new(
+        "transparent",
+        FieldType::Flag,
+        "Whether the background is transparent: drawn so by LayerDiffuse where the server was started with it \
+         (`--layer-diffuse DIR`), else by a matte of what is connected with the border and of its colour.",
+    )
+    .or("false"),
+    Field::new("loras", FieldType::Objects(LORA), "LoRAs of the server's `--lora-dir`, beside those that the prompt names."),
     Field::new(
         "model",
         FieldType::Text { least: 0, most: 1000 },
@@ -213,6 +258,11 @@ mod tests {
             ("fit", json!(["crop", "pad", "stretch"]), json!(["CROP", "", 1])),
             ("mask", json!(["alpha", "aGk="]), json!([7, ["aGk="]])),
             ("mask_blur", json!([0, 2.5, 256]), json!([-1, 257])),
+            ("upscale", json!([1, 1.5, 16]), json!([0.9, 17, "2"])),
+            ("hires", json!([1, 8]), json!([0.5, 8.5, true])),
+            ("hires_strength", json!([0, 1]), json!([-1, 2])),
+            ("tile", json!(["x", "y", "both", true, false]), json!(["z", 1, ["x"]])),
+            ("transparent", json!([true, false]), json!([1, "true"])),
             ("only_masked", json!([0, 2048]), json!([-1, 2049, 0.5, true])),
             (
                 "outpaint",

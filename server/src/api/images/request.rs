@@ -1,12 +1,16 @@
 //! A request, in types.
 
+use fulmen_engine::request::SecondPass;
+use serde_json::Value;
+
 use super::fields::IMAGINE;
 use super::over::Over;
+use crate::api::inputs::at_least_a_step;
 use crate::api::picture::{png_text, seed};
 use crate::app::App;
 use crate::config::Work;
-use crate::fields::Values;
-use crate::jobs::{Members, ModelInfo, Spec, check};
+use crate::fields::{Pass, Values, shown};
+use crate::jobs::{Axis, Known, Members, ModelInfo, Spec, check};
 use crate::problem::Problem;
 use crate::route::Call;
 use crate::warning::Warning;
@@ -24,6 +28,7 @@ const NEEDS: &[(&str, &str, &str)] = &[
     ("mask_blur", "image", "of which a part is drawn"),
     ("outpaint", "image", "which it extends"),
     ("only_masked", "mask", "which says what is drawn"),
+    ("hires_strength", "hires", "which says how large the second pass is"),
 ];
 
 /// A request.
@@ -48,9 +53,10 @@ impl Asked {
         check_needs(&values)?;
         let over = Over::of(app, call, &mut values)?;
         let model = values.text("model").and_then(|name| app.models.named(name));
-        let model = &model.unwrap_or(app.models.first()).info;
+        let Known { info: model, foresight } = model.unwrap_or(app.models.first());
         let mut warnings = values.warnings(&[&model.name]);
-        let spec = planned(&values, model, over.as_ref(), &mut warnings);
+        let loras = loras(&values, &foresight.lora_names())?;
+        let spec = Spec { loras, ..planned(&values, model, over.as_ref(), &mut warnings) };
         check_work(&app.config.work, &spec)?;
         let previews = values.integer("previews").unwrap_or(0) as usize;
         if previews > 0 && !call.request.wants_events() {
@@ -78,7 +84,12 @@ fn check_needs(values: &Values) -> Result<(), Problem> {
 fn check_work(most: &Work, spec: &Spec) -> Result<(), Problem> {
     let [width, height] = spec.drawn.unwrap_or([spec.width, spec.height]);
     check(most, &Spec { width, height, ..spec.clone() }, &MEMBERS)?;
-    check(most, spec, &Members { width: "image", height: "image", ..MEMBERS })
+    let larger = match (spec.upscale, spec.pass) {
+        (Some(_), _) => "upscale",
+        (None, Some(_)) => "hires",
+        (None, None) => "image",
+    };
+    check(most, spec, &Members { width: larger, height: larger, ..MEMBERS })
 }
 
 /// What is drawn.
@@ -89,13 +100,24 @@ fn planned(values: &Values, model: &ModelInfo, over: Option<&Over>, warnings: &m
         None => asked.map(|side| side.unwrap_or(SIDE)),
     };
     let steps = values.integer("steps").map(|steps| steps as usize);
-    let finished = over.and_then(Over::whole).unwrap_or(drawn);
+    let steps_of = steps.unwrap_or(model.steps);
+    let pass = values.number("hires").map(|ratio| {
+        let strength = values.number("hires_strength").unwrap_or(SecondPass::USUAL_STRENGTH);
+        Pass { ratio, strength: at_least_a_step(strength, steps_of) }
+    });
+    let upscale = values.number("upscale").filter(|ratio| *ratio > 1.0);
+    let passed =
+        drawn.map(|side| (side as f64 * pass.map_or(1.0, |pass| pass.ratio) / 8.0).round() as usize * 8);
+    let whole = over.and_then(Over::whole).unwrap_or(passed);
+    let finished = whole.map(|side| (side as f64 * upscale.unwrap_or(1.0)).round() as usize);
     Spec {
         model: Some(model.name.clone()),
         width: finished[0],
         height: finished[1],
         drawn: Some(drawn).filter(|drawn| *drawn != finished),
-        init: over.map(|over| over.spec(values, steps.unwrap_or(model.steps))),
+        pass,
+        upscale,
+        init: over.map(|over| over.spec(values, steps_of)),
         seed: seed(values, warnings),
         steps,
         ..settings(values)
@@ -120,6 +142,38 @@ fn settings(values: &Values) -> Spec {
         prompt_syntax: values.text("prompt_syntax").map(Into::into),
         long_prompts: values.text("long_prompts").map(Into::into),
         png_text: png_text(values),
+        tiling: values.value("tile").is_some_and(|tile| *tile != false),
+        tiling_axis: match values.text("tile") {
+            Some("x") => Some(Axis::X),
+            Some("y") => Some(Axis::Y),
+            _ => None,
+        },
+        transparent: values.flag("transparent").unwrap_or(false),
         ..Spec::default()
     }
+}
+
+/// The LoRAs that are asked for, with their weights.
+///
+/// # Errors
+/// 400 that names one that is not there.
+fn loras(values: &Values, names: &[String]) -> Result<Vec<(String, f32)>, Problem> {
+    let list = values.value("loras").and_then(Value::as_array).into_iter().flatten().enumerate();
+    list.map(|(at, lora)| {
+        let name = lora["name"].as_str().unwrap_or_default();
+        if !names.iter().any(|known| known == name) {
+            return Err(unknown(at, &lora["name"], names));
+        }
+        Ok((name.to_owned(), lora["weight"].as_f64().unwrap_or(1.0) as f32))
+    })
+    .collect()
+}
+
+fn unknown(at: usize, name: &Value, names: &[String]) -> Problem {
+    let what = match names {
+        [] => "this server has none; start it with --lora-dir DIR",
+        _ => "GET /elements lists those of this server",
+    };
+    let (field, name) = (format!("loras[{at}].name"), shown(name));
+    Problem::field(field.as_str(), format!("`{field}`: there is no LoRA {name}; {what}"))
 }

@@ -10,7 +10,7 @@ const GRAIN: f64 = 8.0;
 const LARGE: f64 = 1.5;
 
 /// How much of them is drawn anew when they are drawn again in their size.
-const STRENGTH: f32 = 0.4;
+const STRENGTH: f64 = 0.4;
 
 /// Width and height, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,11 +1,15 @@
 //! `/v1/models`: those that the server was started with; the first draws under all other names.
 
+use std::ffi::OsStr;
+use std::path::Path;
 use std::sync::Arc;
 
+use fulmen_engine::request::{SecondPass, Upscale};
 use serde_json::{Value, json};
 
 use super::fields::LONGEST_NAME;
 use crate::app::App;
+use crate::fields::LONGEST_SIDE;
 use crate::http::Answer;
 use crate::jobs::ModelInfo;
 use crate::problem::Problem;
@@ -57,6 +61,13 @@ fn model(app: &App, model: &ModelInfo) -> Value {
         "guidance_scale": model.guidance,
         "device": model.device,
         "note": note,
+        "limits": {
+            "side": LONGEST_SIDE,
+            "pixels": app.config.work.pixels,
+            "upscale": Upscale::MOST,
+            "hires": SecondPass::MOST,
+        },
+        "upscaler": model.nets.upscaler.as_deref().and_then(Path::file_stem).map(OsStr::to_string_lossy),
     });
     let created = app.started.as_second();
     json!({"id": model.name, "object": "model", "created": created, "owned_by": "fulmen", "fulmen": more})

@@ -104,14 +104,19 @@ impl Drawn {
         self.picture.rgb.chunks_exact(3).map(of).sum::<f64>() / (self.picture.rgb.len() / 3) as f64
     }
 
-    /// How far its values jump from each border to the opposite one, against neighbours within.
+    /// How far its values jump from each border to the opposite one.
     pub(super) fn seam(&self) -> f64 {
+        self.seams().iter().sum()
+    }
+
+    /// The same, from the right to the left one and from the lower to the upper one.
+    pub(super) fn seams(&self) -> [f64; 2] {
         let ((width, height), lumas) = (self.size(), self.lumas());
         let at = |x: usize, y: usize| lumas[(y % height) * width + x % width];
         let over =
             |x: usize| (0..height).map(|y| (at(x, y) - at(x + 1, y)).abs()).sum::<f64>() / height as f64;
         let down = |y: usize| (0..width).map(|x| (at(x, y) - at(x, y + 1)).abs()).sum::<f64>() / width as f64;
-        over(width - 1) + down(height - 1)
+        [over(width - 1), down(height - 1)]
     }
 
     /// The share of its pixels that are mainly of one colour: 0 red, 1 green, 2 blue.

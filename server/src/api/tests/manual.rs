@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 
+use super::own::TESTED;
 use super::{Document, documents, universal_upscaler};
+use crate::api::images;
 use crate::fields::{Field, Support, row};
 
 /// Where it stands.
@@ -43,6 +45,16 @@ fn the_page_is_what_the_tables_say() {
         "docs/fields.md is stale at {differs:?}; `{WRITE}=1 cargo test --release --workspace --lib -- the_page_is_what` \
          writes it"
     );
+}
+
+#[test]
+fn every_member_of_imagine_that_is_its_own_has_its_test() {
+    let fields = images::ROUTES.iter().find_map(|route| route.doc.fields).unwrap();
+    let place = |name| fields.iter().position(|field| field.name == name).unwrap();
+    // From `model` on they say how to draw, as those of the second family.
+    let own = &fields[place("image")..place("model")];
+    let names: BTreeSet<_> = own.iter().map(|field| field.name).collect();
+    assert_eq!(names, TESTED.iter().copied().collect());
 }
 
 /// A field that does nothing yet, and says so.

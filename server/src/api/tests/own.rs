@@ -42,9 +42,11 @@ tested! {
         ] {
             assert_eq!(bench.imagine(&with(json!({"image": image}), &sides)).size(), size);
         }
-        for image in [json!("%%%%"), json!(""), json!("aGVsbG8="), json!("https://example.org/a.png"), json!("/files/a.png")] {
-            assert!(["image", ""].contains(&bench.imagine_refused(&json!({"image": image})).as_str()), "{image}");
+        let refused = |image: &str| bench.imagine_refused(&json!({"image": image}));
+        for image in ["%%%%", "", "aGVsbG8=", "https://example.org/a.png", "file:///etc/passwd", "data:image/png,a"] {
+            assert_eq!(refused(image), "image", "{image}");
         }
+        assert_eq!(refused("/files/a.png"), "", "a link without its signature");
     }
 
     "strength" is more_strength_keeps_less |bench| {
@@ -109,6 +111,79 @@ tested! {
         assert_eq!(bench.imagine(&large).size(), (SIDE, SIDE), "that of the picture");
         assert_eq!(bench.imagine_refused(&with(over(), &json!({"only_masked": 8}))), "only_masked");
         assert_eq!(bench.imagine_refused(&json!({"only_masked": 8})), "only_masked");
+    }
+
+    "upscale" is the_sides_are_so_many_times_as_long |bench| {
+        let of = |ratio: Value| bench.imagine(&json!({"upscale": ratio}));
+        assert_eq!([of(json!(1)).size(), of(json!(1.5)).size(), of(json!(4)).size()], [(SIDE, SIDE), (192, 192), (512, 512)]);
+        assert!(of(json!(null)).is(&of(json!(1))));
+        let kept = bench.imagine(&with(masked(), &json!({"upscale": 2}))).picture;
+        let larger = fulmen_engine::edit::resampled(&original(), 2 * SIDE, 2 * SIDE);
+        assert_eq!(kept.rgb[..SIDE * SIDE], larger.rgb[..SIDE * SIDE], "what a mask keeps is enlarged from the picture");
+        let part = bench.imagine(&with(masked(), &json!({"only_masked": 4, "upscale": 2})));
+        assert_eq!(part.size(), (2 * SIDE, 2 * SIDE));
+        let large = json!({"width": 2048, "height": 2048, "upscale": 4});
+        assert_eq!(bench.imagine_refused(&large), "upscale", "--max-pixels");
+        let limits = bench.get("/v1/models")["data"][0]["fulmen"]["limits"].take();
+        assert_eq!((&limits["upscale"], &limits["pixels"]), (&json!(16.0), &json!(10 * 2048 * 2048)));
+    }
+
+    "hires" is the_picture_is_drawn_again_larger |bench| {
+        let large = bench.imagine(&json!({"hires": 1.5}));
+        assert_eq!(large.size(), (192, 192));
+        assert!(large.distance(&bench.imagine(&json!({"upscale": 1.5}))) > 0.5);
+        assert_eq!(bench.imagine(&json!({"hires": 1.5, "upscale": 2, "width": 96})).size(), (288, 384));
+        assert_eq!(bench.imagine_refused(&with(masked(), &json!({"hires": 2}))), "hires");
+        assert_eq!(bench.imagine_refused(&json!({"width": 2048, "height": 2048, "hires": 4})), "hires");
+    }
+
+    "hires_strength" is more_strength_is_further_from_what_was_drawn |bench| {
+        let resampled = bench.imagine(&json!({"upscale": 2}));
+        let of = |strength: Value| bench.imagine(&json!({"hires": 2, "hires_strength": strength}));
+        let [least, usual, most] = [json!(0), json!(null), json!(1)].map(of);
+        let [near, far] = [&least, &most].map(|drawn| drawn.distance(&resampled));
+        assert!(near < far && usual.is(&of(json!(0.5))), "{near} {far}");
+        assert_eq!(bench.imagine_refused(&json!({"hires_strength": 0.5})), "hires_strength");
+    }
+
+    "tile" is opposite_borders_continue_each_other |bench| {
+        let prompt = "a red circle on a gradient blue background";
+        let of = |tile: Value| bench.imagine(&json!({"prompt": prompt, "tile": tile}));
+        let [none, x, y, both, all] = [json!(null), json!("x"), json!("y"), json!("both"), json!(true)].map(of);
+        assert!(none.is(&of(json!(false))) && both.is(&all) && both.seam() < 0.1 * none.seam());
+        let [plain, x, y] = [&none, &x, &y].map(super::drawn::Drawn::seams);
+        assert!(x[0] < 0.2 * plain[0] && y[1] < 0.2 * plain[1], "{plain:?} {x:?} {y:?}");
+        assert!(x[1] > 2.0 * x[0] && y[0] > 2.0 * y[1], "{x:?} {y:?}");
+    }
+
+    "transparent" is the_background_is_transparent |bench| {
+        let of = |transparent: Value| bench.imagine(&json!({"transparent": transparent}));
+        let [plain, opaque, cut] = [json!(null), json!(false), json!(true)].map(of);
+        assert!(plain.is(&opaque) && plain.picture.alpha.is_none());
+        let alpha = cut.picture.alpha.unwrap();
+        let at = |x: usize, y: usize| alpha[y * SIDE + x];
+        assert_eq!([at(0, 0), at(SIDE - 1, SIDE - 1), at(SIDE / 2, SIDE / 2)], [0, 0, 255]);
+    }
+
+    "loras" is each_changes_the_picture_by_its_weight |bench| {
+        let with = Bench::with_loras();
+        assert_eq!(with.get("/elements")["loras"][0]["name"], "fox");
+        let of = |loras: Value| with.imagine(&json!({"loras": loras}));
+        let [none, off] = [json!([]), json!([{"name": "fox", "weight": 0}])].map(of);
+        let [half, whole] = [json!([{"name": "fox", "weight": 0.5}]), json!([{"name": "fox"}])].map(of);
+        let both = of(json!([{"name": "fox"}, {"name": "ink", "weight": 1.0}]));
+        assert!(none.is(&off) && none.is(&with.imagine(&json!({}))));
+        assert!(whole.distance(&none) > half.distance(&none) && half.distance(&none) > 0.0 && !both.is(&whole));
+        let tag = with.imagine(&json!({"prompt": format!("{} <lora:fox:1>", super::bench::PROMPT)}));
+        assert!(whole.distance(&tag) < 0.01, "as a prompt asks for it: {}", whole.distance(&tag));
+        for (bench, loras, member) in [
+            (&with, json!([{"name": "fox"}, {"name": "wolf"}]), "loras[1].name"),
+            (bench, json!([{"name": "fox"}]), "loras[0].name"),
+            (&with, json!([{"weight": 1}]), "loras[0].name"),
+            (&with, json!([{"name": "fox", "weight": 11}]), "loras[0].weight"),
+        ] {
+            assert_eq!(bench.imagine_refused(&json!({"loras": loras})), member);
+        }
     }
 
     "outpaint" is so_much_is_added_and_drawn |bench| {

@@ -27,6 +27,7 @@ pub(super) const TABLE: &[Field] = &[
     Field::new("free", FieldType::Number { least: f64::NEG_INFINITY, most: f64::INFINITY }, "Any number."),
     Field::new("depth", FieldType::NumberOf(&[1.0, 1.3, 0.45]), "A depth."),
     Field::new("word", FieldType::Word(&["one", "two"]), "A word.").or("\"two\""),
+    Field::new("borders", FieldType::WordOrFlag(&["one", "two"]), "Borders."),
     Field::new("bare", FieldType::Word(&["one"]), "A word.").hint(&[]),
     Field::new("size", FieldType::Size, "A size.").or("\"1024x1024\""),
     Field::new("nested", FieldType::Objects(NESTED), "Objects."),

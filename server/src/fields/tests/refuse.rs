@@ -53,6 +53,12 @@ fn types_are_strict() {
     for value in [json!(1), json!(["a"]), json!({"a": 1}), json!(true)] {
         sentence("prompt", value);
     }
+    for value in [json!(1), json!("three"), json!("true"), json!(["one"])] {
+        sentence("borders", value);
+    }
+    assert!(
+        takes("borders", json!(true)) && takes("borders", json!(false)) && takes("borders", json!("two"))
+    );
     for value in [json!("a"), json!({}), json!([1])] {
         sentence("texts", value.clone());
         sentence("nested", value);

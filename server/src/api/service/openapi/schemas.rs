@@ -60,7 +60,12 @@ fn openai() -> Value {
             "object": {"const": "model"},
             "created": time,
             "owned_by": {"type": "string"},
-            "fulmen": {"type": "object", "description": "What this model is made for, and where it runs."},
+            "fulmen": {
+                "type": "object",
+                "description": "What this model is made for, and where it runs; in `limits` the longest `side` and the most \
+                                `pixels` of a request, and the largest `upscale` and `hires`; in `upscaler` the network that \
+                                enlarges pictures, or null where they are resampled.",
+            },
         })),
         "ModelList": exactly(&json!({"object": {"const": "list"}, "data": list(&reference("Model"))})),
     })
