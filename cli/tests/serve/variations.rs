@@ -1,11 +1,12 @@
-//! Variations of a server that was started with a network that enlarges, over a kill too; and files that are not what
-//! they are given as.
+//! Variations of a server that was started with a network that enlarges, over a kill too, and the tiles that it tells of;
+//! and files that are not what they are given as.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::raw::ask_with;
 use super::server::{Server, get, refusal};
 
 /// An upscaler that was trained on nothing, and enlarges four times.
@@ -96,4 +97,28 @@ fn files_that_are_not_what_they_are_given_as_are_told_before_anything_is_served(
         let (code, said) = refusal(&data.path().join("data"), &arguments);
         assert!(code != 0 && said.contains(words), "{code}: {said}");
     }
+}
+
+#[test]
+fn tiles_are_told_where_a_network_enlarges() {
+    let (data, file) = (tempfile::tempdir().unwrap(), upscaler());
+    let server = Server::start(data.path(), &["--upscale", file.to_str().unwrap()]);
+    let told = |members: Value| {
+        let mut asked = json!({"name": "n", "prompt": "a red circle", "width": 128, "height": 128});
+        asked.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        let headers = ["Accept: text/event-stream"];
+        let answer = ask_with(&server, "POST /v1/images/imagine", &headers, &asked.to_string()).text();
+        assert!(answer.contains("event: image"), "{answer}");
+        answer
+    };
+    let place = |answer: &str, what: &str| {
+        answer.find(what).unwrap_or_else(|| panic!("there is no {what} in {answer}"))
+    };
+    assert!(!told(json!({})).contains("event: tile"), "nothing is enlarged");
+    // What is finished is enlarged at the end, and what is drawn again between its two passes.
+    let upscaled = told(json!({"upscale": 2}));
+    assert!(place(&upscaled, "\"upscale\"") < place(&upscaled, "event: tile"));
+    assert!(!upscaled[place(&upscaled, "event: tile")..].contains("event: step"), "{upscaled}");
+    let again = told(json!({"hires": 2}));
+    assert!(again[place(&again, "event: tile")..].contains("event: step"), "{again}");
 }
