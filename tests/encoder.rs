@@ -21,7 +21,7 @@ const F16: f32 = 6e-3;
 const PICTURE: Shape = Shape::image(1, 56, 40, 3);
 
 /// A VAE's configuration of a fixture's model, with what `change` makes of it, and its seeded weights.
-fn vae(case: &str, change: &[(&str, Value)]) -> (Value, Weights) {
+pub(crate) fn vae(case: &str, change: &[(&str, Value)]) -> (Value, Weights) {
     let config = beside("fixtures/goldens").join(case).join("vae/config.json");
     let mut config: Value = serde_json::from_slice(&fs::read(config).expect("a file")).expect("JSON");
     change.iter().for_each(|(field, value)| config[*field] = value.clone());
@@ -33,13 +33,17 @@ fn vae(case: &str, change: &[(&str, Value)]) -> (Value, Weights) {
 
 /// The seeded weights of the VAE that a folder has the configuration of.
 fn seeded(folder: &Path) -> Weights {
-    let configs = Configs::folder(folder).expect("configurations");
+    of(&Configs::folder(folder).expect("configurations"))
+}
+
+/// The same of these configurations.
+pub(crate) fn of(configs: &Configs) -> Weights {
     let weight = |spec: fulmen_engine::weights::TensorSpec| {
         let values = synth::values(&format!("vae.{}", spec.name), &spec.shape);
         Weight::from_f16(spec.name, spec.shape, &values)
     };
     let weights: Vec<Weight> =
-        inventory(&configs, Part::Vae).expect("a VAE").into_iter().map(weight).collect();
+        inventory(configs, Part::Vae).expect("a VAE").into_iter().map(weight).collect();
     Weights::of(&weights)
 }
 
@@ -100,14 +104,18 @@ fn encoders_of_every_shape_agree_with_diffusers() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-#[test]
-fn the_tiny_encoder_agrees_with_diffusers() {
+/// The seeded weights of the tiny VAE.
+pub(crate) fn tiny() -> Weights {
     let folder = tempfile::tempdir().expect("a folder");
     fs::create_dir(folder.path().join("vae")).expect("a folder");
     fs::write(folder.path().join("vae/config.json"), r#"{"_class_name": "AutoencoderTiny"}"#)
         .expect("written");
-    let encoder =
-        TinyEncoder::load(&seeded(folder.path()), &TinyConfig::default()).expect("it was just made");
+    seeded(folder.path())
+}
+
+#[test]
+fn the_tiny_encoder_agrees_with_diffusers() {
+    let encoder = TinyEncoder::load(&tiny(), &TinyConfig::default()).expect("it was just made");
     let graph = |element| encoder.graph(PICTURE, Tiling::default(), element).expect("shapes fit");
     let wrong = check("tiny", graph, |value| value, [F32, F16]);
     assert!(wrong.is_empty(), "{wrong:#?}");

@@ -15,7 +15,7 @@ const STOREYS: &[&str] = &[
     "init",
     "request",
     "backend settings sampler",
-    "layers cpu gpu",
+    "layers cpu gpu strips",
     "ip_adapter layer_diffuse text unet upscaler vae cases",
     "controlnet",
     "networks",

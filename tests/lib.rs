@@ -29,6 +29,7 @@ mod schedule;
 mod second_pass;
 mod selftest;
 mod shaders;
+mod strips;
 mod taesd;
 mod tiling;
 mod tiny;

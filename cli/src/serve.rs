@@ -78,6 +78,7 @@ fn models(args: &ServeArgs) -> Result<Vec<ModelConfig>, Failure> {
         lora_folder: args.lora_dir.clone(),
         device: args.device.parse()?,
         precision: args.precision.map(Into::into),
+        vae_strips: args.vae_strips,
         defaults: args.drawing.request(),
         ..Options::default()
     };

@@ -37,6 +37,7 @@ pub mod sampler;
 pub mod schedule;
 pub mod selftest;
 pub mod settings;
+pub mod strips;
 pub mod synth;
 pub mod text;
 pub mod threads;

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use fulmen_engine::engine::Precision;
+use fulmen_engine::engine::{Precision, VaeStrips};
 use fulmen_engine::graph::Tiling;
 use fulmen_engine::noise::Rng;
 use fulmen_engine::picture::Format;
@@ -112,6 +112,11 @@ pub(crate) struct GenerateArgs {
     /// How values are stored between layers [default: f16 on a GPU, f32 on the CPU]
     #[arg(long, value_name = "P", help_heading = "Device")]
     pub(crate) precision: Option<PrecisionArg>,
+
+    /// How the VAE goes over a picture: whole; in strips of so many rows of 8 pixels, which take less memory and give the
+    /// same picture; or in strips where the whole does not fit
+    #[arg(long, value_name = "auto|off|ROWS", default_value = "auto", help_heading = "Device")]
+    pub(crate) vae_strips: VaeStrips,
 
     /// The file to write; its extension chooses PNG, JPEG or WebP. An existing file is replaced. `-` is standard
     /// output, for a pipe [default: fulmen-SEED.png, which never replaces a file]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use fulmen_engine::engine::VaeStrips;
 use fulmen_engine::weights::LoraFile;
 use fulmen_server::{AllowedOrigin, Network, Work};
 
@@ -136,6 +137,11 @@ pub(crate) struct ServeArgs {
     /// How values are stored between layers [default: f16 on a GPU, f32 on the CPU]
     #[arg(long, value_name = "P", help_heading = "Device")]
     pub(crate) precision: Option<PrecisionArg>,
+
+    /// How the VAE goes over a picture: whole; in strips of so many rows of 8 pixels, which take less memory and give the
+    /// same picture; or in strips where the whole does not fit
+    #[arg(long, value_name = "auto|off|ROWS", default_value = "auto", help_heading = "Device")]
+    pub(crate) vae_strips: VaeStrips,
 
     /// Form of the log on standard error: text for people, json for programs
     #[arg(long, value_name = "FORM", default_value = "text", help_heading = "Log")]

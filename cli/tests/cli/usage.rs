@@ -111,6 +111,10 @@ fn choices_are_listed_where_another_was_made() {
         .run(&["generate", "a cat", "--precision", "f8"])
         .failed(2, &["--precision", "f32", "f16"])
         .at_once();
+    place
+        .run(&["generate", "a cat", "--vae-strips", "0"])
+        .failed(2, &["--vae-strips", "auto, off, or rows"])
+        .at_once();
 }
 
 #[test]

@@ -225,9 +225,11 @@ impl Engine {
     }
 
     pub(super) fn encoder(&mut self, frame: Frame) -> Result<&mut Compiled> {
-        let key = self.key(Network::Encoder(frame));
+        let height = frame.shape.height / self.model.vae.latents().scale;
+        let rows = self.vae_cut.rows(height);
+        let (key, making) = (self.key(Network::Encoder(frame, rows)), self.vae_cut.making(rows));
         let (vae, element): (&Vae, _) = (&self.model.vae, self.element);
-        self.programs.get(&key, || vae.encoder_graph(frame.shape, frame.tiling, element))
+        self.programs.get_made(&key, making, || vae.encoder_graph(frame.shape, frame.tiling, element))
     }
 
     /// Compiles the encoder where a plan needs it, and the memory that it takes.

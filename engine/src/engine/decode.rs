@@ -122,9 +122,12 @@ impl Engine {
     /// The decoder of one picture or preview with latents in this frame.
     pub(super) fn decoder(&mut self, purpose: Purpose, frame: Frame) -> Result<&mut Compiled> {
         let is_other = purpose == Purpose::Preview && self.model.preview_vae.is_some();
-        let key = self.key(if is_other { Network::PreviewVae(frame) } else { Network::Vae(frame) });
+        let is_small = purpose == Purpose::Preview && frame.shape.height <= LONGEST_PREVIEW;
+        let rows = self.vae_cut.rows(frame.shape.height).filter(|_| !is_small);
+        let network = if is_other { Network::PreviewVae(frame, rows) } else { Network::Vae(frame, rows) };
+        let (key, making) = (self.key(network), self.vae_cut.making(rows));
         let (vae, element) = (self.model.decoding(purpose), self.element);
-        self.programs.get(&key, || vae.graph(frame.shape, frame.tiling, element))
+        self.programs.get_made(&key, making, || vae.graph(frame.shape, frame.tiling, element))
     }
 }
 

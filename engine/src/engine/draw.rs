@@ -13,10 +13,10 @@ use super::layout::Frame;
 use super::second_pass::{Asked, Given};
 use super::watch::{DrawStage, Event, OnTrace, Seconds, Watch};
 use super::{DrawPlan, Engine};
-use crate::backend::{CancelToken, MemoryNeed};
+use crate::Result;
+use crate::backend::CancelToken;
 use crate::request::Request;
 use crate::sampler::Call;
-use crate::{Error, Result};
 
 /// A request, and who watches it being drawn.
 pub struct Order<'a> {
@@ -61,8 +61,8 @@ impl Engine {
     /// Draws `request.images` pictures, and gives each to the watcher when it is done.
     ///
     /// # Errors
-    /// [`Error::Request`] before anything is computed; then [`Error::Memory`], [`Error::Device`],
-    /// [`Error::PictureNotFinite`] or [`Error::Cancelled`].
+    /// [`crate::Error::Request`] before anything is computed; then those of memory, of the device, of a picture that is
+    /// not finite, or [`crate::Error::Cancelled`].
     pub fn generate(&mut self, request: &Request, watch: &mut Watch<'_>) -> Result<()> {
         let trace = watch.trace.as_mut().map(|trace| &mut **trace as &mut OnTrace<'_>);
         let (previews, cancel) = (watch.previews, watch.cancel.clone());
@@ -136,19 +136,6 @@ impl Engine {
         CancelToken::once_all(drawings.iter().map(Drawing::cancel)).check()?;
         self.check_memory(need)?;
         Ok(batch)
-    }
-
-    /// How many of `images` can be drawn side by side, with the memory that takes: a whole batch, or one after the other.
-    fn fit(&mut self, plan: &DrawPlan, images: usize, previews: usize) -> Result<(usize, MemoryNeed)> {
-        let batch = self.base.outlook.batch((plan.width, plan.height)).min(images);
-        if batch > 1 {
-            let need = self.prepare(plan, batch, previews);
-            match need.and_then(|need| self.check_memory(need).map(|()| need)) {
-                Err(Error::Memory { .. }) => {}
-                need => return Ok((batch, need?)),
-            }
-        }
-        Ok((1, self.prepare(plan, 1, previews)?))
     }
 
     fn draw_begun(&mut self, together: &mut Together<'_, '_, '_>) {

@@ -25,6 +25,7 @@ mod second_pass;
 mod stages;
 mod transparent;
 mod upscale;
+mod vae;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ pub use outlook::Outlook;
 pub use plan::DrawPlan;
 pub use prompts::Prompts;
 pub use upscale::Enlarger;
+pub use vae::VaeStrips;
 pub use watch::{DrawStage, Drawn, Event, OnTrace, Seconds, TraceRow, Watch};
 
 use self::decode::Purpose;
@@ -47,6 +49,7 @@ use self::image_prompts::ImageNets;
 use self::kept::Kept;
 use self::layout::Frame;
 use self::programs::{Network, ProgramKey, Programs};
+use self::vae::VaeCut;
 use crate::backend::{Backend, CancelToken, MemoryNeed};
 use crate::controlnet::GuideNet;
 use crate::graph::{Element, Shape};
@@ -97,6 +100,8 @@ pub struct Options {
     pub device: Device,
     /// How to store activations; `None`: f16 on a GPU, f32 on the CPU.
     pub precision: Option<Precision>,
+    /// Whether the VAE goes over pictures in strips.
+    pub vae_strips: VaeStrips,
     /// Settings of requests that leave them open, instead of the model's own. Prompts, sizes and seeds are not used.
     pub defaults: Request,
 }
@@ -111,6 +116,7 @@ pub struct Engine {
     backend: Arc<dyn Backend>,
     element: Element,
     programs: Programs,
+    vae_cut: VaeCut,
     image_nets: ImageNets,
     guide_nets: Kept<GuideNet>,
     enlarger: Enlarger,
@@ -153,7 +159,9 @@ impl Engine {
         let start = Instant::now();
         let model = Arc::new(Model::open(options)?);
         let precision = options.precision.unwrap_or(Precision::F32);
-        Ok(Self { loading: start.elapsed().as_secs_f64(), ..Self::new(model, backend, precision) })
+        let vae_cut = VaeCut::new(options.vae_strips);
+        let loading = start.elapsed().as_secs_f64();
+        Ok(Self { loading, vae_cut, ..Self::new(model, backend, precision) })
     }
 
     /// Opens another model on this engine's device: both take their memory from the same.
@@ -179,6 +187,7 @@ impl Engine {
             backend,
             element: precision.into(),
             programs,
+            vae_cut: VaeCut::default(),
             image_nets: ImageNets::default(),
             guide_nets: Kept::default(),
             enlarger,
@@ -276,6 +285,8 @@ impl Engine {
             let previewed = self.previewed(frame);
             needs.push(self.decoder(Purpose::Preview, previewed)?.memory());
         }
+        // What is kept between strips on the host of a device.
+        let bands = needs.iter().map(|need| need.picture).max().unwrap_or(0);
         let second = self.second_needs(plan)?;
         let enlarged = self.prepare_upscale(plan)?;
         needs.extend(second.iter().copied().chain(enlarged));
@@ -288,7 +299,8 @@ impl Engine {
                 .max(second.iter().copied().chain(enlarged).map(|need| need.picture).max().unwrap_or(0))
                 + batch as u64 * self.image_prompt_bytes(plan)
                 + self.control_bytes(plan, frame, batch)
-                + Self::transparency_bytes(plan),
+                + Self::transparency_bytes(plan)
+                + bands,
             weights,
             ..need
         })

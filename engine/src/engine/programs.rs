@@ -7,6 +7,7 @@ use super::layout::Frame;
 use super::watch::{TraceRow, Watch};
 use crate::backend::{Backend, HostTensor, MemoryNeed, Program, Values};
 use crate::graph::{Graph, Shape, Tiling};
+use crate::strips::{Height, StripProgram};
 use crate::unet::UNetInputs;
 use crate::{Error, Result};
 
@@ -27,11 +28,12 @@ pub(super) enum Network {
     /// A chunk of a prompt has one size only.
     Text,
     Unet(UNetInputs),
-    Vae(Frame),
+    /// In strips of so many rows of latents, or whole.
+    Vae(Frame, Option<usize>),
     /// That of previews alone.
-    PreviewVae(Frame),
+    PreviewVae(Frame, Option<usize>),
     /// The VAE's encoder, by the extents of the picture that it is given.
-    Encoder(Frame),
+    Encoder(Frame, Option<usize>),
     /// An encoder of pictures with what makes tokens of what it sees, by what they were opened as.
     ImageTokens {
         adapter: u64,
@@ -89,6 +91,19 @@ impl Network {
     }
 }
 
+/// How a program is made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Making {
+    /// Rows of strips, in those of its smallest value; none where it runs whole.
+    pub(super) rows: Option<usize>,
+    /// Whether others go where there is no memory for it.
+    pub(super) makes_room: bool,
+}
+
+impl Making {
+    const WHOLE: Self = Self { rows: None, makes_room: true };
+}
+
 /// Programs by what they were compiled for, the one that was used last at the end.
 pub(super) struct Programs {
     backend: Arc<dyn Backend>,
@@ -109,10 +124,20 @@ impl Programs {
         key: &ProgramKey,
         record: impl Fn() -> Result<Graph>,
     ) -> Result<&mut Compiled> {
+        self.get_made(key, Making::WHOLE, record)
+    }
+
+    /// The same, made in another way.
+    pub(super) fn get_made(
+        &mut self,
+        key: &ProgramKey,
+        making: Making,
+        record: impl Fn() -> Result<Graph>,
+    ) -> Result<&mut Compiled> {
         let known = self.compiled.iter().position(|(known, _)| known == key);
         let used = match known {
             Some(place) => self.compiled.remove(place),
-            None => (key.clone(), self.compile(record)?),
+            None => (key.clone(), self.compile(making, record)?),
         };
         self.compiled.push(used);
         // Weights that both have were handed on; those of the other model are not needed any more.
@@ -124,11 +149,11 @@ impl Programs {
         Ok(program)
     }
 
-    fn compile(&mut self, record: impl Fn() -> Result<Graph>) -> Result<Compiled> {
-        match Compiled::new(self.backend.as_ref(), record()?) {
-            Err(Error::Memory { .. }) if !self.compiled.is_empty() => {
+    fn compile(&mut self, making: Making, record: impl Fn() -> Result<Graph>) -> Result<Compiled> {
+        match Compiled::made(self.backend.as_ref(), record()?, making) {
+            Err(Error::Memory { .. }) if making.makes_room && !self.compiled.is_empty() => {
                 self.compiled.clear();
-                Compiled::new(self.backend.as_ref(), record()?)
+                Compiled::made(self.backend.as_ref(), record()?, making)
             }
             compiled => compiled,
         }
@@ -148,8 +173,16 @@ pub(super) struct Compiled {
 
 impl Compiled {
     pub(super) fn new(backend: &dyn Backend, graph: Graph) -> Result<Self> {
+        Self::made(backend, graph, Making::WHOLE)
+    }
+
+    fn made(backend: &dyn Backend, graph: Graph, making: Making) -> Result<Self> {
         let graph = Arc::new(graph);
-        Ok(Self { program: backend.compile(graph.clone())?, graph })
+        let program = match making.rows {
+            None => backend.compile(graph.clone())?,
+            Some(rows) => Box::new(StripProgram::compile(backend, graph.clone(), Height::Largest(rows))?),
+        };
+        Ok(Self { program, graph })
     }
 
     /// Whether its graph has an input of this name.
@@ -175,16 +208,14 @@ impl Compiled {
         let cancel = &watch.cancel;
         let graph = &self.graph;
         let mut outputs = vec![None; graph.outputs().len()];
-        let mut id = 0;
         self.program.trace(inputs, &mut |node, value| {
             cancel.check()?;
             if let Values::F32(values) = &value.values {
                 trace(&TraceRow::new(name, node, value.shape, values))?;
             }
-            if let Some(place) = graph.outputs().iter().position(|&output| output == id) {
+            if let Some(place) = graph.outputs().iter().position(|&id| std::ptr::eq(graph.node(id), node)) {
                 outputs[place] = Some(value.clone());
             }
-            id += 1;
             Ok(())
         })?;
         outputs

@@ -42,6 +42,11 @@ pub struct Graph {
 }
 
 impl Graph {
+    /// Of nodes that were recorded and fused as those of another graph.
+    pub(crate) fn of(nodes: Vec<Node>, outputs: Vec<NodeId>) -> Self {
+        Self { nodes, outputs }
+    }
+
     /// All nodes; each comes after its inputs.
     #[must_use]
     pub fn nodes(&self) -> &[Node] {

@@ -1,0 +1,108 @@
+//! The rows of its inputs that a node needs to make some of its own.
+
+use std::ops::Range;
+
+use crate::graph::{Graph, Node, NodeId, Op};
+
+/// Rows of a plane on which a picture lies. Where it continues on its opposite side, those before its first row are its
+/// last ones.
+pub(super) type Rows = Range<isize>;
+
+/// How the rows of a node come of the rows of what it reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// Each from the same row.
+    Same,
+    /// Three rows to one, `stride` apart, `before` rows of zeros before the first. `padded`: with zeros at either end.
+    Window { stride: isize, before: isize, padded: bool },
+    /// So many from one.
+    Larger(isize),
+    /// A border of so many rows from the opposite side.
+    Wrapped(isize),
+    /// All of them are needed for any, and come at once.
+    Whole,
+}
+
+/// That of a node; `None` for what no strip can be made of.
+pub(super) fn reach(graph: &Graph, id: NodeId) -> Option<Reach> {
+    let node = graph.node(id);
+    let from = |place: usize| graph.node(node.inputs[place]).shape;
+    let is_one = node.shape.images == 1;
+    let found = match &node.op {
+        Op::Input { .. } | Op::Embed { .. } | Op::TakeToken | Op::AddPerImage | Op::AddScaled { .. } => None,
+        Op::Linear { epilogue, .. } => (!epilogue.per_image).then_some(Reach::Same),
+        Op::Conv3x3 { epilogue, stride, origin, .. } => {
+            let after = (node.shape.height - 1) * stride + 3 > from(0).height + origin[0];
+            let window = Reach::Window {
+                stride: *stride as isize,
+                before: origin[0] as isize,
+                padded: after || origin[0] > 0,
+            };
+            (!epilogue.per_image).then_some(window)
+        }
+        Op::Upsample => {
+            let (large, small) = (node.shape.height, from(0).height);
+            large.is_multiple_of(small).then_some(Reach::Larger((large / small) as isize))
+        }
+        Op::Pad { wrap, by } => match (by[0], wrap[0]) {
+            (0, _) => Some(Reach::Same),
+            (by, true) => Some(Reach::Wrapped(by as isize)),
+            (_, false) => None,
+        },
+        Op::Attention { .. } | Op::Rows(_) => Some(Reach::Whole),
+        Op::Moments
+        | Op::Normalise { .. }
+        | Op::LayerNorm(_)
+        | Op::Add
+        | Op::Activate(_)
+        | Op::Prelu { .. }
+        | Op::Concat
+        | Op::Convert
+        | Op::Picture => Some(Reach::Same),
+        Op::Guide => None,
+    };
+    found.filter(|_| is_one)
+}
+
+/// What of a node's inputs says something of the whole picture, and is given to all strips alike.
+pub(super) fn is_beside(graph: &Graph, node: NodeId) -> bool {
+    matches!(graph.node(node).op, Op::Moments)
+}
+
+impl Reach {
+    /// The rows of a value of this height that are needed.
+    pub(super) fn needed(self, rows: &Rows, height: usize) -> Rows {
+        let height = height as isize;
+        match self {
+            Self::Same => rows.clone(),
+            Self::Window { stride, before, padded } => {
+                let seen = rows.start * stride - before..(rows.end - 1) * stride - before + 3;
+                if padded { seen.start.max(0)..seen.end.min(height) } else { seen }
+            }
+            Self::Larger(by) => rows.start.div_euclid(by)..(rows.end - 1).div_euclid(by) + 1,
+            Self::Wrapped(by) => rows.start - by..rows.end - by,
+            Self::Whole => 0..height,
+        }
+    }
+
+    /// After how many rows a node's values come again, where those of what it reads do after `period`; `None` where they
+    /// do not.
+    pub(super) fn period(self, period: isize) -> Option<isize> {
+        match self {
+            Self::Same | Self::Wrapped(_) => Some(period),
+            Self::Window { stride, padded: false, .. } if period % stride == 0 => Some(period / stride),
+            Self::Larger(by) => Some(period * by),
+            Self::Window { .. } | Self::Whole => None,
+        }
+    }
+}
+
+/// Rows of a node, all of them.
+pub(super) fn all(node: &Node) -> Rows {
+    0..node.shape.height as isize
+}
+
+/// The fewest rows that contain both.
+pub(super) fn hull(a: Option<Rows>, b: Rows) -> Rows {
+    a.map_or(b.clone(), |a| a.start.min(b.start)..a.end.max(b.end))
+}
