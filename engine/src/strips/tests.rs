@@ -51,7 +51,8 @@ fn strips_of_sdxls_vae_take_little_more_than_what_is_kept() {
 
 #[test]
 fn rows_over_an_end_are_those_of_the_opposite_side() {
-    assert_eq!(within(&(2..5), 8), [2..5]);
+    let inside = within(&(2..5), 8);
+    assert_eq!((inside.len(), &inside[0]), (1, &(2..5)));
     assert_eq!(within(&(-2..3), 8), [6..8, 0..3]);
     assert_eq!(within(&(-1..9), 8), [7..8, 0..8, 0..1]);
 }
