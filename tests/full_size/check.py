@@ -1,6 +1,6 @@
 """Draws with each file of tests/full_size/run, and holds what it takes against what was predicted.
 
-    check.py FULMEN FOLDER [ROUNDS]
+    check.py FULMEN FOLDER UPSCALER [ROUNDS]
 
 Steps are compared by the processor time that they take, which other programs disturb less than the clock; with and
 without the LoRA they alternate, and the least of each counts.
@@ -41,7 +41,7 @@ def draw(fulmen, folder, more):
     return steps, last
 
 
-def main(fulmen, folder, rounds=2):
+def main(fulmen, folder, upscaler, rounds=2):
     folder = Path(folder)
     rows = {
         "f16": [],
@@ -50,6 +50,9 @@ def main(fulmen, folder, rounds=2):
         "Q8_0": ["--unet", folder / "q8_0.gguf"],
         "f16, ControlNet": ["--control", f"{folder}/controlnet={folder}/map.png"],
         "f16, ControlNet, small": ["--control", f"{folder}/controlnet-small={folder}/map.png"],
+        "f16, T2I-Adapter": ["--control", f"{folder}/t2i-adapter={folder}/map.png"],
+        "f16, from a picture": ["--init", folder / "map.png", "--strength", "0.75"],
+        "f16, enlarged 4 times": ["--upscale", upscaler],
     }
     least, peaks, failures = {}, {}, []
     print("| UNet | processor time of a step | resident at the peak | besides mapped files | predicted |")
