@@ -50,6 +50,22 @@ impl Facts {
             guards: options.guards,
         }
     }
+
+    /// Those of a device that is not there, and would refuse nothing.
+    pub(super) fn unlimited(core: Core, subgroup: Option<u32>) -> Self {
+        let most = u64::from(u32::MAX);
+        Self {
+            name: "no device".to_owned(),
+            core,
+            subgroup,
+            max_binding: most,
+            window: most,
+            max_buffer: most,
+            alignment: 256,
+            max_workgroups: u32::from(u16::MAX),
+            guards: false,
+        }
+    }
 }
 
 /// A device, its queue, and whether they were lost.

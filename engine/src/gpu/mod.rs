@@ -10,6 +10,7 @@
 //! packing   weights as kernels want them      store      their copies on the device
 //! memory    the pool of buffers               transfer   host values to rows and back
 //! program   compile once, replay every step
+//! variants  which kernels a graph needs, without a device
 //! ```
 
 mod adapters;
@@ -26,6 +27,7 @@ mod replay;
 mod shaders;
 mod store;
 mod transfer;
+mod variants;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,6 +35,7 @@ pub use adapters::{AdapterDescription, AdapterKind, choose_adapter, list_adapter
 pub use lowering::{KernelConstant, ParamsLayout};
 pub use options::{Core, GpuOptions};
 pub use shaders::shader_sources;
+pub use variants::{KernelVariant, kernel_variants};
 
 use crate::Result;
 use crate::backend::{Backend, Program};

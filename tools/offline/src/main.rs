@@ -1,0 +1,66 @@
+//! What AMD's shader compiler makes of every kernel, without a card.
+//!
+//! Mesa's RADV, told which GPU to be by `RADV_FORCE_FAMILY`, compiles pipelines for a card that is not there, with the
+//! compiler that Radeon users run. Registers, waves, spills, workgroup memory, code size and the instructions themselves
+//! are then known. `tools/offline/run` sets it up for RDNA 2, 3 and 4.
+
+mod accepted;
+mod device;
+mod inner_loop;
+mod report;
+mod spirv;
+mod variants;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use device::Device;
+use report::Row;
+
+/// Compiles every kernel variant for the GPU that RADV_FORCE_FAMILY names and prints what its compiler says.
+#[derive(Parser)]
+struct Arguments {
+    /// Only kernels with this in their name.
+    #[arg(long, value_name = "PART")]
+    kernel: Option<String>,
+    /// Print the instructions of every variant too.
+    #[arg(long)]
+    isa: bool,
+    /// Append what was found to this file, a JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Fail where a product, a convolution or an attention spills, or holds fewer waves than in this file.
+    #[arg(long, value_name = "FILE")]
+    accepted: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("offline: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), String> {
+    let device = Device::open()?;
+    let wanted = |name: &str| arguments.kernel.as_ref().is_none_or(|part| name.contains(part));
+    let mut rows: Vec<Row> = Vec::new();
+    for variant in variants::all()?.into_iter().filter(|variant| wanted(variant.kernel.name)) {
+        let compiled = device.compile(&spirv::of(&variant.kernel)?)?;
+        if arguments.isa {
+            println!("== {}, {}\n{}", variant.kernel.name, variant.label, compiled.isa);
+        }
+        rows.push(Row::new(device.family(), &variant, &compiled));
+    }
+    let rows = report::worst(rows);
+    print!("{}", report::table(&rows));
+    if let Some(file) = &arguments.json {
+        report::append(file, &rows)?;
+    }
+    arguments.accepted.as_ref().map_or(Ok(()), |file| accepted::check(file, &rows))
+}

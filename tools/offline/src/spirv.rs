@@ -1,0 +1,40 @@
+//! A kernel as SPIR-V, as the engine lets wgpu make it: overrides set, no run-time checks, workgroup memory not cleared.
+
+use fulmen_engine::gpu::KernelVariant;
+use naga::back::pipeline_constants::process_overrides;
+use naga::back::spv;
+use naga::proc::{BoundsCheckPolicies, BoundsCheckPolicy};
+use naga::valid::{Capabilities, ModuleInfo, ShaderStages, SubgroupOperationSet, ValidationFlags, Validator};
+use naga::{Module, ShaderStage};
+
+/// The words of the module; its entry point is `main`.
+pub(crate) fn of(kernel: &KernelVariant) -> Result<Vec<u32>, String> {
+    let module =
+        naga::front::wgsl::parse_str(&kernel.source).map_err(|e| e.emit_to_string(&kernel.source))?;
+    let info = validate(&module, kernel)?;
+    let constants = kernel.constants.iter().map(|&(name, value)| (name.to_owned(), value)).collect();
+    let entry = Some((ShaderStage::Compute, "main"));
+    let (module, _) =
+        process_overrides(&module, &info, entry, &constants).map_err(|e| format!("{}: {e}", kernel.name))?;
+    let info = validate(&module, kernel)?;
+    let options = spv::Options {
+        lang_version: (1, 3),
+        zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::None,
+        bounds_check_policies: BoundsCheckPolicies {
+            index: BoundsCheckPolicy::Unchecked,
+            buffer: BoundsCheckPolicy::Unchecked,
+            ..BoundsCheckPolicies::default()
+        },
+        force_loop_bounding: false,
+        ..spv::Options::default()
+    };
+    spv::write_vec(&module, &info, &options, None).map_err(|e| format!("{}: {e}", kernel.name))
+}
+
+fn validate(module: &Module, kernel: &KernelVariant) -> Result<ModuleInfo, String> {
+    Validator::new(ValidationFlags::all(), Capabilities::all())
+        .subgroup_stages(ShaderStages::COMPUTE)
+        .subgroup_operations(SubgroupOperationSet::all())
+        .validate(module)
+        .map_err(|e| e.emit_to_string(&kernel.source))
+}
