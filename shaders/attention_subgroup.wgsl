@@ -20,10 +20,10 @@ const QUERIES: u32 = 128u;
 const KEYS: u32 = 32u;
 const COLUMNS: u32 = 64u;
 
-/// For each of the band's queries: the largest score so far, this lane's share of the sum of
-/// weights, and the lane's eight columns of the sum of weighted values.
-var<private> tops: array<f32, 16>;
-var<private> totals: array<f32, 16>;
+/// The largest score so far and the sum of weights, of the queries `lane` and 8 + `lane` of the band.
+var<private> tops: vec2f;
+var<private> totals: vec2f;
+/// For each of the band's queries the lane's eight columns of the sum of weighted values.
 var<private> mixed: array<Eight, 16>;
 
 fn load_q(row: u32, column: u32) -> Eight {
@@ -100,42 +100,60 @@ fn score(lane: u32, query: u32, key: u32, first: u32) {
     }
 }
 
+/// What the lane with query `i` holds.
+fn of_query(i: u32, values: vec2f) -> f32 {
+    let value = select(values.x, values.y, i >= 8u);
+    switch i % 8u {
+        case 0u: { return lane0(value); }
+        case 1u: { return lane1(value); }
+        case 2u: { return lane2(value); }
+        case 3u: { return lane3(value); }
+        case 4u: { return lane4(value); }
+        case 5u: { return lane5(value); }
+        case 6u: { return lane6(value); }
+        default: { return lane7(value); }
+    }
+}
+
 /// Turns a query's scores into weights, and what was summed before to the new maximum.
-fn weigh_row(i: u32, query: u32, keys: vec4u) {
+fn weigh_row(i: u32, lane: u32, query: u32, keys: vec4u) {
     var limit = params.keys;
     if CAUSAL {
         limit = min(limit, params.first_query + query + i + 1u);
     }
     let scores = select(vec4f(NEVER), sums[i] * params.scale, keys < vec4u(limit));
     let most = max(max(scores.x, scores.y), max(scores.z, scores.w));
-    let top = max(tops[i], band_max(most));
+    let before = of_query(i, tops);
+    let top = max(before, band_max(most));
     let weights = exp2(scores - top);
-    let decay = exp2(tops[i] - top);
-    tops[i] = top;
-    totals[i] = totals[i] * decay + dot(weights, vec4f(1.0));
+    let decay = exp2(before - top);
+    let total = of_query(i, totals) * decay + band_sum(dot(weights, vec4f(1.0)));
+    let owned = vec2<bool>(lane == i, lane + 8u == i);
+    tops = select(tops, vec2f(top), owned);
+    totals = select(totals, vec2f(total), owned);
     mixed[i] = Eight(mixed[i].lo * decay, mixed[i].hi * decay);
     sums[i] = weights;
 }
 
 /// `weigh_row` of all; the rows are constants, so that arrays stay in registers.
-fn weigh(query: u32, key: u32) {
+fn weigh(lane: u32, query: u32, key: u32) {
     let keys = vec4u(key) + vec4u(0u, 1u, 2u, 3u);
-    weigh_row(0u, query, keys);
-    weigh_row(1u, query, keys);
-    weigh_row(2u, query, keys);
-    weigh_row(3u, query, keys);
-    weigh_row(4u, query, keys);
-    weigh_row(5u, query, keys);
-    weigh_row(6u, query, keys);
-    weigh_row(7u, query, keys);
-    weigh_row(8u, query, keys);
-    weigh_row(9u, query, keys);
-    weigh_row(10u, query, keys);
-    weigh_row(11u, query, keys);
-    weigh_row(12u, query, keys);
-    weigh_row(13u, query, keys);
-    weigh_row(14u, query, keys);
-    weigh_row(15u, query, keys);
+    weigh_row(0u, lane, query, keys);
+    weigh_row(1u, lane, query, keys);
+    weigh_row(2u, lane, query, keys);
+    weigh_row(3u, lane, query, keys);
+    weigh_row(4u, lane, query, keys);
+    weigh_row(5u, lane, query, keys);
+    weigh_row(6u, lane, query, keys);
+    weigh_row(7u, lane, query, keys);
+    weigh_row(8u, lane, query, keys);
+    weigh_row(9u, lane, query, keys);
+    weigh_row(10u, lane, query, keys);
+    weigh_row(11u, lane, query, keys);
+    weigh_row(12u, lane, query, keys);
+    weigh_row(13u, lane, query, keys);
+    weigh_row(14u, lane, query, keys);
+    weigh_row(15u, lane, query, keys);
 }
 
 /// Adds a weighted value.
@@ -143,62 +161,81 @@ fn add_value(sum: Eight, weight: f32, value: Eight) -> Eight {
     return Eight(fma(vec4f(weight), value.lo, sum.lo), fma(vec4f(weight), value.hi, sum.hi));
 }
 
-/// The values of eight keys, one of each lane's four.
-struct Values {
-    key: array<Eight, 8>,
+/// The values of two keys.
+struct Two {
+    a: Eight,
+    b: Eight,
 }
 
-/// Adds the weighted values of eight keys to a query's sum, and moves on to the next of each lane's.
-fn mix_row(i: u32, values: Values) {
+/// Adds the weighted values of the keys of lanes `2 · pair` and `2 · pair + 1` to a query's sum.
+fn mix_row(i: u32, pair: u32, two: Two) {
     let weight = sums[i].x;
-    var sum = mixed[i];
-    sum = add_value(sum, lane0(weight), values.key[0]);
-    sum = add_value(sum, lane1(weight), values.key[1]);
-    sum = add_value(sum, lane2(weight), values.key[2]);
-    sum = add_value(sum, lane3(weight), values.key[3]);
-    sum = add_value(sum, lane4(weight), values.key[4]);
-    sum = add_value(sum, lane5(weight), values.key[5]);
-    sum = add_value(sum, lane6(weight), values.key[6]);
-    sum = add_value(sum, lane7(weight), values.key[7]);
-    mixed[i] = sum;
-    sums[i] = sums[i].yzwx;
+    var a: f32;
+    var b: f32;
+    switch pair {
+        case 0u: { a = lane0(weight); b = lane1(weight); }
+        case 1u: { a = lane2(weight); b = lane3(weight); }
+        case 2u: { a = lane4(weight); b = lane5(weight); }
+        default: { a = lane6(weight); b = lane7(weight); }
+    }
+    mixed[i] = add_value(add_value(mixed[i], a, two.a), b, two.b);
+}
+
+/// Adds the weighted values of two keys to all queries' sums.
+fn mix_pair(pair: u32, key: u32, column: u32) {
+    let two = Two(load_v(key + 8u * pair, column), load_v(key + 8u * pair + 4u, column));
+    mix_row(0u, pair, two);
+    mix_row(1u, pair, two);
+    mix_row(2u, pair, two);
+    mix_row(3u, pair, two);
+    mix_row(4u, pair, two);
+    mix_row(5u, pair, two);
+    mix_row(6u, pair, two);
+    mix_row(7u, pair, two);
+    mix_row(8u, pair, two);
+    mix_row(9u, pair, two);
+    mix_row(10u, pair, two);
+    mix_row(11u, pair, two);
+    mix_row(12u, pair, two);
+    mix_row(13u, pair, two);
+    mix_row(14u, pair, two);
+    mix_row(15u, pair, two);
 }
 
 /// Adds the weighted values of the block's 32 keys. `column` is the lane's own.
 fn mix(key: u32, column: u32) {
     for (var i = 0u; i < 4u; i++) {
-        let values = Values(array<Eight, 8>(
-            load_v(key + i, column),
-            load_v(key + 4u + i, column),
-            load_v(key + 8u + i, column),
-            load_v(key + 12u + i, column),
-            load_v(key + 16u + i, column),
-            load_v(key + 20u + i, column),
-            load_v(key + 24u + i, column),
-            load_v(key + 28u + i, column),
-        ));
-        mix_row(0u, values);
-        mix_row(1u, values);
-        mix_row(2u, values);
-        mix_row(3u, values);
-        mix_row(4u, values);
-        mix_row(5u, values);
-        mix_row(6u, values);
-        mix_row(7u, values);
-        mix_row(8u, values);
-        mix_row(9u, values);
-        mix_row(10u, values);
-        mix_row(11u, values);
-        mix_row(12u, values);
-        mix_row(13u, values);
-        mix_row(14u, values);
-        mix_row(15u, values);
+        mix_pair(0u, key + i, column);
+        mix_pair(1u, key + i, column);
+        mix_pair(2u, key + i, column);
+        mix_pair(3u, key + i, column);
+        next_weights();
     }
+}
+
+/// Moves on to the next key of each lane's four.
+fn next_weights() {
+    sums[0] = sums[0].yzwx;
+    sums[1] = sums[1].yzwx;
+    sums[2] = sums[2].yzwx;
+    sums[3] = sums[3].yzwx;
+    sums[4] = sums[4].yzwx;
+    sums[5] = sums[5].yzwx;
+    sums[6] = sums[6].yzwx;
+    sums[7] = sums[7].yzwx;
+    sums[8] = sums[8].yzwx;
+    sums[9] = sums[9].yzwx;
+    sums[10] = sums[10].yzwx;
+    sums[11] = sums[11].yzwx;
+    sums[12] = sums[12].yzwx;
+    sums[13] = sums[13].yzwx;
+    sums[14] = sums[14].yzwx;
+    sums[15] = sums[15].yzwx;
 }
 
 /// Writes the lane's eight columns of a query.
 fn write_row(i: u32, query: u32, column: u32, owned: bool) {
-    let total = band_sum(totals[i]);
+    let total = of_query(i, totals);
     if query + i < params.queries && owned {
         let value = Eight(mixed[i].lo / total, mixed[i].hi / total);
         let element = (query + i + params.y_skip) * params.pitch + column;
@@ -258,25 +295,10 @@ fn main(
     if CAUSAL {
         end = min(end, params.first_query + query + BAND_ROWS);
     }
-    tops[0] = NEVER;
-    tops[1] = NEVER;
-    tops[2] = NEVER;
-    tops[3] = NEVER;
-    tops[4] = NEVER;
-    tops[5] = NEVER;
-    tops[6] = NEVER;
-    tops[7] = NEVER;
-    tops[8] = NEVER;
-    tops[9] = NEVER;
-    tops[10] = NEVER;
-    tops[11] = NEVER;
-    tops[12] = NEVER;
-    tops[13] = NEVER;
-    tops[14] = NEVER;
-    tops[15] = NEVER;
+    tops = vec2f(NEVER);
     for (var key = 0u; key < end; key += KEYS) {
         score(lane, query, key + lane * 4u, first);
-        weigh(query, key + lane * 4u);
+        weigh(lane, query, key + lane * 4u);
         mix(key, column);
     }
     write(query, column, own < params.head_dim);
