@@ -70,7 +70,7 @@ fn files(folder: &str, extension: &str) -> Vec<(String, String)> {
 }
 
 fn sources() -> Vec<(String, String)> {
-    let folders = ["engine", "cli", "server", "benches", "tests"].map(|folder| files(folder, "rs"));
+    let folders = ["engine", "cli", "server", "benches", "tests", "tools"].map(|folder| files(folder, "rs"));
     folders.into_iter().flatten().chain(files("shaders", "wgsl")).collect()
 }
 
