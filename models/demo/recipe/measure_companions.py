@@ -1,0 +1,94 @@
+"""What the small networks of models/companions do, in numbers, on 200 pictures that training never saw.
+
+    python measure_companions.py --model .. --companions ../../companions
+
+Edges: how many of the hint's edge pixels have an edge of the drawn picture within 2 pixels, and the other way round (their
+harmonic mean), drawn with the net and without. Chalk: the mean difference to what `chalk` makes of the picture that is drawn
+without the LoRA, beside that picture's own. Image prompts: the prompt says "a picture" alone; colours and shape are read as
+evaluate.py does. Needs what companions.py needs.
+"""
+import argparse
+import cv2, numpy as np, torch
+from diffusers import ControlNetModel, StableDiffusionXLControlNetPipeline, StableDiffusionXLPipeline
+from PIL import Image
+from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
+from companions import ENCODER, MEAN, STD, chalk, edges, moved
+from data import caption, random_spec, render
+from evaluate import real, score, shape_net
+
+
+def near(edge):
+    return cv2.dilate(edge, np.ones((5, 5), np.uint8)) > 0
+
+
+def agreement(drawn, wanted):
+    found, hit = (wanted[near(drawn)] > 0).sum() / max((wanted > 0).sum(), 1), (drawn[near(wanted)] > 0).sum() / max((drawn > 0).sum(), 1)
+    return 2 * found * hit / max(found + hit, 1e-9)
+
+
+def draw(pipe, texts, rows, **more):
+    """`more`: lists with an entry for each text."""
+    out = []
+    for i in range(0, len(texts), rows):
+        part = slice(i, i + rows)
+        given = {k: v[part] if isinstance(v, list) else v for k, v in more.items()}
+        gens = [torch.Generator().manual_seed(1000 + j) for j in range(i, i + len(texts[part]))]
+        out += pipe(texts[part], height=128, width=128, num_inference_steps=4, guidance_scale=0, generator=gens, **given).images
+    return [np.asarray(p) for p in out]
+
+
+def control(a, pipe):
+    rng = np.random.default_rng(77)
+    specs = [random_spec(rng) for _ in range(a.n)]
+    pictures = [render(s, 128, int(rng.integers(1 << 31))) for s in specs]
+    hints = [edges(moved(p, rng) if "objects" in s else p) for p, s in zip(pictures, specs)]
+    texts = [caption(s, rng) for s in specs]
+    net = ControlNetModel.from_pretrained(a.companions + "/canny-controlnet", torch_dtype=torch.float32)
+    guided = StableDiffusionXLControlNetPipeline(**pipe.components, controlnet=net)
+    guided.set_progress_bar_config(disable=True)
+    for name, drawn in (("without", draw(pipe, texts, 25)),
+                        ("with", draw(guided, texts, 25, image=[Image.fromarray(h).convert("RGB") for h in hints]))):
+        print("edges,", name, "the net:", round(float(np.mean([agreement(edges(p), h) for p, h in zip(drawn, hints)])), 3), flush=True)
+
+
+def lora(a, pipe):
+    rng = np.random.default_rng(78)
+    texts = [caption(random_spec(rng), rng) for _ in range(a.n)]
+    plain = draw(pipe, texts, 25)
+    pipe.load_lora_weights(a.companions + "/chalk.safetensors")
+    drawn = draw(pipe, texts, 25)
+    pipe.unload_lora_weights()
+    for name, pictures in (("without", plain), ("with", drawn)):
+        far = np.mean([np.abs(p.astype(float) - chalk(q)).mean() for p, q in zip(pictures, plain)])
+        print("chalk,", name, "the LoRA:", round(float(far), 1), "of 255", flush=True)
+
+
+def ip(a, pipe):
+    net, rng = shape_net(a.net), np.random.default_rng(79)
+    specs = [real(rng, True) for _ in range(a.n)]
+    pictures = [render(s, 128, int(rng.integers(1 << 31))) for s in specs]
+    texts = ["a picture"] * a.n
+    print("image prompts, without:", score(np.stack(draw(pipe, texts, 25)), specs, net), flush=True)
+    folder = a.companions + "/ip-adapter"
+    side = ENCODER["image_size"]
+    encoder = CLIPVisionModelWithProjection.from_pretrained(folder + "/image_encoder", torch_dtype=torch.float32)
+    processor = CLIPImageProcessor(size={"shortest_edge": side}, crop_size=side, image_mean=MEAN, image_std=STD)
+    with_prompts = StableDiffusionXLPipeline(**{**pipe.components, "image_encoder": encoder, "feature_extractor": processor})
+    with_prompts.set_progress_bar_config(disable=True)
+    with_prompts.load_ip_adapter(folder, subfolder="", weight_name="ip-adapter.safetensors", image_encoder_folder=None)
+    drawn = [draw(with_prompts, [t], 1, ip_adapter_image=Image.fromarray(p))[0] for t, p in zip(texts, pictures)]
+    print("image prompts, with:", score(np.stack(drawn), specs, net), flush=True)
+
+
+if __name__ == "__main__":
+    ap = argparse.ArgumentParser()
+    ap.add_argument("what", choices=["control", "lora", "ip"], nargs="*", default=["control", "lora", "ip"])
+    ap.add_argument("--model", default="..")
+    ap.add_argument("--companions", default="../../companions")
+    ap.add_argument("--n", type=int, default=200)
+    ap.add_argument("--net", default="ckpt/shapenet.pt")
+    a = ap.parse_args()
+    torch.set_num_threads(1)
+    pipe = StableDiffusionXLPipeline.from_pretrained(a.model, torch_dtype=torch.float32)
+    pipe.set_progress_bar_config(disable=True)
+    for what in a.what: {"control": control, "lora": lora, "ip": ip}[what](a, pipe)
