@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod colours;
+mod companions;
 mod configs;
 mod control;
 mod demo;
