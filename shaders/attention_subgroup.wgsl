@@ -20,9 +20,12 @@ const QUERIES: u32 = 128u;
 const KEYS: u32 = 32u;
 const COLUMNS: u32 = 64u;
 
-/// The largest score so far and the sum of weights, of the queries `lane` and 8 + `lane` of the band.
+/// The largest score so far, of the queries `lane` and 8 + `lane` of the band.
 var<private> tops: vec2f;
+/// The sum of weights: of the same queries; or where a subgroup is one band and registers are no concern, this lane's
+/// share for each of the band's queries, which is summed once at the end.
 var<private> totals: vec2f;
+var<private> shares: array<f32, 16>;
 /// For each of the band's queries the lane's eight columns of the sum of weighted values.
 var<private> mixed: array<Eight, 16>;
 
@@ -127,10 +130,14 @@ fn weigh_row(i: u32, lane: u32, query: u32, keys: vec4u) {
     let top = max(before, band_max(most));
     let weights = exp2(scores - top);
     let decay = exp2(before - top);
-    let total = of_query(i, totals) * decay + band_sum(dot(weights, vec4f(1.0)));
     let owned = vec2<bool>(lane == i, lane + 8u == i);
     tops = select(tops, vec2f(top), owned);
-    totals = select(totals, vec2f(total), owned);
+    let share = dot(weights, vec4f(1.0));
+    if ONE_BAND {
+        shares[i] = shares[i] * decay + share;
+    } else {
+        totals = select(totals, vec2f(of_query(i, totals) * decay + band_sum(share)), owned);
+    }
     mixed[i] = Eight(mixed[i].lo * decay, mixed[i].hi * decay);
     sums[i] = weights;
 }
@@ -235,7 +242,12 @@ fn next_weights() {
 
 /// Writes the lane's eight columns of a query.
 fn write_row(i: u32, query: u32, column: u32, owned: bool) {
-    let total = of_query(i, totals);
+    var total = 0.0;
+    if ONE_BAND {
+        total = band_sum(shares[i]);
+    } else {
+        total = of_query(i, totals);
+    }
     if query + i < params.queries && owned {
         let value = Eight(mixed[i].lo / total, mixed[i].hi / total);
         let element = (query + i + params.y_skip) * params.pitch + column;
