@@ -48,7 +48,7 @@ impl Row {
         }
     }
 
-    fn join(&mut self, other: Self) {
+    fn join(&mut self, other: &Self) {
         self.variants += other.variants;
         self.vgprs = self.vgprs.max(other.vgprs);
         self.waves = self.waves.min(other.waves);
@@ -64,7 +64,7 @@ pub(crate) fn worst(rows: Vec<Row>) -> Vec<Row> {
     let mut worst: Vec<Row> = Vec::new();
     for row in rows {
         match worst.iter_mut().find(|known| known.kernel == row.kernel) {
-            Some(known) => known.join(row),
+            Some(known) => known.join(&row),
             None => worst.push(row),
         }
     }
