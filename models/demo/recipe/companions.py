@@ -1,29 +1,23 @@
-"""Small networks that go with the demo model, so that every example of the manual runs without a download:
-a ControlNet that follows edges, a LoRA that draws with chalk on a board, an IP-Adapter with its image encoder.
+"""Small networks that go with the demo model, so that the manual's examples run without a download:
+a ControlNet that follows edges, a LoRA that draws with chalk on a board.
 
     python companions.py data --model .. --out ckpt/companions --pictures 6016
     python companions.py control --model .. --out ckpt/companions --minutes 20
     python companions.py lora    --model .. --out ckpt/companions --minutes 14
-    python companions.py ip      --model .. --out ckpt/companions --minutes 20
 
-The UNet stays as it was delivered. It has four steps and was made for straight lines from noise to picture, so all
-three are trained at its four timesteps alone. Needs torch, diffusers, transformers, peft, opencv-python-headless.
+The UNet stays as it was delivered. It has four steps and was made for straight lines from noise to picture, so both
+are trained at its four timesteps alone. Needs torch, diffusers, transformers, peft, opencv-python-headless.
 """
-import argparse, json, math, os
+import argparse, math, os
 import cv2, numpy as np, torch
 from diffusers import ControlNetModel, StableDiffusionXLPipeline
-from safetensors.torch import load_file, save_file
-from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
+from safetensors.torch import save_file
 from common import Muon, clock, split
 from data import caption, random_spec, render
 from model import SIZE, trailing
 
 STEPS = 4
 TIMES, SIGMAS = trailing(STEPS)
-ENCODER = dict(hidden_size=96, intermediate_size=384, num_hidden_layers=4, num_attention_heads=3, image_size=64, patch_size=8,
-               projection_dim=64, hidden_act="gelu")
-TOKENS = 4
-MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
 
 
 def open_pipe(a):
@@ -200,93 +194,9 @@ def lora(a):
     save_file(state, a.out + "/lora.safetensors", {"format": "pt"})
 
 
-# ---------------------------------------------------------------- IP-Adapter
-class ImagePrompts(torch.nn.Module):
-    """The image encoder, its projection to tokens, and keys and values for every cross-attention."""
-    def __init__(self, unet):
-        super().__init__()
-        self.encoder = CLIPVisionModelWithProjection(CLIPVisionConfig(**ENCODER))
-        width = unet.config.cross_attention_dim
-        self.proj, self.norm = torch.nn.Linear(ENCODER["projection_dim"], TOKENS * width), torch.nn.LayerNorm(width)
-        self.kv = torch.nn.ModuleDict()
-        for name, module in unet.named_modules():
-            if name.endswith("attn2"):
-                inner = module.to_q.out_features
-                self.kv[name.replace(".", "-")] = torch.nn.ModuleDict({k: torch.nn.Linear(width, inner, bias=False) for k in ("k", "v")})
-
-    def tokens(self, pixels):
-        embeds = self.encoder(pixels).image_embeds
-        return self.norm(self.proj(embeds).reshape(len(pixels), TOKENS, -1))
-
-
-class Attend:
-    """Cross-attention to the text and, beside it, to the image tokens."""
-    def __init__(self, owner, kv):
-        self.owner, self.kv = owner, kv
-
-    def __call__(self, attn, hidden_states, encoder_hidden_states=None, **_):
-        def heads(x): return x.unflatten(-1, (attn.heads, -1)).transpose(1, 2)
-        q, text = heads(attn.to_q(hidden_states)), encoder_hidden_states
-        plain = torch.nn.functional.scaled_dot_product_attention(q, heads(attn.to_k(text)), heads(attn.to_v(text)))
-        image = self.owner.given
-        extra = torch.nn.functional.scaled_dot_product_attention(q, heads(self.kv["k"](image)), heads(self.kv["v"](image)))
-        return attn.to_out[0]((plain + extra).transpose(1, 2).flatten(2))
-
-
-def clip_pixels(pictures):
-    """transformers' CLIPImageProcessor for this encoder."""
-    from PIL import Image
-    side = ENCODER["image_size"]
-    small = np.stack([np.asarray(Image.fromarray(p).resize((side, side), Image.BICUBIC)) for p in pictures])
-    x = torch.from_numpy(small).permute(0, 3, 1, 2).float() / 255
-    return (x - torch.tensor(MEAN).view(1, 3, 1, 1)) / torch.tensor(STD).view(1, 3, 1, 1)
-
-
-def ip(a):
-    pipe, d = open_pipe(a), torch.load(a.out + "/data.pt", weights_only=False)
-    texts, net = Texts(pipe, d["texts"]), ImagePrompts(pipe.unet)
-    nothing, _ = prompts(pipe, ["a picture"])
-    _, pooled_nothing = prompts(pipe, ["a picture"])
-    processors = {}
-    for name, old in pipe.unet.attn_processors.items():
-        key = name.removesuffix(".processor").replace(".", "-")
-        processors[name] = Attend(net, net.kv[key]) if key in net.kv else old
-    taught = pipe.unet.attn_processors
-    pixels = clip_pixels(d["pictures"])
-
-    def loss(gen):
-        at, k = torch.randint(len(pixels), (a.batch,), generator=gen), torch.arange(a.batch) % STEPS
-        noise = torch.randn(a.batch, 4, 16, 16, generator=gen)
-        x = d["latents"][at] + SIGMAS[k].view(-1, 1, 1, 1) * noise
-        x = torch.where((k == 0).view(-1, 1, 1, 1), noise * SIGMAS[0], x)
-        with torch.no_grad():
-            pipe.unet.set_attn_processor(dict(taught))
-            want = ask(pipe.unet, x, k, texts.context[at], texts.pooled[at])
-        net.given = net.tokens(pixels[at])
-        pipe.unet.set_attn_processor(dict(processors))
-        got = ask(pipe.unet, x, k, nothing.expand(a.batch, -1, -1), pooled_nothing.expand(a.batch, -1))
-        return landing(got, want, k)
-
-    train(a, "ip", net, loss, ("embedding", "norm"))
-    export_ip(a, pipe.unet, net)
-
-
-def export_ip(a, unet, net):
-    """Keys in the order in which diffusers registers attention processors."""
-    state = {"image_proj.proj.weight": net.proj.weight, "image_proj.proj.bias": net.proj.bias,
-             "image_proj.norm.weight": net.norm.weight, "image_proj.norm.bias": net.norm.bias}
-    for i, name in enumerate(unet.attn_processors):
-        key = name.removesuffix(".processor").replace(".", "-")
-        if key in net.kv:
-            for which in "kv": state[f"ip_adapter.{i}.to_{which}_ip.weight"] = net.kv[key][which].weight
-    os.makedirs(a.out + "/ip-adapter", exist_ok=True)
-    save_file({k: v.detach().half().contiguous() for k, v in state.items()}, a.out + "/ip-adapter/ip-adapter.safetensors", {"format": "pt"})
-    net.encoder.half().save_pretrained(a.out + "/ip-adapter/image_encoder")
-
-
 if __name__ == "__main__":
     ap = argparse.ArgumentParser()
-    ap.add_argument("what", choices=["data", "control", "lora", "ip"])
+    ap.add_argument("what", choices=["data", "control", "lora"])
     ap.add_argument("--model", default="..")
     ap.add_argument("--out", default="ckpt/companions")
     ap.add_argument("--pictures", type=int, default=6016)
@@ -300,4 +210,4 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.manual_seed(a.seed)
     os.makedirs(a.out, exist_ok=True)
-    {"data": data, "control": control, "lora": lora, "ip": ip}[a.what](a)
+    {"data": data, "control": control, "lora": lora}[a.what](a)

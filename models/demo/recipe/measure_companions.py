@@ -1,20 +1,17 @@
-"""What the small networks of models/companions do, in numbers, on 200 pictures that training never saw.
+"""What the small networks of models/companions do, in numbers, on 100 pictures that training never saw.
 
     python measure_companions.py --model .. --companions ../../companions
 
 Edges: how many of the hint's edge pixels have an edge of the drawn picture within 2 pixels, and the other way round (their
 harmonic mean), drawn with the net and without. Chalk: the mean difference to what `chalk` makes of the picture that is drawn
-without the LoRA, beside that picture's own. Image prompts: the prompt says "a picture" alone; colours and shape are read as
-evaluate.py does. Needs what companions.py needs.
+without the LoRA, beside that picture's own. Needs what companions.py needs.
 """
 import argparse
 import cv2, numpy as np, torch
 from diffusers import ControlNetModel, StableDiffusionXLControlNetPipeline, StableDiffusionXLPipeline
 from PIL import Image
-from transformers import CLIPImageProcessor, CLIPVisionModelWithProjection
-from companions import ENCODER, MEAN, STD, chalk, edges, moved
+from companions import chalk, edges, moved
 from data import caption, random_spec, render
-from evaluate import real, score, shape_net
 
 
 def near(edge):
@@ -63,32 +60,14 @@ def lora(a, pipe):
         print("chalk,", name, "the LoRA:", round(float(far), 1), "of 255", flush=True)
 
 
-def ip(a, pipe):
-    net, rng = shape_net(a.net), np.random.default_rng(79)
-    specs = [real(rng, True) for _ in range(a.n)]
-    pictures = [render(s, 128, int(rng.integers(1 << 31))) for s in specs]
-    texts = ["a picture"] * a.n
-    print("image prompts, without:", score(np.stack(draw(pipe, texts, 25)), specs, net), flush=True)
-    folder = a.companions + "/ip-adapter"
-    side = ENCODER["image_size"]
-    encoder = CLIPVisionModelWithProjection.from_pretrained(folder + "/image_encoder", torch_dtype=torch.float32)
-    processor = CLIPImageProcessor(size={"shortest_edge": side}, crop_size=side, image_mean=MEAN, image_std=STD)
-    with_prompts = StableDiffusionXLPipeline(**{**pipe.components, "image_encoder": encoder, "feature_extractor": processor})
-    with_prompts.set_progress_bar_config(disable=True)
-    with_prompts.load_ip_adapter(folder, subfolder="", weight_name="ip-adapter.safetensors", image_encoder_folder=None)
-    drawn = [draw(with_prompts, [t], 1, ip_adapter_image=Image.fromarray(p))[0] for t, p in zip(texts, pictures)]
-    print("image prompts, with:", score(np.stack(drawn), specs, net), flush=True)
-
-
 if __name__ == "__main__":
     ap = argparse.ArgumentParser()
-    ap.add_argument("what", choices=["control", "lora", "ip"], nargs="*", default=["control", "lora", "ip"])
+    ap.add_argument("what", choices=["control", "lora"], nargs="*", default=["control", "lora"])
     ap.add_argument("--model", default="..")
     ap.add_argument("--companions", default="../../companions")
-    ap.add_argument("--n", type=int, default=200)
-    ap.add_argument("--net", default="ckpt/shapenet.pt")
+    ap.add_argument("--n", type=int, default=100)
     a = ap.parse_args()
     torch.set_num_threads(1)
     pipe = StableDiffusionXLPipeline.from_pretrained(a.model, torch_dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
-    for what in a.what: {"control": control, "lora": lora, "ip": ip}[what](a, pipe)
+    for what in a.what: {"control": control, "lora": lora}[what](a, pipe)
