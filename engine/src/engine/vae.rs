@@ -8,13 +8,14 @@ use super::{DrawPlan, Engine};
 use crate::backend::MemoryNeed;
 use crate::{Error, Result};
 
-/// How high strips are, in rows of latents, from the highest on that are tried.
-const HEIGHTS: [usize; 5] = [16, 8, 4, 2, 1];
+/// How high strips are, in rows of latents, in the order in which they are tried. Higher ones take more memory, and on
+/// the CPU more time too.
+const HEIGHTS: [usize; 2] = [2, 1];
 
 /// What may be asked for with `--vae-strips`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum VaeStrips {
-    /// Strips where the whole does not fit in memory, as high as do.
+    /// Strips where the whole does not fit in memory.
     #[default]
     Auto,
     /// The whole at once, or not at all.
