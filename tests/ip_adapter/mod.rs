@@ -2,6 +2,7 @@
 //! (tests/fixtures/make_ip_adapter.py).
 
 mod files;
+mod pickled;
 
 use std::fs;
 use std::path::PathBuf;

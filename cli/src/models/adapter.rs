@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fulmen_engine::layer_diffuse::LayerDiffuseFiles;
 use fulmen_engine::settings::{Clues, Settings};
 use fulmen_engine::weights::Adapter;
 use fulmen_engine::{Error, Request};
@@ -24,6 +25,8 @@ struct About {
     /// For which other family it is, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     family: Option<&'static str>,
+    /// Whether it is what LayerDiffuse changes a UNet by.
+    layer_diffuse: bool,
     /// How a model is drawn under it, where it says so, and by which sign.
     #[serde(skip_serializing_if = "Option::is_none")]
     drawn: Option<String>,
@@ -37,6 +40,7 @@ pub(super) fn say(adapter: &Adapter, json: bool) -> Result<(), Error> {
         ranks: adapter.ranks(),
         parts: adapter.parts().into_iter().map(|(part, count)| (part.name(), count)).collect(),
         family: adapter.other_family(),
+        layer_diffuse: LayerDiffuseFiles::is_change(adapter.path()),
         drawn: drawn(adapter)?,
     };
     if json {
@@ -56,7 +60,7 @@ fn drawn(adapter: &Adapter) -> Result<Option<String>, Error> {
 }
 
 fn print(about: &About) {
-    let About { kind, names, modules, ranks, parts, family, drawn } = about;
+    let About { kind, names, modules, ranks, parts, family, layer_diffuse, drawn } = about;
     let ranks = match ranks {
         Some((least, most)) if least == most => format!(" of rank {least}"),
         Some((least, most)) => format!(" of ranks {least} to {most}"),
@@ -69,6 +73,9 @@ fn print(about: &About) {
     drawn.iter().for_each(|line| console::out(&format!("  a model is drawn in {line}")));
     match family {
         Some(family) => console::out(&format!("  for another family, {family}; Fulmen draws with SDXL")),
+        None if *layer_diffuse => console::out(
+            "  LayerDiffuse's; give its folder, with the decoder in it, with --transparent and --layer-diffuse",
+        ),
         None => console::out("  give it with --lora, over a model"),
     }
 }

@@ -8,10 +8,10 @@ use fulmen_engine::settings::{Clues, Settings};
 use fulmen_engine::unet::UNetConfig;
 use fulmen_engine::upscaler::Upscaler;
 use fulmen_engine::weights::{Adapter, Checkpoint, Part};
-use fulmen_engine::{Error, Request, controlnet, engine};
+use fulmen_engine::{Error, Request, controlnet, engine, ip_adapter, layer_diffuse};
 use serde::Serialize;
 
-use super::{adapter, guide, upscaler};
+use super::{adapter, guide, image_net, upscaler};
 use crate::args::InspectArgs;
 use crate::console;
 use crate::failure::Failure;
@@ -64,17 +64,26 @@ struct PartSummary {
     formats: Vec<String>,
 }
 
-pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
+/// Says what a file is that is given beside a model; whether it is one.
+fn is_beside(args: &InspectArgs) -> Result<bool, Failure> {
     if let Some(upscaler) = Upscaler::find(&args.path)? {
         upscaler::say(&upscaler, args.json);
-        return Ok(());
-    }
-    if let Some(adapter) = Adapter::find(&args.path)? {
+    } else if let Some(adapter) = Adapter::find(&args.path)? {
         adapter::say(&adapter, args.json)?;
-        return Ok(());
-    }
-    if let Some(about) = controlnet::about(&args.path, args.model.as_deref())? {
+    } else if let Some(about) = controlnet::about(&args.path, args.model.as_deref())? {
         guide::say(&about, args.json);
+    } else if let Some(about) = ip_adapter::about(&args.path)? {
+        image_net::say(&about, args.json);
+    } else if let Some(about) = layer_diffuse::about(&args.path)? {
+        image_net::say_decoder(&about, args.json);
+    } else {
+        return Ok(false);
+    }
+    Ok(true)
+}
+
+pub(super) fn run(args: &InspectArgs) -> Result<(), Failure> {
+    if is_beside(args)? {
         return Ok(());
     }
     let opened = match Checkpoint::open_parts(&args.path)? {

@@ -2,6 +2,7 @@
 
 mod adapter;
 mod guide;
+mod image_net;
 mod inspect;
 mod synth;
 mod upscaler;

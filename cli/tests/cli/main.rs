@@ -8,6 +8,7 @@ mod commands;
 mod control;
 mod events;
 mod headless;
+mod image_nets;
 mod init;
 mod interrupts;
 #[cfg(unix)]

@@ -58,7 +58,7 @@ impl IpAdapter {
         }
         let w = file.weights().at("ip_adapter");
         let one = |(i, attention): (usize, &CrossAttention)| {
-            let w = w.at(&number(i).to_string());
+            let w = w.at(&Self::number(i).to_string());
             Ok(Attending {
                 key: Linear::without_bias(&w.at("to_k_ip"), channels, attention.channels)?,
                 value: Linear::without_bias(&w.at("to_v_ip"), channels, attention.channels)?,
@@ -70,8 +70,8 @@ impl IpAdapter {
 
     /// An error unless the encoder gives what the adapter reads.
     pub(crate) fn check(&self, encoder: &VisionEncoder) -> Result<()> {
-        let seen = self.projection.seen();
-        let (wanted, found) = (self.projection.inputs(), encoder.channels(seen));
+        let seen = self.seen();
+        let (wanted, found) = (self.reads(), encoder.channels(seen));
         if wanted == found {
             return Ok(());
         }
@@ -93,6 +93,21 @@ impl IpAdapter {
     /// Its file.
     pub(crate) fn file(&self) -> &NetworkFile {
         &self.file
+    }
+
+    /// What it reads of an encoder.
+    pub(super) fn seen(&self) -> Seen {
+        self.projection.seen()
+    }
+
+    /// Channels of that.
+    pub(super) fn reads(&self) -> usize {
+        self.projection.inputs()
+    }
+
+    /// The number of the `i`-th cross-attention in files: self-attentions count too, and come first.
+    pub(super) fn number(i: usize) -> usize {
+        2 * i + 1
     }
 
     /// Tokens of one picture.
@@ -137,11 +152,6 @@ impl IpAdapter {
         let outputs: Vec<Tensor> = self.attentions.iter().flat_map(both).collect();
         g.finish(&outputs)
     }
-}
-
-/// The number of the `i`-th cross-attention in files: self-attentions count too, and come first.
-fn number(i: usize) -> usize {
-    2 * i + 1
 }
 
 /// That a file was made for another model, by the number of its layers and by what they read.

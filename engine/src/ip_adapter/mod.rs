@@ -4,6 +4,7 @@
 //! `pixels` makes of a picture what the encoder reads; `vision` is the encoder; `projection` and `resampler` make tokens;
 //! `adapter` has the keys and values. All of it runs once a picture: to the UNet keys and values are inputs.
 
+mod about;
 mod adapter;
 mod config;
 mod pixels;
@@ -11,6 +12,7 @@ mod projection;
 mod resampler;
 mod vision;
 
+pub use about::{ImageNetAbout, ImageNetKind, about};
 pub use adapter::{CrossAttention, IpAdapter};
 pub use config::VisionConfig;
 pub use pixels::patches;

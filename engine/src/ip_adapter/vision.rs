@@ -33,12 +33,15 @@ pub enum Seen {
 }
 
 impl VisionEncoder {
+    /// The folder in which it lies within that of all files of a release.
+    pub(super) const WITHIN: &str = "image_encoder";
+
     /// Opens a transformers folder, one with `image_encoder/` in it, or a single file.
     ///
     /// # Errors
     /// The file cannot be read, is damaged, or is something else.
     pub fn open(path: &Path) -> Result<Self> {
-        let folder = NetworkFolder { stem: "model", within: "image_encoder" };
+        let folder = NetworkFolder { stem: "model", within: Self::WITHIN };
         let file = NetworkFile::open(path, folder, "image_encoder")?;
         let config = VisionConfig::read(&file)?;
         let w = file.weights();

@@ -7,7 +7,7 @@ use crate::graph::{Element, Graph, Recorder, Shape, Tensor};
 use crate::layers::{
     Attention, AttentionShape, Conv3x3, Downsample, GroupNorm, Linear, ResBlock, ResBlockShape, Upsample,
 };
-use crate::weights::{NetworkFile, NetworkFolder, Weights};
+use crate::weights::{NetworkAbout, NetworkFile, NetworkFolder, Weights};
 
 /// Groups of every norm.
 const GROUPS: usize = 4;
@@ -83,8 +83,7 @@ impl TransparentDecoder {
     /// # Errors
     /// The file cannot be read, is damaged, or is something else.
     pub fn open(path: &Path) -> Result<Self> {
-        let folder = NetworkFolder { stem: "vae_transparent_decoder", within: "" };
-        let file = NetworkFile::open(path, folder, "vae_transparent_decoder")?;
+        let file = Self::file(path)?;
         let shape = DecoderShape::of(&file).ok_or_else(|| {
             file.refused("is not LayerDiffuse's decoder; give vae_transparent_decoder.safetensors for SDXL")
         })?;
@@ -108,6 +107,21 @@ impl TransparentDecoder {
             shape,
             file,
         })
+    }
+
+    /// Whether a file is one. What is wrong with others is said where they are opened.
+    pub(super) fn is_one(path: &Path) -> bool {
+        Self::file(path).is_ok_and(|file| DecoderShape::of(&file).is_some())
+    }
+
+    fn file(path: &Path) -> Result<NetworkFile> {
+        let folder = NetworkFolder { stem: "vae_transparent_decoder", within: "" };
+        NetworkFile::open(path, folder, "vae_transparent_decoder")
+    }
+
+    /// How much there is of it.
+    pub(super) fn about(&self) -> NetworkAbout {
+        self.file.about()
     }
 
     /// An error if its file was changed or truncated since it was opened.

@@ -38,7 +38,8 @@ impl LayerDiffuseFiles {
     }
 
     /// Whether a file is, by its name, what changes the UNet.
-    pub(crate) fn is_change(file: &Path) -> bool {
+    #[must_use]
+    pub fn is_change(file: &Path) -> bool {
         file.file_name().is_some_and(|name| CHANGES.iter().any(|change| name == *change))
     }
 }

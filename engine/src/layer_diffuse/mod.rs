@@ -4,10 +4,12 @@
 //! `decoder` is the network; `orientation` turns and mirrors what it is asked about, and takes the median of its answers;
 //! `folder` finds the published files.
 
+mod about;
 mod decoder;
 mod folder;
 mod orientation;
 
+pub use about::about;
 pub use decoder::TransparentDecoder;
 pub use folder::LayerDiffuseFiles;
 pub use orientation::{Orientation, median};

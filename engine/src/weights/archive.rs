@@ -14,6 +14,7 @@ use super::header;
 use super::part::Part;
 use super::source::Source;
 use super::stored::{Contents, StoredTensor};
+use super::torch;
 use crate::error::{Error, Result};
 use crate::quote;
 
@@ -40,12 +41,32 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
+/// What finds the tensors in a file.
+type Reader = fn(&Path, &Bytes) -> Result<Contents>;
+
 impl Archive {
     /// One file on a disk.
     pub(crate) fn open(path: &Path) -> Result<Self> {
+        Self::open_by(path, contents)
+    }
+
+    /// The same, also a file of PyTorch's, whose pickle is read as data: networks beside a model are published in them.
+    pub(crate) fn open_network(path: &Path) -> Result<Self> {
+        Self::open_by(path, |path, bytes| match torch::is_one(bytes) {
+            true => torch::contents(path, bytes).map_err(|what| bad_file(path, what)),
+            false => contents(path, bytes),
+        })
+    }
+
+    /// Whether a file is PyTorch's.
+    pub(crate) fn is_pytorchs(path: &Path) -> Result<bool> {
+        Ok(file::weights(path, file::SMALL)?.is_some_and(|mapped| torch::is_one(&mapped.bytes)))
+    }
+
+    fn open_by(path: &Path, reader: Reader) -> Result<Self> {
         let missing = || Error::Read { file: path.into(), source: std::io::ErrorKind::NotFound.into() };
         let mut archive = Self { origin: path.to_path_buf(), ..Self::default() };
-        archive.add(path, file::weights(path, file::SMALL)?.ok_or_else(missing)?)?;
+        archive.add(path, file::weights(path, file::SMALL)?.ok_or_else(missing)?, reader)?;
         Ok(archive)
     }
 
@@ -85,13 +106,13 @@ impl Archive {
             archive.add_shards(source, folder, &index)?;
         } else {
             let Some(mapped) = source.weights(&name, file::SMALL)? else { return Ok(None) };
-            archive.add(&source.path(&name), mapped)?;
+            archive.add(&source.path(&name), mapped, contents)?;
         }
         Ok(Some(archive))
     }
 
-    fn add(&mut self, path: &Path, mapped: Mapped) -> Result<()> {
-        let contents = contents(path, &mapped.bytes);
+    fn add(&mut self, path: &Path, mapped: Mapped, reader: Reader) -> Result<()> {
+        let contents = reader(path, &mapped.bytes);
         if !mapped.is_unchanged() {
             return Err(file::changed(path));
         }
@@ -133,7 +154,7 @@ impl Archive {
                 let what = format!("needs the shard `{shard}`, which is not there; fetch it");
                 return Err(bad_file(&origin, what));
             };
-            self.add(&source.path(&name), mapped)?;
+            self.add(&source.path(&name), mapped, contents)?;
         }
         let absent = index.weight_map.keys().find(|key| !self.tensors.contains_key(*key));
         absent.map_or(Ok(()), |key| {
@@ -173,10 +194,14 @@ pub(crate) fn why_absent(source: &Source, folder: &str, part: Part) -> Result<St
     Ok(only_pickled(&present).unwrap_or_else(absent))
 }
 
+/// Whether a file is PyTorch's, by its name.
+pub(crate) fn is_pickled(name: &str) -> bool {
+    [".bin", ".ckpt", ".pt", ".pth"].iter().any(|end| name.ends_with(end))
+}
+
 /// That one of these files is a pickle.
 pub(crate) fn only_pickled(names: &[String]) -> Option<String> {
-    let is_pickle = |name: &&String| [".bin", ".ckpt", ".pt", ".pth"].iter().any(|end| name.ends_with(end));
-    let name = quote::quoted(names.iter().find(is_pickle)?);
+    let name = quote::quoted(names.iter().find(|name| is_pickled(name))?);
     Some(format!(
         "has its weights only as `{name}`, a PyTorch pickle, which can run code when it is opened; fetch the \
          safetensors files"

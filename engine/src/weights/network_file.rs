@@ -13,10 +13,13 @@ use super::foreign;
 use super::place::{self, Location};
 use super::scale;
 use super::source::Source;
-use super::tensors::{Entry, TensorSource, Weights};
+use super::tensors::{Entry, TensorSource, TensorSummary, Weights};
 use super::weight::{View, Weight};
 use crate::error::{Error, Result};
 use crate::quote;
+
+/// What transformers calls a file of PyTorch's, without its ending.
+const PYTORCH: &str = "pytorch_model";
 
 /// How a network's folder is laid out.
 #[derive(Debug, Clone, Copy)]
@@ -29,7 +32,8 @@ pub(crate) struct NetworkFolder {
 
 impl NetworkFolder {
     /// The weights that a path leads to, with their configuration where there is one: a file, which has one where it is
-    /// called as in such a folder; a folder, or the one within it; a folder with one file of weights.
+    /// called as in such a folder; a folder, or the one within it; a folder with one file of weights. PyTorch's files are
+    /// read where there are no others.
     pub(super) fn find(self, path: &Path) -> Result<(Archive, Option<Value>)> {
         let root = match place::find(path)? {
             Location::Folder(root) => Source::Folder(root),
@@ -38,28 +42,52 @@ impl NetworkFolder {
                 let beside = Source::Folder(file.with_file_name(""));
                 let is_own = name.starts_with(&format!("{}.", self.stem));
                 let config = is_own.then(|| configuration(&beside, "")).transpose()?.flatten();
-                return Ok((Archive::open(&file)?, config));
+                return Ok((Archive::open_network(&file)?, config));
             }
         };
         for within in ["", self.within] {
             let Some(config) = configuration(&root, within)? else { continue };
-            if let Some(archive) = Archive::find_named(&root, within, self.stem)? {
+            if let Some(archive) = self.weights(&root, within)? {
                 return Ok((archive, Some(config)));
             }
         }
-        if let Some(archive) = Archive::find_named(&root, "", self.stem)? {
+        if let Some(archive) = self.weights(&root, "")? {
             return Ok((archive, None));
         }
-        let names = root.list("")?;
-        let several: Vec<String> =
-            names.iter().filter(|name| name.ends_with(".safetensors")).cloned().collect();
+        let several = weights_among(root.list("")?);
         let what = match &several[..] {
-            [] => archive::only_pickled(&names)
-                .unwrap_or_else(|| "is a folder without a .safetensors file; give a file".into()),
+            [] => "is a folder without a file of weights; give a file".into(),
             several => format!("has several files of weights; give one of {}", quote::list(several)),
         };
         Err(bad_file(path, what))
     }
+
+    /// The weights in a folder of the source.
+    pub(super) fn weights(self, source: &Source, folder: &str) -> Result<Option<Archive>> {
+        if let Some(archive) = Archive::find_named(source, folder, self.stem)? {
+            return Ok(Some(archive));
+        }
+        let names = weights_among(source.list(folder)?);
+        let is_own = |name: &&String| [self.stem, PYTORCH].iter().any(|stem| **name == format!("{stem}.bin"));
+        let name = match &names[..] {
+            [only] => Some(only),
+            // What trainers leave beside it is theirs.
+            several => {
+                several.iter().find(is_own).filter(|_| several.iter().all(|name| archive::is_pickled(name)))
+            }
+        };
+        name.map(|name| Archive::open_network(&source.path(folder).join(name))).transpose()
+    }
+}
+
+/// The files of weights among these; PyTorch's count where there are no others.
+fn weights_among(names: Vec<String>) -> Vec<String> {
+    let (tensors, others): (Vec<String>, Vec<String>) =
+        names.into_iter().partition(|name| name.ends_with(".safetensors"));
+    if tensors.is_empty() {
+        return others.into_iter().filter(|name| archive::is_pickled(name)).collect();
+    }
+    tensors
 }
 
 /// The config.json in a folder of the source.
@@ -132,6 +160,12 @@ impl NetworkFile {
         self.tensors.entries.get(name).map(|entry| entry.stored_shape())
     }
 
+    /// How much there is of it.
+    pub(crate) fn about(&self) -> NetworkAbout {
+        let bytes = self.files.iter().map(|(_, mapped)| mapped.bytes.len() as u64).sum();
+        NetworkAbout { bytes, tensors: TensorSummary::of(&self.tensors.entries) }
+    }
+
     /// All tensors, for layers to load from.
     pub(crate) fn weights(&self) -> Weights {
         Weights::new(self.tensors.clone())
@@ -152,6 +186,15 @@ impl NetworkFile {
     pub(crate) fn release(&self) {
         self.files.iter().for_each(|(_, mapped)| mapped.release());
     }
+}
+
+/// A network's files in short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkAbout {
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// Its tensors.
+    pub tensors: TensorSummary,
 }
 
 /// Tensors by the names that a file has for them.

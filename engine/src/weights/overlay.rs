@@ -207,7 +207,7 @@ fn classes(part: Part) -> &'static [&'static str] {
 }
 
 /// What a file of a configuration says that it is of; `None` where there is no such file.
-pub(super) fn class_in(file: &Path) -> Result<Option<String>> {
+pub(crate) fn class_in(file: &Path) -> Result<Option<String>> {
     let text = file::read(file, file::CONFIG)?;
     Ok(text.and_then(|text| class(&python_json(&text).ok()?)))
 }

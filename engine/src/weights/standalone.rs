@@ -50,9 +50,15 @@ impl Standalone {
     /// # Errors
     /// A file cannot be read, or is damaged.
     pub(crate) fn is_guide(path: &Path) -> Result<bool> {
+        // What is wrong with PyTorch's files, of which any may lie there, is said where they are opened.
         let archive = match place::find(path)? {
+            Location::File(file) if Archive::is_pytorchs(&file)? => Archive::open_network(&file).ok(),
             Location::File(file) => Some(Archive::open(&file)?),
-            Location::Folder(folder) => Archive::find(&Source::Folder(folder), "", Part::Unet)?,
+            Location::Folder(folder) => {
+                let source = Source::Folder(folder);
+                let usual = Archive::find(&source, "", Part::Unet)?;
+                usual.or_else(|| FOLDER.weights(&source, "").ok().flatten())
+            }
         };
         Ok(archive.is_some_and(|archive| archive.is_guide()))
     }

@@ -101,12 +101,7 @@ impl Tensors {
 
     /// How much there is of it.
     pub(crate) fn summary(&self) -> TensorSummary {
-        let formats = self.entries.values().filter_map(|entry| entry.numbers().ok());
-        TensorSummary {
-            tensors: self.entries.len(),
-            parameters: self.entries.values().map(|entry| entry.len()).sum(),
-            formats: formats.map(|numbers| numbers.to_string()).collect(),
-        }
+        TensorSummary::of(&self.entries)
     }
 
     /// Looks through all numbers, on all threads, and keeps none of them in memory.
@@ -140,6 +135,17 @@ pub struct TensorSummary {
     pub parameters: usize,
     /// How those are stored.
     pub formats: BTreeSet<String>,
+}
+
+impl TensorSummary {
+    pub(super) fn of(entries: &BTreeMap<String, Arc<Entry>>) -> Self {
+        let formats = entries.values().filter_map(|entry| entry.numbers().ok());
+        Self {
+            tensors: entries.len(),
+            parameters: entries.values().map(|entry| entry.len()).sum(),
+            formats: formats.map(|numbers| numbers.to_string()).collect(),
+        }
+    }
 }
 
 /// A canonical tensor.

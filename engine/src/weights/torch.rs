@@ -1,4 +1,4 @@
-//! PyTorch's files (`.pth`, `.pt`): an archive with a pickle that says what the tensors are called, and their numbers,
+//! PyTorch's files (`.pth`, `.pt`, `.bin`): an archive with a pickle that says what the tensors are called, and their numbers,
 //! which are read where they lie.
 
 use std::collections::HashMap;
@@ -22,6 +22,9 @@ const OLD_FORM: &str = "is a PyTorch file of the form before version 1.6; open i
 
 /// Dictionaries in which trainers wrap a network, the better one first: averages over the training draw better.
 const WRAPPERS: [&str; 5] = ["params_ema", "params", "state_dict", "model", "generator"];
+/// Dictionaries that together are one network, each with tensors of its own: an IP-Adapter's, and those of files that are
+/// taken for one. Its tensors have the names that they have as safetensors, `part.tensor`.
+const PARTS: [&str; 4] = ["image_proj", "ip_adapter", "id_encoder", "lora_weights"];
 /// More tensors than any network has.
 const MOST_TENSORS: usize = 50_000;
 /// Wrappers within wrappers.
@@ -79,14 +82,32 @@ fn network<'a>(values: &'a Values<'_>) -> Result<Vec<(String, &'a Tensor)>, Stri
         }
     }
     let Value::Dictionary(entries) = found else { return none() };
-    let tensors = entries.iter().filter_map(|[key, value]| match (values.text(*key), values.at(*value)) {
-        (Some(key), Value::Tensor(tensor)) if !key.chars().any(char::is_control) => {
-            Some((key.to_owned(), &**tensor))
-        }
+    let part = |part: &&'static str| match member(values, entries, part)? {
+        Value::Dictionary(entries) => Some((Some(*part), entries)),
         _ => None,
-    });
+    };
+    let mut parts: Vec<_> = PARTS.iter().filter_map(part).collect();
+    if parts.is_empty() {
+        parts.push((None, entries));
+    }
+    let tensors = parts.into_iter().flat_map(|(part, entries)| named(values, entries, part));
     let tensors: Vec<_> = tensors.take(MOST_TENSORS).collect();
     if tensors.is_empty() { none() } else { Ok(tensors) }
+}
+
+/// The tensors of a dictionary, which is the whole network or a part of it.
+fn named<'a>(
+    values: &'a Values<'_>,
+    entries: &'a [[Place; 2]],
+    part: Option<&'static str>,
+) -> impl Iterator<Item = (String, &'a Tensor)> {
+    entries.iter().filter_map(move |[key, value]| match (values.text(*key), values.at(*value)) {
+        (Some(key), Value::Tensor(tensor)) if !key.chars().any(char::is_control) => {
+            let name = part.map_or_else(|| key.to_owned(), |part| format!("{part}.{key}"));
+            Some((name, &**tensor))
+        }
+        _ => None,
+    })
 }
 
 /// The dictionary of this name in another.

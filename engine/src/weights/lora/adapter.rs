@@ -42,6 +42,8 @@ impl Adapter {
     pub fn find(path: &Path) -> Result<Option<Self>> {
         match place::find(path)? {
             Location::Folder(_) => Ok(None),
+            // What it holds is asked for elsewhere.
+            Location::File(file) if Archive::is_pytorchs(&file)? => Ok(None),
             Location::File(file) => Self::read(path, &Archive::open(&file)?),
         }
     }

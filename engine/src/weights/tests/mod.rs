@@ -13,6 +13,7 @@ mod lora;
 mod make;
 mod mutations;
 mod overlay;
+mod pickled;
 mod places;
 mod quantised;
 mod synthetic;

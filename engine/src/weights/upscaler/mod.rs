@@ -10,9 +10,8 @@ use super::file::{self, Mapped, bad_file};
 use super::foreign;
 use super::ncnn;
 use super::network::TensorSpec;
-use super::stored::{Contents, StoredTensor};
+use super::stored::StoredTensor;
 use super::tensors::Weights;
-use super::torch;
 use super::weight::{View, Weight};
 use crate::error::{Error, Result};
 
@@ -120,6 +119,8 @@ impl UpscalerFile {
 /// Whether a file is ncnn's, by how it begins or by what lies beside it.
 fn is_ncnn(path: &Path) -> Result<bool> {
     use std::io::Read as _;
+    // Whatever is no file is refused before it is opened.
+    file::size_of(path)?;
     let mut start = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(512).read_to_end(&mut start));
     read.map_err(|source| Error::Read { file: path.to_path_buf(), source })?;
@@ -128,26 +129,17 @@ fn is_ncnn(path: &Path) -> Result<bool> {
 
 /// The tensors of a file of any of the forms, under its own names, and what its picture is made smaller by.
 fn opened(path: &Path) -> Result<(Archive, f64)> {
-    let Some(mapped) = file::weights(path, file::SMALL)? else {
-        return Err(Error::Read { file: path.to_path_buf(), source: std::io::ErrorKind::NotFound.into() });
-    };
-    if ncnn::is_one(&mapped.bytes) || ncnn::has_list(path) {
+    if is_ncnn(path)? {
         let network = ncnn::open(path)?;
         return Ok((network.archive, network.reduction));
     }
-    if !torch::is_one(&mapped.bytes) {
-        if path.extension().is_some_and(|end| end == "bin") && foreign::recognise(&mapped.bytes).is_none() {
-            let what = "is none of the files that Fulmen reads; ncnn's numbers need the .param file of the same name \
-                        beside them";
-            return Err(bad_file(path, what));
-        }
-        return Ok((Archive::open(path)?, 1.0));
+    let archive = Archive::open_network(path);
+    let is_unknown = |mapped: Mapped| foreign::recognise(&mapped.bytes).is_none();
+    let is_numbers = archive.is_err() && path.extension().is_some_and(|end| end == "bin");
+    if is_numbers && file::weights(path, file::SMALL)?.is_some_and(is_unknown) {
+        let what = "is none of the files that Fulmen reads; ncnn's numbers need the .param file of the same name beside \
+                    them";
+        return Err(bad_file(path, what));
     }
-    let contents = torch::contents(path, &mapped.bytes);
-    if !mapped.is_unchanged() {
-        return Err(file::changed(path));
-    }
-    let Contents { tensors, about, .. } = contents.map_err(|what| bad_file(path, what))?;
-    let files = vec![(path.to_path_buf(), mapped)];
-    Ok((Archive { origin: path.to_path_buf(), tensors, files, about, warnings: vec![] }, 1.0))
+    archive.map(|archive| (archive, 1.0))
 }
