@@ -26,13 +26,17 @@ const MEAN: f64 = 0.009;
 const MEAN_F16: f64 = 0.28;
 
 /// The fixture's model of this case, made once.
-struct Models {
+pub(super) struct Models {
     folder: tempfile::TempDir,
     made: BTreeMap<String, PathBuf>,
 }
 
 impl Models {
-    fn of(&mut self, case: &Value) -> PathBuf {
+    pub(super) fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a folder"), made: BTreeMap::new() }
+    }
+
+    pub(super) fn of(&mut self, case: &Value) -> PathBuf {
         let (name, nine) = (case["model"].as_str().expect("a model"), case["inpainting"] == true);
         let folder = self.folder.path();
         let make = || {
@@ -117,7 +121,7 @@ fn asked(case: &Value, tensors: &SafeTensors<'_>) -> Request {
 fn pictures_over_pictures_are_diffusers_on_every_backend() {
     let bytes = read("img2img.safetensors");
     let tensors = SafeTensors::deserialize(&bytes).expect("tensors");
-    let mut models = Models { folder: tempfile::tempdir().expect("a folder"), made: BTreeMap::new() };
+    let mut models = Models::new();
     let mut wrong = vec![];
     for case in cases("img2img.json", 23) {
         let name = case["name"].as_str().expect("a name");
@@ -140,7 +144,7 @@ fn pictures_over_pictures_are_diffusers_on_every_backend() {
 fn a_tiny_encoder_is_read_under_the_original_names_and_its_lack_is_told() {
     let bytes = read("img2img.safetensors");
     let tensors = SafeTensors::deserialize(&bytes).expect("tensors");
-    let mut models = Models { folder: tempfile::tempdir().expect("a folder"), made: BTreeMap::new() };
+    let mut models = Models::new();
     let is_one = |case: &Value| case["tiny"] == true && case["mask"].is_null();
     let case = cases("img2img.json", 23).into_iter().find(is_one).expect("a case");
     let usual = models.options(&case, Precision::F32);
@@ -178,7 +182,7 @@ fn original(name: &str) -> String {
 fn pictures_of_one_request_are_what_each_is_alone() {
     let bytes = read("img2img.safetensors");
     let tensors = SafeTensors::deserialize(&bytes).expect("tensors");
-    let mut models = Models { folder: tempfile::tempdir().expect("a folder"), made: BTreeMap::new() };
+    let mut models = Models::new();
     let is_one =
         |case: &Value| case["name"].as_str().is_some_and(|name| name.contains("euler-a-epsilon-nine-0.7"));
     let case = cases("img2img.json", 23).into_iter().find(is_one).expect("a case");

@@ -21,6 +21,7 @@ mod layer_diffuse;
 mod negative;
 mod noise;
 mod parity;
+mod parts;
 mod pictures;
 mod prompts;
 mod published;

@@ -73,17 +73,8 @@ fn nothing_takes_more_memory_than_is_predicted_and_little_is_predicted_in_vain()
     let (_, parameters) = draw(&mut engine, 64, 1);
     prompts_take_a_few_times_their_size();
 
-    for side in [256, 1000] {
-        let picture = noise(side);
-        for format in [Format::Png, Format::Jpeg, Format::WebP] {
-            let (peak, file) = peak_of(|| picture.encode(format, Some(&parameters)).unwrap());
-            let predicted = encoding(side, side) as usize;
-            assert!(
-                peak <= predicted + SLACK / 16,
-                "{format:?} of {side}²: {peak} bytes, {predicted} predicted"
-            );
-            assert!(file.capacity() < file.len() + 64, "{} bytes kept for {}", file.capacity(), file.len());
-        }
+    for (side, alpha) in [(256, false), (1000, false), (256, true), (1000, true)] {
+        encoding_takes_what_is_predicted(side, alpha, &parameters);
     }
     for (side, images) in [(128, 1), (128, 6), (384, 1), (384, 3), (768, 1)] {
         drawing_takes_what_is_predicted(&mut engine, side, images);
@@ -103,6 +94,26 @@ fn nothing_takes_more_memory_than_is_predicted_and_little_is_predicted_in_vain()
             drawing_takes_what_is_predicted(&mut engine, side, 1);
         }
     }
+}
+
+fn encoding_takes_what_is_predicted(side: usize, alpha: bool, parameters: &Parameters) {
+    let mut picture = noise(side);
+    picture.alpha = alpha.then(|| picture.rgb[side..][..side * side].to_vec());
+    let (predicted, mut most) = (encoding(side, side, alpha) as usize, 0);
+    for format in [Format::Png, Format::Jpeg, Format::WebP] {
+        let (peak, file) = peak_of(|| picture.encode(format, Some(parameters)).unwrap());
+        println!(
+            "{format:?} of {side}², alpha {alpha}: {:.1} bytes a pixel",
+            peak as f64 / (side * side) as f64
+        );
+        assert!(peak <= predicted + SLACK / 16, "{format:?} of {side}²: {peak} bytes, {predicted} predicted");
+        assert!(file.capacity() < file.len() + 64, "{} bytes kept for {}", file.capacity(), file.len());
+        most = most.max(peak);
+    }
+    assert!(
+        most * 10 > predicted * 7,
+        "{predicted} bytes are predicted, and {most} is the most that was taken"
+    );
 }
 
 fn drawing_takes_what_is_predicted(engine: &mut Engine, side: usize, images: usize) {

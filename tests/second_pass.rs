@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fulmen_engine::backend::CancelToken;
-use fulmen_engine::edit::{Fit, resampled};
+use fulmen_engine::edit::{Fit, Mask, resampled};
 use fulmen_engine::engine::{Drawn, Event, Watch};
 use fulmen_engine::init::Init;
 use fulmen_engine::request::{Enlarged, SecondPass};
@@ -77,6 +77,60 @@ fn a_second_pass_of_pixels_is_a_picture_drawn_over_the_enlarged_first() {
     let made = engine.draw(&Request { second_pass: Some(second_pass), ..small() }).expect("a picture");
     assert_eq!((made.width, made.height), (96, 72));
     assert!(made == expected, "the two differ");
+}
+
+#[test]
+fn a_second_pass_over_a_part_leaves_the_enlarged_picture_around_it() {
+    let mut engine = demo();
+    let picture =
+        Arc::new(engine.draw(&Request { width: Some(96), height: Some(64), ..small() }).expect("a picture"));
+    let inside = |x: usize, y: usize| (24..56).contains(&x) && (16..48).contains(&y);
+    let white = (0..96 * 64).map(|i| if inside(i % 96, i / 96) { 255 } else { 0 }).collect();
+    let mask = Some(Arc::new(Mask { width: 96, height: 64, values: white }));
+    let kept = resampled(&picture, 144, 96);
+    for of in [Enlarged::Latents, Enlarged::Pixels(None)] {
+        for (only_masked, outpaint) in [(None, None), (Some(8), None), (None, Some([16, 0, 0, 0]))] {
+            let init = Init {
+                mask: mask.clone().filter(|_| outpaint.is_none()),
+                only_masked,
+                outpaint,
+                denoising_strength: 1.0,
+                ..Init::new(picture.clone())
+            };
+            let size = |side| only_masked.map(|_| side);
+            let (width, height) = (size(64), size(64));
+            let second_pass = Some(SecondPass { of: of.clone(), ..pass(1.5, 0.5) });
+            let asked = Request {
+                init: Some(init),
+                second_pass,
+                width,
+                height,
+                prompt: "a blue star".into(),
+                ..small()
+            };
+            let made = engine.draw(&asked).expect("a picture");
+            let before = if outpaint.is_some() { 24 } else { 0 };
+            assert_eq!((made.width, made.height), (144 + before, 96), "{of:?}");
+            // Beyond the reach of Lanczos' window and of the overlap.
+            let is_kept = |x: usize, y: usize| match outpaint {
+                Some(_) => x > 24 + 30,
+                None => !((30..90).contains(&x) && (18..78).contains(&y)),
+            };
+            let (mut outside, mut changed) = (0, 0);
+            for (i, rgb) in made.rgb.chunks_exact(3).enumerate() {
+                let (x, y) = (i % made.width, i / made.width);
+                // The window's weights are rounded, and the extended picture has others by a hair.
+                let most = u8::from(outpaint.is_some());
+                let is_near =
+                    |at: usize| rgb.iter().zip(&kept.rgb[at * 3..]).all(|(a, b)| a.abs_diff(*b) <= most);
+                let same = x >= before && is_near(y * 144 + x - before);
+                outside += usize::from(is_kept(x, y) && !same);
+                changed += usize::from(!is_kept(x, y) && !same);
+            }
+            assert_eq!(outside, 0, "{of:?} {only_masked:?} {outpaint:?}");
+            assert!(changed > 500, "{changed} pixels are drawn anew: {of:?} {only_masked:?} {outpaint:?}");
+        }
+    }
 }
 
 #[test]

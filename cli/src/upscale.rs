@@ -46,11 +46,12 @@ pub(crate) fn run(args: UpscaleArgs) -> Result<(), Failure> {
     let upscale = args.upscale();
     let output = Output::new(args.output, args.format.map(Into::into), false)?;
     output.check_one(&args.image, args.json)?;
-    let source = picture::open(&args.image, Limits::default())?;
+    let (source, settings) = picture::open_with_settings(&args.image, Limits::default())?;
     let mut enlarger = Enlarger::open(&args.device.parse()?, args.precision.map(Into::into))?;
     let said = enlarger.warning().map(ToString::to_string);
     said.into_iter().for_each(|message| tell(args.json, &Line::Warning { message }));
-    let need = enlarger.prepare([source.width, source.height], &upscale).map_err(named_here)?;
+    let alpha = source.alpha.is_some();
+    let need = enlarger.prepare([source.width, source.height], alpha, &upscale).map_err(named_here)?;
     tell(args.json, &Line::Memory { predicted_bytes: need.total() });
 
     let mut event = |event| {
@@ -59,8 +60,11 @@ pub(crate) fn run(args: UpscaleArgs) -> Result<(), Failure> {
         }
     };
     let mut watch = Watch { event: &mut event, trace: None, previews: 0, cancel: cancel.clone() };
+    let before = source.width as f64;
     let large = enlarger.enlarge(source, &upscale, 0, &mut watch).map_err(named_here)?;
-    let bytes = large.encode(output.format(), None)?;
+    let ratio = upscale.by.unwrap_or(large.width as f64 / before);
+    let settings = settings.map(|settings| settings.enlarged(ratio, &upscale.name()));
+    let bytes = large.encode(output.format(), settings.as_ref())?;
     let path = output.put(&named(&args.image, &large, &output), &bytes, &cancel)?;
     let peaks = memory.peaks();
     let done = Done {

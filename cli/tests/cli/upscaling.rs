@@ -76,6 +76,26 @@ fn a_drawn_picture_is_enlarged_and_says_so() {
 }
 
 #[test]
+fn an_enlarged_picture_keeps_its_settings_and_says_that_it_was_enlarged() {
+    let place = Place::new();
+    place.draw(&["a red fox, круг", "--seed", "7", "-o", "fox.png"]).succeeded();
+    let told = |file: &str| fulmen_engine::picture::settings(&fs::read(place.path(file)).unwrap().into());
+    let upscale = |from: &str, to: &str, by: &str| {
+        place.run(&["upscale", from, "--by", by, "-o", to, "--device", "cpu"]).succeeded();
+        told(to).expect("settings")
+    };
+    let first = told("fox.png").expect("settings");
+    for to in ["large.png", "large.webp", "large.jpg"] {
+        assert_eq!(upscale("fox.png", to, "2"), first.clone().enlarged(2.0, "Lanczos"), "{to}");
+        assert_eq!(upscale(to, "larger.png", "1.5"), first.clone().enlarged(3.0, "Lanczos"), "{to}");
+    }
+    assert_eq!(told("large.png").expect("settings").width, 64, "the size in which it was drawn");
+    let without = place_with_picture();
+    without.run(&["upscale", "fox.png", "-o", "large.png", "--device", "cpu"]).succeeded();
+    assert!(fulmen_engine::picture::settings(&fs::read(without.path("large.png")).unwrap().into()).is_none());
+}
+
+#[test]
 fn a_picture_is_drawn_in_two_passes() {
     let place = Place::new();
     let size_of_first = ["generate", "--device", "cpu", "--width", "64", "--height", "64", "--steps", "4"];

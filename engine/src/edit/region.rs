@@ -37,6 +37,19 @@ impl Region {
         Some(Self { left: x.first, top: y.first, width: x.length, height: y.length })
     }
 
+    /// The same part of a picture of size `from`, where that has the size `to`.
+    #[must_use]
+    pub fn scaled(self, from: (usize, usize), to: (usize, usize)) -> Self {
+        let along = |first: usize, length: usize, from: usize, to: usize| {
+            let at = |place: usize| (place * to + from / 2) / from;
+            let start = at(first).min(to - 1);
+            (start, (at(first + length) - start).max(1))
+        };
+        let (left, width) = along(self.left, self.width, from.0, to.0);
+        let (top, height) = along(self.top, self.height, from.1, to.1);
+        Self { left, top, width, height }
+    }
+
     /// This part of a picture.
     #[must_use]
     pub fn of(self, picture: &Picture) -> Picture {

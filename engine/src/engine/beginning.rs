@@ -10,7 +10,7 @@ use super::watch::{DrawStage, Event};
 use super::{DrawPlan, Engine, Watch};
 use crate::backend::{HostTensor, MemoryNeed};
 use crate::graph::Shape;
-use crate::init::Prepared;
+use crate::init::{Prepared, Sizes};
 use crate::message::{Message, Setting};
 use crate::noise::Noise;
 use crate::picture::Picture;
@@ -23,6 +23,24 @@ const GREY: f32 = 127.5;
 
 /// Bytes of a pixel of a picture that is drawn over, until the end: as it is kept and as it is given, and its masks.
 const KEEPING: usize = 12;
+
+/// What a second pass is drawn over.
+pub(super) enum Over {
+    /// All of these latents.
+    Latents(Posterior),
+    /// A part of a picture; where there are latents of it, these in place of what the encoder makes of it.
+    Part(Box<Prepared>, Option<Posterior>),
+}
+
+impl Over {
+    /// The picture, where it is one.
+    pub(super) fn prepared(&self) -> Option<&Prepared> {
+        match self {
+            Self::Latents(_) => None,
+            Self::Part(prepared, _) => Some(prepared.as_ref()),
+        }
+    }
+}
 
 /// What all pictures of a request begin from.
 #[derive(Debug, Default)]
@@ -67,6 +85,13 @@ pub(super) struct Start {
     shared: Arc<Beginning>,
 }
 
+impl Beginning {
+    /// The picture that is drawn over.
+    pub(super) fn prepared(&self) -> Option<&Prepared> {
+        self.prepared.as_ref()
+    }
+}
+
 impl Start {
     /// Draws from a picture's generator in the order in which diffusers' pipelines do.
     pub(super) fn new(shared: Arc<Beginning>, plan: &DrawPlan, shape: Shape, noise: &mut Noise) -> Self {
@@ -103,6 +128,11 @@ impl Start {
         pixels.flat_map(|(latents, beside)| latents.iter().chain(beside)).copied().collect()
     }
 
+    /// The picture that is drawn over.
+    pub(super) fn prepared(&self) -> Option<&Prepared> {
+        self.shared.prepared()
+    }
+
     /// The finished picture of what was drawn.
     pub(super) fn put_back(&self, drawn: Picture) -> Picture {
         match &self.shared.prepared {
@@ -133,7 +163,11 @@ impl Engine {
         let mut begun = match (&plan.init, &plan.init_latents) {
             (Some(init), _) => {
                 (watch.event)(Event::Stage(DrawStage::Encode));
-                self.over_picture(plan, Prepared::new(init, plan.sizes()), watch)?
+                let over = Prepared::new(init, plan.sizes());
+                if over.latent_mask(self.model.vae.latents().scale).is_some_and(|mask| is_nothing(&mask)) {
+                    (watch.event)(Event::Warning(nothing_drawn()));
+                }
+                self.over_picture(plan, over, None, watch)?
             }
             (None, Some(init)) => Beginning {
                 from: Some(Posterior::known(init.latents.to_vec())),
@@ -152,13 +186,17 @@ impl Engine {
         Ok(begun)
     }
 
-    /// What is begun from latents that are all drawn over.
+    /// What a second pass begins from.
     pub(super) fn begin_over(
         &mut self,
-        from: Posterior,
+        over: Over,
         plan: &DrawPlan,
         watch: &mut Watch<'_>,
     ) -> Result<Beginning> {
+        let from = match over {
+            Over::Latents(from) => from,
+            Over::Part(prepared, latents) => return self.over_picture(plan, *prepared, latents, watch),
+        };
         let is_inpainting = self.model.unet.config().is_inpainting();
         let masked = is_inpainting.then(|| self.nothing_kept(plan, watch)).transpose()?;
         Ok(Beginning { from: Some(from), masked, ..Beginning::default() })
@@ -168,16 +206,13 @@ impl Engine {
         &mut self,
         plan: &DrawPlan,
         prepared: Prepared,
+        latents: Option<Posterior>,
         watch: &mut Watch<'_>,
     ) -> Result<Beginning> {
         let is_inpainting = self.model.unet.config().is_inpainting();
-        let is_whole =
-            plan.first_step() == 0 && plan.init.as_ref().is_some_and(|init| init.denoising_strength >= 1.0);
+        let is_whole = plan.first_step() == 0 && plan.denoising_strength() >= 1.0;
         let is_noise = is_whole && (is_inpainting || prepared.drawn.is_some());
         let mask = prepared.latent_mask(self.model.vae.latents().scale);
-        if mask.as_ref().is_some_and(|mask| mask.iter().all(|drawn| *drawn == 0.0)) {
-            (watch.event)(Event::Warning(nothing_drawn()));
-        }
         let seen = self.model.vae.seen(&prepared.seen.rgb);
         let mut begun = Beginning { is_noise, ..Beginning::default() };
         if is_inpainting {
@@ -189,7 +224,7 @@ impl Engine {
             begun.mask = mask;
         }
         if !(is_inpainting && is_noise) {
-            let from = self.encode_picture(seen, plan, watch)?;
+            let from = latents.map_or_else(|| self.encode_picture(seen, plan, watch), Ok)?;
             // diffusers encodes the masked picture for every UNet, and so takes numbers for it.
             begun.skipped = begun.mask.is_some().then(|| from.clone());
             begun.from = Some(from);
@@ -242,14 +277,29 @@ impl Engine {
 }
 
 impl DrawPlan {
+    /// The share of the steps that is taken.
+    fn denoising_strength(&self) -> f64 {
+        let latents = self.init_latents.as_ref().map(|latents| latents.denoising_strength);
+        self.init.as_ref().map(|init| init.denoising_strength).or(latents).unwrap_or(1.0)
+    }
+
     /// Bytes on the host of the picture that is drawn over.
     pub(super) fn init_bytes(&self) -> u64 {
-        let pixels = |(width, height): (usize, usize)| width * height;
-        let sizes = self.sizes();
         let Some(init) = &self.init else { return 0 };
-        let most = pixels(sizes.whole).max(pixels(sizes.drawn)).max(init.pixels_of_margins());
-        (init.picture.rgb.len() + KEEPING * most) as u64
+        let margins = (KEEPING * init.pixels_of_margins()) as u64;
+        init.picture.rgb.len() as u64 + kept_bytes(self.sizes()).max(margins)
     }
+}
+
+/// Bytes of a picture that is drawn over, in these sizes.
+pub(super) fn kept_bytes(sizes: Sizes) -> u64 {
+    let pixels = |(width, height): (usize, usize)| width * height;
+    (KEEPING * pixels(sizes.whole).max(pixels(sizes.drawn))) as u64
+}
+
+/// Whether a mask of latents keeps all of them.
+fn is_nothing(mask: &[f32]) -> bool {
+    mask.iter().all(|drawn| *drawn == 0.0)
 }
 
 /// A picture of a plan, as the encoder is given it.

@@ -9,6 +9,7 @@ use crate::backend::{HostTensor, MemoryNeed};
 use crate::controlnet::{self, GuideNet, Union};
 use crate::edit::Fit;
 use crate::graph::{Shape, Tiling};
+use crate::init::Prepared;
 use crate::message::{Message, Setting};
 use crate::noise::Noise;
 use crate::picture::Picture;
@@ -33,6 +34,13 @@ pub(super) struct Signal {
     pub(super) net: Arc<GuideNet>,
     pub(super) control: Control,
     pub(super) made: Made,
+}
+
+/// What is to be read: a picture at the size that is drawn, or the map that is made of that.
+struct Reading<'a> {
+    control: &'a Control,
+    net: &'a GuideNet,
+    picture: Picture,
 }
 
 /// Everything that guides the pictures of a request.
@@ -107,14 +115,20 @@ impl Engine {
         Ok(())
     }
 
-    /// What each net makes of its picture.
-    pub(super) fn read_controls(&mut self, plan: &DrawPlan, watch: &mut Watch<'_>) -> Result<Signals> {
+    /// What each net makes of its picture, which lies over the one that is drawn over, where there is one.
+    pub(super) fn read_controls(
+        &mut self,
+        plan: &DrawPlan,
+        over: Option<&Prepared>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Signals> {
         if plan.controls.is_empty() {
             return Ok(Signals::default());
         }
         let mut each = Vec::with_capacity(plan.controls.len());
         for (control, net) in plan.controls.iter().zip(&plan.nets) {
-            let made = self.make(plan, control, net, watch);
+            let picture = read(control, plan, over);
+            let made = self.make(plan, &Reading { control, net, picture }, watch);
             let made = made.and_then(|made| net.unchanged().map(|()| made))?;
             net.release();
             each.push(Signal { net: net.clone(), control: control.clone(), made });
@@ -122,25 +136,19 @@ impl Engine {
         Ok(Signals { each, calls: plan.calls() })
     }
 
-    fn make(
-        &mut self,
-        plan: &DrawPlan,
-        control: &Control,
-        net: &GuideNet,
-        watch: &mut Watch<'_>,
-    ) -> Result<Made> {
-        let picture = read(control, plan);
+    fn make(&mut self, plan: &DrawPlan, reading: &Reading<'_>, watch: &mut Watch<'_>) -> Result<Made> {
+        let Reading { control, net, picture } = reading;
         match &net.network {
             controlnet::Network::Adapter(adapter) => {
                 let (height, width) = (picture.height, picture.width);
-                let pixels = adapter.unshuffled(&shares(&picture), height, width);
+                let pixels = adapter.unshuffled(&shares(picture), height, width);
                 let pixels = HostTensor::f32(adapter.input(height, width), pixels);
                 let mut features = self.features(plan, net, &pixels, watch)?;
                 features.iter_mut().for_each(|feature| *feature = scaled(feature, control.scale));
                 Ok(Made::Features(features))
             }
             controlnet::Network::Control(_) => {
-                let hint = self.hint(plan, net, &picture, watch)?;
+                let hint = self.hint(plan, net, picture, watch)?;
                 match net.union() {
                     None => Ok(Made::Hint(hint)),
                     Some(union) => self.fuse(net, union, (hint, control.shown()), watch),
@@ -272,7 +280,10 @@ impl Engine {
         };
         let made: usize = plan.nets.iter().map(numbers).sum();
         let pixels = plan.nets.iter().map(|_| plan.width * plan.height * 3).max().unwrap_or(0);
-        ((made * batch * (1 + plan.copies()) + pixels) * size_of::<f32>()) as u64
+        let (whole, drawn) = (plan.sizes().whole, (plan.width, plan.height));
+        // As large as all of what is drawn over, on the way to a part of it.
+        let fitted = if pixels == 0 || whole == drawn { 0 } else { whole.0 * whole.1 * 2 * 3 };
+        ((made * batch * (1 + plan.copies()) + pixels) * size_of::<f32>() + fitted) as u64
     }
 
     /// Extents of an adapter's features for the pictures of a plan.
@@ -292,10 +303,14 @@ fn scaled(x: &HostTensor, scale: f32) -> HostTensor {
     HostTensor::f32(x.shape, x.as_f32().iter().map(|v| v * scale).collect())
 }
 
-/// What a net reads: the picture at the size that is drawn, or the map that is made of that.
-fn read(control: &Control, plan: &DrawPlan) -> Picture {
+/// What a net reads: the picture at the size that is drawn, or the map that is made of that. Where another picture is
+/// drawn over, it is fitted as that is, and cut to the same part.
+fn read(control: &Control, plan: &DrawPlan, over: Option<&Prepared>) -> Picture {
     let opaque = control.picture.on_white();
-    let fitted = Fit::Crop.picture(&opaque, plan.width, plan.height);
+    let fitted = match over {
+        Some(over) => over.beside(&opaque),
+        None => Fit::Crop.picture(&opaque, plan.width, plan.height),
+    };
     control.preprocessor.map_or(fitted.clone(), |preprocessor| preprocessor.map(&fitted))
 }
 

@@ -24,6 +24,8 @@ const LONGEST_TINY_PREVIEW: usize = 128;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     Picture,
+    /// A picture with its colours as they are before they are rounded.
+    Colours,
     Preview,
 }
 
@@ -52,8 +54,10 @@ impl Engine {
         let Canvas { image, seed, latents, frame, mut seconds, start: begun, .. } = canvas;
         (watch.event)(Event::Stage(DrawStage::Decode(image)));
         let start = Instant::now();
-        let picture = self.decode(&latents, frame, watch)?;
-        let picture = self.transparent(picture, &latents, frame, plan, watch)?;
+        let picture = match plan.layer_diffuse() {
+            None => self.decode(&latents, frame, watch)?,
+            Some(folder) => self.transparent(folder, &latents, frame, watch)?,
+        };
         let picture = begun.put_back(picture);
         // A file that was written to meanwhile has made another picture than the model's.
         self.model.checkpoint.unchanged()?;
@@ -62,13 +66,28 @@ impl Engine {
         let picture = plan.matted(self.enlarged(picture, plan, image, watch)?);
         seconds.upscale = if upscaled { start.elapsed().as_secs_f64() } else { 0.0 };
         let mut parameters = plan.parameters(request, seed);
-        parameters.extras.extend(plan.upscaled(plan.finished_size().0, &picture));
+        if let Some(upscale) = &plan.upscale {
+            let ratio = upscale.by.unwrap_or(picture.width as f64 / plan.finished_size().0 as f64);
+            parameters = parameters.enlarged(ratio, &upscale.name());
+        }
         Ok(Drawn { picture, parameters, seed, seconds })
     }
 
     /// Latents `[channels, height, width]` to pixels.
     pub(super) fn decode(&mut self, latents: &[f32], frame: Frame, watch: &mut Watch<'_>) -> Result<Picture> {
-        self.decode_for(Purpose::Picture, latents, frame, watch)
+        self.decode_for(Purpose::Picture, latents, frame, watch).map(|(picture, _)| picture)
+    }
+
+    /// The colours of a picture, `[height, width, 3]` from 0 to 1.
+    pub(super) fn colours(
+        &mut self,
+        latents: &[f32],
+        frame: Frame,
+        watch: &mut Watch<'_>,
+    ) -> Result<Vec<f32>> {
+        let (_, mut colours) = self.decode_for(Purpose::Colours, latents, frame, watch)?;
+        colours.iter_mut().for_each(|colour| *colour = (*colour * 0.5 + 0.5).clamp(0.0, 1.0));
+        Ok(colours)
     }
 
     /// What the picture would be if these latents were finished.
@@ -84,7 +103,7 @@ impl Engine {
             self.check_memory(need)?;
         }
         let latents = averaged(latents, frame.shape, self.longest_preview());
-        self.decode_for(Purpose::Preview, &latents, small, watch)
+        self.decode_for(Purpose::Preview, &latents, small, watch).map(|(picture, _)| picture)
     }
 
     /// What a preview of latents in this frame is decoded from.
@@ -96,26 +115,27 @@ impl Engine {
         longest_preview(self.model.decoding(Purpose::Preview))
     }
 
+    /// The picture, and its colours in −1..1 where they are asked for.
     fn decode_for(
         &mut self,
         purpose: Purpose,
         latents: &[f32],
         frame: Frame,
         watch: &mut Watch<'_>,
-    ) -> Result<Picture> {
+    ) -> Result<(Picture, Vec<f32>)> {
         let scaling = self.model.decoding(purpose).latents().scaling_factor;
         let latents: Vec<f32> = latents.iter().map(|v| v / scaling).collect();
         let latents = HostTensor::f32(frame.shape, channels_innermost(&latents, frame.shape));
         let inputs = [("latents", &latents)];
-        let name = if purpose == Purpose::Picture { "vae" } else { "preview" };
+        let name = if purpose == Purpose::Preview { "preview" } else { "vae" };
         let vae = self.decoder(purpose, frame)?;
         let outputs = vae.run(name, &inputs, watch)?;
         let picture = &outputs[0];
         match Picture::from_rgba(picture.shape.width, picture.shape.height, picture.as_u32()) {
-            Err(Error::PictureNotFinite { .. }) if purpose == Purpose::Picture => {
+            Err(Error::PictureNotFinite { .. }) if purpose != Purpose::Preview => {
                 Err(Error::PictureNotFinite { layer: vae.first_not_finite(&inputs)? })
             }
-            picture => picture,
+            picture => Ok((picture?, outputs.get(1).map_or(vec![], |colours| colours.as_f32().to_vec()))),
         }
     }
 
@@ -124,10 +144,15 @@ impl Engine {
         let is_other = purpose == Purpose::Preview && self.model.preview_vae.is_some();
         let is_small = purpose == Purpose::Preview && frame.shape.height <= LONGEST_PREVIEW;
         let rows = self.vae_cut.rows(frame.shape.height).filter(|_| !is_small);
-        let network = if is_other { Network::PreviewVae(frame, rows) } else { Network::Vae(frame, rows) };
+        let network = match purpose {
+            Purpose::Preview if is_other => Network::PreviewVae(frame, rows),
+            Purpose::Colours => Network::Colours(frame, rows),
+            Purpose::Picture | Purpose::Preview => Network::Vae(frame, rows),
+        };
         let (key, making) = (self.key(network), self.vae_cut.making(rows));
         let (vae, element) = (self.model.decoding(purpose), self.element);
-        self.programs.get_made(&key, making, || vae.graph(frame.shape, frame.tiling, element))
+        let has_colours = purpose == Purpose::Colours;
+        self.programs.get_made(&key, making, || vae.graph(frame.shape, frame.tiling, element, has_colours))
     }
 }
 
@@ -135,7 +160,7 @@ impl Model {
     /// What latents are decoded with.
     pub(super) fn decoding(&self, purpose: Purpose) -> &Vae {
         match purpose {
-            Purpose::Picture => &self.vae,
+            Purpose::Picture | Purpose::Colours => &self.vae,
             Purpose::Preview => self.preview_vae.as_ref().unwrap_or(&self.vae),
         }
     }

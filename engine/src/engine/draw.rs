@@ -165,10 +165,10 @@ impl Engine {
         let start = Instant::now();
         let Order { request, watch } = &mut *drawing.order;
         drawing.conditioning = Some(Arc::new(self.encode(request, &drawing.plan, watch)?));
-        drawing.signals = Arc::new(self.read_controls(&drawing.plan, watch)?);
+        let begun = self.begin_from(&drawing.plan, watch)?;
+        drawing.signals = Arc::new(self.read_controls(&drawing.plan, begun.prepared(), watch)?);
         drawing.before.load = std::mem::take(&mut self.loading);
-        drawing.before.text = start.elapsed().as_secs_f64();
-        let begun = self.begin_from(&drawing.plan, &mut drawing.order.watch)?;
+        drawing.before.text = start.elapsed().as_secs_f64() - begun.seconds;
         drawing.before.encode = begun.seconds;
         drawing.beginning = Arc::new(begun);
         Ok(())

@@ -44,6 +44,7 @@ pub use upscale::Enlarger;
 pub use vae::VaeStrips;
 pub use watch::{DrawStage, Drawn, Event, OnTrace, Seconds, TraceRow, Watch};
 
+use self::beginning::kept_bytes;
 use self::decode::Purpose;
 use self::image_prompts::ImageNets;
 use self::kept::Kept;
@@ -53,6 +54,7 @@ use self::vae::VaeCut;
 use crate::backend::{Backend, CancelToken, MemoryNeed};
 use crate::controlnet::GuideNet;
 use crate::graph::{Element, Shape};
+use crate::init::Sizes;
 use crate::layer_diffuse::{LayerDiffuseFiles, TransparentDecoder};
 use crate::memory::Memory;
 use crate::message::{Message, Setting};
@@ -277,9 +279,11 @@ impl Engine {
         let text = self.text()?.memory();
         let mut needs = self.image_prompt_needs(plan)?;
         needs.extend(self.control_needs(plan)?);
-        needs.extend(self.transparency_needs(plan, frame)?);
+        let last = plan.second().map(|second| second.frame(self.model.vae.latents()));
+        needs.extend(self.transparency_needs(plan, last.unwrap_or(frame))?);
         let unet = self.unet_need(plan, frame, batch)?;
-        needs.extend([text, unet, self.decoder(Purpose::Picture, frame)?.memory()]);
+        let purpose = if last.is_some() { Purpose::Picture } else { plan.purpose() };
+        needs.extend([text, unet, self.decoder(purpose, frame)?.memory()]);
         needs.extend(self.encoder_need(plan)?);
         if previews > 0 && self.model.preview_vae.is_some() {
             let previewed = self.previewed(frame);
@@ -294,9 +298,10 @@ impl Engine {
         let need = one_after_the_other(&needs);
         let weights = need.weights + if self.is_on_host() { self.model.lora_bytes() } else { 0 };
         Ok(MemoryNeed {
-            picture: picture_need(Shape { images: batch, ..frame.shape }, plan)
-                .max(self.second_picture_need(plan))
-                .max(second.iter().copied().chain(enlarged).map(|need| need.picture).max().unwrap_or(0))
+            picture: (picture_need(Shape { images: batch, ..frame.shape }, plan, plan.sizes())
+                + plan.init_bytes())
+            .max(self.second_picture_need(plan))
+            .max(second.iter().copied().chain(enlarged).map(|need| need.picture).max().unwrap_or(0))
                 + batch as u64 * self.image_prompt_bytes(plan)
                 + self.control_bytes(plan, frame, batch)
                 + Self::transparency_bytes(plan)
@@ -329,8 +334,9 @@ impl Engine {
 
     /// Bytes on the host of the second pass, where there is one.
     fn second_picture_need(&self, plan: &DrawPlan) -> u64 {
-        let of = |second: DrawPlan| picture_need(second.frame(self.model.vae.latents()).shape, &second);
-        plan.second().map_or(0, of)
+        let Some((second, sizes)) = plan.second().zip(plan.second_sizes()) else { return 0 };
+        let kept = if plan.is_partial() { plan.init_bytes() + kept_bytes(sizes) } else { 0 };
+        picture_need(second.frame(self.model.vae.latents()).shape, plan, sizes) + kept
     }
 
     /// Whether the device keeps values in this machine's own memory.
@@ -368,11 +374,11 @@ impl Engine {
 }
 
 /// Bytes on the host while one picture is made, beside the values of the graphs.
-fn picture_need(latents: Shape, plan: &DrawPlan) -> u64 {
-    let (latents, pixels) = (latents.len() * size_of::<f32>(), plan.width * plan.height);
+fn picture_need(latents: Shape, plan: &DrawPlan, sizes: Sizes) -> u64 {
+    let (latents, pixels) = (latents.len() * size_of::<f32>(), sizes.drawn.0 * sizes.drawn.1);
     let decoded = pixels * (size_of::<u32>() + picture::CHANNELS);
-    let (width, height) = plan.sizes().whole;
-    (latents * LATENTS + decoded) as u64 + plan.init_bytes() + picture::encoding(width, height)
+    let (width, height) = sizes.whole;
+    (latents * LATENTS + decoded) as u64 + picture::encoding(width, height, plan.has_alpha())
 }
 
 /// Programs follow each other: activations and scratch are those of the largest; weights stay.

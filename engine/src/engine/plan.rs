@@ -174,7 +174,7 @@ impl DrawPlan {
     /// Width and height of the finished pictures, before they are enlarged.
     #[must_use]
     pub fn finished_size(&self) -> (usize, usize) {
-        self.second_pass.as_ref().map_or(self.sizes().whole, |(_, size)| *size)
+        self.second_sizes().unwrap_or_else(|| self.sizes()).whole
     }
 
     /// The settings of one picture, as they are written into its file.

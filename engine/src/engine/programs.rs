@@ -30,6 +30,8 @@ pub(super) enum Network {
     Unet(UNetInputs),
     /// In strips of so many rows of latents, or whole.
     Vae(Frame, Option<usize>),
+    /// The same, with colours before they are rounded.
+    Colours(Frame, Option<usize>),
     /// That of previews alone.
     PreviewVae(Frame, Option<usize>),
     /// The VAE's encoder, by the extents of the picture that it is given.

@@ -3,21 +3,19 @@
 
 use std::sync::Arc;
 
-use super::beginning::picture_frame;
+use super::beginning::{Over, picture_frame};
 use super::canvas::{Canvas, CanvasPlace};
 use super::controls::Signals;
-use super::decode::Purpose;
 use super::encode::UNetConditioning;
-use super::upscale::name;
 use super::watch::{DrawStage, Event, Watch};
 use super::{DrawPlan, Engine};
 use crate::backend::MemoryNeed;
 use crate::edit::resampled;
 use crate::graph::Shape;
-use crate::init::{Init, InitLatents};
+use crate::init::{Init, InitLatents, Sizes};
 use crate::message::{Message, Setting};
 use crate::picture::Parameters;
-use crate::request::{Enlarged, Request, SecondPass, Upscale};
+use crate::request::{Enlarged, Request, SecondPass, Upscale, check_pixels};
 use crate::vae::Posterior;
 use crate::{Error, Result};
 
@@ -39,12 +37,10 @@ impl DrawPlan {
     /// The same with the second pass that a request asks for, where a latent covers `grain` pixels each way.
     pub(super) fn with_second_pass(mut self, request: &Request, grain: usize) -> Result<Self> {
         let Some(pass) = &request.second_pass else { return Ok(self) };
-        if self.init.as_ref().is_some_and(Init::is_partial) {
-            let what = " has no second pass over a part of a picture; leave out one of the two";
-            return Err(Error::Request(Message::of(Setting::Hires).text(what)));
-        }
         let size = pass.size((self.width, self.height), grain)?;
         self.second_pass = Some((pass.clone(), size));
+        let (width, height) = self.finished_size();
+        check_pixels(width, height)?;
         let steps = self.schedule.steps();
         if self.second().is_some_and(|second| second.steps() == 0) {
             let strength = pass.denoising_strength;
@@ -63,6 +59,37 @@ impl DrawPlan {
         Some(Self { width, height, init: None, init_latents, second_pass: None, ..self.clone() })
     }
 
+    /// Whether a part of a picture stays as it is.
+    pub(super) fn is_partial(&self) -> bool {
+        self.init.as_ref().is_some_and(Init::is_partial)
+    }
+
+    /// Whether finished pictures have alpha.
+    pub(super) fn has_alpha(&self) -> bool {
+        let is_kept = |init: &Init| init.is_partial() && init.picture.alpha.is_some();
+        self.transparency.is_some() || self.init.as_ref().is_some_and(is_kept)
+    }
+
+    /// The sizes of the second pass: of what the model draws, and of what comes of it.
+    pub(super) fn second_sizes(&self) -> Option<Sizes> {
+        let (pass, drawn) = self.second_pass.as_ref()?;
+        let Sizes { drawn: first, whole } = self.sizes();
+        let side = |side: usize| (side as f64 * pass.ratio).round() as usize;
+        let whole = if whole == first { *drawn } else { (side(whole.0), side(whole.1)) };
+        Some(Sizes { drawn: *drawn, whole })
+    }
+
+    /// How a picture is enlarged before the second pass; nothing where its latents alone are. Where a part of it stays, that
+    /// comes back as it is once it is enlarged.
+    fn enlarging(&self) -> Option<Upscale> {
+        let (pass, _) = self.second_pass.as_ref()?;
+        let by = Some(pass.ratio);
+        match &pass.of {
+            Enlarged::Pixels(file) => Some(Upscale { file: file.clone(), by }),
+            Enlarged::Latents => self.is_partial().then_some(Upscale { file: None, by }),
+        }
+    }
+
     /// The settings of the second pass, as AUTOMATIC1111 calls them.
     pub(super) fn second_record(&self) -> Vec<(String, String)> {
         let Some((SecondPass { ratio, denoising_strength, of }, _)) = &self.second_pass else {
@@ -70,7 +97,7 @@ impl DrawPlan {
         };
         let upscaler = match of {
             Enlarged::Latents => "Latent".to_owned(),
-            Enlarged::Pixels(file) => name(file.as_deref()),
+            Enlarged::Pixels(file) => Upscale { file: file.clone(), by: None }.name(),
         };
         [
             ("Denoising strength", denoising_strength.to_string()),
@@ -89,14 +116,16 @@ impl Engine {
         let (Some(second), Some((pass, _))) = (plan.second(), &plan.second_pass) else { return Ok(vec![]) };
         let frame = second.frame(self.model.vae.latents());
         let unet = self.unet_need(&second, frame, 1)?;
-        let mut needs = vec![unet, self.decoder(Purpose::Picture, frame)?.memory()];
+        let mut needs = vec![unet, self.decoder(plan.purpose(), frame)?.memory()];
         needs.extend(self.control_needs(&second)?);
         needs.iter_mut().for_each(|need| need.weights = 0);
         needs.extend(self.encoder_need(&second)?);
-        if let Enlarged::Pixels(file) = &pass.of {
+        if matches!(pass.of, Enlarged::Pixels(_)) {
             needs.push(self.encoder(picture_frame(&second))?.memory());
-            let upscale = Upscale { file: file.clone(), by: Some(pass.ratio) };
-            needs.push(self.enlarger.prepare([plan.width, plan.height], &upscale)?);
+        }
+        if let Some(upscale) = plan.enlarging() {
+            let (width, height) = plan.sizes().whole;
+            needs.push(self.enlarger.prepare([width, height], plan.has_alpha(), &upscale)?);
         }
         Ok(needs)
     }
@@ -110,19 +139,19 @@ impl Engine {
         watch: &mut Watch<'_>,
     ) -> Result<Option<(DrawPlan, Canvas)>> {
         let Some(second) = plan.second() else { return Ok(None) };
-        let from = self.enlarge_canvas(canvas, plan, &second, watch)?;
+        let over = self.enlarge_canvas(canvas, plan, &second, watch)?;
         let Given { conditioning, signals } = match given {
             Some(known) => known.clone(),
             None => {
                 let conditioning = Arc::new(self.encode(request, &second, watch)?);
-                let signals = Arc::new(self.read_controls(&second, watch)?);
+                let signals = Arc::new(self.read_controls(&second, over.prepared(), watch)?);
                 given.insert(Given { conditioning, signals }).clone()
             }
         };
         (watch.event)(Event::Stage(DrawStage::Denoise(canvas.image)));
         let frame = second.frame(self.model.vae.latents());
         let place = CanvasPlace { drawing: canvas.drawing, image: canvas.image, frame };
-        let beginning = Arc::new(self.begin_over(from, &second, watch)?);
+        let beginning = Arc::new(self.begin_over(over, &second, watch)?);
         let mut next = Canvas::new(place, &second, conditioning, beginning);
         (next.before, next.seconds, next.signals) = (canvas.done(), canvas.seconds.clone(), signals);
         Ok(Some((second, next)))
@@ -135,18 +164,26 @@ impl Engine {
         first: &DrawPlan,
         second: &DrawPlan,
         watch: &mut Watch<'_>,
-    ) -> Result<Posterior> {
+    ) -> Result<Over> {
         let to = second.frame(self.model.vae.latents()).shape;
-        let Some((SecondPass { of: Enlarged::Pixels(file), ratio, .. }, _)) = &first.second_pass else {
-            return Ok(Posterior::known(between(&canvas.latents, canvas.frame.shape, to)));
+        let is_of_latents = matches!(&first.second_pass, Some((SecondPass { of: Enlarged::Latents, .. }, _)));
+        let latents = || Posterior::known(between(&canvas.latents, canvas.frame.shape, to));
+        let (Some(upscale), Some(sizes)) = (first.enlarging(), first.second_sizes()) else {
+            return Ok(Over::Latents(latents()));
         };
-        let upscale = Upscale { file: file.clone(), by: Some(*ratio) };
         (watch.event)(Event::Stage(DrawStage::Decode(canvas.image)));
-        let picture = self.decode(&canvas.latents, canvas.frame, watch)?;
-        let large = self.enlarger.enlarge(picture, &upscale, canvas.image, watch)?;
-        let seen = self.model.vae.seen(&resampled(&large, second.width, second.height).rgb);
+        let picture = canvas.start.put_back(self.decode(&canvas.latents, canvas.frame, watch)?);
+        let large = match upscale.file {
+            Some(_) => self.enlarger.enlarge(picture, &upscale, canvas.image, watch)?,
+            None => picture,
+        };
+        let large = resampled(&large, sizes.whole.0, sizes.whole.1);
         (watch.event)(Event::Stage(DrawStage::Encode));
-        self.encode_picture(seen, second, watch)
+        let seen = self.model.vae.seen(&large.rgb);
+        match canvas.start.prepared().and_then(|first| first.enlarged(large, sizes.drawn)) {
+            Some(part) => Ok(Over::Part(Box::new(part), is_of_latents.then(latents))),
+            None => self.encode_picture(seen, second, watch).map(Over::Latents),
+        }
     }
 }
 

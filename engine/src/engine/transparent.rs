@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::decode::Purpose;
 use super::layout::{Frame, channels_innermost};
 use super::programs::{Compiled, Network, ProgramKey};
 use super::{DrawPlan, Engine, Watch};
@@ -12,6 +13,7 @@ use crate::graph::Shape;
 use crate::layer_diffuse::{LayerDiffuseFiles, Orientation, TransparentDecoder, median};
 use crate::picture::Picture;
 use crate::request::Transparency;
+use crate::vae::LatentSpace;
 use crate::{Error, Result};
 
 /// Colours of a pixel.
@@ -51,19 +53,17 @@ impl Engine {
         Ok(needs)
     }
 
-    /// The picture of finished latents `[channels, height, width]`, transparent where a decoder of opacity is to say so.
+    /// The picture of finished latents `[channels, height, width]`, as transparent as a folder's decoder of opacity says.
     pub(super) fn transparent(
         &mut self,
-        picture: Picture,
+        folder: &Path,
         latents: &[f32],
         frame: Frame,
-        plan: &DrawPlan,
         watch: &mut Watch<'_>,
     ) -> Result<Picture> {
-        let Some(folder) = plan.layer_diffuse() else { return Ok(picture) };
-        let (height, width) = (picture.height, picture.width);
-        let pixels: Vec<f32> = picture.rgb.iter().map(|colour| f32::from(*colour) / 255.0).collect();
-        let scaling = self.model.vae.latents().scaling_factor;
+        let pixels = self.colours(latents, frame, watch)?;
+        let LatentSpace { scale, scaling_factor: scaling, .. } = self.model.vae.latents();
+        let (height, width) = (scale * frame.shape.height, scale * frame.shape.width);
         let latents: Vec<f32> = latents.iter().map(|latent| latent / scaling).collect();
         let latents = channels_innermost(&latents, frame.shape);
         let Shape { height: rows, width: columns, channels, .. } = frame.shape;
@@ -91,6 +91,7 @@ impl Engine {
 
     /// Bytes on the host while a plan's pictures are made transparent.
     pub(super) fn transparency_bytes(plan: &DrawPlan) -> u64 {
+        let (width, height) = plan.second_sizes().unwrap_or_else(|| plan.sizes()).drawn;
         // All answers, the last of them twice, and the median; what goes in.
         const DECODER: usize = ((Orientation::ALL.len() + 2) * ANSWERED + 2 * COLOURS) * size_of::<f32>();
         /// A colour in f32 and what is known of it, for the picture and its ground.
@@ -100,7 +101,7 @@ impl Engine {
             Some(Transparency::Matte) => MATTE,
             Some(Transparency::LayerDiffuse(_)) => DECODER,
         };
-        (plan.width * plan.height * pixel) as u64
+        (width * height * pixel) as u64
     }
 
     fn transparent_decoder(&mut self, folder: &Path) -> Result<(u64, Arc<TransparentDecoder>)> {
@@ -127,8 +128,13 @@ impl DrawPlan {
         }
     }
 
+    /// What finished latents are decoded for.
+    pub(super) fn purpose(&self) -> Purpose {
+        if self.layer_diffuse().is_some() { Purpose::Colours } else { Purpose::Picture }
+    }
+
     /// The folder of LayerDiffuse's files, where pictures are drawn with them.
-    fn layer_diffuse(&self) -> Option<&Path> {
+    pub(super) fn layer_diffuse(&self) -> Option<&Path> {
         match &self.transparency {
             Some(Transparency::LayerDiffuse(folder)) => Some(folder),
             _ => None,

@@ -11,7 +11,7 @@ use crate::backend::{Backend, MemoryNeed};
 use crate::edit::resampled;
 use crate::graph::Element;
 use crate::message::{Message, Setting};
-use crate::picture::{self, Parameters, Picture};
+use crate::picture::{self, Picture};
 use crate::request::Upscale;
 use crate::upscaler::Upscaler;
 use crate::{Error, Result};
@@ -73,11 +73,12 @@ impl Enlarger {
         self.warning.as_ref()
     }
 
-    /// Compiles what enlarging a picture of this width and height needs; the memory that takes at its peak.
+    /// Compiles what enlarging a picture of this width and height needs, which may have alpha; the memory that takes at its
+    /// peak.
     ///
     /// # Errors
     /// Whatever is wrong with the network's file, and [`Error::Request`] where the picture would be too large.
-    pub fn prepare(&mut self, sides: [usize; 2], upscale: &Upscale) -> Result<MemoryNeed> {
+    pub fn prepare(&mut self, sides: [usize; 2], alpha: bool, upscale: &Upscale) -> Result<MemoryNeed> {
         let Steps { network, runs, end } = self.steps(sides, upscale)?;
         let (mut need, mut from) = (MemoryNeed::default(), sides);
         for to in runs {
@@ -92,9 +93,10 @@ impl Enlarger {
             }
             from = to;
         }
+        let opacity = if alpha { (end[0] * end[1]) as u64 } else { 0 };
         let resized = bytes(from) + bytes(end) + resizing(from, end);
-        let encoded = bytes(end) + picture::encoding(end[0], end[1]);
-        Ok(MemoryNeed { picture: need.picture.max(resized).max(encoded), ..need })
+        let encoded = bytes(end) + picture::encoding(end[0], end[1], alpha);
+        Ok(MemoryNeed { picture: need.picture.max(resized).max(encoded) + opacity, ..need })
     }
 
     /// Enlarges the `image`-th picture. Told are the stage and every tile.
@@ -149,12 +151,6 @@ impl Enlarger {
     }
 }
 
-/// What a record calls what enlarges a picture.
-pub(super) fn name(file: Option<&Path>) -> String {
-    let name = file.and_then(Path::file_stem).map(|name| name.to_string_lossy().into_owned());
-    name.unwrap_or_else(|| "Lanczos".into())
-}
-
 /// The sides after each run of a network: once at least, and again where that is not enough; those that are too large as
 /// an error.
 fn runs(mut sides: [usize; 2], end: [usize; 2], scale: usize) -> Result<Vec<[usize; 2]>, [usize; 2]> {
@@ -181,16 +177,6 @@ fn bytes([width, height]: [usize; 2]) -> u64 {
     (width * height * picture::CHANNELS) as u64
 }
 
-impl DrawPlan {
-    /// What a record says of how a picture of this width was enlarged to this one.
-    pub(super) fn upscaled(&self, width: usize, large: &Picture) -> Vec<(String, String)> {
-        let Some(Upscale { file, by }) = &self.upscale else { return vec![] };
-        let ratio = by.unwrap_or(large.width as f64 / width as f64);
-        let upscaler = ("Postprocess upscaler".into(), name(file.as_deref()));
-        vec![(Parameters::UPSCALED.into(), ratio.to_string()), upscaler]
-    }
-}
-
 impl Engine {
     /// Enlarges pictures that were drawn already, on this engine's device.
     pub fn enlarger(&mut self) -> &mut Enlarger {
@@ -200,7 +186,7 @@ impl Engine {
     /// Compiles what enlarging the pictures of a plan needs, where it asks for that.
     pub(super) fn prepare_upscale(&mut self, plan: &DrawPlan) -> Result<Option<MemoryNeed>> {
         let (width, height) = plan.finished_size();
-        let prepare = |upscale| self.enlarger.prepare([width, height], upscale);
+        let prepare = |upscale| self.enlarger.prepare([width, height], plan.has_alpha(), upscale);
         plan.upscale.as_ref().map(prepare).transpose()
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Init, Sizes, is_drawn};
-use crate::edit::{Extended, Fit, Mask, Region, extended, pasted_into};
+use crate::edit::{Extended, Fit, Mask, Region, extended, pasted_into, resampled};
 use crate::picture::Picture;
 
 /// Below this a mask is taken for black where it is asked what to draw at all: a JPEG's black is not quite black.
@@ -16,6 +16,9 @@ pub(crate) struct Prepared {
     pub(crate) seen: Picture,
     /// `[height, width]` of that: whether a pixel is drawn anew. `None` where all are.
     pub(crate) drawn: Option<Vec<bool>>,
+    /// How it was brought to its size, and to which before it was enlarged.
+    fit: Fit,
+    fitted: (usize, usize),
     /// Where what is drawn is put back.
     kept: Option<Kept>,
 }
@@ -37,8 +40,10 @@ impl Prepared {
         let of = (picture.width, picture.height);
         let whole =
             if of == sizes.whole { picture } else { Arc::new(init.fit.picture(&picture, width, height)) };
+        let fit = init.fit;
         let Some(mask) = mask else {
-            return Self { seen: whole.on_white().into_owned(), drawn: None, kept: None };
+            let seen = whole.on_white().into_owned();
+            return Self { seen, drawn: None, fit, fitted: sizes.whole, kept: None };
         };
         let mask = init.fit.mask(&mask, of, sizes.whole).blurred(init.mask_blur);
         let all = Region { left: 0, top: 0, width, height };
@@ -46,11 +51,35 @@ impl Prepared {
         let marked = Mask { width, height, values: marked };
         let around = |padding| Region::around(&marked, padding, sizes.drawn);
         let region = init.only_masked.and_then(around).unwrap_or(all);
-        let (width, height) = sizes.drawn;
-        let seen = Fit::Pad.picture(&region.of(&whole).on_white(), width, height);
-        let seen_mask = Fit::Pad.mask(&region.of_mask(&mask), (region.width, region.height), sizes.drawn);
+        Self::within(Kept { whole: Arc::unwrap_or_clone(whole), mask, region }, sizes.drawn, fit)
+    }
+
+    /// A region of what is kept, at the size that is drawn.
+    fn within(kept: Kept, (width, height): (usize, usize), fit: Fit) -> Self {
+        let Kept { whole, mask, region } = &kept;
+        let seen = Fit::Pad.picture(&region.of(whole).on_white(), width, height);
+        let seen_mask = Fit::Pad.mask(&region.of_mask(mask), (region.width, region.height), (width, height));
         let drawn = Some(seen_mask.values.iter().map(|value| is_drawn(*value)).collect());
-        Self { seen, drawn, kept: Some(Kept { whole: Arc::unwrap_or_clone(whole), mask, region }) }
+        let fitted = (whole.width, whole.height);
+        Self { seen, drawn, fit, fitted, kept: Some(kept) }
+    }
+
+    /// The same of a finished picture that was enlarged, its mask with it; `None` where all of it is drawn.
+    pub(crate) fn enlarged(&self, large: Picture, drawn: (usize, usize)) -> Option<Self> {
+        let Kept { whole, mask, region } = self.kept.as_ref()?;
+        let (width, height) = (large.width, large.height);
+        let region = region.scaled((whole.width, whole.height), (width, height));
+        let mask = mask.resampled(width, height);
+        let enlarged = Self::within(Kept { whole: large, mask, region }, drawn, self.fit);
+        Some(Self { fitted: self.fitted, ..enlarged })
+    }
+
+    /// Another picture of the same: what of it lies where the model draws, as large as that is.
+    pub(crate) fn beside(&self, picture: &Picture) -> Picture {
+        let fitted = self.fit.picture(picture, self.fitted.0, self.fitted.1);
+        let Some(Kept { whole, region, .. }) = &self.kept else { return fitted };
+        let fitted = resampled(&fitted, whole.width, whole.height);
+        Fit::Pad.picture(&region.of(&fitted), self.seen.width, self.seen.height)
     }
 
     /// What the model sees where all that is drawn anew is grey.

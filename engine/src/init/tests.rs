@@ -119,6 +119,47 @@ fn a_masked_region_is_drawn_at_the_full_size_and_put_back_within_the_whole_pictu
 }
 
 #[test]
+fn another_picture_of_the_same_lies_over_what_is_drawn() {
+    for (only_masked, asked) in
+        [(Some(5), [Some(64), Some(96)]), (None, [Some(120), Some(120)]), (None, [None, None])]
+    {
+        for fit in [Fit::Crop, Fit::Pad, Fit::Stretch] {
+            let mask = mask(200, 100, [150, 40, 170, 60]);
+            let init = Init { mask: Some(mask), only_masked, fit, ..over(200, 100) };
+            let sizes = init.sizes(asked, GRAIN);
+            let sizes = init.sizes([Some(sizes.drawn.0), Some(sizes.drawn.1)], 1);
+            let prepared = Prepared::new(&init, sizes);
+            assert!(prepared.beside(&init.picture) == prepared.seen, "{only_masked:?} {fit:?}");
+            let whole = Prepared::new(&Init { mask: None, only_masked: None, ..init.clone() }, sizes);
+            assert!(only_masked.is_some() || whole.beside(&init.picture) == whole.seen, "{fit:?}");
+        }
+    }
+}
+
+#[test]
+fn a_mask_and_its_region_grow_with_the_picture() {
+    let whole = mask(96, 96, [40, 40, 56, 64]);
+    let init = Init { mask: Some(whole), only_masked: Some(4), ..over(96, 96) };
+    let first = Prepared::new(&init, init.sizes([Some(64), Some(64)], 1));
+    let large = Picture::new(192, 192, vec![7; 192 * 192 * 3]);
+    let second = first.enlarged(large, (128, 128)).expect("a part");
+    assert_eq!((second.seen.width, second.seen.height), (128, 128));
+    let share = |prepared: &Prepared| {
+        let drawn = prepared.drawn.as_ref().expect("a mask");
+        drawn.iter().filter(|drawn| **drawn).count() as f64 / drawn.len() as f64
+    };
+    assert!((share(&first) - share(&second)).abs() < 0.03, "{} and {}", share(&first), share(&second));
+    let back = second.put_back(Picture::new(128, 128, vec![99; 128 * 128 * 3]));
+    let at = |x: usize, y: usize| back.rgb[(y * 192 + x) * 3];
+    assert_eq!(
+        (back.width, at(0, 0), at(70, 100), at(96, 100), at(102, 118), at(124, 100)),
+        (192, 7, 7, 99, 99, 7)
+    );
+    let all = Prepared::new(&over(96, 96), Sizes { drawn: (96, 96), whole: (96, 96) });
+    assert!(all.enlarged(Picture::new(8, 8, vec![0; 192]), (8, 8)).is_none());
+}
+
+#[test]
 fn margins_are_drawn_with_what_a_mask_says_besides() {
     let (width, height) = (64, 64);
     let init = Init {

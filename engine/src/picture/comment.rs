@@ -60,6 +60,16 @@ fn with_comment(text: &str) -> Vec<u8> {
     bytes
 }
 
+/// The text of such a comment; `None` where EXIF is laid out in another way.
+pub(super) fn read(exif: &[u8]) -> Option<String> {
+    let (head, rest) = exif.split_first_chunk::<{ HEAD.len() }>()?;
+    let length = u32::from_be_bytes(head[LENGTH].try_into().ok()?) as usize;
+    let is_ours = head[..LENGTH.start] == HEAD[..LENGTH.start] && head[LENGTH.end..] == HEAD[LENGTH.end..];
+    let text = rest.get(..length).filter(|_| is_ours)?.strip_prefix(UNICODE)?;
+    let units = text.as_chunks::<2>().0.iter().map(|unit| u16::from_be_bytes(*unit));
+    Some(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+}
+
 /// As much of a text as `most` units of UTF-16 hold, with an ellipsis where there was more.
 fn cut(text: &str, most: usize) -> String {
     if text.encode_utf16().count() <= most {

@@ -5,6 +5,7 @@ mod file;
 mod parameters;
 mod read;
 mod text;
+mod told;
 mod write;
 
 use std::borrow::Cow;
@@ -13,6 +14,7 @@ use std::path::Path;
 pub use self::parameters::Parameters;
 pub use self::read::{Head, LONGEST_SIDE, Limits, MOST_PIXELS, Unreadable, decoding, open, read};
 pub use self::text::without_text;
+pub use self::told::{open_with_settings, settings};
 pub use self::write::{JPEG_QUALITY, encoding};
 use crate::{Error, Result};
 

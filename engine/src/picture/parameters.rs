@@ -79,10 +79,28 @@ pub struct Parameters {
 
 impl Parameters {
     /// The setting of a picture that was enlarged after it was drawn, as AUTOMATIC1111 calls it.
-    pub(crate) const UPSCALED: &str = "Postprocess upscale by";
+    pub(super) const UPSCALED: &str = "Postprocess upscale by";
+    const UPSCALER: &str = "Postprocess upscaler";
 
     /// The same of one that was drawn in two passes.
     pub(crate) const SECOND_PASS: &str = "Hires upscale";
+
+    /// The same of a picture that was then enlarged; of one that was so before, by both and by so much in all.
+    #[must_use]
+    pub fn enlarged(mut self, ratio: f64, upscaler: &str) -> Self {
+        let is_one = |(name, _): &mut (String, String)| [Self::UPSCALED, Self::UPSCALER].contains(&&**name);
+        let (mut ratio, mut upscaler) = (ratio, upscaler.to_owned());
+        for (name, value) in self.extras.extract_if(.., is_one) {
+            match value.parse::<f64>() {
+                Ok(before) if name == Self::UPSCALED => ratio *= before,
+                _ if name == Self::UPSCALER && value != upscaler => upscaler = format!("{value}, {upscaler}"),
+                _ => {}
+            }
+        }
+        self.extras.push((Self::UPSCALED.into(), ratio.to_string()));
+        self.extras.push((Self::UPSCALER.into(), upscaler));
+        self
+    }
 
     /// Whether the picture has another size than what was drawn of it first.
     pub(crate) fn is_enlarged(&self) -> bool {

@@ -16,16 +16,17 @@ pub const JPEG_QUALITY: u8 = 95;
 
 /// Bytes a pixel that writing a file takes at its peak, as measured with noise, which no format makes smaller.
 const ENCODING: usize = 13;
+/// The same with alpha; a WebP takes most.
+const ENCODING_ALPHA: usize = 24;
 
-/// Bytes that writing an opaque picture of this size as a file takes at the most, beside the picture itself. A WebP with
-/// alpha takes half as much again.
+/// Bytes that writing a picture of this size as a file takes at the most, beside the picture itself.
 #[must_use]
-pub fn encoding(width: usize, height: usize) -> u64 {
-    (width * height * ENCODING) as u64
+pub fn encoding(width: usize, height: usize, alpha: bool) -> u64 {
+    (width * height * if alpha { ENCODING_ALPHA } else { ENCODING }) as u64
 }
 
 /// The text chunk that AUTOMATIC1111, and everything after it, reads settings from.
-const KEYWORD: &str = "parameters";
+pub(super) const KEYWORD: &str = "parameters";
 
 impl Picture {
     /// The bytes of a file with the settings in it; the size among them is that of this picture, or, where it was enlarged,

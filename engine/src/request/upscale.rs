@@ -1,6 +1,6 @@
 //! How a finished picture is enlarged.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{LONGEST_SIDE, MOST_PIXELS, refuse};
 use crate::Result;
@@ -36,6 +36,13 @@ impl Upscale {
     /// What the sides are multiplied by, where the network is made for `usual`.
     pub(crate) fn ratio(&self, usual: Option<f64>) -> f64 {
         self.by.or(usual).unwrap_or(USUAL)
+    }
+
+    /// What a record calls what enlarges.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let name = self.file.as_deref().and_then(Path::file_stem);
+        name.map_or_else(|| "Lanczos".into(), |name| name.to_string_lossy().into_owned())
     }
 
     /// Width and height of a picture that is enlarged by so much.

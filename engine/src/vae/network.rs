@@ -111,11 +111,18 @@ impl Vae {
     }
 
     /// From `latents [n, h, w, channels]`, already divided by the scaling factor, to the packed picture
-    /// `[n, scale · h, scale · w, 1]`. `tiling` says where latents continue on their opposite sides.
-    pub(crate) fn graph(&self, latents: Shape, tiling: Tiling, element: Element) -> Result<Graph> {
+    /// `[n, scale · h, scale · w, 1]` and, where `float` asks for it, the colours that it is made from, in −1..1. `tiling` says
+    /// where latents continue on their opposite sides.
+    pub(crate) fn graph(
+        &self,
+        latents: Shape,
+        tiling: Tiling,
+        element: Element,
+        float: bool,
+    ) -> Result<Graph> {
         match &self.decoder {
-            Decoder::Kl(decoder) => decoder.graph(latents, tiling, element, false),
-            Decoder::Tiny(decoder) => decoder.graph(latents, tiling, element, false),
+            Decoder::Kl(decoder) => decoder.graph(latents, tiling, element, float),
+            Decoder::Tiny(decoder) => decoder.graph(latents, tiling, element, float),
         }
     }
 

@@ -69,7 +69,7 @@ pub(super) fn beside(model: &ModelInfo, spec: &Spec, (outcome, previews): (Outco
     let is_partial = |init: &InitSpec| init.mask.is_some() || init.outpaint.is_some();
     let put_back = if spec.init.as_ref().is_some_and(is_partial) { one * PUT_BACK } else { 0 };
     let matte = if spec.transparent { one * MATTE } else { 0 };
-    let encoding = encoding(spec.width, spec.height);
+    let encoding = encoding(spec.width, spec.height, spec.transparent || spec.init.is_some());
     let answer = match outcome {
         // Each picture gives way to its file.
         Outcome::Files => 0,

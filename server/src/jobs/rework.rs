@@ -84,7 +84,8 @@ impl Larger {
         let (width, height) = self.size;
         let ratio = (width as f64 / picture.width as f64).max(height as f64 / picture.height as f64);
         let upscale = Upscale { file: watching.upscaler(), by: Some(ratio.clamp(1.0, MOST_RATIO)) };
-        let need = engine.enlarger().prepare([picture.width, picture.height], &upscale)?;
+        let need =
+            engine.enlarger().prepare([picture.width, picture.height], picture.alpha.is_some(), &upscale)?;
         watching.event(Event::Memory(need));
         let cancel = watching.cancel.clone();
         cancel.check()?;

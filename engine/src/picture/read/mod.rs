@@ -162,19 +162,29 @@ pub fn read(file: &[u8], limits: Limits) -> Result<Picture, Unreadable> {
     Ok(orientation::upright(picture, exif.as_deref()))
 }
 
-/// The picture of a file, as [`read`].
-///
-/// # Errors
-/// [`Error::Read`], and [`Error::File`] for what [`read`] refuses.
-pub fn open(file: &Path, limits: Limits) -> crate::Result<Picture> {
+/// The bytes of a picture's file.
+pub(super) fn file_bytes(file: &Path) -> crate::Result<Vec<u8>> {
     let unread = |source| Error::Read { file: file.to_path_buf(), source };
-    let refused = |what: String| Error::File { file: file.to_path_buf(), what };
     let mut bytes = Vec::new();
     let opened = File::open(file).map_err(unread)?;
     opened.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(unread)?;
     if bytes.len() as u64 > MOST_BYTES {
-        let most = MOST_BYTES >> 20;
-        return Err(refused(format!("has more than {most} MiB, which is not read as a picture")));
+        let what = format!("has more than {} MiB, which is not read as a picture", MOST_BYTES >> 20);
+        return Err(Error::File { file: file.to_path_buf(), what });
     }
-    read(&bytes, limits).map_err(|error| refused(error.to_string()))
+    Ok(bytes)
+}
+
+/// The picture of a file, as [`read`].
+///
+/// # Errors
+/// [`Error::Read`], and [`Error::File`] for what [`read`] refuses.
+pub fn open(path: &Path, limits: Limits) -> crate::Result<Picture> {
+    of_bytes(path, &file_bytes(path)?, limits)
+}
+
+/// The same of its bytes.
+pub(super) fn of_bytes(path: &Path, bytes: &[u8], limits: Limits) -> crate::Result<Picture> {
+    let refused = |error: Unreadable| Error::File { file: path.to_path_buf(), what: error.to_string() };
+    read(bytes, limits).map_err(refused)
 }
