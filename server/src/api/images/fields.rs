@@ -99,7 +99,7 @@ pub(super) const IMAGINE: &[Field] = &[
     Field::new(
         "hires",
         FieldType::Number { least: 1.0, most: SecondPass::MOST },
-        "A second pass: what was drawn is enlarged so many times, and drawn over in that size. Not over a part of `image`.",
+        "A second pass: what was drawn is enlarged so many times, and drawn over in that size. Where a part of `image` is drawn, the rest is enlarged with it.",
     ),
     Field::new(
         "hires_strength",

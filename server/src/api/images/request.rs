@@ -106,9 +106,11 @@ fn planned(values: &Values, model: &ModelInfo, over: Option<&Over>, warnings: &m
         Pass { ratio, strength: at_least_a_step(strength, steps_of) }
     });
     let upscale = values.number("upscale").filter(|ratio| *ratio > 1.0);
-    let passed =
-        drawn.map(|side| (side as f64 * pass.map_or(1.0, |pass| pass.ratio) / 8.0).round() as usize * 8);
-    let whole = over.and_then(Over::whole).unwrap_or(passed);
+    let ratio = pass.map_or(1.0, |pass| pass.ratio);
+    let passed = drawn.map(|side| (side as f64 * ratio / 8.0).round() as usize * 8);
+    // Of a picture of which a region is drawn, as the engine counts it.
+    let own = over.and_then(Over::whole).filter(|own| *own != drawn);
+    let whole = own.map_or(passed, |own| own.map(|side| (side as f64 * ratio).round() as usize));
     let finished = whole.map(|side| (side as f64 * upscale.unwrap_or(1.0)).round() as usize);
     Spec {
         model: Some(model.name.clone()),

@@ -133,7 +133,13 @@ tested! {
         assert_eq!(large.size(), (192, 192));
         assert!(large.distance(&bench.imagine(&json!({"upscale": 1.5}))) > 0.5);
         assert_eq!(bench.imagine(&json!({"hires": 1.5, "upscale": 2, "width": 96})).size(), (288, 384));
-        assert_eq!(bench.imagine_refused(&with(masked(), &json!({"hires": 2}))), "hires");
+        let part = bench.imagine(&with(masked(), &json!({"hires": 1.5})));
+        assert_eq!(part.size(), (192, 192));
+        assert!(part.distance(&bench.imagine(&with(masked(), &json!({"upscale": 1.5})))) > 0.1);
+        let region = with(masked(), &json!({"hires": 1.5, "only_masked": 8, "width": 64, "height": 64}));
+        let once = with(masked(), &json!({"only_masked": 8, "width": 64, "height": 64}));
+        let [(wide, high), of] = [bench.imagine(&region).size(), bench.imagine(&once).size()];
+        assert_eq!((2 * wide, 2 * high), (3 * of.0, 3 * of.1));
         assert_eq!(bench.imagine_refused(&json!({"width": 2048, "height": 2048, "hires": 4})), "hires");
     }
 
