@@ -69,7 +69,7 @@ fn a_tag_in_a_prompt_is_the_same_as_the_flag() {
     let is_told = |event: &Value| event["message"].as_str().unwrap().ends_with(&unused);
     assert_eq!(of("warning").iter().filter(|event| is_told(event)).count(), 1, "{}", said.stdout);
     let none = ["a red circle <lora:none:1>", "--lora-dir", "loras"];
-    place.draw(&none).failed(2, &["the prompt asks for a LoRA", "changes nothing of this model", ABSENT]);
+    place.draw(&none).failed(2, &["the prompt asks for the LoRA", "changes nothing of this model", ABSENT]);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! A picture in the size that is drawn.
 
-use std::borrow::Cow;
+use std::ops::Range;
 
 use super::mask::Mask;
-use super::resample::Plane;
+use super::resample::{Plane, resampled_part};
 use crate::picture::Picture;
 
 /// A latent covers this many pixels each way, so sides that are drawn are multiples of it. A picture that differs from
@@ -46,10 +46,12 @@ impl Fit {
     /// The picture in this size.
     #[must_use]
     pub fn picture(self, picture: &Picture, width: usize, height: usize) -> Picture {
-        let (across, down) = self.scaled((picture.width, picture.height), (width, height));
-        let Picture { rgb, alpha, .. } = super::resampled(picture, across, down);
+        let scaled = self.scaled((picture.width, picture.height), (width, height));
+        let (columns, rows) = (middle(scaled.0, width), middle(scaled.1, height));
+        let Picture { rgb, alpha, .. } = resampled_part(picture, scaled, &columns, &rows);
         let placed = |channels, values| {
-            Plane { width: across, height: down, channels, values }.placed(width, height).values
+            let (width_kept, height_kept) = (columns.len(), rows.len());
+            Plane { width: width_kept, height: height_kept, channels, values }.placed(width, height).values
         };
         Picture { width, height, rgb: placed(3, rgb), alpha: alpha.map(|alpha| placed(1, alpha)) }
     }
@@ -58,13 +60,10 @@ impl Fit {
     /// its picture is stretched to that first.
     #[must_use]
     pub fn mask(self, mask: &Mask, of: (usize, usize), (width, height): (usize, usize)) -> Mask {
-        let (across, down) = self.scaled(of, (width, height));
-        let scaled = if (mask.width, mask.height) == of && of == (across, down) {
-            Cow::Borrowed(mask)
-        } else {
-            Cow::Owned(mask.resampled(of.0, of.1).resampled(across, down))
-        };
-        Mask::from_plane(scaled.plane().placed(width, height))
+        let scaled = self.scaled(of, (width, height));
+        let (columns, rows) = (middle(scaled.0, width), middle(scaled.1, height));
+        let own = mask.plane().resampled(of.0, of.1);
+        Mask::from_plane(own.resampled_part(scaled, columns, rows).placed(width, height))
     }
 
     /// The size that a picture of size `from` is scaled to before it is cut or extended to `to`.
@@ -83,6 +82,12 @@ impl Fit {
             Self::Pad => by_height(),
         }
     }
+}
+
+/// What of a length stays where it is cut to another, both ends losing as much.
+fn middle(length: usize, wanted: usize) -> Range<usize> {
+    let first = (length / 2).saturating_sub(wanted / 2);
+    if length > wanted { first..first + wanted } else { 0..length }
 }
 
 impl Plane {
@@ -105,5 +110,45 @@ impl Plane {
             }
         }
         Self { width, height, channels, values: placed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::edit::resampled;
+
+    fn speckled(width: usize, height: usize) -> Picture {
+        let rgb = (0..width * height * 3).map(|i| (i * 7919 % 251) as u8).collect();
+        let alpha = (0..width * height).map(|i| (i * 31 % 256) as u8).collect();
+        Picture { alpha: Some(alpha), ..Picture::new(width, height, rgb) }
+    }
+
+    #[test]
+    fn what_is_cut_off_need_not_be_computed_first() {
+        for (from, to) in
+            [((37, 21), (16, 40)), ((21, 37), (40, 16)), ((100, 30), (30, 31)), ((65, 71), (64, 64))]
+        {
+            let picture = speckled(from.0, from.1);
+            let (across, down) = Fit::Crop.scaled(from, to);
+            let whole = resampled(&picture, across, down);
+            let placed = |channels, values| {
+                Plane { width: across, height: down, channels, values }.placed(to.0, to.1).values
+            };
+            let fitted = Fit::Crop.picture(&picture, to.0, to.1);
+            assert_eq!(fitted.rgb, placed(3, whole.rgb), "{from:?} to {to:?}");
+            assert_eq!(fitted.alpha, whole.alpha.map(|alpha| placed(1, alpha)), "{from:?} to {to:?}");
+        }
+    }
+
+    #[test]
+    fn a_thread_of_pixels_fits_a_size_in_the_room_of_that_size() {
+        // Scaled as a whole, it would be 8,388,608 pixels wide and 1024 high.
+        let thread = speckled(8192, 1);
+        let fitted = Fit::Crop.picture(&thread, 64, 1024);
+        assert_eq!((fitted.width, fitted.height, fitted.rgb.len()), (64, 1024, 64 * 1024 * 3));
+        let mask = Mask { width: 8192, height: 1, values: vec![255; 8192] };
+        assert!(Fit::Crop.mask(&mask, (8192, 1), (64, 1024)).values.iter().all(|&value| value == 255));
+        assert_eq!(Fit::Pad.picture(&thread, 64, 1024).rgb.len(), 64 * 1024 * 3);
     }
 }

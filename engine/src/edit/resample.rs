@@ -1,6 +1,7 @@
 //! Pictures in another size: Lanczos with three lobes, as Pillow computes it, to the bit.
 
 use std::f64::consts::PI;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
@@ -36,16 +37,32 @@ impl Plane {
     /// In exactly this size: the rows and the columns, each rounded to 8 bits. The columns come first where they lose more
     /// than twice as many pixels as the rows; that is how Pillow 13 orders them.
     pub(super) fn resampled(self, width: usize, height: usize) -> Self {
-        let lost = [self.width.saturating_sub(width), self.height.saturating_sub(height)];
-        if lost[1] > 2 * lost[0] { self.down(height).across(width) } else { self.across(width).down(height) }
+        self.resampled_part((width, height), 0..width, 0..height)
     }
 
-    fn across(self, width: usize) -> Self {
-        if width == self.width {
+    /// These columns and rows of what [`Plane::resampled`] makes. Nothing else is computed, so that a thin picture that is
+    /// scaled to cover a size takes no more than that.
+    pub(super) fn resampled_part(
+        self,
+        size: (usize, usize),
+        columns: Range<usize>,
+        rows: Range<usize>,
+    ) -> Self {
+        let lost = [self.width.saturating_sub(size.0), self.height.saturating_sub(size.1)];
+        if lost[1] > 2 * lost[0] {
+            self.down(size.1, rows).across(size.0, columns)
+        } else {
+            self.across(size.0, columns).down(size.1, rows)
+        }
+    }
+
+    fn across(self, width: usize, columns: Range<usize>) -> Self {
+        if width == self.width && columns == (0..width) {
             return self;
         }
-        let taps = taps(self.width, width);
+        let taps = taps(self.width, width, columns);
         let Self { channels, height, .. } = self;
+        let width = taps.len();
         let mut values = vec![0; width * height * channels];
         let rows = values.par_chunks_exact_mut(width * channels);
         rows.zip(self.values.par_chunks_exact(self.width * channels)).for_each(|(to, from)| {
@@ -59,13 +76,13 @@ impl Plane {
         Self { width, height, channels, values }
     }
 
-    fn down(self, height: usize) -> Self {
-        if height == self.height {
+    fn down(self, height: usize, rows: Range<usize>) -> Self {
+        if height == self.height && rows == (0..height) {
             return self;
         }
-        let taps = taps(self.height, height);
+        let taps = taps(self.height, height, rows);
         let Self { channels, width, .. } = self;
-        let length = width * channels;
+        let (length, height) = (width * channels, taps.len());
         let mut values = vec![0; height * length];
         values.par_chunks_exact_mut(length).zip(&taps).for_each(|(to, taps)| {
             for (i, value) in to.iter_mut().enumerate() {
@@ -90,7 +107,11 @@ impl Taps {
     }
 }
 
-fn taps(from: usize, to: usize) -> Vec<Taps> {
+/// Of the places `kept` of `to`. Where nothing is scaled, a place is made of itself alone.
+fn taps(from: usize, to: usize, kept: Range<usize>) -> Vec<Taps> {
+    if from == to {
+        return kept.map(|first| Taps { first, weights: vec![1 << BITS] }).collect();
+    }
     let scale = from as f64 / to as f64;
     // What becomes smaller is averaged over all that a pixel covers.
     let stretch = scale.max(1.0);
@@ -104,7 +125,7 @@ fn taps(from: usize, to: usize) -> Vec<Taps> {
         let fixed = |w: f64| (w / sum * f64::from(1 << BITS)).round() as i32;
         Taps { first, weights: weights.into_iter().map(fixed).collect() }
     };
-    (0..to).map(taps).collect()
+    kept.map(taps).collect()
 }
 
 fn lanczos(x: f64) -> f64 {
@@ -115,17 +136,28 @@ fn lanczos(x: f64) -> f64 {
 /// The picture in exactly this size. Colours count by how opaque their pixels are.
 #[must_use]
 pub fn resampled(picture: &Picture, width: usize, height: usize) -> Picture {
-    if (picture.width, picture.height) == (width, height) {
+    resampled_part(picture, (width, height), &(0..width), &(0..height))
+}
+
+/// These columns and rows of the picture in this size.
+pub(super) fn resampled_part(
+    picture: &Picture,
+    size: (usize, usize),
+    columns: &Range<usize>,
+    rows: &Range<usize>,
+) -> Picture {
+    let (width, height) = (columns.len(), rows.len());
+    if (picture.width, picture.height) == size && size == (width, height) {
         return picture.clone();
     }
+    let part = |plane: Plane| plane.resampled_part(size, columns.clone(), rows.clone()).values;
     let of = |channels, values| Plane { width: picture.width, height: picture.height, channels, values };
     let Some(alpha) = &picture.alpha else {
-        let rgb = of(3, picture.rgb.clone()).resampled(width, height).values;
-        return Picture::new(width, height, rgb);
+        return Picture::new(width, height, part(of(3, picture.rgb.clone())));
     };
     let pixels = picture.rgb.chunks_exact(3).zip(alpha);
     let values = pixels.flat_map(|(rgb, &a)| [times(rgb[0], a), times(rgb[1], a), times(rgb[2], a), a]);
-    let small = of(4, values.collect()).resampled(width, height).values;
+    let small = part(of(4, values.collect()));
     let pixels = small.chunks_exact(4);
     let rgb = pixels.clone().flat_map(|p| [0, 1, 2].map(|i| over(p[i], p[3]))).collect();
     Picture { width, height, rgb, alpha: Some(pixels.map(|p| p[3]).collect()) }

@@ -255,8 +255,12 @@ impl Engine {
         let model = match loras {
             [] => self.base.clone(),
             loras => Arc::new(self.base.with_loras(loras).map_err(|error| match error {
-                Error::File { ref file, .. } if !LayerDiffuseFiles::is_change(file) => {
-                    Error::Request(Message::of(Setting::Prompt).text(format!(" asks for a LoRA: {error}")))
+                // Whoever writes prompts knows the file by its name, and need not learn where it lies.
+                Error::File { ref file, ref what } if !LayerDiffuseFiles::is_change(file) => {
+                    let name = file.file_stem().unwrap_or_default().display();
+                    Error::Request(
+                        Message::of(Setting::Prompt).text(format!(" asks for the LoRA {name}: {what}")),
+                    )
                 }
                 error => error,
             })?),

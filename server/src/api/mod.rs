@@ -6,6 +6,7 @@ pub(crate) mod openai;
 pub(crate) mod service;
 
 mod inputs;
+mod loras;
 mod picture;
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::fields::IMAGINE;
 use super::over::Over;
 use crate::api::inputs::at_least_a_step;
+use crate::api::loras::bounded;
 use crate::api::picture::{png_text, seed};
 use crate::app::App;
 use crate::config::Work;
@@ -158,17 +159,21 @@ fn settings(values: &Values) -> Spec {
 /// The LoRAs that are asked for, with their weights.
 ///
 /// # Errors
-/// 400 that names one that is not there.
+/// 400 that names one that is not there, or the list if it is too long.
 fn loras(values: &Values, names: &[String]) -> Result<Vec<(String, f32)>, Problem> {
-    let list = values.value("loras").and_then(Value::as_array).into_iter().flatten().enumerate();
-    list.map(|(at, lora)| {
-        let name = lora["name"].as_str().unwrap_or_default();
-        if !names.iter().any(|known| known == name) {
-            return Err(unknown(at, &lora["name"], names));
-        }
-        Ok((name.to_owned(), lora["weight"].as_f64().unwrap_or(1.0) as f32))
-    })
-    .collect()
+    let list = values.value("loras").and_then(Value::as_array);
+    bounded("loras", list.map_or(0, Vec::len))?;
+    list.into_iter()
+        .flatten()
+        .enumerate()
+        .map(|(at, lora)| {
+            let name = lora["name"].as_str().unwrap_or_default();
+            if !names.iter().any(|known| known == name) {
+                return Err(unknown(at, &lora["name"], names));
+            }
+            Ok((name.to_owned(), lora["weight"].as_f64().unwrap_or(1.0) as f32))
+        })
+        .collect()
 }
 
 fn unknown(at: usize, name: &Value, names: &[String]) -> Problem {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::ids::{stable_id, stable_number};
+use crate::api::loras::bounded;
 use crate::app::App;
-use crate::fields::Values;
+use crate::fields::{Values, shown};
 use crate::http::Answer;
 use crate::problem::Problem;
 use crate::route::Call;
@@ -66,11 +67,12 @@ fn number_of(name: &str) -> u64 {
 /// name, too.
 ///
 /// # Errors
-/// 400 that names an element that is not there.
+/// 400 that names an element that is not there, or a list that is too long.
 pub(super) fn asked(values: &Values, names: &[String]) -> Result<Vec<(String, f32)>, Problem> {
     let mut loras = vec![];
     for (member, id) in [("elements", "akUUID"), ("userElements", "userLoraId")] {
         let list = values.value(member).and_then(Value::as_array);
+        bounded(member, list.map_or(0, Vec::len))?;
         for (at, element) in list.into_iter().flatten().enumerate() {
             let Some(asked) = element.get(id).filter(|id| !id.is_null()) else { continue };
             let is = |name: &&String| match asked {
@@ -93,12 +95,12 @@ pub(super) fn asked(values: &Values, names: &[String]) -> Result<Vec<(String, f3
 }
 
 fn unknown(field: &str, asked: &Value, names: &[String]) -> Problem {
-    let shown: String = asked.to_string().chars().take(60).flat_map(char::escape_debug).collect();
+    let asked = shown(asked);
     let what = match names {
         [] => "this server has none; start it with --lora-dir DIR".to_owned(),
         _ => "GET /elements lists those of this server".to_owned(),
     };
-    Problem::field(field, format!("`{field}`: there is no element {shown}; {what}"))
+    Problem::field(field, format!("`{field}`: there is no element {asked}; {what}"))
 }
 
 #[cfg(test)]
@@ -113,6 +115,15 @@ mod tests {
         body.insert("prompt".into(), json!("a"));
         let values = Values::checked(body, GENERATION).unwrap();
         asked(&values, &["fox".into(), "ink".into()]).map_err(|problem| problem.field.unwrap())
+    }
+
+    #[test]
+    fn a_list_that_would_hold_the_engine_for_minutes_is_refused() {
+        let many = |count: usize| vec![json!({"akUUID": "ink", "weight": 0.01}); count];
+        assert_eq!(of(&json!({"elements": many(64)})).unwrap().len(), 64);
+        assert_eq!(of(&json!({"elements": many(65)})).unwrap_err(), "elements");
+        let numbers = vec![json!({"userLoraId": number_of("ink")}); 65];
+        assert_eq!(of(&json!({"userElements": numbers})).unwrap_err(), "userElements");
     }
 
     #[test]

@@ -188,6 +188,7 @@ tested! {
             (bench, json!([{"name": "fox"}]), "loras[0].name"),
             (&with, json!([{"weight": 1}]), "loras[0].name"),
             (&with, json!([{"name": "fox", "weight": 11}]), "loras[0].weight"),
+            (&with, json!(vec![json!({"name": "fox", "weight": 0.01}); 65]), "loras"),
         ] {
             assert_eq!(bench.imagine_refused(&json!({"loras": loras})), member);
         }
