@@ -147,17 +147,20 @@ pub(super) fn resampled_part(
     rows: &Range<usize>,
 ) -> Picture {
     let (width, height) = (columns.len(), rows.len());
-    if (picture.width, picture.height) == size && size == (width, height) {
-        return picture.clone();
-    }
-    let part = |plane: Plane| plane.resampled_part(size, columns.clone(), rows.clone()).values;
-    let of = |channels, values| Plane { width: picture.width, height: picture.height, channels, values };
-    let Some(alpha) = &picture.alpha else {
-        return Picture::new(width, height, part(of(3, picture.rgb.clone())));
+    let part = |channels, values| {
+        let plane = Plane { width: picture.width, height: picture.height, channels, values };
+        plane.resampled_part(size, columns.clone(), rows.clone()).values
     };
+    let Some(alpha) = &picture.alpha else {
+        return Picture::new(width, height, part(3, picture.rgb.clone()));
+    };
+    if (picture.width, picture.height) == size {
+        let (rgb, alpha) = (part(3, picture.rgb.clone()), Some(part(1, alpha.clone())));
+        return Picture { width, height, rgb, alpha };
+    }
     let pixels = picture.rgb.chunks_exact(3).zip(alpha);
     let values = pixels.flat_map(|(rgb, &a)| [times(rgb[0], a), times(rgb[1], a), times(rgb[2], a), a]);
-    let small = part(of(4, values.collect()));
+    let small = part(4, values.collect());
     let pixels = small.chunks_exact(4);
     let rgb = pixels.clone().flat_map(|p| [0, 1, 2].map(|i| over(p[i], p[3]))).collect();
     Picture { width, height, rgb, alpha: Some(pixels.map(|p| p[3]).collect()) }
