@@ -13,6 +13,9 @@ pub(crate) use system::{carry_on, on_stop, stand_alone};
 /// The shell's code for a process that SIGINT ended.
 const KILLED: i32 = 130;
 
+/// Whether a run still reads what it is given.
+static READING: AtomicBool = AtomicBool::new(false);
+
 /// A token that is cancelled by the first signal; it is looked at between two nodes of a graph.
 pub(crate) fn cancel_on_stop() -> CancelToken {
     let token = CancelToken::default();
@@ -20,6 +23,11 @@ pub(crate) fn cancel_on_stop() -> CancelToken {
     let asked = AtomicBool::new(false);
     let handler = move || {
         if asked.swap(true, Ordering::Relaxed) {
+            end_at_once();
+        }
+        // Whoever waits for a pipe to be filled does not look at the token, and has nothing to lose.
+        if READING.load(Ordering::Relaxed) {
+            console::err("fulmen: stopped before anything was drawn");
             end_at_once();
         }
         theirs.cancel();
@@ -30,6 +38,14 @@ pub(crate) fn cancel_on_stop() -> CancelToken {
     // Without a handler a signal ends the process as it would any other.
     drop(on_stop(handler));
     token
+}
+
+/// Reads what a run is given, which may be pipes that nobody fills: meanwhile the first signal ends the process.
+pub(crate) fn while_reading<T>(read: impl FnOnce() -> T) -> T {
+    READING.store(true, Ordering::Relaxed);
+    let given = read();
+    READING.store(false, Ordering::Relaxed);
+    given
 }
 
 /// Ends the process, and leaves no file half written.

@@ -46,7 +46,8 @@ pub(crate) fn run(args: UpscaleArgs) -> Result<(), Failure> {
     let upscale = args.upscale();
     let output = Output::new(args.output, args.format.map(Into::into), false)?;
     output.check_one(&args.image, args.json)?;
-    let (source, settings) = picture::open_with_settings(&args.image, Limits::default())?;
+    let read = || picture::open_with_settings(&args.image, Limits::default());
+    let (source, settings) = signals::while_reading(read)?;
     let mut enlarger = Enlarger::open(&args.device.parse()?, args.precision.map(Into::into))?;
     let said = enlarger.warning().map(ToString::to_string);
     said.into_iter().for_each(|message| tell(args.json, &Line::Warning { message }));

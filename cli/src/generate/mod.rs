@@ -49,7 +49,7 @@ pub(crate) fn run(args: GenerateArgs) -> Result<(), Failure> {
     let start = Instant::now();
     let cancel = signals::cancel_on_stop();
     let memory = Watcher::start();
-    let job = Job::new(args)?;
+    let job = signals::while_reading(|| Job::new(args))?;
     let trace = job.trace.as_deref().map(|place| Trace::create(place, &cancel)).transpose()?;
 
     let mut report = choose(job.json);

@@ -40,6 +40,30 @@ fn stop_with(place: &Place, signal: Signal) -> Option<i32> {
 }
 
 #[test]
+fn one_signal_ends_a_run_that_waits_for_a_pipe_that_nobody_fills() {
+    let place = Place::new();
+    let made = std::process::Command::new("mkfifo").arg(place.path("pipe")).status().expect("mkfifo");
+    assert!(made.success(), "no pipe was made");
+    for arguments in [
+        &["generate", "a cat", "--init", "-"][..],
+        &["generate", "-"],
+        &["generate", "a cat", "--init", "pipe"],
+        &["upscale", "pipe", "--by", "2"],
+    ] {
+        let mut command = place.command();
+        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = Started::new(&mut command);
+        // Kept open, and empty.
+        let _input = child.stdin.take();
+        std::thread::sleep(Duration::from_millis(500));
+        child.signal(Signal::TERM);
+        let end = child.wait_within(STOP_TIME).unwrap_or_else(|| panic!("{arguments:?} went on waiting"));
+        // Where the machine was so busy that it had not begun, the signal ended it by itself.
+        assert!(matches!(end.code(), None | Some(130)), "{arguments:?}: {end:?}");
+    }
+}
+
+#[test]
 fn a_second_signal_stops_at_once_and_leaves_no_file_either() {
     let place = Place::new();
     let mut command = place.command();
