@@ -34,6 +34,7 @@ fn open_all() -> Vec<Configuration> {
         ("without subgroups", GpuOptions { subgroups: false, ..guarded }),
         ("on the tiled core", GpuOptions { core: Some(Core::Tiled), ..tiny }),
         ("on the subgroup core", GpuOptions { core: Some(Core::Subgroup), ..guarded }),
+        ("on several bands", GpuOptions { core: Some(Core::Subgroup), several_bands: true, ..guarded }),
         ("with checked kernels", GpuOptions { checked: true, ..guarded }),
     ];
     let adapter = open_gpu(GpuOptions::default()).description().clone();

@@ -14,7 +14,7 @@ pub(super) struct Facts {
     pub name: String,
     /// The core for products.
     pub core: Core,
-    /// The size of every subgroup; `None` where it varies or subgroups are off.
+    /// The size of every subgroup; `None` where it varies, subgroups are off, or a test plays wider ones.
     pub subgroup: Option<u32>,
     /// The most bytes of one binding.
     pub max_binding: u64,
@@ -33,7 +33,7 @@ pub(super) struct Facts {
 impl Facts {
     fn new(device: &wgpu::Device, description: &AdapterDescription, options: GpuOptions) -> Self {
         let limits = device.limits();
-        let subgroup = description.fixed_subgroup().filter(|_| options.subgroups);
+        let subgroup = description.fixed_subgroup().filter(|_| options.subgroups && !options.several_bands);
         let banded = description.has_subgroup_core() && options.subgroups;
         let core = if banded { options.core.unwrap_or(description.core) } else { Core::Tiled };
         let max_binding = limits.max_storage_buffer_binding_size;

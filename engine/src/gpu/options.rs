@@ -27,6 +27,9 @@ pub struct GpuOptions {
     pub checked: bool,
     /// Use subgroups where the device has them.
     pub subgroups: bool,
+    /// Treat a subgroup of eight lanes as the wider ones of most cards are, which hold several bands and shuffle where one
+    /// band broadcasts. For tests: software adapters have eight.
+    pub several_bands: bool,
     /// Surround every buffer with a pattern and fail a run that changes it or that leaves numbers
     /// in the padding of an output. For tests: slow.
     pub guards: bool,
@@ -41,6 +44,7 @@ impl Default for GpuOptions {
             grid_width: None,
             checked: false,
             subgroups: true,
+            several_bands: false,
             guards: false,
         }
     }
