@@ -39,8 +39,29 @@ fn fresh_seed() -> u64 {
 }
 
 /// Whether a request wants its files to say how they were drawn; `None`: as the server was started.
-pub(crate) fn png_text(values: &Values) -> Option<bool> {
+fn png_text(values: &Values) -> Option<bool> {
     values.text("png_text").map(|word| word == "full")
+}
+
+/// How the sampler goes, how a prompt is read and what files say, in the members that two families share.
+pub(super) fn sampling(values: &Values) -> Spec {
+    let number = |name: &str| values.number(name).map(|number| number as f32);
+    let word = |name: &str| values.text(name).map(Into::into);
+    Spec {
+        guidance: number("guidance_scale"),
+        nag_scale: number("nag_scale"),
+        nag_tau: number("nag_tau"),
+        nag_alpha: number("nag_alpha"),
+        sampler: word("sampler"),
+        sigmas: word("sigmas"),
+        eta: number("eta"),
+        spacing: word("spacing"),
+        prediction: word("prediction"),
+        prompt_syntax: word("prompt_syntax"),
+        long_prompts: word("long_prompts"),
+        png_text: png_text(values),
+        ..Spec::default()
+    }
 }
 
 /// How much room a job takes at most: its files with the texts in them, and their records.

@@ -7,7 +7,7 @@ use super::fields::IMAGINE;
 use super::over::Over;
 use crate::api::inputs::at_least_a_step;
 use crate::api::loras::bounded;
-use crate::api::picture::{png_text, seed};
+use crate::api::picture::{sampling, seed};
 use crate::app::App;
 use crate::config::Work;
 use crate::fields::{Pass, Values, shown};
@@ -133,18 +133,6 @@ fn settings(values: &Values) -> Spec {
         prompt: values.text("prompt").unwrap_or_default().to_owned(),
         negative_prompt: values.text("negative_prompt").map(Into::into),
         images: 1,
-        guidance: values.number("guidance_scale").map(|guidance| guidance as f32),
-        nag_scale: values.number("nag_scale").map(|scale| scale as f32),
-        nag_tau: values.number("nag_tau").map(|tau| tau as f32),
-        nag_alpha: values.number("nag_alpha").map(|alpha| alpha as f32),
-        sampler: values.text("sampler").map(Into::into),
-        sigmas: values.text("sigmas").map(Into::into),
-        eta: values.number("eta").map(|eta| eta as f32),
-        spacing: values.text("spacing").map(Into::into),
-        prediction: values.text("prediction").map(Into::into),
-        prompt_syntax: values.text("prompt_syntax").map(Into::into),
-        long_prompts: values.text("long_prompts").map(Into::into),
-        png_text: png_text(values),
         tiling: values.value("tile").is_some_and(|tile| *tile != false),
         tiling_axis: match values.text("tile") {
             Some("x") => Some(Axis::X),
@@ -152,7 +140,7 @@ fn settings(values: &Values) -> Spec {
             _ => None,
         },
         transparent: values.flag("transparent").unwrap_or(false),
-        ..Spec::default()
+        ..sampling(values)
     }
 }
 

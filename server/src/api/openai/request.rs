@@ -4,7 +4,7 @@ use fulmen_engine::picture::JPEG_QUALITY;
 
 use super::fields::GENERATIONS;
 use super::quality::Quality;
-use crate::api::picture::{Output, format, png_text, seed};
+use crate::api::picture::{Output, format, sampling, seed};
 use crate::fields::Values;
 use crate::jobs::{Members, ModelInfo, Models, Spec};
 use crate::warning::Warning;
@@ -76,19 +76,7 @@ impl Generation {
             drawn: better.drawn,
             finish: better.on(looks.finish),
             transparent: is_transparent(values, &mut warnings),
-            guidance: values.number("guidance_scale").map(|guidance| guidance as f32),
-            nag_scale: values.number("nag_scale").map(|scale| scale as f32),
-            nag_tau: values.number("nag_tau").map(|tau| tau as f32),
-            nag_alpha: values.number("nag_alpha").map(|alpha| alpha as f32),
-            sampler: values.text("sampler").map(Into::into),
-            sigmas: values.text("sigmas").map(Into::into),
-            eta: values.number("eta").map(|eta| eta as f32),
-            spacing: values.text("spacing").map(Into::into),
-            prediction: values.text("prediction").map(Into::into),
-            prompt_syntax: values.text("prompt_syntax").map(Into::into),
-            long_prompts: values.text("long_prompts").map(Into::into),
-            png_text: png_text(values),
-            ..Spec::default()
+            ..sampling(values)
         };
         // 0 is a compression that clients may ask for, and no quality of a JPEG.
         let quality = values.integer("output_compression").map(|quality| quality.max(1) as u8);
