@@ -133,7 +133,7 @@ impl<'a> Filling<'a> {
         if self.closed == self.most || (is_full && self.closed + 1 == self.most) {
             return false;
         }
-        if Some(token) == self.tokenizer.comma {
+        if token == self.tokenizer.comma {
             self.comma = Some(self.open.len());
         } else if is_full && let Some(comma) = self.comma.filter(|comma| ROOM - comma <= BACKTRACK) {
             let moved = self.open.split_off(comma + 1);

@@ -5,22 +5,21 @@
 //! by `<|endoftext|>`, the second by `!`. A padding token is special, so the second tokenizer also reads every
 //! `!` of a prompt as padding (id 0) rather than as the mark (id 256), and so must we.
 
+mod alphabet;
 mod chunks;
+mod table;
+mod vocabulary;
 mod whole;
 mod words;
 
 pub use chunks::{Chunks, MOST_CHUNKS, Span};
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use serde_json::Value;
-use tokenizers::Model as _;
-use tokenizers::models::bpe::{BPE, Merges, Vocab};
 
+use self::vocabulary::Vocabulary;
 use self::words::{Piece, PreTokenizer, Special};
 use crate::quote;
-use crate::weights::{Checkpoint, Part, TokenizerFiles, instead_of, instead_of_lines};
+use crate::weights::{Checkpoint, Part, TokenizerFiles, instead_of};
 use crate::{Error, Result};
 
 /// Ids that a text encoder reads at once, begin and end among them.
@@ -38,10 +37,6 @@ const QUOTED: usize = 60;
 
 const BEGIN: &str = "<|startoftext|>";
 const END: &str = "<|endoftext|>";
-const COMMA: &str = ",</w>";
-
-/// What CLIP's vocabulary has at the end of a token that ends a word.
-const END_OF_WORD: &str = "</w>";
 
 /// What a text encoder reads at once.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,7 +56,7 @@ pub struct Tokenizer {
     begin: u32,
     end: u32,
     padding: u32,
-    comma: Option<u32>,
+    comma: u32,
 }
 
 impl Tokenizer {
@@ -79,8 +74,7 @@ impl Tokenizer {
         Self::over(Vocabulary::read(files)?, files)
     }
 
-    /// Both tokenizers of a model. They mostly differ in their padding alone, and then the vocabulary, which
-    /// takes a tenth of a second to prepare, is shared.
+    /// Both tokenizers of a model. They mostly differ in their padding alone, and then the vocabulary is shared.
     pub fn pair(first: &TokenizerFiles, second: &TokenizerFiles) -> Result<[Self; 2]> {
         let vocabulary = Vocabulary::read(first)?;
         let same = first.vocab == second.vocab && first.merges == second.merges;
@@ -89,20 +83,19 @@ impl Tokenizer {
     }
 
     fn over(vocabulary: Vocabulary, files: &TokenizerFiles) -> Result<Self> {
-        let id = |token: &str| {
-            let id = vocabulary.ids.get(token).copied();
-            id.ok_or_else(|| fail(files, "vocab.json", &format!("it has no `{token}`; is it CLIP's?")))
-        };
         let pad_token = padding_token(files)?;
-        let (begin, end, padding) = (id(BEGIN)?, id(END)?, id(&pad_token)?);
+        let (begin, end) = (vocabulary.begin(), vocabulary.end());
+        let padding = vocabulary.number(files, &pad_token)?.ok_or_else(|| {
+            fail(files, "vocab.json", &format!("it has no `{}`; is it CLIP's?", quote::quoted(&pad_token)))
+        })?;
         // As in transformers: begin and end are found after lowercasing, another padding before it.
         let special = |text: &str, id, normalized| Special { text: text.to_owned(), id, normalized };
         let mut specials = vec![special(BEGIN, begin, true), special(END, end, true)];
         if padding != begin && padding != end && !pad_token.is_empty() {
             specials.push(special(&pad_token, padding, false));
         }
-        let words = PreTokenizer::new(specials).expect("the pattern is a constant, and tested");
-        let comma = vocabulary.ids.get(COMMA).copied();
+        let words = PreTokenizer::new(specials);
+        let comma = vocabulary.letter(b',', true);
         Ok(Self { words, vocabulary, begin, end, padding, comma })
     }
 
@@ -143,44 +136,6 @@ impl Tokenizer {
     }
 }
 
-/// Tokens and how words merge into them.
-#[derive(Clone)]
-struct Vocabulary {
-    ids: Arc<HashMap<String, u32>>,
-    merge: Arc<BPE>,
-}
-
-impl Vocabulary {
-    fn read(files: &TokenizerFiles) -> Result<Self> {
-        let ids: HashMap<String, u32> = parse(files, "vocab.json", &files.vocab)?;
-        if let Some(token) = [END, BEGIN].iter().find(|token| !ids.contains_key(**token)) {
-            return Err(fail(files, "vocab.json", &format!("it has no `{token}`; is it CLIP's?")));
-        }
-        if let Some(what) = instead_of_lines(&files.merges).filter(|_| !files.merges.is_empty()) {
-            return Err(fail(files, "merges.txt", &what));
-        }
-        let merges = merges(files)?;
-        let broken = |what: &String| fail(files, "merges.txt", what);
-        if let Some((left, right)) =
-            merges.iter().find(|(left, right)| !ids.contains_key(&format!("{left}{right}")))
-        {
-            let pair = quote::quoted(&format!("{left} {right}"));
-            return Err(broken(&format!("makes a token of `{pair}` that vocab.json does not have")));
-        }
-        whole::of_tokens(&ids).map_err(|what| fail(files, "vocab.json", &what))?;
-        whole::of_merges(&ids, &merges).map_err(|what| broken(&what))?;
-        let vocab = ids.iter().map(|(token, id)| (token.clone(), *id)).collect();
-        let merge = merging(vocab, merges).map_err(|e| broken(&e.to_string()))?;
-        Ok(Self { ids: Arc::new(ids), merge: Arc::new(merge) })
-    }
-
-    /// The tokens of a word in the byte alphabet.
-    fn push(&self, word: &str, tokens: &mut Vec<u32>) {
-        let merged = self.merge.tokenize(word).expect("the token for what is unknown is known");
-        tokens.extend(merged.iter().map(|token| token.id));
-    }
-}
-
 /// Text between white space, and where it stands.
 fn stretches(text: &str) -> impl Iterator<Item = (usize, &str)> {
     text.split_whitespace().map(|stretch| (stretch.as_ptr() as usize - text.as_ptr() as usize, stretch))
@@ -214,29 +169,4 @@ fn padding_token(files: &TokenizerFiles) -> Result<String> {
     let token = &json["pad_token"];
     let usual = if files.encoder == Part::TextEncoder2 { "!" } else { END };
     Ok(token.as_str().or(token["content"].as_str()).unwrap_or(usual).to_owned())
-}
-
-/// `merges.txt`: a version line, then a pair of tokens a line, the strongest first.
-fn merges(files: &TokenizerFiles) -> Result<Merges> {
-    let text = std::str::from_utf8(&files.merges).map_err(|e| fail(files, "merges.txt", &e.to_string()))?;
-    let text = text.trim_start_matches('\u{feff}');
-    let version = |(i, line): &(usize, &str)| *i == 0 && line.starts_with("#version");
-    let lines = text.lines().enumerate().filter(|line| !version(line) && !line.1.is_empty());
-    let pair = |(i, line): (usize, &str)| {
-        let pair = line.split_once(' ').map(|(left, right)| (left.to_owned(), right.to_owned()));
-        pair.ok_or_else(|| {
-            fail(files, "merges.txt", &format!("line {} is not two tokens: `{}`", i + 1, quote::quoted(line)))
-        })
-    };
-    lines.map(pair).collect()
-}
-
-/// The merging of words in the byte alphabet, by the `tokenizers` crate. Words are cut and spelled in `words`, because
-/// special tokens are found there as transformers finds them.
-fn merging(vocab: Vocab, merges: Merges) -> tokenizers::Result<BPE> {
-    BPE::builder()
-        .vocab_and_merges(vocab, merges)
-        .unk_token(END.into())
-        .end_of_word_suffix(END_OF_WORD.into())
-        .build()
 }

@@ -1,4 +1,6 @@
-//! A prompt's words as CLIP cuts them: special tokens first, then NFC, lowercase, a pattern, and bytes as letters.
+//! A prompt's words as CLIP cuts them: special tokens first, then NFC, lowercase, a pattern.
+
+use std::sync::LazyLock;
 
 use tokenizers::NormalizedString;
 use tokenizers::utils::SysRegex;
@@ -6,6 +8,9 @@ use tokenizers::utils::SysRegex;
 /// The special tokens, English endings, letters, single digits, and runs of all else.
 const PATTERN: &str =
     r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+";
+
+static WORDS: LazyLock<SysRegex> =
+    LazyLock::new(|| SysRegex::new(PATTERN).expect("the pattern is a constant, and tested"));
 
 /// A token that is found as it stands, and its id.
 pub(super) struct Special {
@@ -20,21 +25,18 @@ pub(super) struct Special {
 pub(super) enum Piece<'a> {
     /// A special token's id.
     Special(u32),
-    /// A word in the alphabet of bytes.
-    Word(&'a str),
+    /// A word, as its bytes.
+    Word(&'a [u8]),
 }
 
 /// Cuts text into pieces.
 pub(super) struct PreTokenizer {
     special: Vec<Special>,
-    pattern: SysRegex,
-    /// The letter that stands for each byte.
-    alphabet: [char; 256],
 }
 
 impl PreTokenizer {
-    pub(super) fn new(special: Vec<Special>) -> tokenizers::Result<Self> {
-        Ok(Self { special, pattern: SysRegex::new(PATTERN)?, alphabet: byte_alphabet() })
+    pub(super) fn new(special: Vec<Special>) -> Self {
+        Self { special }
     }
 
     /// The pieces of a text without white space, in order.
@@ -59,10 +61,8 @@ impl PreTokenizer {
     }
 
     fn each_word(&self, text: &str, take: &mut impl FnMut(Piece<'_>)) {
-        for (start, end) in self.pattern.find_iter(text) {
-            let word: String =
-                text[start..end].bytes().map(|byte| self.alphabet[usize::from(byte)]).collect();
-            take(Piece::Word(&word));
+        for (start, end) in WORDS.find_iter(text) {
+            take(Piece::Word(&text.as_bytes()[start..end]));
         }
     }
 
@@ -89,19 +89,4 @@ impl PreTokenizer {
 enum Cut<'a> {
     Special(u32),
     Text(&'a str),
-}
-
-/// GPT-2's alphabet: bytes that are printable in Latin-1 stand for themselves, the others in order for the
-/// letters from U+0100 on, so that a vocabulary of bytes is readable text.
-pub(super) fn byte_alphabet() -> [char; 256] {
-    let printable = |byte: u8| matches!(byte, 33..=126 | 161..=172 | 174..);
-    let mut others = '\u{100}'..;
-    std::array::from_fn(|byte| {
-        let byte = byte as u8;
-        if printable(byte) {
-            char::from(byte)
-        } else {
-            others.next().expect("there are far more letters than bytes")
-        }
-    })
 }

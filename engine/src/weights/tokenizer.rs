@@ -40,6 +40,11 @@ impl TokenizerFiles {
         }
     }
 
+    /// Whether the vocabulary is CLIP's own, byte for byte.
+    pub(crate) fn are_clips_own(&self) -> bool {
+        self.vocab == source::VOCAB && self.merges == source::MERGES
+    }
+
     /// Those of a folder; what is not in it is CLIP's own.
     pub(crate) fn read(source: &Source, encoder: Part) -> Result<Self> {
         let folder = match encoder {
