@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::backend::Backend;
 use crate::cpu::CpuBackend;
-use crate::gpu::{GpuBackend, GpuOptions, choose_adapter, list_adapters};
+use crate::gpu::{self, GpuBackend, GpuOptions};
 use crate::message::Message;
 use crate::{Error, Result};
 
@@ -61,7 +61,7 @@ impl Device {
         let cpu = |warning| Opened { backend: Arc::new(CpuBackend::new()), is_gpu: false, warning };
         match self.0.as_str() {
             "cpu" => Ok(cpu(None)),
-            "auto" if choose_adapter("auto", &list_adapters()).is_err() => Ok(cpu(None)),
+            "auto" if !gpu::has_gpu() => Ok(cpu(None)),
             choice => match GpuBackend::open(choice, GpuOptions::default()) {
                 Ok(gpu) => Ok(Opened { backend: Arc::new(gpu), is_gpu: true, warning: None }),
                 Err(error) if choice == "auto" => {

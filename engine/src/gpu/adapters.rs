@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use serde::Serialize;
 
-use super::{Core, instance};
+use super::{Core, instance, nodes};
 use crate::message::{Message, Setting};
 use crate::{Error, Result};
 
@@ -101,16 +101,30 @@ fn kind(device_type: wgpu::DeviceType) -> AdapterKind {
     }
 }
 
-/// Asked for once: loading and asking every driver takes a while. And every GL adapter that wgpu makes of one EGL
-/// context has a lock of its own for it, so devices of two of them would take the context from each other.
-static ADAPTERS: LazyLock<Vec<(wgpu::Adapter, AdapterDescription)>> = LazyLock::new(enumerate);
+/// An adapter, and what is known of it.
+type Found = (wgpu::Adapter, AdapterDescription);
 
-fn enumerate() -> Vec<(wgpu::Adapter, AdapterDescription)> {
+/// Asked for once: loading and asking every driver takes a while.
+static NATIVE: LazyLock<Vec<Found>> = LazyLock::new(|| described(0, instance::enumerate()));
+
+/// With those behind GL at the end. Every GL adapter that wgpu makes of one EGL context has a lock of its own for it, so
+/// devices of two of them would take the context from each other: these are asked for once, too.
+static ADAPTERS: LazyLock<Vec<Found>> = LazyLock::new(|| {
+    let gl = described(NATIVE.len(), instance::enumerate_gl());
+    NATIVE.iter().cloned().chain(gl).collect()
+});
+
+fn described(first: usize, adapters: Vec<wgpu::Adapter>) -> Vec<Found> {
     let describe = |(index, adapter)| {
         let description = AdapterDescription::new(index, &adapter);
         (adapter, description)
     };
-    instance::enumerate().into_iter().enumerate().map(describe).collect()
+    (first..).zip(adapters).map(describe).collect()
+}
+
+/// Whether `auto` finds a GPU here. Drivers are asked only where there can be one.
+pub(crate) fn has_gpu() -> bool {
+    nodes::can_have_gpu() && find("auto").is_ok()
 }
 
 /// Every adapter of this machine, in the order that `gpu:N` counts.
@@ -121,6 +135,11 @@ pub fn list_adapters() -> Vec<AdapterDescription> {
 
 /// The adapter that `choice` names, and its description.
 pub(super) fn find(choice: &str) -> Result<(wgpu::Adapter, AdapterDescription)> {
+    // Nothing behind GL is chosen before a discrete GPU that is not.
+    let is_best = |found: &&Found| found.1.kind == AdapterKind::Discrete;
+    if let Some(best) = NATIVE.iter().find(is_best).filter(|_| matches!(choice.trim(), "auto" | "gpu")) {
+        return Ok(best.clone());
+    }
     let index = choose_adapter(choice, &list_adapters())?;
     Ok(ADAPTERS[index].clone())
 }

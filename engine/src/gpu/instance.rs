@@ -1,12 +1,16 @@
 //! The graphics systems of this machine, asked for their adapters. Nothing is ever shown in a window, so none of
 //! them is told of one.
 
-/// Every adapter, those behind GL last: a device that speaks both answers through GL too.
+/// Every adapter but those behind GL.
 pub(super) fn enumerate() -> Vec<wgpu::Adapter> {
     let mut found = windowless::vulkan();
     found.extend(through(wgpu::Backends::all() - windowless::ASKED - wgpu::Backends::GL));
-    found.extend(through(wgpu::Backends::GL));
     found
+}
+
+/// Those behind GL: a device that speaks both answers through GL, too.
+pub(super) fn enumerate_gl() -> Vec<wgpu::Adapter> {
+    through(wgpu::Backends::GL)
 }
 
 fn through(backends: wgpu::Backends) -> Vec<wgpu::Adapter> {

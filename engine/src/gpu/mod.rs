@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! adapters  which devices there are, which one is meant
-//! instance  the drivers that know
+//! instance  the drivers that know              nodes      whether they are worth asking
 //! device    an opened device; errors become sentences here
 //! shaders   the table of WGSL files           pipelines  compiled once each
 //! lowering  the interface between operations and the runtime: a node becomes dispatches
@@ -18,6 +18,7 @@ mod device;
 mod instance;
 mod lowering;
 mod memory;
+mod nodes;
 mod ops;
 mod options;
 mod packing;
@@ -31,6 +32,7 @@ mod variants;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub(crate) use adapters::has_gpu;
 pub use adapters::{AdapterDescription, AdapterKind, choose_adapter, list_adapters};
 pub use lowering::{KernelConstant, ParamsLayout};
 pub use options::{Core, GpuOptions};
