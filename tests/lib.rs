@@ -9,6 +9,7 @@ mod demo;
 mod devices;
 mod drawing;
 mod edits;
+mod eight_bits;
 mod encoder;
 mod full_size;
 mod golden;

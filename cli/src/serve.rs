@@ -78,9 +78,8 @@ fn models(args: &ServeArgs) -> Result<Vec<ModelConfig>, Failure> {
         lora_folder: args.lora_dir.clone(),
         device: args.device.parse()?,
         precision: args.precision.map(Into::into),
-        vae_strips: args.vae_strips,
         defaults: args.drawing.request(),
-        ..Options::default()
+        ..args.memory.options()
     };
     let nets = args.nets.nets()?;
     let given = args.models.iter().map(|ModelArg { id, path }| (id.clone(), Some(path.clone())));

@@ -1,10 +1,11 @@
 // Reading a packed weight.
 //
-//   weight  [K' / 2, columns] pairs (k, k + 1) of halves, or [K', columns] f32
+//   weight  [K' / 2, columns] pairs (k, k + 1) of halves, or [K', columns] f32, or for each 32 rows
+//           [columns / 2] pairs of scales, in halves, and [8, columns] words of bytes, four rows each
 //
 // The kernel's `Params` has columns.
 
-/// How its numbers are stored, as `Stored` in gpu/packing.rs has it: f32, or pairs of halves.
+/// How its numbers are stored, as `Stored` in gpu/packing.rs has it: f32, pairs of halves, or bytes with scales.
 override W_STORED: u32 = 0u;
 
 @group(0) @binding(2) var<storage, read> weight: array<vec4u>;
@@ -15,7 +16,23 @@ struct WeightPair {
     odd: vec4f,
 }
 
+/// The same of bytes. An integer times a scale is a number that f32 holds exactly.
+fn load_bytes(k: u32, column: u32) -> WeightPair {
+    let eighths = params.columns / 8u;
+    let block = k / 32u * (17u * eighths);
+    let four = weight[block + column / 8u];
+    let pairs = select(four.xy, four.zw, (column & 4u) != 0u);
+    let scale = vec4f(unpack2x16float(pairs.x), unpack2x16float(pairs.y));
+    let words = bitcast<vec4i>(weight[block + eighths + k % 32u / 4u * (2u * eighths) + column / 4u]);
+    let first = k % 4u * 8u;
+    let even = vec4f(extractBits(words, first, 8u)) * scale;
+    return WeightPair(even, vec4f(extractBits(words, first + 8u, 8u)) * scale);
+}
+
 fn load_weight(k: u32, column: u32) -> WeightPair {
+    if W_STORED == 2u {
+        return load_bytes(k, column);
+    }
     let quads = params.columns / 4u;
     if W_STORED == 1u {
         let words = weight[k / 2u * quads + column / 4u];

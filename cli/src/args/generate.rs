@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use fulmen_engine::engine::{Precision, VaeStrips};
+use fulmen_engine::engine::Precision;
 use fulmen_engine::graph::Tiling;
 use fulmen_engine::noise::Rng;
 use fulmen_engine::picture::Format;
@@ -18,6 +18,7 @@ use super::hires::HiresArgs;
 use super::image_prompt::{ImagePromptArg, image_prompt};
 use super::init::InitArgs;
 use super::lora::lora;
+use super::memory::MemoryArgs;
 use super::number::{SeedArg, count, seed};
 use super::parts::PartArgs;
 
@@ -113,10 +114,8 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "P", help_heading = "Device")]
     pub(crate) precision: Option<PrecisionArg>,
 
-    /// How the VAE goes over a picture: whole; in strips of so many rows of 8 pixels, which take less memory and give the
-    /// same picture; or in strips where the whole does not fit
-    #[arg(long, value_name = "auto|off|ROWS", default_value = "auto", help_heading = "Device")]
-    pub(crate) vae_strips: VaeStrips,
+    #[command(flatten, next_help_heading = "Device")]
+    pub(crate) memory: MemoryArgs,
 
     /// The file to write; its extension chooses PNG, JPEG or WebP. An existing file is replaced. `-` is standard
     /// output, for a pipe [default: fulmen-SEED.png, which never replaces a file]

@@ -11,6 +11,7 @@ mod image_prompt;
 mod init;
 mod listen;
 mod lora;
+mod memory;
 mod model;
 mod models;
 mod nets;

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use fulmen_engine::engine::VaeStrips;
 use fulmen_engine::weights::LoraFile;
 use fulmen_server::{AllowedOrigin, Network, Work};
 
@@ -12,6 +11,7 @@ use super::generate::{PngTextArg, PrecisionArg};
 use super::help;
 use super::listen::{Listen, listen};
 use super::lora::lora;
+use super::memory::MemoryArgs;
 use super::model::{ModelArg, model};
 use super::nets::NetArgs;
 use super::parts::PartArgs;
@@ -138,10 +138,8 @@ pub(crate) struct ServeArgs {
     #[arg(long, value_name = "P", help_heading = "Device")]
     pub(crate) precision: Option<PrecisionArg>,
 
-    /// How the VAE goes over a picture: whole; in strips of so many rows of 8 pixels, which take less memory and give the
-    /// same picture; or in strips where the whole does not fit
-    #[arg(long, value_name = "auto|off|ROWS", default_value = "auto", help_heading = "Device")]
-    pub(crate) vae_strips: VaeStrips,
+    #[command(flatten, next_help_heading = "Device")]
+    pub(crate) memory: MemoryArgs,
 
     /// Form of the log on standard error: text for people, json for programs
     #[arg(long, value_name = "FORM", default_value = "text", help_heading = "Log")]

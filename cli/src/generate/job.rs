@@ -33,8 +33,7 @@ impl Job {
             lora_folder: args.lora_dir,
             device: args.device.parse()?,
             precision: args.precision.map(Into::into),
-            vae_strips: args.vae_strips,
-            ..Options::default()
+            ..args.memory.options()
         };
         let init = init::read(&args.init, args.prompt == "-")?;
         let prompt = prompt::read(args.prompt)?;

@@ -76,6 +76,12 @@ impl Forge {
         self.make(shape, |v| v * scale)
     }
 
+    /// The same in eight bits with scales.
+    pub(super) fn weight_in_eight_bits(&mut self, shape: &[usize]) -> Arc<Weight> {
+        let weight = self.weight(shape);
+        weight.in_eight_bits().map_or(weight, Arc::new)
+    }
+
     /// What follows a normalisation.
     pub(super) fn affine(&mut self, channels: usize, epsilon: f32) -> Affine {
         Affine { scale: self.make(&[channels], |v| 1.0 + 0.1 * v), shift: self.shift(channels), epsilon }

@@ -96,6 +96,24 @@ pub(super) fn linear(table: &mut Table) {
         f.graph.linear(x, &weight, None)
     });
     linear_functions(table);
+    linear_in_eight_bits(table);
+}
+
+/// Few rows, tiles that are not full, blocks of 32 at their edges.
+fn linear_in_eight_bits(table: &mut Table) {
+    for [rows, inputs, outputs] in [[1, 32, 8], [2, 320, 50], [77, 64, 40], [65, 96, 65], [130, 640, 200]] {
+        table.add("linear", &format!("{rows}×{inputs}→{outputs}, eight bits, silu, residual"), move |f| {
+            let x = f.x(Shape::tokens(1, rows, inputs));
+            let (weight, bias) = (f.weight_in_eight_bits(&[outputs, inputs]), f.shift(outputs));
+            let y = f.graph.linear(x, &weight, Some(&bias));
+            Follow::Everything(Activation::Silu).record(f, y)
+        });
+    }
+    table.add("linear", "35×64→36, eight bits, geglu", |f| {
+        let x = f.x(Shape::tokens(1, 35, 64));
+        let (weight, bias) = (f.weight_in_eight_bits(&[72, 64]), f.shift(72));
+        f.graph.linear_geglu(x, &weight, &bias)
+    });
 }
 
 fn linear_functions(table: &mut Table) {
@@ -148,6 +166,17 @@ pub(super) fn conv3x3(table: &mut Table) {
             let window = ConvWindow { stride, padding };
             table.exact("conv3x3", &format!("{x}→12, {name}"), move |f| conv(f, x, 12, window));
         }
+    }
+    for (stride, inputs, outputs) in [(1, 32, 12), (1, 64, 65), (2, 96, 40)] {
+        table.add(
+            "conv3x3",
+            &format!("2×9×7×{inputs}→{outputs}, stride {stride}, eight bits"),
+            move |f| {
+                let (weight, bias) = (f.weight_in_eight_bits(&[outputs, inputs, 3, 3]), f.shift(outputs));
+                let x = f.x(Shape::image(2, 9, 7, inputs));
+                f.graph.conv3x3(x, &weight, Some(&bias), ConvWindow { stride, ..ConvWindow::SAME })
+            },
+        );
     }
     table.add("conv3x3", "2×6×5×16→24, no bias, residual", |f| {
         let x = f.x(Shape::image(2, 6, 5, 16));

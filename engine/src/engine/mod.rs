@@ -36,7 +36,7 @@ use std::time::Instant;
 pub use device::Device;
 use device::Opened;
 pub use draw::{OnEnd, Order};
-pub use model::Model;
+pub use model::{Model, WeightFormat};
 pub use outlook::Outlook;
 pub use plan::DrawPlan;
 pub use prompts::Prompts;
@@ -102,6 +102,8 @@ pub struct Options {
     pub device: Device,
     /// How to store activations; `None`: f16 on a GPU, f32 on the CPU.
     pub precision: Option<Precision>,
+    /// How weights are kept.
+    pub weights: WeightFormat,
     /// Whether the VAE goes over pictures in strips.
     pub vae_strips: VaeStrips,
     /// Settings of requests that leave them open, instead of the model's own. Prompts, sizes and seeds are not used.

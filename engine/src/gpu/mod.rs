@@ -7,7 +7,8 @@
 //! shaders   the table of WGSL files           pipelines  compiled once each
 //! lowering  the interface between operations and the runtime: a node becomes dispatches
 //! ops       one `lower_…` for each operation
-//! packing   weights as kernels want them      store      their copies on the device
+//! packing   weights as kernels want them      eight_bits  those with scales
+//! store     their copies on the device
 //! memory    the pool of buffers               transfer   host values to rows and back
 //! program   compile once, replay every step
 //! variants  which kernels a graph needs, without a device
@@ -15,6 +16,7 @@
 
 mod adapters;
 mod device;
+mod eight_bits;
 mod instance;
 mod lowering;
 mod memory;

@@ -7,6 +7,7 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
+use super::eight_bits;
 use crate::weights::Weight;
 
 /// How a weight's numbers are stored on the device.
@@ -16,6 +17,8 @@ pub(super) enum Stored {
     F32,
     /// Pairs of halves.
     F16,
+    /// Bytes, with a scale in a half for 32 rows of a column: matrices alone ([`super::eight_bits`]).
+    Q8,
 }
 
 impl Stored {
@@ -24,6 +27,7 @@ impl Stored {
         match self {
             Self::F32 => 4 * count,
             Self::F16 => 2 * count,
+            Self::Q8 => count + count / 16,
         }
     }
 
@@ -37,6 +41,7 @@ impl Stored {
         match self {
             Self::F32 => 0,
             Self::F16 => 1,
+            Self::Q8 => 2,
         }
     }
 }
@@ -142,6 +147,10 @@ pub(super) fn pack(weight: &Weight, packing: Packing) -> Vec<u32> {
     let extents = packed_extents(weight, packing);
     let mut words = vec![0u32; extents.bytes() as usize / 4];
     match packing {
+        Packing::Matrix { columns, stored: Stored::Q8 } => {
+            let column = |output| columns.place(output, weight.outputs());
+            eight_bits::pack(weight, column, extents.columns, &mut words);
+        }
         Packing::Matrix { columns, .. } => pack_matrix(weight, columns, extents, &mut words),
         Packing::Vector { columns } => {
             for (n, value) in weight.to_f32().into_iter().enumerate() {
@@ -194,7 +203,7 @@ fn read_together(weight: &Weight, first: usize, piece: Range<usize>, stored: Sto
     let mut numbers = vec![0.0; TOGETHER.min(weight.outputs() - first) * piece.len()];
     weight.read_rows(first * weight.fan_in() + piece.start, weight.fan_in(), piece.len(), &mut numbers);
     match stored {
-        Stored::F32 => numbers.into_iter().map(f32::to_bits).collect(),
+        Stored::F32 | Stored::Q8 => numbers.into_iter().map(f32::to_bits).collect(),
         Stored::F16 => {
             let mut halves = vec![f16::ZERO; numbers.len()];
             halves.convert_from_f32_slice(&numbers);
@@ -207,7 +216,7 @@ fn read_together(weight: &Weight, first: usize, piece: Range<usize>, stored: Sto
 fn put(rows: &mut [u32], row: usize, column: usize, extents: Extents, bits: u32) {
     match extents.stored {
         Stored::F16 => rows[row / 2 * extents.columns + column] |= bits << (16 * (row % 2)),
-        Stored::F32 => rows[row * extents.columns + column] = bits,
+        Stored::F32 | Stored::Q8 => rows[row * extents.columns + column] = bits,
     }
 }
 
@@ -220,7 +229,7 @@ fn pack_table(weight: &Weight, extents: Extents, words: &mut [u32]) {
         for (channel, bits) in bits.into_iter().enumerate() {
             match extents.stored {
                 Stored::F16 => words[channel / 2] |= bits << (16 * (channel % 2)),
-                Stored::F32 => words[channel] = bits,
+                Stored::F32 | Stored::Q8 => words[channel] = bits,
             }
         }
     });
@@ -229,7 +238,7 @@ fn pack_table(weight: &Weight, extents: Extents, words: &mut [u32]) {
 /// The bits of some numbers; of halves the low 16 are theirs.
 fn read_bits(weight: &Weight, start: usize, stored: Stored, out: &mut [u32]) {
     match stored {
-        Stored::F32 => weight.read(start, bytemuck::cast_slice_mut(out)),
+        Stored::F32 | Stored::Q8 => weight.read(start, bytemuck::cast_slice_mut(out)),
         Stored::F16 => {
             let mut halves = vec![f16::ZERO; out.len()];
             weight.read_halves(start, &mut halves);
@@ -289,5 +298,27 @@ mod tests {
         let words = pack(&weight, Packing::Table { stored: Stored::F16 });
         let half = |v: f32| u32::from(f16::from_f32(v).to_bits());
         assert_eq!(words[4..6], [half(3.0) | half(4.0) << 16, half(5.0)]);
+    }
+
+    #[test]
+    fn scales_come_before_the_integers_of_their_rows() {
+        let count = 10 * 64 * 9;
+        let values: Vec<f32> = (0..count).map(|v| ((v * 31 % 255) as f32 - 127.0) / 64.0).collect();
+        let weight = Weight::from_f32("w", vec![10, 64, 3, 3], &values).in_eight_bits().unwrap();
+        let packing = Packing::Matrix { stored: Stored::Q8, columns: Columns::Plain };
+        let (words, extents) = (pack(&weight, packing), packed_extents(&weight, packing));
+        assert_eq!((extents.rows, extents.columns), (9 * 64, 16));
+        assert_eq!(words.len() as u64 * 4, extents.bytes());
+        assert_eq!(extents.bytes(), 9 * 64 * 16 * 34 / 32);
+        let whole = weight.to_f32();
+        for (output, channel, tap) in [(0, 0, 0), (9, 33, 4), (3, 63, 8), (4, 31, 7)] {
+            let row = tap * 64 + channel;
+            let block = &words[row / 32 * eight_bits::block_words(16)..][..eight_bits::block_words(16)];
+            let scale = f16::from_bits((block[output / 2] >> (16 * (output % 2))) as u16).to_f32();
+            let word = block[8 + row % 32 / 4 * 16 + output];
+            let number = f32::from(word.to_le_bytes()[row % 4].cast_signed());
+            assert_eq!(number * scale, whole[(output * 64 + channel) * 9 + tap]);
+        }
+        assert!(words[..eight_bits::block_words(16)][5..8].iter().all(|word| *word == 0), "padding columns");
     }
 }

@@ -20,18 +20,18 @@ impl Linear {
     /// # Errors
     /// A missing or misshapen tensor, by name.
     pub fn load(w: &Weights, inputs: usize, outputs: usize) -> Result<Self> {
-        let weight = w.tensor("weight", &[outputs, inputs])?;
+        let weight = w.matrix("weight", &[outputs, inputs])?;
         Ok(Self { weight, bias: Some(w.vector("bias", outputs)?) })
     }
 
     /// `weight [out, in]` alone.
     pub(crate) fn without_bias(w: &Weights, inputs: usize, outputs: usize) -> Result<Self> {
-        Ok(Self { weight: w.tensor("weight", &[outputs, inputs])?, bias: None })
+        Ok(Self { weight: w.matrix("weight", &[outputs, inputs])?, bias: None })
     }
 
     /// A 1×1 convolution: `weight [out, in, 1, 1]` and `bias [out]`.
     pub(crate) fn pointwise(w: &Weights, inputs: usize, outputs: usize) -> Result<Self> {
-        let weight = w.tensor("weight", &[outputs, inputs, 1, 1])?;
+        let weight = w.matrix("weight", &[outputs, inputs, 1, 1])?;
         Ok(Self { weight, bias: Some(w.vector("bias", outputs)?) })
     }
 
@@ -81,7 +81,7 @@ impl Conv3x3 {
     /// # Errors
     /// A missing or misshapen tensor, by name.
     pub fn load_with(w: &Weights, inputs: usize, outputs: usize, window: ConvWindow) -> Result<Self> {
-        let weight = w.tensor("weight", &[outputs, inputs, 3, 3])?;
+        let weight = w.matrix("weight", &[outputs, inputs, 3, 3])?;
         Ok(Self { weight, bias: Some(w.vector("bias", outputs)?), window })
     }
 
@@ -97,7 +97,7 @@ impl Conv3x3 {
         outputs: usize,
         window: ConvWindow,
     ) -> Result<Self> {
-        let weight = w.tensor("weight", &[outputs, inputs, 3, 3])?;
+        let weight = w.matrix("weight", &[outputs, inputs, 3, 3])?;
         Ok(Self { weight, bias: None, window })
     }
 

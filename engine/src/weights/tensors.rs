@@ -99,6 +99,13 @@ impl Tensors {
         Ok(())
     }
 
+    fn entry(&self, name: &str) -> Result<&Entry> {
+        self.entries.get(name).map(|entry| &**entry).ok_or_else(|| {
+            let name = self.names.usual_place(name).key;
+            Error::MissingTensor { file: self.origin.clone(), name }
+        })
+    }
+
     /// How much there is of it.
     pub(crate) fn summary(&self) -> TensorSummary {
         TensorSummary::of(&self.entries)
@@ -201,6 +208,11 @@ impl Entry {
 
     /// The tensor under its canonical name, in the wanted shape.
     pub(super) fn weight(&self, name: &str, wanted: &[usize]) -> Result<Arc<Weight>> {
+        self.weight_in(name, wanted, false)
+    }
+
+    /// The same, in eight bits where that is asked for and can be.
+    fn weight_in(&self, name: &str, wanted: &[usize], eight_bits: bool) -> Result<Arc<Weight>> {
         // Asked first: what is quantised has other shapes, too.
         let numbers = self.numbers()?;
         // A 1×1 convolution `[out, in, 1, 1]` is the matrix `[out, in]`.
@@ -214,8 +226,16 @@ impl Entry {
         }
         // A thread that panicked here left a list that is still whole.
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(weight) = made.weights.iter().find(|weight| weight.shape() == wanted) {
+        let mut known = made.weights.iter().filter(|weight| weight.shape() == wanted);
+        if let Some(weight) = known.find(|weight| weight.has_eight_bits() == eight_bits) {
             return Ok(weight.clone());
+        }
+        if eight_bits {
+            drop(made);
+            let weight = self.weight_in(name, wanted, false)?;
+            let Some(rounded) = weight.in_eight_bits().map(Arc::new) else { return Ok(weight) };
+            self.made.lock().unwrap_or_else(PoisonError::into_inner).weights.push(rounded.clone());
+            return Ok(rounded);
         }
         self.look_through(&mut made, numbers)?;
         let bytes = self.stored.bytes.clone();
@@ -269,17 +289,21 @@ impl Entry {
 pub(crate) trait TensorSource: Debug + Send + Sync {
     /// A tensor of a known shape, under diffusers' name. Asking twice gives the same one.
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Arc<Weight>>;
+
+    /// The same in eight bits, where it can be.
+    fn in_eight_bits(&self, name: &str, shape: &[usize]) -> Result<Arc<Weight>> {
+        let weight = self.tensor(name, shape)?;
+        Ok(weight.in_eight_bits().map_or(weight, Arc::new))
+    }
 }
 
 impl TensorSource for Tensors {
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Arc<Weight>> {
-        match self.entries.get(name) {
-            Some(entry) => entry.weight(&format!("{}.{name}", self.label), shape),
-            None => {
-                let name = self.names.usual_place(name).key;
-                Err(Error::MissingTensor { file: self.origin.clone(), name })
-            }
-        }
+        self.entry(name)?.weight(&format!("{}.{name}", self.label), shape)
+    }
+
+    fn in_eight_bits(&self, name: &str, shape: &[usize]) -> Result<Arc<Weight>> {
+        self.entry(name)?.weight_in(&format!("{}.{name}", self.label), shape, true)
     }
 }
 
@@ -315,11 +339,18 @@ pub struct Weights {
     source: Arc<dyn TensorSource>,
     /// Empty, or with a dot at its end.
     prefix: String,
+    /// Whether matrices and kernels are rounded to eight bits.
+    eight_bits: bool,
 }
 
 impl Weights {
     pub(crate) fn new(source: Arc<dyn TensorSource>) -> Self {
-        Self { source, prefix: String::new() }
+        Self { source, prefix: String::new(), eight_bits: false }
+    }
+
+    /// The same with matrices and kernels in eight bits, if that is asked for.
+    pub(crate) fn in_eight_bits(self, asked: bool) -> Self {
+        Self { eight_bits: asked, ..self }
     }
 
     /// A view of tensors that were made here, not read: for layers outside of a checkpoint.
@@ -331,7 +362,7 @@ impl Weights {
     /// The tensors under a name: `w.at("norm1").tensor("weight", …)` is `norm1.weight`.
     #[must_use]
     pub fn at(&self, name: &str) -> Self {
-        Self { source: self.source.clone(), prefix: format!("{}{name}.", self.prefix) }
+        Self { prefix: format!("{}{name}.", self.prefix), ..self.clone() }
     }
 
     /// A tensor of a known shape. Asking twice gives the same one.
@@ -341,6 +372,16 @@ impl Weights {
     /// each with the file's name and the tensor's name in it.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Arc<Weight>> {
         self.source.tensor(&format!("{}{name}", self.prefix), shape)
+    }
+
+    /// What products and convolutions multiply with.
+    pub(crate) fn matrix(&self, name: &str, shape: &[usize]) -> Result<Arc<Weight>> {
+        let name = format!("{}{name}", self.prefix);
+        if self.eight_bits {
+            self.source.in_eight_bits(&name, shape)
+        } else {
+            self.source.tensor(&name, shape)
+        }
     }
 
     /// A tensor of one dimension.

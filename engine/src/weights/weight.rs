@@ -77,6 +77,8 @@ pub struct Weight {
     bytes: Bytes,
     /// In the order in which they change what is read.
     patches: Vec<Arc<dyn Patch>>,
+    /// Whether what is read is rounded to eight bits with scales.
+    eight_bits: bool,
 }
 
 fn next_id() -> u64 {
@@ -113,7 +115,7 @@ impl Weight {
         let name = name.into();
         let stored = view.whole_shape(&shape).iter().product();
         assert_eq!(bytes.len(), numbers.bytes(stored), "bytes of `{name}`");
-        Self { id: next_id(), name, shape, numbers, view, bytes, patches: Vec::new() }
+        Self { id: next_id(), name, shape, numbers, view, bytes, patches: Vec::new(), eight_bits: false }
     }
 
     /// A tensor of which only the name and the shape are asked: there is nothing to read.
@@ -144,6 +146,21 @@ impl Weight {
     /// The same numbers under another name, in a shape of as many.
     pub(crate) fn reshaped(&self, name: &str, shape: &[usize]) -> Self {
         Self { id: next_id(), name: name.to_owned(), shape: shape.to_vec(), ..self.clone() }
+    }
+
+    /// The same numbers, rounded to eight bits whenever they are read.
+    pub(super) fn rounded_to_eight_bits(&self) -> Self {
+        Self { id: next_id(), eight_bits: true, ..self.clone() }
+    }
+
+    /// Whether the numbers that are read are rounded to eight bits with scales.
+    pub(crate) fn has_eight_bits(&self) -> bool {
+        self.eight_bits
+    }
+
+    /// How and where the numbers are stored, where nothing changes them.
+    pub(super) fn unchanged(&self) -> Option<(Numbers, View, &[u8])> {
+        self.patches.is_empty().then_some((self.numbers, self.view, &self.bytes))
     }
 
     /// Unlike for any other weight of this process: what backends key their own copies by.
@@ -204,6 +221,9 @@ impl Weight {
     /// # Panics
     /// If the range does not lie within the tensor.
     pub(crate) fn read(&self, start: usize, out: &mut [f32]) {
+        if self.eight_bits && !out.is_empty() {
+            return self.read_rounded(start, self.fan_in(), out.len(), out);
+        }
         self.read_stored(start, out);
         self.patches.iter().for_each(|patch| patch.apply(start, out));
     }
@@ -214,6 +234,14 @@ impl Weight {
     /// # Panics
     /// As [`Weight::read`].
     pub(crate) fn read_rows(&self, start: usize, step: usize, count: usize, out: &mut [f32]) {
+        if self.eight_bits {
+            return self.read_rounded(start, step, count, out);
+        }
+        self.read_rows_exactly(start, step, count, out);
+    }
+
+    /// The same before anything is rounded.
+    pub(super) fn read_rows_exactly(&self, start: usize, step: usize, count: usize, out: &mut [f32]) {
         let rows = out.chunks_exact_mut(count).enumerate();
         rows.for_each(|(row, out)| self.read_stored(start + row * step, out));
         self.patches.iter().for_each(|patch| patch.apply_rows(start, step, count, out));
@@ -222,6 +250,9 @@ impl Weight {
     /// The weight and differences to be added to it. Changes that are nothing of the kind stay in the weight, and keep
     /// all others there: their order matters.
     pub(crate) fn split(&self) -> (Self, Vec<LowRank<'_>>) {
+        if self.eight_bits {
+            return (self.clone(), vec![]);
+        }
         match self.patches.iter().map(|patch| patch.low_rank()).collect() {
             Some(differences) => (Self { patches: vec![], ..self.clone() }, differences),
             None => (self.clone(), vec![]),
@@ -243,7 +274,7 @@ impl Weight {
     /// As [`Weight::read`].
     pub(crate) fn read_halves(&self, start: usize, out: &mut [f16]) {
         let place = self.place(start, out.len());
-        if self.has_halves() && self.patches.is_empty() && self.view != View::Transposed {
+        if self.has_halves() && self.patches.is_empty() && self.view != View::Transposed && !self.eight_bits {
             return numbers::copy_halves(&self.bytes, place, out);
         }
         numbers::rounded(out, |first, some| self.read(start + first, some));
@@ -275,104 +306,5 @@ impl Weight {
             self.numbers.gather(&self.bytes, column * rows + row, rows, &mut out[done..done + count]);
             done += count;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::weights::blocks::BlockFormat;
-
-    #[test]
-    fn unaligned_bytes_read_the_same_numbers() {
-        let values = [1.0f32, -2.5, 65504.0, 6.1e-5];
-        let mut shifted = vec![0u8];
-        shifted.extend(values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()));
-        let bytes = Bytes::from(shifted).slice(1..);
-        let weight = Weight::new("x", vec![4], NumberFormat::F16, bytes);
-        let expected: Vec<f32> = values.iter().map(|v| f16::from_f32(*v).to_f32()).collect();
-        assert_eq!(weight.to_f32(), expected);
-    }
-
-    /// Numbers 0, 1, 2 … as they are stored.
-    fn counted(numbers: Numbers, count: usize) -> Bytes {
-        let halves = |v: usize| f16::from_f32(v as f32).to_le_bytes();
-        match numbers {
-            Numbers::Plain(NumberFormat::F32) => (0..count).flat_map(|v| (v as f32).to_le_bytes()).collect(),
-            Numbers::Plain(NumberFormat::F16) => (0..count).flat_map(halves).collect(),
-            Numbers::Plain(NumberFormat::Bf16) => {
-                (0..count).flat_map(|v| half::bf16::from_f32(v as f32).to_le_bytes()).collect()
-            }
-            Numbers::Plain(_) => unreachable!("eight bits cannot count so far"),
-            // A scale of one, then integers.
-            Numbers::Blocks(_) => {
-                let block = |b| halves(1).into_iter().chain((0..32).map(move |i| (32 * b + i) as u8));
-                (0..count / 32).flat_map(block).collect()
-            }
-        }
-    }
-
-    const STORED: [Numbers; 4] = [
-        Numbers::Plain(NumberFormat::F32),
-        Numbers::Plain(NumberFormat::F16),
-        Numbers::Plain(NumberFormat::Bf16),
-        Numbers::Blocks(BlockFormat::Q8_0),
-    ];
-
-    #[test]
-    fn every_view_of_every_format_reads_its_numbers_from_any_place_on() {
-        let number = |view, i: usize| match view {
-            View::Whole => i,
-            View::Third(third) => usize::from(third) * 32 + i,
-            View::Half(half) => usize::from(half) * 48 + i,
-            // [8, 12] of [12, 8].
-            View::Transposed => i % 12 * 8 + i / 12,
-        };
-        for numbers in STORED {
-            for (view, shape) in [
-                (View::Whole, vec![8, 12]),
-                (View::Third(0), vec![4, 8]),
-                (View::Third(2), vec![4, 8]),
-                (View::Half(1), vec![6, 8]),
-                (View::Transposed, vec![8, 12]),
-            ] {
-                let weight = Weight::of("x", shape, numbers, view, counted(numbers, 96));
-                for start in 0..weight.len() {
-                    let wanted: Vec<f32> = (start..weight.len()).map(|i| number(view, i) as f32).collect();
-                    let mut found = vec![0.0; wanted.len()];
-                    weight.read(start, &mut found);
-                    assert_eq!(found, wanted, "{numbers:?}, {view:?} from {start}");
-                    let mut halves = vec![f16::ZERO; wanted.len()];
-                    weight.read_halves(start, &mut halves);
-                    let halves: Vec<f32> = halves.into_iter().map(f16::to_f32).collect();
-                    assert_eq!(halves, wanted, "{numbers:?}, {view:?} from {start}, as halves");
-                }
-            }
-        }
-    }
-
-    /// Adds the number's place, times a factor.
-    #[derive(Debug)]
-    struct Ramp(f32);
-
-    impl Patch for Ramp {
-        fn apply(&self, start: usize, out: &mut [f32]) {
-            out.iter_mut().enumerate().for_each(|(i, out)| *out += self.0 * (start + i) as f32);
-        }
-    }
-
-    #[test]
-    fn patches_change_what_is_read_one_after_the_other_and_not_the_weight_itself() {
-        let bytes = counted(Numbers::Plain(NumberFormat::F16), 96);
-        let plain = Weight::of("x", vec![4, 8], Numbers::Plain(NumberFormat::F16), View::Third(1), bytes);
-        let patched = plain.patched(Arc::new(Ramp(2.0))).patched(Arc::new(Ramp(0.5)));
-        let wanted: Vec<f32> = (5..32).map(|i| 32.0 + 3.5 * i as f32).collect();
-        let (mut found, mut halves) = (vec![0.0; 27], vec![f16::ZERO; 27]);
-        patched.read(5, &mut found);
-        patched.read_halves(5, &mut halves);
-        assert_eq!(found, wanted);
-        assert_eq!(halves.into_iter().map(f16::to_f32).collect::<Vec<_>>(), wanted);
-        assert_ne!(patched.id(), plain.id());
-        assert_eq!(plain.to_f32()[1], 33.0);
     }
 }

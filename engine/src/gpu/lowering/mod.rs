@@ -100,10 +100,11 @@ impl<'a> Lowering<'a> {
         self.value(self.graph.node(self.node).inputs[place])
     }
 
-    /// A product's or convolution's matrix, `[K'][N']`, or `[K'/2][N']` pairs (k, k+1) of halves.
+    /// A product's or convolution's matrix, `[K'][N']`, `[K'/2][N']` pairs (k, k+1) of halves, or eight bits.
     /// `K' = pitch of the input` (a convolution: `tap · pitch + channel`).
     pub(super) fn matrix(&mut self, weight: &Arc<Weight>, columns: Columns) -> Result<PackedWeight> {
-        let packing = Packing::Matrix { stored: self.stored(weight), columns };
+        let stored = if weight.has_eight_bits() { Stored::Q8 } else { self.stored(weight) };
+        let packing = Packing::Matrix { stored, columns };
         self.packed(weight, packing)
     }
 

@@ -19,3 +19,4 @@ mod quantised;
 mod synthetic;
 mod tiny_vae;
 mod upscalers;
+mod weight;
