@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use fulmen_engine::backend::{Backend, CancelToken, HostTensor, Program};
+use fulmen_engine::backend::{Backend, CancelToken, HostTensor, Peak, Program};
 use fulmen_engine::cpu::CpuBackend;
 use fulmen_engine::engine::{Event, VaeStrips, Watch};
 use fulmen_engine::graph::{Element, Graph, Shape, Tiling};
@@ -141,6 +141,10 @@ impl Backend for Narrow {
         }
         self.most.fetch_max(need, Ordering::Relaxed);
         Ok(program)
+    }
+
+    fn peak(&self) -> Result<Peak, Error> {
+        self.cpu.peak()
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use fulmen_engine::backend::{Backend, CancelToken, Program};
+use fulmen_engine::backend::{Backend, CancelToken, Peak, Program};
 use fulmen_engine::engine::{Event, Order, Watch};
 use fulmen_engine::graph::Graph;
 use fulmen_engine::request::Guidance;
@@ -47,6 +47,10 @@ impl Backend for Watched {
             self.compiled.lock().unwrap().push(images);
         }
         self.inner.compile(graph)
+    }
+
+    fn peak(&self) -> Result<Peak> {
+        self.inner.peak()
     }
 }
 

@@ -149,6 +149,68 @@ impl MemoryNeed {
     }
 }
 
+/// By which clock kernels are timed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Clock {
+    /// The device's: timestamps before and after each kernel.
+    Device,
+    /// This machine's, around a submission for each kernel alone: what submitting and waiting cost is in it. Where a
+    /// device takes no timestamps.
+    Submission,
+    /// This machine's, which runs the kernels itself.
+    Host,
+}
+
+/// One run of a kernel.
+#[derive(Debug, Clone, PartialEq)]
+pub struct KernelRun {
+    /// A shader's name on a GPU, an operation's on the CPU.
+    pub kernel: &'static str,
+    /// Values of a shader's constants; nothing on the CPU.
+    pub variant: String,
+    /// What it works on: `4096×640 → 5120`.
+    pub extents: String,
+    /// Where in the model its node stands.
+    pub label: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// Its multiplications and additions, as [`Graph::flops`] counts them.
+    pub flops: u64,
+    /// Bytes that it must at least read and write.
+    pub bytes: u64,
+}
+
+/// A run with a clock at every kernel.
+#[derive(Debug, Clone)]
+pub struct Profiled {
+    /// As those of [`Program::run`].
+    pub outputs: Vec<HostTensor>,
+    /// By which clock.
+    pub clock: Clock,
+    /// All kernels, in the order in which they ran.
+    pub kernels: Vec<KernelRun>,
+}
+
+/// What a device does at best, measured.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
+pub struct Peak {
+    /// Multiply-adds of f32 in registers, in FLOP/s.
+    pub multiply_add: f64,
+    /// Products of f16 with sums in f32 on matrix units, in FLOP/s, where kernels use them.
+    pub matrix: Option<f64>,
+    /// A copy, read and written, in bytes/s.
+    pub bandwidth: f64,
+}
+
+impl Peak {
+    /// The highest rate of products, in FLOP/s.
+    #[must_use]
+    pub fn flops(&self) -> f64 {
+        self.matrix.unwrap_or(0.0).max(self.multiply_add)
+    }
+}
+
 /// A device that runs graphs.
 pub trait Backend: Send + Sync {
     /// The device's name, as a user would recognise it.
@@ -161,6 +223,9 @@ pub trait Backend: Send + Sync {
 
     /// Plans memory, prepares weights and kernels. Nothing is computed yet.
     fn compile(&self, graph: Arc<Graph>) -> Result<Box<dyn Program>>;
+
+    /// Measures what the device does at best, which takes less than a second or two.
+    fn peak(&self) -> Result<Peak>;
 }
 
 /// A graph made ready for one device; run as often as there are steps.
@@ -179,4 +244,8 @@ pub trait Program: Send {
         inputs: &[(&str, &HostTensor)],
         visit: &mut dyn FnMut(&Node, &HostTensor) -> Result<()>,
     ) -> Result<()>;
+
+    /// Runs the graph and tells how long each kernel took. Slower than [`Program::run`]: kernels wait for each other, and
+    /// for the clock.
+    fn profile(&mut self, inputs: &[(&str, &HostTensor)], cancel: &CancelToken) -> Result<Profiled>;
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fulmen_engine::Error;
-use fulmen_engine::backend::{Backend, CancelToken, HostTensor};
+use fulmen_engine::backend::{Backend, CancelToken, Clock, HostTensor};
 use fulmen_engine::gpu::GpuOptions;
 use fulmen_engine::graph::{Element, Graph, Recorder, Shape};
 
@@ -97,4 +97,32 @@ fn memory_is_known_before_the_first_run() {
     let program = open_gpu(GpuOptions::default()).compile(sum(Shape::tokens(1, 100, 5))).unwrap();
     // Three values of 100 rows of 8 numbers.
     assert_eq!(program.memory().activations, 3 * 100 * 8 * 4);
+}
+
+/// Also where an input is recorded late, and takes over the buffer of a value that was computed before.
+#[test]
+fn a_profile_is_a_run_with_a_clock_at_every_dispatch() {
+    let backend = open_gpu(GpuOptions::default());
+    let shape = Shape::tokens(1, 500, 40);
+    let mut g = Recorder::new(Element::F32);
+    let a = g.input("a", shape);
+    let b = g.add(a, a);
+    let b = g.silu(b);
+    let late = g.input("late", shape);
+    let y = g.add(b, late);
+    let mut program = backend.compile(Arc::new(g.finish(&[y]).unwrap())).unwrap();
+    let (a, late) = (vec![1.5; shape.len()], vec![2.0; shape.len()]);
+    let (a, late) = (HostTensor::f32(shape, a), HostTensor::f32(shape, late));
+    let (inputs, never) = ([("late", &late), ("a", &a)], CancelToken::default());
+    let outputs = program.run(&inputs, &never).unwrap();
+    let profiled = program.profile(&inputs, &never).unwrap();
+    assert_eq!(profiled.outputs, outputs);
+    let names: Vec<_> = profiled.kernels.iter().map(|run| (run.kernel, &*run.extents)).collect();
+    assert_eq!(names, ["add", "activate", "add"].map(|kernel| (kernel, "1×1×500×40")));
+    let wanted = if backend.description().timestamps { Clock::Device } else { Clock::Submission };
+    assert_eq!(profiled.clock, wanted);
+    let seconds: Vec<f64> = profiled.kernels.iter().map(|run| run.seconds).collect();
+    // No clock stands still, and 20,000 sums take no driver a minute.
+    assert!(seconds.iter().all(|seconds| (0.0..60.0).contains(seconds)), "{seconds:?}");
+    assert!(seconds.iter().sum::<f64>() > 0.0, "{seconds:?}");
 }

@@ -17,6 +17,7 @@ mod layer_norm;
 mod linear;
 mod pad;
 mod panel;
+mod peak;
 mod picture;
 mod pointwise;
 mod product;
@@ -32,7 +33,7 @@ mod value;
 use std::sync::Arc;
 
 use crate::Result;
-use crate::backend::{Backend, Program};
+use crate::backend::{Backend, Peak, Program};
 use crate::graph::Graph;
 
 /// The processor that this program runs on.
@@ -56,6 +57,11 @@ impl Backend for CpuBackend {
         // Panels are made as `gemm` wants them; it need not copy them once more.
         gemm::set_lhs_packing_threshold_single_thread(256);
         Ok(Box::new(program::CpuProgram::new(graph)))
+    }
+
+    fn peak(&self) -> Result<Peak> {
+        crate::threads::start();
+        Ok(peak::measure())
     }
 
     fn is_host(&self) -> bool {

@@ -1,6 +1,7 @@
 //! Running a graph: node by node, every value in the slot that the plan gave it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::conv3x3::Taps;
 use super::pad::Frame;
@@ -9,7 +10,7 @@ use super::{
     attention, conv3x3, embed, group_norm, guide, layer_norm, linear, pad, picture, pointwise, product,
     resample,
 };
-use crate::backend::{CancelToken, HostTensor, MemoryNeed, Program, Values};
+use crate::backend::{CancelToken, Clock, HostTensor, KernelRun, MemoryNeed, Profiled, Program, Values};
 use crate::graph::plan::{Slots, plan};
 use crate::graph::{Activation, Element, Graph, Node, NodeId, Op};
 use crate::{Error, Result};
@@ -73,15 +74,12 @@ impl Program for CpuProgram {
     }
 
     fn run(&mut self, inputs: &[(&str, &HostTensor)], cancel: &CancelToken) -> Result<Vec<HostTensor>> {
-        let outputs = self.graph.outputs();
-        let mut kept: Vec<Option<HostTensor>> = vec![None; outputs.len()];
+        let mut kept = vec![None; self.graph.outputs().len()];
         self.each_node(inputs, cancel, &mut |id, value| {
-            for (place, _) in outputs.iter().enumerate().filter(|(_, output)| **output == id) {
-                kept[place] = Some(to_host(self.graph.node(id), value));
-            }
+            keep(&self.graph, id, value, &mut kept);
             Ok(())
         })?;
-        Ok(kept.into_iter().map(|output| output.expect("every output is a node, and all have run")).collect())
+        Ok(all(kept))
     }
 
     fn trace(
@@ -94,6 +92,43 @@ impl Program for CpuProgram {
             visit(node, &to_host(node, value))
         })
     }
+
+    fn profile(&mut self, inputs: &[(&str, &HostTensor)], cancel: &CancelToken) -> Result<Profiled> {
+        let (graph, mut kernels, mut kept) = (&self.graph, vec![], vec![None; self.graph.outputs().len()]);
+        let mut last = Instant::now();
+        self.each_node(inputs, cancel, &mut |id, value| {
+            let (node, seconds) = (graph.node(id), last.elapsed().as_secs_f64());
+            kernels.extend(kernel_run(graph, node, seconds));
+            keep(graph, id, value, &mut kept);
+            last = Instant::now();
+            Ok(())
+        })?;
+        Ok(Profiled { outputs: all(kept), clock: Clock::Host, kernels })
+    }
+}
+
+/// What is told of a node that was computed.
+fn kernel_run(graph: &Graph, node: &Node, seconds: f64) -> Option<KernelRun> {
+    let is_given = matches!(node.op, Op::Input { .. });
+    (!is_given).then(|| KernelRun {
+        kernel: node.op.name(),
+        variant: String::new(),
+        extents: graph.extents(node),
+        label: node.label.clone(),
+        seconds,
+        flops: graph.node_flops(node),
+        bytes: graph.traffic(node, |_| size_of::<f32>()),
+    })
+}
+
+/// Keeps a value that is an output.
+fn keep(graph: &Graph, id: NodeId, value: Value<'_>, kept: &mut [Option<HostTensor>]) {
+    let places = graph.outputs().iter().zip(kept).filter(|(output, _)| **output == id);
+    places.for_each(|(_, kept)| *kept = Some(to_host(graph.node(id), value)));
+}
+
+fn all(kept: Vec<Option<HostTensor>>) -> Vec<HostTensor> {
+    kept.into_iter().map(|output| output.expect("every output is a node, and all have run")).collect()
 }
 
 /// Bytes of a node's slot. Inputs are read where the caller has them.

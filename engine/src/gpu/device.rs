@@ -51,6 +51,13 @@ impl Facts {
         }
     }
 
+    /// A grid of `count` workgroups, folded to two dimensions where one does not hold them. Kernels
+    /// count with `flat_workgroup` of `shared/grid.wgsl`; the last ones may be beyond `count`.
+    pub(super) fn fold(&self, count: usize) -> [u32; 3] {
+        let rows = count.div_ceil(self.max_workgroups as usize).max(1);
+        [count.div_ceil(rows).max(1) as u32, rows as u32, 1]
+    }
+
     /// Those of a device that is not there, and would refuse nothing.
     pub(super) fn unlimited(core: Core, subgroup: Option<u32>) -> Self {
         let most = u64::from(u32::MAX);

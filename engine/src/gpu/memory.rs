@@ -115,7 +115,7 @@ impl DeviceBuffer {
     }
 
     /// Frees the memory now, whoever still holds a bind group with it.
-    fn destroy(self, device: &Device) {
+    pub(super) fn destroy(self, device: &Device) {
         device.release(self.bytes + 2 * self.guard);
         self.device.destroy();
     }

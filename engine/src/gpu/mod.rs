@@ -11,6 +11,8 @@
 //! store     their copies on the device
 //! memory    the pool of buffers               transfer   host values to rows and back
 //! program   compile once, replay every step
+//! timing    seconds of dispatches            profile    those of a whole program
+//! peak      what the device does at best
 //! variants  which kernels a graph needs, without a device
 //! ```
 
@@ -24,11 +26,14 @@ mod nodes;
 mod ops;
 mod options;
 mod packing;
+mod peak;
 mod pipelines;
+mod profile;
 mod program;
 mod replay;
 mod shaders;
 mod store;
+mod timing;
 mod transfer;
 mod variants;
 
@@ -42,7 +47,7 @@ pub use shaders::shader_sources;
 pub use variants::{KernelVariant, kernel_variants};
 
 use crate::Result;
-use crate::backend::{Backend, Program};
+use crate::backend::{Backend, Peak, Program};
 use crate::graph::Graph;
 use device::Device;
 use memory::Pool;
@@ -53,7 +58,9 @@ use store::WeightStore;
 /// compares them with the kernels' own.
 #[must_use]
 pub fn kernel_interfaces() -> (Vec<ParamsLayout>, Vec<KernelConstant>) {
-    (ops::layouts(), ops::constants())
+    let layouts = ops::layouts().into_iter().chain(peak::LAYOUTS);
+    let constants = ops::constants().into_iter().chain(peak::CONSTANTS);
+    (layouts.collect(), constants.collect())
 }
 
 /// A GPU, opened.
@@ -118,5 +125,9 @@ impl Backend for GpuBackend {
 
     fn compile(&self, graph: Arc<Graph>) -> Result<Box<dyn Program>> {
         Ok(Box::new(program::GpuProgram::compile(self.shared.clone(), graph)?))
+    }
+
+    fn peak(&self) -> Result<Peak> {
+        peak::measure(&self.shared)
     }
 }

@@ -9,7 +9,7 @@ use super::memory::{DeviceBuffer, Pool};
 use super::packing::packed_extents;
 use super::pipelines::Pipeline;
 use super::store::StoredWeight;
-use crate::backend::{CancelToken, HostTensor, MemoryNeed, Program};
+use crate::backend::{CancelToken, HostTensor, MemoryNeed, Profiled, Program};
 use crate::graph::plan::plan;
 use crate::graph::{Graph, Node, NodeId};
 use crate::{Error, Result};
@@ -159,7 +159,7 @@ fn refuse_too_large(device: &Device, sizes: &[u64]) -> Result<()> {
 }
 
 /// One uniform buffer for all dispatches, a slot each.
-fn upload_params(device: &Device, dispatches: &[Dispatch]) -> Result<wgpu::Buffer> {
+pub(super) fn upload_params(device: &Device, dispatches: &[Dispatch]) -> Result<wgpu::Buffer> {
     let mut bytes = vec![0; dispatches.len().max(1) * Dispatch::PARAMS_BYTES];
     for (slot, dispatch) in bytes.chunks_exact_mut(Dispatch::PARAMS_BYTES).zip(dispatches) {
         slot[..dispatch.params.len()].copy_from_slice(&dispatch.params);
@@ -185,5 +185,9 @@ impl Program for GpuProgram {
         visit: &mut dyn FnMut(&Node, &HostTensor) -> Result<()>,
     ) -> Result<()> {
         self.replay_slowly(inputs, visit)
+    }
+
+    fn profile(&mut self, inputs: &[(&str, &HostTensor)], cancel: &CancelToken) -> Result<Profiled> {
+        self.replay_timed(inputs, cancel)
     }
 }

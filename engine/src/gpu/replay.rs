@@ -70,12 +70,12 @@ impl GpuProgram {
         check_guards(&shared, &pool)
     }
 
-    fn upload(&self, pool: &Pool, id: NodeId, tensor: &HostTensor) -> Result<()> {
+    pub(super) fn upload(&self, pool: &Pool, id: NodeId, tensor: &HostTensor) -> Result<()> {
         let value = Value::new(id, self.graph.node(id));
         self.value_buffer(pool, id).write(&self.shared.device, 0, &to_rows(&value, tensor))
     }
 
-    fn download(&self, pool: &Pool, id: NodeId) -> Result<HostTensor> {
+    pub(super) fn download(&self, pool: &Pool, id: NodeId) -> Result<HostTensor> {
         let device = &self.shared.device;
         let value = Value::new(id, self.graph.node(id));
         let bytes = self.value_buffer(pool, id).read(device, value.bytes())?;
@@ -159,7 +159,7 @@ impl<'a> Stream<'a> {
 }
 
 /// The tensor that was given for an input, if it is what the graph expects.
-fn input_named<'a>(
+pub(super) fn input_named<'a>(
     graph: &Arc<Graph>,
     inputs: &[(&str, &'a HostTensor)],
     name: &str,

@@ -43,6 +43,7 @@ shaders! {
     CONV3X3_SUBGROUP = "conv3x3_subgroup"
         with ["grid", "half", "band", "weight", "weight_band", "activation", "epilogue", "conv3x3"];
     CONV3X3_TILED = "conv3x3_tiled" with ["grid", "tile", "weight", "weight_tile", "activation", "epilogue", "conv3x3"];
+    COPY = "copy" with ["grid", "threads"];
     EMBED = "embed" with ["grid", "threads", "half", "write_y"];
     GUIDE = "guide" with ["grid", "half", "read_ab", "write_y"];
     LAYER_NORM = "layer_norm" with ["grid", "half", "read_x", "write_y"];
@@ -51,6 +52,7 @@ shaders! {
     LINEAR_TILED = "linear_tiled" with ["grid", "tile", "weight", "weight_tile", "activation", "epilogue", "linear"];
     MOMENTS_MERGE = "moments_merge" with [];
     MOMENTS_STATS = "moments_stats" with ["grid", "threads", "half", "read_x"];
+    MULTIPLY_ADD = "multiply_add" with ["grid", "threads"];
     NORMALISE = "normalise" with ["grid", "threads", "half", "read_x", "write_y", "activation"];
     PAD = "pad" with ["grid", "threads", "half", "read_x", "write_y", "planes"];
     PICTURE = "picture" with ["grid", "threads", "half", "read_x"];

@@ -4,6 +4,7 @@
 //! they are recorded. [`Recorder::finish`] drops what no output needs and moves element-wise work
 //! into the epilogues of products (`fuse`); [`plan`] then knows every value's lifetime.
 
+mod extents;
 mod fuse;
 mod op;
 pub mod plan;

@@ -27,7 +27,7 @@ use self::bands::Bands;
 pub use self::heights::Height;
 use self::turns::{Turn, TurnBytes, Turns};
 use crate::Result;
-use crate::backend::{Backend, CancelToken, HostTensor, MemoryNeed, Program};
+use crate::backend::{Backend, CancelToken, Clock, HostTensor, MemoryNeed, Profiled, Program};
 use crate::graph::{Graph, Node, Op};
 
 /// A graph of one image, made ready to be run in strips.
@@ -119,6 +119,17 @@ impl Program for StripProgram {
         let outputs = self.each_turn(inputs, |program, inputs| traced(program, inputs, visit))?;
         let graph = self.graph.clone();
         graph.outputs().iter().zip(&outputs).try_for_each(|(&id, output)| visit(graph.node(id), output))
+    }
+
+    fn profile(&mut self, inputs: &[(&str, &HostTensor)], cancel: &CancelToken) -> Result<Profiled> {
+        let (mut kernels, mut clock) = (vec![], Clock::Host);
+        let outputs = self.each_turn(inputs, |program, inputs| {
+            let profiled = program.profile(inputs, cancel)?;
+            clock = profiled.clock;
+            kernels.extend(profiled.kernels);
+            Ok(profiled.outputs)
+        })?;
+        Ok(Profiled { outputs, clock, kernels })
     }
 }
 

@@ -174,3 +174,25 @@ fn inputs_that_are_missing_or_of_another_shape_are_named() {
     cancel.cancel();
     assert!(matches!(run_with(&case.given(), &cancel), Err(Error::Cancelled)));
 }
+
+#[test]
+fn a_profile_is_a_run_with_a_clock_at_every_node() {
+    let shape = Shape::image(1, 6, 4, 8);
+    let case = recorded(&[shape], |g, maker, inputs| {
+        let weight = maker.half_weight(&[16, 8, 3, 3]);
+        let y = g.conv3x3(inputs[0], &weight, None, ConvWindow::SAME);
+        g.silu(y)
+    });
+    let mut program = CpuBackend::new().compile(case.graph.clone()).expect("it compiles");
+    let outputs = program.run(&case.given(), &CancelToken::default()).expect("it runs");
+    let profiled = program.profile(&case.given(), &CancelToken::default()).expect("it runs");
+    assert_eq!(profiled.outputs, outputs);
+    let [run] = &profiled.kernels[..] else {
+        panic!("one node, SiLU in its epilogue: {:?}", profiled.kernels)
+    };
+    assert_eq!((run.kernel, &*run.extents), ("conv3x3", "8 → 16 at 4×6"));
+    assert_eq!(run.flops, 2 * 24 * 8 * 16 * 9);
+    // f32 values of the input and the output, and a weight in halves.
+    assert_eq!(run.bytes, 4 * (24 * 8 + 24 * 16) + 2 * 8 * 16 * 9);
+    assert!(run.seconds > 0.0);
+}

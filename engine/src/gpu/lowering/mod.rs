@@ -156,12 +156,9 @@ impl<'a> Lowering<'a> {
         self.dispatches.push(Dispatch { node: self.node, kernel, bindings, params, workgroups, work: 0 });
     }
 
-    /// A grid of `count` workgroups, folded to two dimensions where one does not hold them. Kernels
-    /// count with `flat_workgroup` of `shared/grid.wgsl`; the last ones may be beyond `count`.
+    /// A grid of `count` workgroups, as [`Facts::fold`].
     pub(super) fn fold(&self, count: usize) -> [u32; 3] {
-        let most = self.facts.max_workgroups as usize;
-        let rows = count.div_ceil(most).max(1);
-        [count.div_ceil(rows).max(1) as u32, rows as u32, 1]
+        self.facts.fold(count)
     }
 
     /// A weight is stored in halves if its file has halves or the graph computes in them.

@@ -8,7 +8,7 @@ use std::sync::{Mutex, Weak};
 use std::thread;
 use std::time::Duration;
 
-use fulmen_engine::backend::{Backend, CancelToken, HostTensor, MemoryNeed, Program};
+use fulmen_engine::backend::{Backend, CancelToken, HostTensor, MemoryNeed, Peak, Profiled, Program};
 use fulmen_engine::cpu::CpuBackend;
 use fulmen_engine::graph::{Graph, Node};
 use fulmen_engine::{Error, Options, Request};
@@ -186,6 +186,10 @@ impl Backend for Panics {
         let is_unet = graph.input("time").is_some();
         Ok(Box::new(Panic(self.0.compile(graph)?, AtomicBool::new(is_unet))))
     }
+
+    fn peak(&self) -> fulmen_engine::Result<Peak> {
+        self.0.peak()
+    }
 }
 
 impl Program for Panic {
@@ -208,6 +212,14 @@ impl Program for Panic {
         visit: &mut dyn FnMut(&Node, &HostTensor) -> fulmen_engine::Result<()>,
     ) -> fulmen_engine::Result<()> {
         self.0.trace(inputs, visit)
+    }
+
+    fn profile(
+        &mut self,
+        inputs: &[(&str, &HostTensor)],
+        cancel: &CancelToken,
+    ) -> fulmen_engine::Result<Profiled> {
+        self.0.profile(inputs, cancel)
     }
 }
 
@@ -302,6 +314,10 @@ impl Backend for Narrow {
         programs.push(Arc::downgrade(&count));
         Ok(Box::new(Held(self.0.compile(graph)?, count)))
     }
+
+    fn peak(&self) -> fulmen_engine::Result<Peak> {
+        self.0.peak()
+    }
 }
 
 impl Program for Held {
@@ -323,6 +339,14 @@ impl Program for Held {
         visit: &mut dyn FnMut(&Node, &HostTensor) -> fulmen_engine::Result<()>,
     ) -> fulmen_engine::Result<()> {
         self.0.trace(inputs, visit)
+    }
+
+    fn profile(
+        &mut self,
+        inputs: &[(&str, &HostTensor)],
+        cancel: &CancelToken,
+    ) -> fulmen_engine::Result<Profiled> {
+        self.0.profile(inputs, cancel)
     }
 }
 
