@@ -221,6 +221,11 @@ pub trait Backend: Send + Sync {
         false
     }
 
+    /// Whether its products round what they multiply to bf16.
+    fn multiplies_bf16(&self) -> bool {
+        false
+    }
+
     /// Plans memory, prepares weights and kernels. Nothing is computed yet.
     fn compile(&self, graph: Arc<Graph>) -> Result<Box<dyn Program>>;
 

@@ -110,7 +110,8 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = "Device")]
     pub(crate) device: String,
 
-    /// How values are stored between layers [default: f16 on a GPU, f32 on the CPU]
+    /// How values are stored between layers. bf16 stores f32 and rounds what is multiplied, which takes half the time on
+    /// CPUs with AVX512_BF16, and draws slightly different pictures [default: f16 on a GPU, f32 on the CPU]
     #[arg(long, value_name = "P", help_heading = "Device")]
     pub(crate) precision: Option<PrecisionArg>,
 
@@ -208,11 +209,12 @@ impl PngTextArg {
     }
 }
 
-/// How values are stored.
+/// How values are stored and multiplied.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(crate) enum PrecisionArg {
     F32,
     F16,
+    Bf16,
 }
 
 impl From<PrecisionArg> for Precision {
@@ -220,6 +222,7 @@ impl From<PrecisionArg> for Precision {
         match precision {
             PrecisionArg::F32 => Self::F32,
             PrecisionArg::F16 => Self::F16,
+            PrecisionArg::Bf16 => Self::Bf16,
         }
     }
 }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use fulmen_engine::edit::Preprocessor;
 use fulmen_engine::engine::{DrawPlan, DrawStage, Drawn, Engine, Event, Seconds};
-use fulmen_engine::graph::Element;
 use fulmen_engine::request::{Control, ControlMode, ImagePrompt};
 use fulmen_engine::weights::Lora;
 use serde::Serialize;
@@ -42,7 +41,7 @@ pub(super) struct PlanReport {
     pub(super) assumed: String,
     pub(super) seed: u64,
     pub(super) device: String,
-    pub(super) precision: &'static str,
+    pub(super) precision: String,
     pub(super) loras: Vec<LoraUse>,
     /// Pictures that guide.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -157,7 +156,7 @@ impl PlanReport {
             assumed: plan.settings.line(),
             seed: plan.seed,
             device: engine.device().to_owned(),
-            precision: if engine.element() == Element::F16 { "f16" } else { "f32" },
+            precision: engine.precision().to_string(),
             loras: engine.loras().iter().map(LoraUse::of).collect(),
             controls: plan.controls.iter().map(ControlUse::of).collect(),
             image_prompts: plan.image_prompts.iter().map(ImagePromptUse::of).collect(),

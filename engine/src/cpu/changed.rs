@@ -8,9 +8,11 @@
 
 use std::ops::Range;
 
+use super::arithmetic::Arithmetic;
+use super::bf16;
 use super::epilogue::Finish;
 use super::panel::{self, Depth, Outputs, PANEL};
-use super::product::{self, Factors, Rows, Size};
+use super::product::{self, Factors, Places, Rows};
 use super::value::Turn;
 use crate::graph::Epilogue;
 use crate::weights::{LowRank, Weight};
@@ -98,13 +100,17 @@ impl<F: Factors> Changed<'_, F> {
             let of_up = &mut of_up[..ranks.count * PANEL];
             panel::fill(up, outputs, Depth { start: first, count: ranks.count, place: |k| k }, space, of_up);
             of_up.iter_mut().for_each(|value| *value *= factor);
-            let size = Size { rows: self.depth_of(block), columns: outputs.columns(), depth: ranks.count };
-            product::multiply(size, of_up, Rows { numbers: of_down, stride: PANEL }, (panel, true));
+            let rows = Rows::dense(of_down, self.depth_of(block), PANEL, ranks.count);
+            self.arithmetic().in_singles().multiply(outputs.columns(), of_up, &rows, (panel, true));
         }
     }
 }
 
 impl<F: Factors> Factors for Changed<'_, F> {
+    fn arithmetic(&self) -> Arithmetic {
+        self.factors.arithmetic()
+    }
+
     fn depth(&self) -> usize {
         self.factors.depth()
     }
@@ -114,21 +120,33 @@ impl<F: Factors> Factors for Changed<'_, F> {
     }
 
     fn depth_of(&self, block: usize) -> usize {
-        self.beside(block).map_or_else(|| self.factors.depth_of(block), |beside| beside.up.fan_in())
+        let rank = |beside: &Beside<'_>| beside.up.fan_in().next_multiple_of(self.arithmetic().numbers());
+        self.beside(block).map_or_else(|| self.factors.depth_of(block), rank)
     }
 
-    fn gathered(&self, rows: usize) -> usize {
-        self.factors.gathered(rows)
+    fn places(&self, rows: Range<usize>) -> Places {
+        self.factors.places(rows)
     }
 
-    fn rows<'a>(&'a self, block: usize, rows: Range<usize>, space: &'a mut [f32]) -> Rows<'a> {
-        match self.beside(block) {
-            None => self.factors.rows(block, rows, space),
-            Some(Beside { x, up }) => {
-                let stride = up.fan_in();
-                Rows { numbers: &x[rows.start * stride..rows.end * stride], stride }
-            }
+    fn gathered(&self, places: &Places) -> usize {
+        let ranks = self.beside.iter().map(|beside| beside.up.fan_in()).max().unwrap_or(0);
+        let rounded =
+            if self.arithmetic().is_in_pairs() { places.rows.len() * bf16::words(ranks) } else { 0 };
+        self.factors.gathered(places).max(rounded)
+    }
+
+    fn rows<'a>(&'a self, block: usize, places: &'a Places, space: &'a mut [f32]) -> Rows<'a> {
+        let Some(Beside { x, up }) = self.beside(block) else {
+            return self.factors.rows(block, places, space);
+        };
+        let (rank, rows) = (up.fan_in(), places.rows.len());
+        let x = &x[places.rows.start * rank..places.rows.end * rank];
+        if !self.arithmetic().is_in_pairs() {
+            return Rows::dense(x, rows, rank, rank);
         }
+        let words = bf16::words(rank);
+        bf16::round_rows(x, rank, &mut space[..rows * words]);
+        Rows::dense(space, rows, words, words)
     }
 
     fn weight(&self) -> &Weight {
@@ -138,14 +156,16 @@ impl<F: Factors> Factors for Changed<'_, F> {
     fn space(&self) -> usize {
         match self.within[..] {
             [] => self.factors.space(),
-            _ => self.space_of_panel() + PANEL * PANEL + self.depth() * PANEL,
+            _ => self.space_of_panel() + PANEL * PANEL + self.depth().next_multiple_of(2) * PANEL,
         }
     }
 
     fn panel(&self, block: usize, outputs: Outputs, space: &mut [f32], panel: &mut [f32]) {
         if let Some(Beside { up, .. }) = self.beside(block) {
+            let (used, padding) = panel.split_at_mut(up.fan_in() * PANEL);
+            padding.fill(0.0);
             let depth = Depth { start: 0, count: up.fan_in(), place: |k| k };
-            return panel::fill(up, outputs, depth, space, panel);
+            return panel::fill(up, outputs, depth, space, used);
         }
         self.panel_of(self.weight, block, outputs, space, panel);
         for difference in &self.within {

@@ -1,22 +1,25 @@
 //! 3×3 convolutions: the nine pixels under each output side by side, times the weights.
 //!
-//! Channels are taken 32 at a time: a block of depth is `[9 taps][32 channels]`, gathered for a block
-//! of rows and multiplied while it is in cache; the whole im2col matrix never exists. Weights stand
-//! as `[out][in][3][3]` in the checkpoint and are brought to `[tap][in]` as their panel is turned.
+//! Channels are taken 32 at a time: a block of depth is `[9 taps][32 channels]`, and what a block of rows sees of them is
+//! multiplied while it is in cache; the whole im2col matrix never exists. Where the processor's tiles look through the
+//! taps of a window, the lines that are seen are copied once ([`super::lines`]), else each pixel to all nine places.
+//! Weights stand as `[out][in][3][3]` in the checkpoint and are brought to `[tap][in]` as their panel is turned.
 //!
 //! Twin: `reference::product`. NMSE ≤ 1e-12.
 
+use std::ops::Range;
+
+use super::arithmetic::Arithmetic;
 use super::changed;
 use super::epilogue::Finish;
 use super::functions::vectorised;
-use super::panel::{self, Depth, Outputs};
-use super::product::{Factors, Rows};
+use super::lines::{CHANNELS, Lines, Window, copy};
+use super::panel::{self, Depth, Outputs, PANEL};
+use super::product::{Factors, Places, Rows};
 use super::value::{Turn, Value};
 use crate::graph::{Epilogue, Shape};
 use crate::weights::Weight;
 
-/// Channels of a block of depth: nine times as many numbers.
-const CHANNELS: usize = 32;
 const TAPS: usize = 9;
 
 /// What is seen at each place, and by how much it counts.
@@ -28,7 +31,7 @@ pub(super) struct Taps<'a> {
 }
 
 pub(super) fn conv3x3(taps: Taps<'_>, epilogue: &Epilogue, turn: &Turn<'_>, out: &mut [f32]) {
-    let factors = Conv3x3Factors { taps, x: turn.inputs[0], to: turn.shape };
+    let factors = Conv3x3Factors { taps, x: turn.inputs[0], to: turn.shape, arithmetic: turn.arithmetic };
     changed::run(&factors, &Finish::new(epilogue, turn), turn, out);
 }
 
@@ -43,11 +46,45 @@ struct Conv3x3Factors<'a> {
     taps: Taps<'a>,
     x: Value<'a>,
     to: Shape,
+    arithmetic: Arithmetic,
 }
 
 impl Conv3x3Factors<'_> {
     fn channels_of(&self, block: usize) -> usize {
         CHANNELS.min(self.x.shape.channels - block * CHANNELS)
+    }
+
+    /// The same, padded to whole words.
+    fn padded(&self, block: usize) -> usize {
+        self.channels_of(block).next_multiple_of(self.arithmetic.numbers())
+    }
+
+    /// What rows see of a picture.
+    fn lines(&self, rows: Range<usize>) -> Lines<'_> {
+        let [top, left] = self.taps.origin;
+        let window = Window { stride: self.taps.stride, top, left };
+        Lines::new(self.x, self.to, window, rows)
+    }
+
+    /// The nine pixels under each row, side by side, for one block of depth.
+    fn gather_rows(&self, block: usize, rows: Range<usize>, space: &mut [f32]) {
+        let (to, stride) = (self.to, self.depth_of(block));
+        let mut row = rows.start;
+        while row < rows.end {
+            let (line, x) = (row / to.width, row % to.width);
+            let count = (to.width - x).min(rows.end - row);
+            let lines = &mut space[(row - rows.start) * stride..][..count * stride];
+            let place = Pixel { image: line / to.height, y: line % to.height, x };
+            vectorised(
+                #[inline(always)]
+                || {
+                    for tap in 0..TAPS {
+                        self.gather(tap, place, block, lines);
+                    }
+                },
+            );
+            row += count;
+        }
     }
 
     /// Copies the pixels under one tap of neighbouring outputs, from `at` in the output on,
@@ -74,8 +111,12 @@ impl Conv3x3Factors<'_> {
 }
 
 impl Factors for Conv3x3Factors<'_> {
+    fn arithmetic(&self) -> Arithmetic {
+        self.arithmetic
+    }
+
     fn depth(&self) -> usize {
-        TAPS * CHANNELS.min(self.x.shape.channels)
+        TAPS * CHANNELS.min(self.x.shape.channels.next_multiple_of(self.arithmetic.numbers()))
     }
 
     fn blocks(&self) -> usize {
@@ -83,32 +124,32 @@ impl Factors for Conv3x3Factors<'_> {
     }
 
     fn depth_of(&self, block: usize) -> usize {
-        TAPS * self.channels_of(block)
+        TAPS * self.padded(block)
     }
 
-    fn gathered(&self, rows: usize) -> usize {
-        rows * self.depth()
+    fn places(&self, rows: Range<usize>) -> Places {
+        if self.arithmetic.sees_windows() { self.lines(rows).places() } else { Places::dense(rows) }
     }
 
-    fn rows<'a>(&'a self, block: usize, rows: std::ops::Range<usize>, space: &'a mut [f32]) -> Rows<'a> {
-        let (to, stride) = (self.to, self.depth_of(block));
-        let mut row = rows.start;
-        while row < rows.end {
-            let (line, x) = (row / to.width, row % to.width);
-            let count = (to.width - x).min(rows.end - row);
-            let lines = &mut space[(row - rows.start) * stride..][..count * stride];
-            let place = Pixel { image: line / to.height, y: line % to.height, x };
-            vectorised(
-                #[inline(always)]
-                || {
-                    for tap in 0..TAPS {
-                        self.gather(tap, place, block, lines);
-                    }
-                },
-            );
-            row += count;
+    fn gathered(&self, places: &Places) -> usize {
+        if self.arithmetic.sees_windows() {
+            let channels = CHANNELS.min(self.x.shape.channels);
+            self.lines(places.rows.clone()).pixels() * channels.div_ceil(self.arithmetic.numbers())
+        } else {
+            places.rows.len() * self.depth()
         }
-        Rows { numbers: space, stride }
+    }
+
+    fn rows<'a>(&'a self, block: usize, places: &'a Places, space: &'a mut [f32]) -> Rows<'a> {
+        if !self.arithmetic.sees_windows() {
+            self.gather_rows(block, places.rows.clone(), space);
+            return Rows::dense(space, places.rows.len(), self.depth_of(block), self.depth_of(block));
+        }
+        let first = block * CHANNELS;
+        let channels = first..first + self.channels_of(block);
+        let words = self.padded(block) / self.arithmetic.numbers();
+        self.lines(places.rows.clone()).copy(channels, self.arithmetic, space);
+        Rows { words: space, starts: &places.starts, taps: &places.taps, pixel: words, run: words }
     }
 
     fn weight(&self) -> &Weight {
@@ -123,18 +164,12 @@ impl Factors for Conv3x3Factors<'_> {
         space: &mut [f32],
         panel: &mut [f32],
     ) {
-        let channels = self.channels_of(block);
-        let place = |k: usize| k % TAPS * channels + k / TAPS;
+        let (channels, padded) = (self.channels_of(block), self.padded(block));
+        if padded > channels {
+            panel[..TAPS * padded * PANEL].fill(0.0);
+        }
+        let place = |k: usize| k % TAPS * padded + k / TAPS;
         let depth = Depth { start: block * CHANNELS * TAPS, count: TAPS * channels, place };
         panel::fill(weight, outputs, depth, space, panel);
-    }
-}
-
-/// Copies one pixel's channels; a full block's length is known, so that takes no call.
-#[inline(always)]
-fn copy(from: &[f32], to: &mut [f32]) {
-    match (<&[f32; CHANNELS]>::try_from(from), <&mut [f32; CHANNELS]>::try_from(&mut *to)) {
-        (Ok(from), Ok(to)) => *to = *from,
-        _ => to.copy_from_slice(from),
     }
 }

@@ -4,11 +4,13 @@
 
 use rayon::prelude::*;
 
+use super::arithmetic::Arithmetic;
+use super::bf16;
 use super::changed;
 use super::epilogue::Finish;
 use super::functions::vectorised;
 use super::panel::{self, Depth, Outputs, PANEL};
-use super::product::{Factors, Rows};
+use super::product::{Factors, Places, Rows};
 use super::scratch;
 use super::strips::Strips;
 use super::value::Turn;
@@ -19,25 +21,57 @@ use crate::weights::{LowRank, Weight};
 const DEPTH: usize = 512;
 /// With fewer rows of an image than this, turning a panel costs more than multiplying by it. Which way is taken must not
 /// depend on the batch: the two add in different orders.
-const FEW_ROWS: usize = 8;
+pub(super) const FEW_ROWS: usize = 8;
 /// Weights of one output that are converted at a time where rows are few.
 const STRETCH: usize = 1024;
 
 pub(super) fn linear(weight: &Weight, epilogue: &Epilogue, turn: &Turn<'_>, out: &mut [f32]) {
     let finish = Finish::new(epilogue, turn);
+    let (arithmetic, x, fan_in) = (turn.arithmetic, turn.inputs[0].numbers, weight.fan_in());
+    let run = |x: &[f32], out: &mut [f32]| {
+        changed::run(&LinearFactors { weight, arithmetic, x }, &finish, turn, out);
+    };
     if turn.shape.pixels() <= FEW_ROWS {
         few_rows(weight, &finish, turn, out);
+    } else if arithmetic.is_in_pairs() {
+        scratch::lend_to_node(rounded_words(turn.shape.rows(), fan_in), |pairs| {
+            bf16::round_rows(x, fan_in, pairs);
+            run(pairs, out);
+        });
     } else {
-        changed::run(&LinearFactors { weight, x: turn.inputs[0].numbers }, &finish, turn, out);
+        run(x, out);
     }
+}
+
+/// Words of so many rows, rounded to bf16.
+pub(super) fn rounded_words(rows: usize, fan_in: usize) -> usize {
+    rows * bf16::words(fan_in)
 }
 
 struct LinearFactors<'a> {
     weight: &'a Weight,
+    arithmetic: Arithmetic,
+    /// Words, `[rows]` of as many as hold the inputs.
     x: &'a [f32],
 }
 
+impl LinearFactors<'_> {
+    /// Words that hold so many numbers.
+    fn words(&self, numbers: usize) -> usize {
+        numbers.div_ceil(self.arithmetic.numbers())
+    }
+
+    /// Numbers in this block, without padding.
+    fn inputs_of(&self, block: usize) -> usize {
+        self.depth().min(self.weight.fan_in() - block * self.depth())
+    }
+}
+
 impl Factors for LinearFactors<'_> {
+    fn arithmetic(&self) -> Arithmetic {
+        self.arithmetic
+    }
+
     fn depth(&self) -> usize {
         let fan_in = self.weight.fan_in();
         fan_in.div_ceil(fan_in.div_ceil(DEPTH)).next_multiple_of(8).min(fan_in)
@@ -48,16 +82,18 @@ impl Factors for LinearFactors<'_> {
     }
 
     fn depth_of(&self, block: usize) -> usize {
-        self.depth().min(self.weight.fan_in() - block * self.depth())
+        self.words(self.inputs_of(block)) * self.arithmetic.numbers()
     }
 
-    fn gathered(&self, _rows: usize) -> usize {
+    fn gathered(&self, _places: &Places) -> usize {
         0
     }
 
-    fn rows<'a>(&'a self, block: usize, rows: std::ops::Range<usize>, _space: &'a mut [f32]) -> Rows<'a> {
-        let stride = self.weight.fan_in();
-        Rows { numbers: &self.x[rows.start * stride + block * self.depth()..rows.end * stride], stride }
+    fn rows<'a>(&'a self, block: usize, places: &'a Places, _space: &'a mut [f32]) -> Rows<'a> {
+        let (stride, rows) = (self.words(self.weight.fan_in()), &places.rows);
+        // Blocks but the last are whole words.
+        let words = &self.x[rows.start * stride + self.words(block * self.depth())..rows.end * stride];
+        Rows::dense(words, rows.len(), stride, self.words(self.inputs_of(block)))
     }
 
     fn weight(&self) -> &Weight {
@@ -72,7 +108,10 @@ impl Factors for LinearFactors<'_> {
         space: &mut [f32],
         panel: &mut [f32],
     ) {
-        let depth = Depth { start: block * self.depth(), count: self.depth_of(block), place: |k| k };
+        let count = self.inputs_of(block);
+        let (panel, padding) = panel.split_at_mut(count * PANEL);
+        padding.fill(0.0);
+        let depth = Depth { start: block * self.depth(), count, place: |k| k };
         panel::fill(weight, outputs, depth, space, panel);
     }
 }

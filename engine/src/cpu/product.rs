@@ -1,14 +1,18 @@
-//! The loop nest that linear layers and convolutions share, around `gemm`'s inner tile.
+//! The loop nest that linear layers and convolutions share, around the tiles of [`Arithmetic`].
 //!
 //! Outputs are cut into panels of 64, rows into blocks of up to 512, the depth into blocks that keep
 //! a panel in the second-level cache. A task owns a block of rows and a few panels. For each block
-//! of depth it makes the rows ready (a convolution copies its pixels side by side, a linear layer
-//! reads them where they are), turns each panel's weights into f32 and adds the product to its sums.
+//! of depth it makes the rows ready (a convolution copies the pixels that they see, a linear layer
+//! reads them where they are), turns each panel's weights into words and adds the product to its sums.
 //!
 //! The order of every sum is that of its depth blocks, so tiles may follow the number of threads.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
+use super::arithmetic::Arithmetic;
+use super::bf16;
 use super::epilogue::Finish;
 use super::panel::{self, Outputs, PANEL};
 use super::scratch;
@@ -25,25 +29,78 @@ pub(super) const SCRATCH: u64 = 2 << 20;
 /// Tasks for each thread, so that threads that were held up do not hold up the rest for long.
 const TASKS: usize = 4;
 
-/// Rows made ready for one block of depth: row r starts at `numbers[r · stride]`.
-#[derive(Debug, Clone, Copy)]
+/// Where the rows of a task find their words, if not one after the other.
+#[derive(Debug)]
+pub(super) struct Places {
+    /// The rows of outputs.
+    pub(super) rows: Range<usize>,
+    /// The pixel in which each row's window begins.
+    pub(super) starts: Vec<usize>,
+    /// The pixels of a window, counted from its first.
+    pub(super) taps: Vec<usize>,
+}
+
+impl Places {
+    /// One after the other.
+    pub(super) fn dense(rows: Range<usize>) -> Self {
+        Self { rows, starts: vec![], taps: vec![] }
+    }
+}
+
+/// Rows made ready for one block of depth.
+#[derive(Debug)]
 pub(super) struct Rows<'a> {
-    pub(super) numbers: &'a [f32],
-    pub(super) stride: usize,
+    pub(super) words: &'a [f32],
+    /// As [`Places`] has them.
+    pub(super) starts: &'a [usize],
+    pub(super) taps: &'a [usize],
+    /// Words from a pixel to the next.
+    pub(super) pixel: usize,
+    /// Words of each pixel that are multiplied.
+    pub(super) run: usize,
+}
+
+/// Pixels one after the other.
+static DENSE: [usize; ROWS] = {
+    let (mut starts, mut place) = ([0; ROWS], 0);
+    while place < ROWS {
+        starts[place] = place;
+        place += 1;
+    }
+    starts
+};
+
+impl<'a> Rows<'a> {
+    /// `count` rows, at most [`ROWS`], one after the other, `pixel` words apart, of which `run` are multiplied.
+    pub(super) fn dense(words: &'a [f32], count: usize, pixel: usize, run: usize) -> Self {
+        Self { words, starts: &DENSE[..count], taps: &[0], pixel, run }
+    }
+
+    /// The words up to the last that is multiplied.
+    pub(super) fn reach(&self) -> usize {
+        let last = |pixels: &[usize]| pixels.iter().max().copied().unwrap_or(0);
+        (last(self.starts) + last(self.taps)) * self.pixel + self.run
+    }
 }
 
 /// What is multiplied: a linear layer or a convolution.
 pub(super) trait Factors: Sync {
+    /// What words are, and how they are multiplied.
+    fn arithmetic(&self) -> Arithmetic;
     /// Numbers in a block of depth at most; a multiple of 8 unless there is one block only.
     fn depth(&self) -> usize;
     /// Blocks of depth.
     fn blocks(&self) -> usize;
-    /// Numbers in this block.
+    /// Numbers in this block: whole words, the last of which may be padded with zeros.
     fn depth_of(&self, block: usize) -> usize;
-    /// Working space for [`Factors::rows`].
-    fn gathered(&self, rows: usize) -> usize;
-    /// The rows' numbers of one block of depth.
-    fn rows<'a>(&'a self, block: usize, rows: std::ops::Range<usize>, space: &'a mut [f32]) -> Rows<'a>;
+    /// Where rows find their words.
+    fn places(&self, rows: Range<usize>) -> Places {
+        Places::dense(rows)
+    }
+    /// Words of working space for [`Factors::rows`].
+    fn gathered(&self, places: &Places) -> usize;
+    /// The rows' words of one block of depth.
+    fn rows<'a>(&'a self, block: usize, places: &'a Places, space: &'a mut [f32]) -> Rows<'a>;
     /// The weight.
     fn weight(&self) -> &Weight;
     /// Working space for [`Factors::panel`].
@@ -106,27 +163,31 @@ pub(super) fn run(factors: &impl Factors, finish: &Finish<'_>, turn: &Turn<'_>, 
 
 /// One task's share of the outputs.
 struct Tile {
-    rows: std::ops::Range<usize>,
-    panels: std::ops::Range<usize>,
+    rows: Range<usize>,
+    panels: Range<usize>,
 }
 
 impl Tile {
     fn run(&self, factors: &impl Factors, finish: &Finish<'_>, turn: &Turn<'_>, out: &Strips<'_>) {
-        let (rows, depth) = (self.rows.len(), factors.depth());
-        let panel_len = rows.max(2) * PANEL;
-        let lengths = [depth * PANEL, factors.space(), panel_len * self.panels.len(), factors.gathered(rows)];
+        let (rows, depth) = (self.rows.len(), factors.depth().next_multiple_of(2));
+        let (places, panel_len) = (factors.places(self.rows.clone()), rows.max(2) * PANEL);
+        let sums = panel_len * self.panels.len();
+        let lengths = [depth * PANEL, factors.space(), sums, factors.gathered(&places)];
         let outputs = |panel: usize| Outputs::nth(panel, turn.shape.channels, finish.is_geglu());
         scratch::lend(lengths, |[weights, space, sums, gathered]| {
             for block in 0..factors.blocks() {
                 if turn.cancelled() {
                     return;
                 }
-                let ready = factors.rows(block, self.rows.clone(), gathered);
+                let ready = factors.rows(block, &places, gathered);
                 for (panel, sums) in self.panels.clone().zip(sums.chunks_exact_mut(panel_len)) {
-                    let (outputs, depth) = (outputs(panel), factors.depth_of(block));
-                    factors.panel(block, outputs, space, &mut weights[..depth * PANEL]);
-                    let size = Size { rows, columns: outputs.columns(), depth };
-                    multiply(size, &weights[..depth * PANEL], ready, (sums, block > 0));
+                    let outputs = outputs(panel);
+                    let weights = &mut weights[..factors.depth_of(block) * PANEL];
+                    factors.panel(block, outputs, space, weights);
+                    if factors.arithmetic().is_in_pairs() {
+                        bf16::pair_rows(weights);
+                    }
+                    factors.arithmetic().multiply(outputs.columns(), weights, &ready, (sums, block > 0));
                 }
             }
             for (panel, sums) in self.panels.clone().zip(sums.chunks_exact_mut(panel_len)) {
@@ -134,48 +195,5 @@ impl Tile {
                 unsafe { finish.write(&mut sums[..rows * PANEL], self.rows.start, outputs(panel), out) };
             }
         });
-    }
-}
-
-/// Extents of one inner product.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Size {
-    pub(super) rows: usize,
-    pub(super) columns: usize,
-    pub(super) depth: usize,
-}
-
-/// `sums [rows][PANEL] = rows · panel`, or `+=` where there are sums already.
-///
-/// A single row is computed twice (`sums` has room): `gemm` would take it as a vector and add in
-/// another order, and the sums of a row must not depend on the tile that it falls into.
-pub(super) fn multiply(size: Size, panel: &[f32], rows: Rows<'_>, (sums, more): (&mut [f32], bool)) {
-    let Size { rows: count, columns, depth } = size;
-    let (count, rows) = if count == 1 { (2, Rows { stride: 0, ..rows }) } else { (count, rows) };
-    assert!(panel.len() >= depth * PANEL && sums.len() >= count * PANEL && columns <= PANEL);
-    assert!(rows.numbers.len() >= (count - 1) * rows.stride + depth, "rows of a product");
-    // SAFETY: every place that these extents and strides reach is within its slice, as asserted.
-    unsafe {
-        gemm::gemm(
-            columns,
-            count,
-            depth,
-            sums.as_mut_ptr(),
-            PANEL as isize,
-            1,
-            more,
-            panel.as_ptr(),
-            PANEL as isize,
-            1,
-            rows.numbers.as_ptr(),
-            rows.stride as isize,
-            1,
-            1.0,
-            1.0,
-            false,
-            false,
-            false,
-            gemm::Parallelism::None,
-        );
     }
 }

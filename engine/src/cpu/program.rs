@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::arithmetic::Arithmetic;
 use super::conv3x3::Taps;
 use super::pad::Frame;
 use super::value::{Turn, Value};
@@ -20,12 +21,23 @@ use crate::{Error, Result};
 pub(super) struct CpuProgram {
     graph: Arc<Graph>,
     plan: Slots,
+    arithmetic: Arithmetic,
 }
 
 impl CpuProgram {
-    pub(super) fn new(graph: Arc<Graph>) -> Self {
+    pub(super) fn new(graph: Arc<Graph>, arithmetic: Arithmetic) -> Self {
         let plan = plan(&graph, |id| bytes(graph.node(id)), false);
-        Self { graph, plan }
+        Self { graph, plan, arithmetic }
+    }
+
+    /// Bytes of what a node rounds before its tasks multiply it.
+    fn rounded_bytes(&self, node: &Node) -> u64 {
+        match &node.op {
+            Op::Linear { weight, .. } if self.arithmetic.is_in_pairs() => {
+                (linear::rounded_words(node.shape.rows(), weight.fan_in()) * size_of::<f32>()) as u64
+            }
+            _ => 0,
+        }
     }
 
     /// Runs every node in order and shows each to `done`, with its value.
@@ -55,7 +67,8 @@ impl CpuProgram {
                 Some(tensor) => Value::of(tensor),
                 None => {
                     let out = &mut slot[..node.shape.len()];
-                    compute(node, &Turn { inputs: &read, shape: node.shape, cancel }, out);
+                    let (shape, arithmetic) = (node.shape, self.arithmetic);
+                    compute(node, &Turn { inputs: &read, shape, cancel, arithmetic }, out);
                     Value { shape: node.shape, numbers: out }
                 }
             };
@@ -69,7 +82,8 @@ impl CpuProgram {
 
 impl Program for CpuProgram {
     fn memory(&self) -> MemoryNeed {
-        let scratch = (rayon::current_num_threads() as u64) * product::SCRATCH;
+        let rounded = self.graph.nodes().iter().map(|node| self.rounded_bytes(node)).max().unwrap_or(0);
+        let scratch = (rayon::current_num_threads() as u64) * product::SCRATCH + rounded;
         MemoryNeed { activations: self.plan.peak(), scratch, ..MemoryNeed::default() }
     }
 

@@ -3,6 +3,7 @@
 //! Allocating it for each block would have the kernel clear megabytes of pages each time.
 
 use std::cell::Cell;
+use std::sync::{Mutex, PoisonError};
 
 /// Numbers in a cache line: every part starts at one, since a vector load across two lines costs two.
 const LINE: usize = 16;
@@ -10,6 +11,9 @@ const LINE: usize = 16;
 thread_local! {
     static BUFFER: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
+
+/// What a whole node works in, while its tasks have each their own.
+static OF_NODE: Mutex<Vec<f32>> = Mutex::new(Vec::new());
 
 /// Lends `parts` of the given lengths, holding whatever was left in them.
 ///
@@ -31,5 +35,20 @@ pub(super) fn lend<const N: usize, R>(lengths: [usize; N], work: impl FnOnce([&m
     });
     let answer = work(parts);
     BUFFER.set(buffer);
+    answer
+}
+
+/// Lends a whole node working space, holding whatever was left in it.
+///
+/// This buffer is taken, too: where two graphs run at once, one of them gets a buffer of its own.
+pub(super) fn lend_to_node<R>(length: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
+    let shelf = || OF_NODE.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut buffer = std::mem::take(&mut *shelf());
+    if buffer.len() < length {
+        // Nothing in it is worth copying to the larger one.
+        buffer = vec![0.0; length];
+    }
+    let answer = work(&mut buffer[..length]);
+    *shelf() = buffer;
     answer
 }

@@ -1,5 +1,6 @@
 //! What an operation reads: a value's extents and its numbers, wherever they lie.
 
+use super::arithmetic::Arithmetic;
 use crate::backend::{CancelToken, HostTensor, Values};
 use crate::graph::Shape;
 
@@ -32,6 +33,8 @@ pub(super) struct Turn<'a> {
     pub(super) inputs: &'a [Value<'a>],
     pub(super) shape: Shape,
     pub(super) cancel: &'a CancelToken,
+    /// How products are computed.
+    pub(super) arithmetic: Arithmetic,
 }
 
 impl Turn<'_> {

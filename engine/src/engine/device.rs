@@ -4,10 +4,11 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use super::Precision;
 use crate::backend::Backend;
 use crate::cpu::CpuBackend;
 use crate::gpu::{self, GpuBackend, GpuOptions};
-use crate::message::Message;
+use crate::message::{Message, Setting};
 use crate::{Error, Result};
 
 /// What a user may ask for with `--device`: `auto`, `cpu`, `gpu`, `gpu:N`, or part of a name.
@@ -54,19 +55,27 @@ impl Device {
     /// # Errors
     /// [`Error::Device`] where no such device is there or it cannot be opened.
     pub fn open(&self) -> Result<Arc<dyn Backend>> {
-        Ok(self.choose()?.backend)
+        Ok(self.choose(None)?.backend)
     }
 
-    pub(super) fn choose(&self) -> Result<Opened> {
-        let cpu = |warning| Opened { backend: Arc::new(CpuBackend::new()), is_gpu: false, warning };
+    /// What is to be computed on it in this precision.
+    pub(super) fn choose(&self, precision: Option<Precision>) -> Result<Opened> {
+        let in_bf16 = precision == Some(Precision::Bf16);
+        let cpu = |warning| {
+            let backend = if in_bf16 { CpuBackend::in_bf16()? } else { CpuBackend::new() };
+            Ok(Opened { backend: Arc::new(backend), is_gpu: false, warning })
+        };
         match self.0.as_str() {
-            "cpu" => Ok(cpu(None)),
-            "auto" if !gpu::has_gpu() => Ok(cpu(None)),
+            "cpu" => cpu(None),
+            "auto" if !gpu::has_gpu() => cpu(None),
+            _ if in_bf16 => {
+                let what = Message::of(Setting::Precision).text(" bf16 is for the CPU alone; use ");
+                let what = what.setting(Setting::Device).text(" cpu, or f16 or f32 on a GPU");
+                Err(Error::Request(what))
+            }
             choice => match GpuBackend::open(choice, GpuOptions::default()) {
                 Ok(gpu) => Ok(Opened { backend: Arc::new(gpu), is_gpu: true, warning: None }),
-                Err(error) if choice == "auto" => {
-                    Ok(cpu(Some(format!("{error}; the CPU draws instead").into())))
-                }
+                Err(error) if choice == "auto" => cpu(Some(format!("{error}; the CPU draws instead").into())),
                 Err(error) => Err(error),
             },
         }

@@ -18,6 +18,7 @@ mod loras;
 mod model;
 mod outlook;
 mod plan;
+mod precision;
 mod predict;
 mod programs;
 mod prompts;
@@ -39,6 +40,7 @@ pub use draw::{OnEnd, Order};
 pub use model::{Model, WeightFormat};
 pub use outlook::Outlook;
 pub use plan::DrawPlan;
+pub use precision::Precision;
 pub use prompts::Prompts;
 pub use upscale::Enlarger;
 pub use vae::VaeStrips;
@@ -66,24 +68,6 @@ use crate::{Error, Result};
 /// Copies of the latents at the most: noise, latents, what the model is given and what it predicts, each in torch's
 /// order and in that of graphs.
 const LATENTS: usize = 12;
-
-/// How activations are stored. Sums are f32 either way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Precision {
-    /// 32 bits: the CPU's default.
-    F32,
-    /// 16 bits: half the memory and traffic, the GPU's default. The CPU backend only imitates it.
-    F16,
-}
-
-impl From<Precision> for Element {
-    fn from(precision: Precision) -> Self {
-        match precision {
-            Precision::F32 => Self::F32,
-            Precision::F16 => Self::F16,
-        }
-    }
-}
 
 /// What an engine is opened with.
 #[derive(Debug, Clone, Default)]
@@ -118,6 +102,7 @@ pub struct Engine {
     model: Arc<Model>,
     asked_loras: Vec<LoraFile>,
     backend: Arc<dyn Backend>,
+    precision: Precision,
     element: Element,
     programs: Programs,
     vae_cut: VaeCut,
@@ -147,7 +132,7 @@ impl Engine {
     /// Whatever is wrong with the device or the files, by name.
     pub fn open(options: &Options) -> Result<Self> {
         let start = Instant::now();
-        let Opened { backend, is_gpu, warning } = options.device.choose()?;
+        let Opened { backend, is_gpu, warning } = options.device.choose(options.precision)?;
         let usual = if is_gpu { Precision::F16 } else { Precision::F32 };
         let precision = Some(options.precision.unwrap_or(usual));
         let engine = Self::open_on(backend, &Options { precision, ..options.clone() })?;
@@ -163,6 +148,13 @@ impl Engine {
         let start = Instant::now();
         let model = Arc::new(Model::open(options)?);
         let precision = options.precision.unwrap_or(Precision::F32);
+        if (precision == Precision::Bf16) != backend.multiplies_bf16() {
+            let what = format!(
+                "{} was not opened for this precision; all models on a device share it",
+                backend.name()
+            );
+            return Err(Error::Device(what));
+        }
         let vae_cut = VaeCut::new(options.vae_strips);
         let loading = start.elapsed().as_secs_f64();
         Ok(Self { loading, vae_cut, ..Self::new(model, backend, precision) })
@@ -173,8 +165,7 @@ impl Engine {
     /// # Errors
     /// Whatever is wrong with the files, by name.
     pub fn open_beside(&self, options: &Options) -> Result<Self> {
-        let own = if self.element == Element::F16 { Precision::F16 } else { Precision::F32 };
-        let precision = Some(options.precision.unwrap_or(own));
+        let precision = Some(options.precision.unwrap_or(self.precision));
         let beside = Self::open_on(self.backend.clone(), &Options { precision, ..options.clone() })?;
         Ok(Self { warning: self.warning.clone(), ..beside })
     }
@@ -189,6 +180,7 @@ impl Engine {
             model,
             asked_loras: vec![],
             backend,
+            precision,
             element: precision.into(),
             programs,
             vae_cut: VaeCut::default(),
@@ -211,6 +203,12 @@ impl Engine {
     #[must_use]
     pub fn device(&self) -> &str {
         self.backend.name()
+    }
+
+    /// How activations are stored and multiplied.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// How activations are stored.

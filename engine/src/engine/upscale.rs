@@ -43,7 +43,7 @@ impl Enlarger {
     /// # Errors
     /// [`Error::Device`].
     pub fn open(device: &Device, precision: Option<Precision>) -> Result<Self> {
-        let Opened { backend, is_gpu, warning } = device.choose()?;
+        let Opened { backend, is_gpu, warning } = device.choose(precision)?;
         let usual = if is_gpu { Precision::F16 } else { Precision::F32 };
         Ok(Self { warning, ..Self::new(backend, precision.unwrap_or(usual).into()) })
     }

@@ -32,7 +32,7 @@ impl Patch for Product {
 
 impl Maker {
     /// A weight with a difference of each rank.
-    fn changed_weight(&mut self, shape: &[usize], ranks: &[usize]) -> Arc<Weight> {
+    pub(super) fn changed_weight(&mut self, shape: &[usize], ranks: &[usize]) -> Arc<Weight> {
         let mut weight = Weight::clone(&self.half_weight(shape));
         for rank in ranks {
             let down = self.half_weight(&[&[*rank], &shape[1..]].concat());

@@ -1,5 +1,6 @@
 //! The fast operations against the definition of right, and against themselves on other threads.
 
+mod bf16;
 mod changed;
 mod places;
 

@@ -1,0 +1,150 @@
+//! The lines of a picture that 3×3 windows see, with the zeros around it: copied once for a block of rows, not once for
+//! each tap.
+
+use std::ops::Range;
+
+use super::arithmetic::Arithmetic;
+use super::bf16;
+use super::functions::vectorised;
+use super::product::Places;
+use super::value::Value;
+use crate::graph::Shape;
+
+/// Channels of a block of depth: nine times as many numbers.
+pub(super) const CHANNELS: usize = 32;
+/// Lines and columns of a window.
+const SIDE: usize = 3;
+
+/// What a block of rows sees of a picture.
+pub(super) struct Lines<'a> {
+    x: Value<'a>,
+    to: Shape,
+    window: Window,
+    rows: Range<usize>,
+    /// Columns that are kept, the first counted with the zeros before the picture.
+    first_column: usize,
+    width: usize,
+}
+
+/// The steps of a window, and the lines and columns of zeros before the picture.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Window {
+    pub(super) stride: usize,
+    pub(super) top: usize,
+    pub(super) left: usize,
+}
+
+/// Lines that follow each other in an image.
+struct Piece {
+    image: usize,
+    /// The first line, counted with the zeros before the picture.
+    first: usize,
+    count: usize,
+    /// Lines of outputs.
+    outputs: Range<usize>,
+}
+
+impl<'a> Lines<'a> {
+    /// For `rows` of a value of shape `to`.
+    pub(super) fn new(x: Value<'a>, to: Shape, window: Window, rows: Range<usize>) -> Self {
+        let (first, last) = (rows.start, rows.end - 1);
+        // Within a line only what is seen of it is kept.
+        let columns = if first / to.width == last / to.width {
+            first % to.width..last % to.width + 1
+        } else {
+            0..to.width
+        };
+        let (first_column, width) = (columns.start * window.stride, span(columns.len(), window.stride));
+        Self { x, to, window, rows, first_column, width }
+    }
+
+    /// The lines of each image.
+    fn pieces(&self) -> impl Iterator<Item = Piece> {
+        let (width, height, stride) = (self.to.width, self.to.height, self.window.stride);
+        let lines = self.rows.start / width..(self.rows.end - 1) / width + 1;
+        (lines.start / height..(lines.end - 1) / height + 1).map(move |image| {
+            let outputs = lines.start.max(image * height)..lines.end.min((image + 1) * height);
+            let (first, count) = (outputs.start % height * stride, span(outputs.len(), stride));
+            Piece { image, first, count, outputs }
+        })
+    }
+
+    /// Pixels that are kept.
+    pub(super) fn pixels(&self) -> usize {
+        self.pieces().map(|piece| piece.count * self.width).sum()
+    }
+
+    /// Where each row's window begins in what is kept.
+    pub(super) fn places(&self) -> Places {
+        let (width, stride) = (self.to.width, self.window.stride);
+        let (mut starts, mut line) = (Vec::with_capacity(self.rows.len()), 0);
+        for piece in self.pieces() {
+            for (i, output) in piece.outputs.enumerate() {
+                let columns = self.rows.start.max(output * width)..self.rows.end.min((output + 1) * width);
+                let start = (line + i * stride) * self.width;
+                let column = |row: usize| start + row % width * stride - self.first_column;
+                starts.extend(columns.map(column));
+            }
+            line += piece.count;
+        }
+        let taps = (0..SIDE * SIDE).map(|tap| tap / SIDE * self.width + tap % SIDE).collect();
+        Places { rows: self.rows.clone(), starts, taps }
+    }
+
+    /// Copies these channels of every pixel, as words; zeros where there is no pixel.
+    pub(super) fn copy(&self, channels: Range<usize>, arithmetic: Arithmetic, space: &mut [f32]) {
+        let words = channels.len().div_ceil(arithmetic.numbers());
+        let from = self.x.shape;
+        let mut lines = space.chunks_exact_mut(self.width * words);
+        for piece in self.pieces() {
+            for (line, to) in (piece.first..piece.first + piece.count).zip(&mut lines) {
+                let y = line.wrapping_sub(self.window.top);
+                if y >= from.height {
+                    to.fill(0.0);
+                    continue;
+                }
+                let line = &self.x.numbers[(piece.image * from.height + y) * from.width * from.channels..];
+                let line = &line[..from.width * from.channels];
+                vectorised(
+                    #[inline(always)]
+                    || self.copy_line(line, &channels, to, arithmetic),
+                );
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn copy_line(&self, line: &[f32], channels: &Range<usize>, to: &mut [f32], arithmetic: Arithmetic) {
+        let words = to.len() / self.width;
+        // The kept columns that are in the picture.
+        let before = self.window.left.saturating_sub(self.first_column).min(self.width);
+        let first = self.first_column + before - self.window.left;
+        let count = self.x.shape.width.saturating_sub(first).min(self.width - before);
+        let (zeros, rest) = to.split_at_mut(before * words);
+        let (pixels, after) = rest.split_at_mut(count * words);
+        zeros.fill(0.0);
+        after.fill(0.0);
+        let seen =
+            line[(first * self.x.shape.channels).min(line.len())..].chunks_exact(self.x.shape.channels);
+        let pixels = seen.zip(pixels.chunks_exact_mut(words));
+        if arithmetic.is_in_pairs() {
+            pixels.for_each(|(from, to)| bf16::round_line(&from[channels.clone()], to));
+        } else {
+            pixels.for_each(|(from, to)| copy(&from[channels.clone()], to));
+        }
+    }
+}
+
+/// Lines that so many windows see.
+fn span(windows: usize, stride: usize) -> usize {
+    (windows - 1) * stride + SIDE
+}
+
+/// Copies one pixel's channels; a full block's length is known, so that takes no call.
+#[inline(always)]
+pub(super) fn copy(from: &[f32], to: &mut [f32]) {
+    match (<&[f32; CHANNELS]>::try_from(from), <&mut [f32; CHANNELS]>::try_from(&mut *to)) {
+        (Ok(from), Ok(to)) => *to = *from,
+        _ => to.copy_from_slice(from),
+    }
+}

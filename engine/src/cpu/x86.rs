@@ -1,0 +1,114 @@
+//! Tiles of sums in the vectors of x86-64: AVX-512, and its products of bf16.
+//!
+//! Intrinsics, since `vdpbf16ps` has no other name in Rust, and a compiler that is given plain loops keeps no
+//! tile in registers.
+
+use std::arch::x86_64::{
+    __m512, __m512bh, _mm512_add_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps,
+    _mm512_setzero_ps, _mm512_storeu_ps,
+};
+
+use super::panel::PANEL;
+use super::tile::{Lanes, Product};
+
+/// Sixteen numbers.
+#[derive(Clone, Copy)]
+struct Singles(__m512);
+
+/// Sixteen pairs in bf16; as a sum, sixteen numbers.
+#[derive(Clone, Copy)]
+struct Pairs(__m512);
+
+/// What both have in common: all but the multiplication.
+macro_rules! lanes {
+    ($lanes:ident, ($sum:ident, $a:ident, $b:ident) => $multiplied:expr) => {
+        // SAFETY of all: the trait's, that the processor has the instructions, and the places are the callers'.
+        impl Lanes for $lanes {
+            const WORDS: usize = 16;
+
+            #[inline(always)]
+            unsafe fn zero() -> Self {
+                // SAFETY: as above.
+                Self(unsafe { _mm512_setzero_ps() })
+            }
+
+            #[inline(always)]
+            unsafe fn load(from: *const f32) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { _mm512_loadu_ps(from) })
+            }
+
+            #[inline(always)]
+            unsafe fn store(self, to: *mut f32) {
+                // SAFETY: as above.
+                unsafe { _mm512_storeu_ps(to, self.0) }
+            }
+
+            #[inline(always)]
+            unsafe fn spread(word: f32) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { _mm512_set1_ps(word) })
+            }
+
+            #[inline(always)]
+            unsafe fn add(self, other: Self) -> Self {
+                // SAFETY: as above.
+                Self(unsafe { _mm512_add_ps(self.0, other.0) })
+            }
+
+            #[inline(always)]
+            unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
+                let ($sum, $a, $b) = (self.0, a.0, b.0);
+                // SAFETY: as above.
+                Self(unsafe { $multiplied })
+            }
+        }
+    };
+}
+
+lanes!(Singles, (sum, a, b) => _mm512_fmadd_ps(a, b, sum));
+lanes!(Pairs, (sum, a, b) => _mm512_dpbf16_ps(sum, as_pairs(a), as_pairs(b)));
+
+/// The same bits.
+#[inline(always)]
+fn as_pairs(words: __m512) -> __m512bh {
+    // SAFETY: both types are 512 bits of anything.
+    unsafe { std::mem::transmute(words) }
+}
+
+/// With 24 vectors of sums whatever the panel's width: enough to hide how long a multiplication takes.
+///
+/// # Safety
+/// As [`Product::columns`].
+#[inline(always)]
+unsafe fn multiply<L: Lanes>(mut product: Product<'_>, columns: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if columns == PANEL {
+            return product.columns::<L, 4, 6>(0);
+        }
+        for column in (0..columns).step_by(L::WORDS) {
+            product.columns::<L, 1, 12>(column);
+        }
+    }
+}
+
+/// A product in f32.
+///
+/// # Safety
+/// As [`Product::columns`].
+#[target_feature(enable = "avx512f")]
+pub(super) unsafe fn singles(product: Product<'_>, columns: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { multiply::<Singles>(product, columns) }
+}
+
+/// A product of pairs in bf16.
+///
+/// # Safety
+/// As [`Product::columns`].
+#[target_feature(enable = "avx512f,avx512bf16")]
+pub(super) unsafe fn pairs(product: Product<'_>, columns: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { multiply::<Pairs>(product, columns) }
+}
