@@ -12,6 +12,7 @@ import shapes
 from results import read
 
 GIB = 1 << 30
+MOST_LINES = 40  # of a table of kernels; all are in results.jsonl
 
 
 def by_part(rows, part):
@@ -52,6 +53,9 @@ def print_facts(rows, commit):
     print(f"- Card, driver, memory: {card() or 'no NVIDIA card'}")
     if versions:
         print("- " + ", ".join(f"{name} {version}" for name, version in versions["versions"].items()))
+    report = fulmen.done(rows)
+    if report:
+        print(f"- Fulmen {report['version']} on {report['device']}, {report['precision']}; its peaks: {fulmen.peaks(rows)}")
     for row in rows:
         if row.get("what") == "process":
             ended = "" if row["status"] == 0 else f", ended with {row['status']}"
@@ -68,7 +72,15 @@ FORMS = [
     "channels innermost, cuDNN measures",
     "channels innermost, cuDNN measures, CUDA graph",
 ]
-WHOLE = ["text encoders", "UNet call", "VAE decode", "picture", "first picture", "second picture"]
+WHOLE = [
+    "text encoders",
+    "UNet call",
+    "VAE decode",
+    "picture",
+    "first picture",
+    "first picture, from the start of the process",
+    "second picture",
+]
 
 
 def times_of(rows, what, size):
@@ -95,7 +107,7 @@ def best_of(rows, what, size):
 
 def print_whole(rows):
     ours = fulmen.parts(rows)
-    sizes = sorted({row["size"] for row in by_part(rows, "diffusers") if "size" in row} | {size for _, size in ours})
+    sizes = sorted({row["size"] for row in by_part(rows, "diffusers") if "size" in row} | {size for _, size in ours if size})
     lines = []
     for what in WHOLE:
         for size in sizes if what != "text encoders" else [None]:
@@ -156,41 +168,39 @@ def print_libraries(best):
     print_table(["kernel", "shape", "library", "ms", "rate"], lines)
 
 
-def kernel_line(kernel, library, whole):
-    """One row of the table: a kernel of Fulmen's with all its runs, and the library's beside it."""
-    seconds, count = kernel["seconds"], kernel["count"]
-    flops = f"{kernel['flops'] / seconds / 1e12:.1f}" if kernel.get("flops") and seconds else "-"
+def kernel_line(kernel, library):
+    """One row of the table: a kernel of Fulmen's with all its calls, and the library's beside it."""
+    seconds, calls = kernel["seconds"], kernel["calls"]
+    flops = f"{kernel['flops'] / seconds / 1e12:.1f}" if kernel["flops"] and seconds else "-"
     return [
-        " ".join(filter(None, [kernel["kernel"], kernel.get("variant", "")])),
+        " ".join(filter(None, [kernel["kernel"], kernel["variant"]])),
         kernel["extents"],
-        str(count),
-        f"{seconds / whole:.1%}",
-        milliseconds(seconds / count),
+        str(calls),
+        f"{kernel['share']:.1%}",
+        milliseconds(seconds / calls),
         flops,
         milliseconds(library["seconds"]) if library else "-",
         rate(library),
-        ratio(seconds / count, library and library["seconds"]),
+        ratio(seconds / calls, library and library["seconds"]),
     ]
 
 
-def print_kernels(rows, best):
+def print_kernels(stage, table, best):
     """Fulmen's kernels, those that take most first, each beside the library's."""
     by_shape = {shape: row for (_, shape), row in best.items()}
-    table = sorted(fulmen.kernels(rows), key=lambda kernel: -kernel["seconds"])
-    whole = sum(kernel["seconds"] for kernel in table) or 1.0
     lines, ours, theirs = [], 0.0, 0.0
     for kernel in table:
         library = by_shape.get(str(shapes.parse(kernel["extents"])))
         if library:
             ours += kernel["seconds"]
-            theirs += library["seconds"] * kernel["count"]
-        lines.append(kernel_line(kernel, library, whole))
-    if lines:
-        print("## Kernel by kernel\n")
-        head = ["kernel", "shape", "runs", "share", "ms each", "TFLOP/s", "library, ms", "library", "Fulmen / library"]
-        print_table(head, lines)
+            theirs += library["seconds"] * kernel["calls"]
+        lines.append(kernel_line(kernel, library))
+    whole = sum(kernel["seconds"] for kernel in table)
+    print(f"## Kernel by kernel: {fulmen.STAGES.get(stage, stage)}, {whole * 1e3:.2f} ms\n")
+    head = ["kernel", "shape", "calls", "share", "ms each", "TFLOP/s", "library, ms", "library", "Fulmen / library"]
+    print_table(head, lines[:MOST_LINES])
     if theirs:
-        print(f"Those with a library's kernel beside them: Fulmen {ours * 1e3:.2f} ms, libraries {theirs * 1e3:.2f} ms,")
+        print(f"All that have a library's kernel beside them: Fulmen {ours * 1e3:.2f} ms, libraries {theirs * 1e3:.2f} ms,")
         print(f"ratio {ours / theirs:.2f}.\n")
 
 
@@ -214,7 +224,8 @@ def main():
     print_whole(rows)
     print_memory(rows)
     print_libraries(best)
-    print_kernels(rows, best)
+    for stage, table in fulmen.kernels(rows).items():
+        print_kernels(stage, table, best)
     print_failures(rows)
 
 

@@ -107,16 +107,17 @@ def known(kind, config):
     return {key: value for key, value in config.items() if key in inspect.signature(kind.__init__).parameters}
 
 
-def unet(device, dtype, tiny):
+def without_memory(kind, config):
     with torch.device("meta"):
-        module = UNet2DConditionModel(**known(UNet2DConditionModel, TINY_UNET if tiny else UNET))
-    return fill(module, device, dtype)
+        return kind(**known(kind, config))
+
+
+def unet(device, dtype, tiny):
+    return fill(without_memory(UNet2DConditionModel, TINY_UNET if tiny else UNET), device, dtype)
 
 
 def vae(device, dtype, tiny):
-    with torch.device("meta"):
-        module = AutoencoderKL(**known(AutoencoderKL, TINY_VAE if tiny else VAE))
-    return fill(module, device, dtype)
+    return fill(without_memory(AutoencoderKL, TINY_VAE if tiny else VAE), device, dtype)
 
 
 def text_encoders(device, dtype, tiny):
