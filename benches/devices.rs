@@ -36,7 +36,7 @@ pub fn devices() -> Vec<Device> {
     for adapter in adapters.iter().filter(|adapter| !is_known(adapter, &adapters)) {
         let AdapterDescription { index, name, backend, driver, .. } = adapter;
         eprintln!("gpu{index}: {name}, {backend}, {driver}");
-        for core in [Core::Tiled, Core::Subgroup] {
+        for core in [Core::Tiled, Core::Subgroup, Core::Cooperative] {
             devices.extend(open(adapter, core));
         }
     }
@@ -61,6 +61,7 @@ fn open(adapter: &AdapterDescription, core: Core) -> Option<Device> {
     let word = match core {
         Core::Tiled => "tiled",
         Core::Subgroup => "subgroup",
+        Core::Cooperative => "cooperative",
     };
     let on_cpu = adapter.kind == AdapterKind::Software;
     (backend.core() == core).then(|| Device {

@@ -2,7 +2,7 @@
 //!
 //! Drivers of most of those systems are not here; their translations at least are made.
 
-use fulmen_engine::gpu::{kernel_interfaces, shader_sources};
+use fulmen_engine::gpu::{cooperative_sources, kernel_interfaces, shader_sources};
 use naga::back::{glsl, hlsl, msl, spv};
 use naga::proc::BoundsCheckPolicies;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
@@ -61,13 +61,22 @@ fn variants(module: &Module) -> Vec<Constants> {
     all
 }
 
+fn to_spirv(module: &Module, info: &ModuleInfo) -> Result<(), String> {
+    let spirv = spv::Options { lang_version: (1, 3), ..Default::default() };
+    spv::write_vec(module, info, &spirv, None).map(drop).map_err(|e| format!("SPIR-V: {e}"))
+}
+
+fn to_msl(module: &Module, info: &ModuleInfo) -> Result<(), String> {
+    let entry = (ShaderStage::Compute, "main".to_owned());
+    let options = msl::Options { lang_version: (2, 4), fake_missing_bindings: true, ..Default::default() };
+    let pipeline = msl::PipelineOptions { entry_point: Some(entry), ..Default::default() };
+    msl::write_string(module, info, &options, &pipeline).map(drop).map_err(|e| format!("MSL: {e}"))
+}
+
 fn translate(module: &Module, info: &ModuleInfo) -> Result<(), String> {
     let entry = (ShaderStage::Compute, "main".to_owned());
-    let spirv = spv::Options { lang_version: (1, 3), ..Default::default() };
-    spv::write_vec(module, info, &spirv, None).map_err(|e| format!("SPIR-V: {e}"))?;
-    let options = msl::Options { lang_version: (2, 4), fake_missing_bindings: true, ..Default::default() };
-    let pipeline = msl::PipelineOptions { entry_point: Some(entry.clone()), ..Default::default() };
-    msl::write_string(module, info, &options, &pipeline).map_err(|e| format!("MSL: {e}"))?;
+    to_spirv(module, info)?;
+    to_msl(module, info)?;
     to_hlsl(module, info, entry).map_err(|e| format!("HLSL: {e}"))?;
     if !uses_subgroups(module) {
         to_glsl(module, info).map_err(|e| format!("GLSL: {e}"))?;
@@ -106,12 +115,19 @@ fn uses_subgroups(module: &Module) -> bool {
         || module.functions.iter().any(|(_, f)| format!("{:?}", f.body).contains("Subgroup"))
 }
 
-fn check(source: &str) -> Result<usize, String> {
+/// Checks every variant, each translated by `translate`.
+fn check(
+    source: &str,
+    translate: impl Fn(&Module, &ModuleInfo) -> Result<(), String>,
+) -> Result<usize, String> {
     let module = naga::front::wgsl::parse_str(source).map_err(|e| e.emit_to_string(source))?;
     let validate = |module: &Module| {
         Validator::new(
             ValidationFlags::all(),
-            Capabilities::SUBGROUP | Capabilities::SHADER_FLOAT16_IN_FLOAT32,
+            Capabilities::SUBGROUP
+                | Capabilities::SHADER_FLOAT16_IN_FLOAT32
+                | Capabilities::SHADER_FLOAT16
+                | Capabilities::COOPERATIVE_MATRIX,
         )
         .subgroup_stages(naga::valid::ShaderStages::COMPUTE)
         .subgroup_operations(naga::valid::SubgroupOperationSet::all())
@@ -137,9 +153,38 @@ fn every_kernel_can_be_said_in_every_shading_language() {
     let sources = shader_sources();
     assert!(!sources.is_empty());
     for (name, source) in sources {
-        if let Err(error) = check(&source) {
+        if let Err(error) = check(&source, translate) {
             panic!("shaders/{name}.wgsl: {error}");
         }
+    }
+}
+
+/// Matrices of 16 on Vulkan, of 8 on Metal. Nothing else has them.
+#[test]
+fn every_cooperative_kernel_can_be_said_where_there_are_matrix_units() {
+    for (fragment, lanes) in [(16, 32), (16, 64), (8, 32), (8, 8)] {
+        let sources = cooperative_sources(fragment, lanes);
+        assert!(sources.len() > 3);
+        for (name, source) in sources {
+            if let Err(error) = check(&source, if fragment == 8 { to_spirv_and_msl } else { to_spirv }) {
+                panic!("shaders/{name}.wgsl, matrices of {fragment}, subgroups of {lanes}: {error}");
+            }
+        }
+    }
+}
+
+fn to_spirv_and_msl(module: &Module, info: &ModuleInfo) -> Result<(), String> {
+    to_spirv(module, info)?;
+    to_msl(module, info)
+}
+
+/// Some drivers fail to compile both in one kernel.
+#[test]
+fn no_cooperative_kernel_uses_subgroup_operations() {
+    for (name, source) in cooperative_sources(16, 32) {
+        let module = naga::front::wgsl::parse_str(&source).expect("WGSL");
+        assert!(!uses_subgroups(&module) && !source.contains("subgroup_"), "{name}");
+        assert!(module.entry_points[0].workgroup_size[0].is_multiple_of(64), "{name}");
     }
 }
 
@@ -153,8 +198,10 @@ fn every_kernel_is_in_the_table() {
         .map(|path| path.file_stem().unwrap().to_string_lossy().into_owned())
         .collect();
     files.sort();
-    let mut listed: Vec<String> = shader_sources().into_iter().map(|(name, _)| name.to_owned()).collect();
+    let listed = shader_sources().into_iter().chain(cooperative_sources(16, 32));
+    let mut listed: Vec<String> = listed.map(|(name, _)| name.to_owned()).collect();
     listed.sort();
+    listed.dedup();
     assert_eq!(files, listed);
 }
 
@@ -179,7 +226,7 @@ fn params_of(module: &Module) -> (usize, Vec<(String, usize)>) {
 #[test]
 fn parameters_lie_in_rust_as_kernels_read_them() {
     let layouts = kernel_interfaces().0;
-    for (name, source) in shader_sources() {
+    for (name, source) in shader_sources().into_iter().chain(cooperative_sources(16, 32)) {
         let module = naga::front::wgsl::parse_str(&source).expect("WGSL");
         let mut of_kernel = layouts.iter().filter(|layout| layout.kernels.contains(&name));
         let layout = of_kernel.next().unwrap_or_else(|| panic!("{name} has no parameters in Rust"));

@@ -35,6 +35,12 @@ fn open_all() -> Vec<Configuration> {
         ("on the tiled core", GpuOptions { core: Some(Core::Tiled), ..tiny }),
         ("on the subgroup core", GpuOptions { core: Some(Core::Subgroup), ..guarded }),
         ("on several bands", GpuOptions { core: Some(Core::Subgroup), several_bands: true, ..guarded }),
+        ("on the cooperative core", GpuOptions { core: Some(Core::Cooperative), ..guarded }),
+        (
+            "on the cooperative core, in tiny windows and grids",
+            GpuOptions { core: Some(Core::Cooperative), ..tiny },
+        ),
+        ("on matrices of 16", GpuOptions { core: Some(Core::Cooperative), fragment: Some(16), ..guarded }),
         ("with checked kernels", GpuOptions { checked: true, ..guarded }),
     ];
     let adapter = open_gpu(GpuOptions::default()).description().clone();
@@ -45,5 +51,9 @@ fn open_all() -> Vec<Configuration> {
 /// Whether these options change anything: an adapter without the subgroup core has nothing that
 /// could be chosen or taken away, and would only do the same once more.
 fn differs(options: GpuOptions, adapter: &AdapterDescription) -> bool {
-    adapter.has_subgroup_core() || (options.core.is_none() && options.subgroups)
+    match options.core {
+        Some(Core::Cooperative) => adapter.matrix_units.is_some() && options.fragment != adapter.matrix_units,
+        Some(_) => adapter.has_subgroup_core(),
+        None => options.subgroups || adapter.has_subgroup_core(),
+    }
 }

@@ -41,6 +41,9 @@ pub struct AdapterDescription {
     pub f16: bool,
     /// Smallest and largest subgroup, where subgroups can be used at all.
     pub subgroup_sizes: Option<(u32, u32)>,
+    /// The larger side of the matrices of halves that its matrix units multiply with sums in f32, where they can be used:
+    /// 8 or 16.
+    pub matrix_units: Option<u32>,
     /// Whether the device can time its own work.
     pub timestamps: bool,
     /// The most bytes of one buffer.
@@ -65,6 +68,7 @@ impl AdapterDescription {
             driver: [info.driver.trim(), info.driver_info.trim()].join(" ").trim().to_owned(),
             f16: features.contains(wgpu::Features::SHADER_F16),
             subgroup_sizes: features.contains(wgpu::Features::SUBGROUP).then_some(sizes),
+            matrix_units: matrix_units(adapter),
             timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
             max_buffer_bytes: limits.max_buffer_size,
             max_binding_bytes: limits.max_storage_buffer_binding_size,
@@ -75,6 +79,8 @@ impl AdapterDescription {
         // GPU it is expected to be the other way round.
         if description.kind == AdapterKind::Software && description.has_subgroup_core() {
             description.core = Core::Subgroup;
+        } else if description.matrix_units.is_some() && description.fixed_subgroup().is_some() {
+            description.core = Core::Cooperative;
         }
         description
     }
@@ -89,6 +95,18 @@ impl AdapterDescription {
     pub fn has_subgroup_core(&self) -> bool {
         self.fixed_subgroup().is_some_and(|size| size.is_multiple_of(8))
     }
+}
+
+/// The largest matrices that WGSL can say. Some devices list others besides, or alone: these do not count.
+fn matrix_units(adapter: &wgpu::Adapter) -> Option<u32> {
+    let wanted = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX | wgpu::Features::SHADER_F16;
+    let (f16, f32) = (wgpu::CooperativeScalarType::F16, wgpu::CooperativeScalarType::F32);
+    let fits = |of: &wgpu::CooperativeMatrixProperties| {
+        let square = of.m_size == of.n_size && of.n_size == of.k_size && matches!(of.m_size, 8 | 16);
+        square && of.ab_type == f16 && of.cr_type == f32
+    };
+    let listed = adapter.features().contains(wanted).then(|| adapter.cooperative_matrix_properties())?;
+    listed.iter().filter(|of| fits(of)).map(|of| of.m_size).max()
 }
 
 fn kind(device_type: wgpu::DeviceType) -> AdapterKind {
@@ -229,6 +247,7 @@ mod tests {
                 driver: String::new(),
                 f16: false,
                 subgroup_sizes: None,
+                matrix_units: None,
                 timestamps: false,
                 max_buffer_bytes: 1 << 30,
                 max_binding_bytes: 1 << 27,

@@ -4,6 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::adapters::AdapterKind;
+use super::cores::MatrixUnits;
 use super::{AdapterDescription, Core, GpuOptions};
 use crate::{Error, Result};
 
@@ -12,8 +14,14 @@ use crate::{Error, Result};
 pub(super) struct Facts {
     /// The device's name, for errors.
     pub name: String,
-    /// The core for products.
+    /// The core for what the matrix units do not do.
     pub core: Core,
+    /// The matrix units, where they are used.
+    pub units: Option<MatrixUnits>,
+    /// Bytes of workgroup memory.
+    pub workgroup_memory: u32,
+    /// The most lanes of a workgroup.
+    pub max_lanes: u32,
     /// The size of every subgroup; `None` where it varies, subgroups are off, or a test plays wider ones.
     pub subgroup: Option<u32>,
     /// The most bytes of one binding.
@@ -35,12 +43,21 @@ impl Facts {
         let limits = device.limits();
         let subgroup = description.fixed_subgroup().filter(|_| options.subgroups && !options.several_bands);
         let banded = description.has_subgroup_core() && options.subgroups;
-        let core = if banded { options.core.unwrap_or(description.core) } else { Core::Tiled };
+        let wanted = options.core.unwrap_or(description.core);
+        let other = if description.kind == AdapterKind::Software { Core::Subgroup } else { Core::Tiled };
+        let core = match wanted {
+            _ if !banded => Core::Tiled,
+            Core::Cooperative => other,
+            wanted => wanted,
+        };
         let max_binding = limits.max_storage_buffer_binding_size;
         let max_workgroups = limits.max_compute_workgroups_per_dimension;
         Self {
             name: description.name.clone(),
             core,
+            units: matrix_units(description, options).filter(|_| wanted == Core::Cooperative),
+            workgroup_memory: limits.max_compute_workgroup_storage_size,
+            max_lanes: limits.max_compute_invocations_per_workgroup,
             subgroup,
             max_binding,
             window: options.window_bytes.unwrap_or(max_binding).min(max_binding),
@@ -58,12 +75,22 @@ impl Facts {
         [count.div_ceil(rows).max(1) as u32, rows as u32, 1]
     }
 
+    /// The core that most of the work runs on.
+    pub(super) fn best_core(&self) -> Core {
+        if self.units.is_some() { Core::Cooperative } else { self.core }
+    }
+
     /// Those of a device that is not there, and would refuse nothing.
     pub(super) fn unlimited(core: Core, subgroup: Option<u32>) -> Self {
         let most = u64::from(u32::MAX);
         Self {
             name: "no device".to_owned(),
-            core,
+            core: if core == Core::Cooperative { Core::Tiled } else { core },
+            units: subgroup
+                .filter(|_| core == Core::Cooperative)
+                .map(|lanes| MatrixUnits { fragment: 16, lanes }),
+            workgroup_memory: 32 << 10,
+            max_lanes: 1024,
             subgroup,
             max_binding: most,
             window: most,
@@ -73,6 +100,13 @@ impl Facts {
             guards: false,
         }
     }
+}
+
+/// The matrix units of a device, as its options want them.
+fn matrix_units(description: &AdapterDescription, options: GpuOptions) -> Option<MatrixUnits> {
+    let lanes = description.fixed_subgroup().filter(|_| options.subgroups && !options.default_limits)?;
+    let fragment = options.fragment.or(description.matrix_units);
+    description.matrix_units.and(fragment).map(|fragment| MatrixUnits { fragment, lanes })
 }
 
 /// A device, its queue, and whether they were lost.
@@ -94,12 +128,18 @@ impl Device {
     ) -> Result<Self> {
         let wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
         let wanted = if options.subgroups { wanted } else { wanted - wgpu::Features::SUBGROUP };
+        let units = matrix_units(description, options).is_some();
+        let matrices = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX | wgpu::Features::SHADER_F16;
+        let wanted = if units { wanted | matrices } else { wanted };
         let limits = if options.default_limits { wgpu::Limits::defaults() } else { adapter.limits() };
         let descriptor = wgpu::DeviceDescriptor {
             label: Some("fulmen"),
             required_features: adapter.features() & wanted,
             required_limits: limits,
             memory_hints: wgpu::MemoryHints::MemoryUsage,
+            // SAFETY: wgpu calls features experimental whose validation may have holes. Only kernels of this project are
+            // compiled, and the parity tests run each with guards around its buffers.
+            experimental_features: unsafe { wgpu::ExperimentalFeatures::enabled() },
             ..Default::default()
         };
         let (device, queue) = pollster::block_on(adapter.request_device(&descriptor)).map_err(|error| {

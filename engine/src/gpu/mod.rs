@@ -4,6 +4,7 @@
 //! adapters  which devices there are, which one is meant
 //! instance  the drivers that know              nodes      whether they are worth asking
 //! device    an opened device; errors become sentences here
+//! cores     the shapes of the kernels for products and attention, and which of them a node runs on
 //! shaders   the table of WGSL files           pipelines  compiled once each
 //! lowering  the interface between operations and the runtime: a node becomes dispatches
 //! ops       one `lower_…` for each operation
@@ -17,6 +18,7 @@
 //! ```
 
 mod adapters;
+mod cores;
 mod device;
 mod eight_bits;
 mod instance;
@@ -41,9 +43,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) use adapters::has_gpu;
 pub use adapters::{AdapterDescription, AdapterKind, choose_adapter, list_adapters};
+pub use cores::Core;
 pub use lowering::{KernelConstant, ParamsLayout};
-pub use options::{Core, GpuOptions};
-pub use shaders::shader_sources;
+pub use options::GpuOptions;
+pub use shaders::{cooperative_sources, shader_sources};
 pub use variants::{KernelVariant, kernel_variants};
 
 use crate::Result;
@@ -111,10 +114,10 @@ impl GpuBackend {
         self.shared.weights.made()
     }
 
-    /// The core that products run on.
+    /// The core that products run on where their numbers allow it.
     #[must_use]
     pub fn core(&self) -> Core {
-        self.shared.device.facts.core
+        self.shared.device.facts.best_core()
     }
 }
 

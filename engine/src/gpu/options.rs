@@ -1,22 +1,15 @@
 //! How a device is used: all of it injectable, so that tests can play a poorer device.
 
-use serde::Serialize;
-
-/// The shape of the kernels for products, convolutions and attention.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Core {
-    /// Tiles in workgroup memory: needs nothing, runs everywhere.
-    Tiled,
-    /// A subgroup owns a tile and broadcasts: needs subgroups of one fixed size.
-    Subgroup,
-}
+use super::Core;
 
 /// Options of [`super::GpuBackend::open`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GpuOptions {
-    /// The core, instead of the one that the device's kind suggests.
+    /// The core, instead of the one that the device's kind suggests. What a core cannot do runs on the tiled one.
     pub core: Option<Core>,
+    /// The matrices that the cooperative core multiplies, 8 or 16, instead of the largest that the device lists. For
+    /// tests: some software adapters can do those that they do not list.
+    pub fragment: Option<u32>,
     /// Ask for wgpu's default limits instead of all that the adapter has.
     pub default_limits: bool,
     /// The most bytes of a value that one dispatch binds; the device's own limit if it is lower.
@@ -39,6 +32,7 @@ impl Default for GpuOptions {
     fn default() -> Self {
         Self {
             core: None,
+            fragment: None,
             default_limits: false,
             window_bytes: None,
             grid_width: None,

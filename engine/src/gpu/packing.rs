@@ -58,10 +58,22 @@ pub(super) enum Columns {
 
 impl Columns {
     /// Columns of the packed matrix.
-    fn padded(self, outputs: usize) -> usize {
+    pub(super) fn padded(self, outputs: usize) -> usize {
         match self {
             Self::Plain => outputs.next_multiple_of(8),
             Self::Geglu => 2 * (outputs / 2).next_multiple_of(8),
+        }
+    }
+
+    /// The output that has a packed place; `None` for padding.
+    fn output(self, place: usize, outputs: usize) -> Option<usize> {
+        match self {
+            Self::Plain => Some(place).filter(|n| *n < outputs),
+            Self::Geglu => {
+                let n = place / 4 * 2 + place % 2;
+                let gates = if place % 4 < 2 { 0 } else { outputs / 2 };
+                Some(n + gates).filter(|_| n < outputs / 2)
+            }
         }
     }
 
@@ -77,6 +89,15 @@ impl Columns {
     }
 }
 
+/// Along what a product's kernel reads its matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Order {
+    /// `[K'][N']`: neighbouring outputs are neighbours.
+    Depth,
+    /// `[N'][K']`, as checkpoints have it: the depth of an output is one run.
+    Outputs,
+}
+
 /// A layout on the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Packing {
@@ -88,6 +109,8 @@ pub(super) enum Packing {
         stored: Stored,
         /// The order of the outputs.
         columns: Columns,
+        /// Of its two sides.
+        order: Order,
     },
     /// A bias, scale or shift in f32.
     Vector {
@@ -128,7 +151,7 @@ fn channels_and_taps(weight: &Weight) -> (usize, usize) {
 /// The size that `weight` has once it is packed.
 pub(super) fn packed_extents(weight: &Weight, packing: Packing) -> Extents {
     match packing {
-        Packing::Matrix { stored, columns } => {
+        Packing::Matrix { stored, columns, .. } => {
             let (channels, taps) = channels_and_taps(weight);
             let rows = taps * channels.next_multiple_of(8);
             Extents { rows, columns: columns.padded(weight.outputs()), stored }
@@ -147,11 +170,16 @@ pub(super) fn pack(weight: &Weight, packing: Packing) -> Vec<u32> {
     let extents = packed_extents(weight, packing);
     let mut words = vec![0u32; extents.bytes() as usize / 4];
     match packing {
-        Packing::Matrix { columns, stored: Stored::Q8 } => {
+        Packing::Matrix { columns, stored: Stored::Q8, .. } => {
             let column = |output| columns.place(output, weight.outputs());
             eight_bits::pack(weight, column, extents.columns, &mut words);
         }
-        Packing::Matrix { columns, .. } => pack_matrix(weight, columns, extents, &mut words),
+        Packing::Matrix { columns, order: Order::Depth, .. } => {
+            pack_matrix(weight, columns, extents, &mut words);
+        }
+        Packing::Matrix { columns, order: Order::Outputs, .. } => {
+            pack_outputs(weight, columns, extents, &mut words);
+        }
         Packing::Vector { columns } => {
             for (n, value) in weight.to_f32().into_iter().enumerate() {
                 words[columns.place(n, weight.len())] = value.to_bits();
@@ -193,6 +221,23 @@ fn pack_matrix(weight: &Weight, columns: Columns, extents: Extents, words: &mut 
                         put(rows, channel, column, extents, bits[channel * taps + tap]);
                     }
                 }
+            }
+        }
+    });
+}
+
+/// Halves, an output's depth in one run: tap after tap, in each the channels. In parallel over outputs.
+fn pack_outputs(weight: &Weight, columns: Columns, extents: Extents, words: &mut [u32]) {
+    let (channels, taps) = channels_and_taps(weight);
+    let pitch = extents.rows / taps;
+    words.par_chunks_mut(extents.rows / 2).enumerate().for_each(|(place, words)| {
+        let Some(n) = columns.output(place, weight.outputs()) else { return };
+        let mut halves = vec![f16::ZERO; weight.fan_in()];
+        weight.read_halves(n * weight.fan_in(), &mut halves);
+        let row: &mut [u16] = bytemuck::cast_slice_mut(words);
+        for (tap, row) in row.chunks_exact_mut(pitch).enumerate() {
+            for (channel, half) in row[..channels].iter_mut().enumerate() {
+                *half = halves[channel * taps + tap].to_bits();
             }
         }
     });
@@ -265,7 +310,7 @@ mod tests {
     #[test]
     fn a_convolution_is_packed_by_tap_then_channel() {
         let weight = counted(&[3, 5, 3, 3]);
-        let packing = Packing::Matrix { stored: Stored::F16, columns: Columns::Plain };
+        let packing = Packing::Matrix { stored: Stored::F16, columns: Columns::Plain, order: Order::Depth };
         let (words, extents) = (pack(&weight, packing), packed_extents(&weight, packing));
         assert_eq!((extents.rows, extents.columns), (72, 8));
         let (n, channel, tap) = (2, 4, 7);
@@ -276,9 +321,28 @@ mod tests {
     }
 
     #[test]
+    fn an_output_is_one_run_of_its_depth_where_kernels_want_that() {
+        for (columns, shape) in [(Columns::Plain, [3, 5, 3, 3]), (Columns::Geglu, [12, 21, 1, 1])] {
+            let weight = counted(&shape);
+            let packing = |order| Packing::Matrix { stored: Stored::F16, columns, order };
+            let extents = packed_extents(&weight, packing(Order::Depth));
+            assert_eq!(packed_extents(&weight, packing(Order::Outputs)), extents);
+            let (by_depth, by_output) =
+                (pack(&weight, packing(Order::Depth)), pack(&weight, packing(Order::Outputs)));
+            for k in 0..extents.rows {
+                for n in 0..extents.columns {
+                    let word = by_output[(n * extents.rows + k) / 2];
+                    let found = f16::from_bits((word >> (16 * (k % 2))) as u16).to_f32();
+                    assert_eq!(found, half_of(&by_depth, extents, k, n), "{columns:?}, {k} of {n}");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn a_product_wider_than_a_block_is_transposed_in_f32() {
         let weight = counted(&[9, 70]);
-        let packing = Packing::Matrix { stored: Stored::F32, columns: Columns::Plain };
+        let packing = Packing::Matrix { stored: Stored::F32, columns: Columns::Plain, order: Order::Depth };
         let (words, extents) = (pack(&weight, packing), packed_extents(&weight, packing));
         assert_eq!((extents.rows, extents.columns), (72, 16));
         assert_eq!(f32::from_bits(words[69 * 16 + 8]), (8 * 70 + 69) as f32);
@@ -305,7 +369,7 @@ mod tests {
         let count = 10 * 64 * 9;
         let values: Vec<f32> = (0..count).map(|v| ((v * 31 % 255) as f32 - 127.0) / 64.0).collect();
         let weight = Weight::from_f32("w", vec![10, 64, 3, 3], &values).in_eight_bits().unwrap();
-        let packing = Packing::Matrix { stored: Stored::Q8, columns: Columns::Plain };
+        let packing = Packing::Matrix { stored: Stored::Q8, columns: Columns::Plain, order: Order::Depth };
         let (words, extents) = (pack(&weight, packing), packed_extents(&weight, packing));
         assert_eq!((extents.rows, extents.columns), (9 * 64, 16));
         assert_eq!(words.len() as u64 * 4, extents.bytes());

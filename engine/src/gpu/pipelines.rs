@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::cores::Sizes;
 use super::device::Device;
 use super::lowering::{Access, Dispatch, Kernel};
-use super::shaders::Shader;
 use crate::Result;
 
 /// A pipeline and the layout of its bind groups.
@@ -15,12 +15,12 @@ pub(super) struct Pipeline {
 }
 
 /// A shader, its constants, and how its buffers are accessed.
-type Key = (&'static str, Vec<(&'static str, u64)>, Vec<Access>);
+type Key = (&'static str, Option<Sizes>, Vec<(&'static str, u64)>, Vec<Access>);
 
 /// The pipelines of one device.
 pub(super) struct Pipelines {
     checked: bool,
-    modules: Mutex<HashMap<&'static str, wgpu::ShaderModule>>,
+    modules: Mutex<HashMap<(&'static str, Option<Sizes>), wgpu::ShaderModule>>,
     made: Mutex<HashMap<Key, Arc<Pipeline>>>,
 }
 
@@ -35,18 +35,18 @@ impl Pipelines {
         let kernel = &dispatch.kernel;
         let constants = kernel.constants.iter().map(|(name, value)| (*name, value.to_bits())).collect();
         let accesses: Vec<Access> = dispatch.bindings.iter().map(|binding| binding.access).collect();
-        let key = (kernel.shader.name, constants, accesses);
+        let key = (kernel.shader.name, kernel.sizes, constants, accesses);
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pipeline) = made.get(&key) {
             return Ok(pipeline.clone());
         }
-        let pipeline = Arc::new(self.make(device, kernel, &key.2)?);
+        let pipeline = Arc::new(self.make(device, kernel, &key.3)?);
         made.insert(key, pipeline.clone());
         Ok(pipeline)
     }
 
     fn make(&self, device: &Device, kernel: &Kernel, accesses: &[Access]) -> Result<Pipeline> {
-        let module = self.module(device, kernel.shader)?;
+        let module = self.module(device, kernel)?;
         let name = kernel.shader.name;
         device.attempt(&format!("compiling the kernel `{name}`"), || {
             let bindings = device.wgpu.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
@@ -75,25 +75,26 @@ impl Pipelines {
         })
     }
 
-    fn module(&self, device: &Device, shader: &'static Shader) -> Result<wgpu::ShaderModule> {
+    fn module(&self, device: &Device, kernel: &Kernel) -> Result<wgpu::ShaderModule> {
         let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(module) = modules.get(shader.name) {
+        let key = (kernel.shader.name, kernel.sizes);
+        if let Some(module) = modules.get(&key) {
             return Ok(module.clone());
         }
         let descriptor = wgpu::ShaderModuleDescriptor {
-            label: Some(shader.name),
-            source: wgpu::ShaderSource::Wgsl(shader.source().into()),
+            label: Some(kernel.shader.name),
+            source: wgpu::ShaderSource::Wgsl(kernel.source().into()),
         };
         let checks = match self.checked {
             true => wgpu::ShaderRuntimeChecks::checked(),
             false => wgpu::ShaderRuntimeChecks::unchecked(),
         };
-        let module = device.attempt(&format!("reading the kernel `{}`", shader.name), || {
+        let module = device.attempt(&format!("reading the kernel `{}`", kernel.shader.name), || {
             // SAFETY: only the project's own kernels come here. Their loops end, they divide by no
             // zero, and the parity tests run every one with guards around its buffers.
             unsafe { device.wgpu.create_shader_module_trusted(descriptor, checks) }
         })?;
-        modules.insert(shader.name, module.clone());
+        modules.insert(key, module.clone());
         Ok(module)
     }
 }

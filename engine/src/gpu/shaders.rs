@@ -1,4 +1,9 @@
-//! The table of WGSL files. Shared files are joined in front; there is no other preprocessing.
+//! The table of WGSL files. Shared files are joined in front; kernels of the cooperative core get their sizes, and their
+//! marked loops are written out ([`super::cores`]).
+
+use super::cores::cooperative::{HEADS, TILES};
+use super::cores::{MatrixUnits, Sizes};
+use super::lowering::Kernel;
 
 /// One kernel's file.
 #[derive(Debug, PartialEq)]
@@ -40,6 +45,9 @@ shaders! {
     ATTENTION_SUBGROUP = "attention_subgroup" with ["grid", "half", "band", "attention"];
     ATTENTION_TILED = "attention_tiled" with ["grid", "tile", "attention"];
     CONCAT = "concat" with ["grid", "threads", "half", "read_ab", "write_y"];
+    ATTENTION_COOPERATIVE = "attention_cooperative" with ["grid", "half", "attention"];
+    CONV3X3_COOPERATIVE = "conv3x3_cooperative"
+        with ["grid", "half", "activation", "epilogue_eight", "conv3x3", "cooperative"];
     CONV3X3_SUBGROUP = "conv3x3_subgroup"
         with ["grid", "half", "band", "weight", "weight_band", "activation", "epilogue", "conv3x3"];
     CONV3X3_TILED = "conv3x3_tiled" with ["grid", "tile", "weight", "weight_tile", "activation", "epilogue", "conv3x3"];
@@ -47,6 +55,8 @@ shaders! {
     EMBED = "embed" with ["grid", "threads", "half", "write_y"];
     GUIDE = "guide" with ["grid", "half", "read_ab", "write_y"];
     LAYER_NORM = "layer_norm" with ["grid", "half", "read_x", "write_y"];
+    LINEAR_COOPERATIVE = "linear_cooperative"
+        with ["grid", "half", "activation", "epilogue_eight", "linear", "cooperative"];
     LINEAR_SUBGROUP = "linear_subgroup"
         with ["grid", "half", "band", "weight", "weight_band", "activation", "epilogue", "linear"];
     LINEAR_TILED = "linear_tiled" with ["grid", "tile", "weight", "weight_tile", "activation", "epilogue", "linear"];
@@ -61,8 +71,23 @@ shaders! {
     UPSAMPLE = "upsample" with ["grid", "threads", "half", "read_x", "write_y", "planes"];
 }
 
-/// Every kernel's name and complete text: for tests that translate them for other systems.
+/// Every kernel's name and complete text, but those of the cooperative core: for tests that translate them for other
+/// systems.
 #[must_use]
 pub fn shader_sources() -> Vec<(&'static str, String)> {
-    ALL.iter().map(|shader| (shader.name, shader.source())).collect()
+    let all = ALL.iter().filter(|shader| !shader.name.ends_with("_cooperative"));
+    all.map(|shader| (shader.name, shader.source())).collect()
+}
+
+/// The kernels of the cooperative core with all their sizes, for matrices of `fragment` and subgroups of `lanes`.
+#[must_use]
+pub fn cooperative_sources(fragment: u32, lanes: u32) -> Vec<(&'static str, String)> {
+    let units = MatrixUnits { fragment, lanes };
+    let products = [&LINEAR_COOPERATIVE, &CONV3X3_COOPERATIVE];
+    let product =
+        |tile| products.map(|shader| Kernel::new(shader).with_sizes(Some(Sizes::Product(tile, units))));
+    let head = |heads| Kernel::new(&ATTENTION_COOPERATIVE).with_sizes(Some(Sizes::Attention(heads, units)));
+    let tiles = TILES.into_iter().filter(|tile| tile.fits_lanes(units));
+    let kernels = tiles.flat_map(product).chain(HEADS.map(head));
+    kernels.map(|kernel| (kernel.shader.name, kernel.source())).collect()
 }

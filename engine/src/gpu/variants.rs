@@ -1,8 +1,8 @@
 //! The kernels that a graph needs, without a device: for tools that compile them elsewhere.
 
+use super::cores::Core;
 use super::device::Facts;
 use super::lowering::Lowering;
-use super::options::Core;
 use crate::Result;
 use crate::graph::Graph;
 
@@ -27,11 +27,13 @@ pub fn kernel_variants(graph: &Graph, core: Core, subgroup: Option<u32>) -> Resu
     let mut variants: Vec<KernelVariant> = Vec::new();
     for dispatch in Lowering::run(graph, &facts)?.dispatches {
         let kernel = dispatch.kernel;
+        let source = kernel.source();
         let known = |variant: &KernelVariant| {
-            variant.name == kernel.shader.name && variant.constants == kernel.constants
+            variant.name == kernel.shader.name
+                && variant.constants == kernel.constants
+                && variant.source == source
         };
         if !variants.iter().any(known) {
-            let source = kernel.shader.source();
             variants.push(KernelVariant { name: kernel.shader.name, source, constants: kernel.constants });
         }
     }

@@ -1,5 +1,6 @@
 //! One dispatch, as an operation describes it.
 
+use crate::gpu::cores::{Sizes, unroll};
 use crate::gpu::shaders::Shader;
 use crate::graph::NodeId;
 
@@ -32,12 +33,27 @@ pub(in crate::gpu) struct Kernel {
     pub shader: &'static Shader,
     /// Values of its overrides, in the order in which they were given.
     pub constants: Vec<(&'static str, f64)>,
+    /// What is written in front of it.
+    pub sizes: Option<Sizes>,
 }
 
 impl Kernel {
     /// A shader with the defaults of its overrides.
     pub(in crate::gpu) fn new(shader: &'static Shader) -> Self {
-        Self { shader, constants: Vec::new() }
+        Self { shader, constants: Vec::new(), sizes: None }
+    }
+
+    /// Writes sizes in front.
+    pub(in crate::gpu) fn with_sizes(self, sizes: Option<Sizes>) -> Self {
+        Self { sizes, ..self }
+    }
+
+    /// The text that is compiled.
+    pub(in crate::gpu) fn source(&self) -> String {
+        match &self.sizes {
+            None => self.shader.source(),
+            Some(sizes) => unroll(&[sizes.text(), self.shader.source()].join("\n")),
+        }
     }
 
     /// Sets a bool.

@@ -23,7 +23,7 @@ pub use params::{KernelConstant, ParamsLayout};
 pub(super) use value::{Rows, Value};
 
 use super::device::Facts;
-use super::packing::{Columns, Packing, Stored, packed_extents};
+use super::packing::{Columns, Order, Packing, Stored, packed_extents};
 use crate::graph::{Element, Graph, Node, NodeId};
 use crate::weights::Weight;
 use crate::{Error, Result};
@@ -102,9 +102,13 @@ impl<'a> Lowering<'a> {
 
     /// A product's or convolution's matrix, `[K'][N']`, `[K'/2][N']` pairs (k, k+1) of halves, or eight bits.
     /// `K' = pitch of the input` (a convolution: `tap · pitch + channel`).
-    pub(super) fn matrix(&mut self, weight: &Arc<Weight>, columns: Columns) -> Result<PackedWeight> {
-        let stored = if weight.has_eight_bits() { Stored::Q8 } else { self.stored(weight) };
-        let packing = Packing::Matrix { stored, columns };
+    pub(super) fn matrix(
+        &mut self,
+        weight: &Arc<Weight>,
+        columns: Columns,
+        order: Order,
+    ) -> Result<PackedWeight> {
+        let packing = Packing::Matrix { stored: self.stored_matrix(weight), columns, order };
         self.packed(weight, packing)
     }
 
@@ -159,6 +163,11 @@ impl<'a> Lowering<'a> {
     /// A grid of `count` workgroups, as [`Facts::fold`].
     pub(super) fn fold(&self, count: usize) -> [u32; 3] {
         self.facts.fold(count)
+    }
+
+    /// A matrix may be stored in eight bits, too.
+    pub(super) fn stored_matrix(&self, weight: &Weight) -> Stored {
+        if weight.has_eight_bits() { Stored::Q8 } else { self.stored(weight) }
     }
 
     /// A weight is stored in halves if its file has halves or the graph computes in them.

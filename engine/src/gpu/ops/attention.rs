@@ -5,13 +5,13 @@ use std::ops::Range;
 
 use super::epilogue::banded;
 use crate::Result;
+use crate::gpu::cores::{Core, Heads, MatrixUnits, Sizes};
 use crate::gpu::lowering::{Kernel, KernelConstant, Lowering, Value, params};
-use crate::gpu::options::Core;
 use crate::gpu::shaders;
 use crate::graph::{NodeId, Op};
 
 params! {
-    struct AttentionParams for ["attention_subgroup", "attention_tiled"] {
+    struct AttentionParams for ["attention_cooperative", "attention_subgroup", "attention_tiled"] {
         queries: u32,
         first_query: u32,
         keys: u32,
@@ -35,6 +35,7 @@ const fn queries(core: Core) -> usize {
     match core {
         Core::Tiled => 64,
         Core::Subgroup => 128,
+        Core::Cooperative => Heads::QUERIES as usize,
     }
 }
 
@@ -58,6 +59,8 @@ struct Attention {
     heads: usize,
     head_dim: usize,
     core: Core,
+    /// Of the cooperative core.
+    sizes: Option<(Heads, MatrixUnits)>,
     causal: bool,
 }
 
@@ -68,10 +71,18 @@ pub(super) fn lower_attention(lowering: &mut Lowering, id: NodeId) -> Result<()>
     let Op::Attention { heads, causal } = lowering.node(id).op else { unreachable!("an attention node") };
     let (q, k, v) = (lowering.input(0), lowering.input(1), lowering.input(2));
     let head_dim = q.shape.channels / heads;
-    // Heads of other widths do not start at a vector of eight.
-    let core = if head_dim.is_multiple_of(8) { lowering.facts().core } else { Core::Tiled };
     let y = lowering.value(id);
-    let attention = Attention { q, k, v, y, heads, head_dim, core, causal };
+    let facts = lowering.facts();
+    let halves = [q, k, v, y].iter().all(Value::half);
+    let units = facts.units.filter(|_| halves);
+    let sizes = units.and_then(|units| Some((Heads::choose(facts, units, head_dim)?, units)));
+    let core = match sizes {
+        Some(_) => Core::Cooperative,
+        // Heads of other widths do not start at a vector of eight.
+        None if head_dim.is_multiple_of(8) => facts.core,
+        None => Core::Tiled,
+    };
+    let attention = Attention { q, k, v, y, heads, head_dim, core, sizes, causal };
     for window in lowering.windows(y.rows(), 1, |rows| vec![(q, rows.clone()), (y, rows)])? {
         for rows in attention.by_image(window) {
             attention.emit(lowering, &rows)?;
@@ -129,6 +140,11 @@ impl Attention {
         };
         let units = self.heads * self.head_dim.div_ceil(COLUMNS);
         match self.core {
+            Core::Cooperative => {
+                let sizes = self.sizes.map(|(heads, units)| Sizes::Attention(heads, units));
+                let kernel = Kernel::new(&shaders::ATTENTION_COOPERATIVE).with_sizes(sizes);
+                (kernel.flag("CAUSAL", self.causal), self.heads)
+            }
             Core::Subgroup => (banded(lowering, variant(Kernel::new(&shaders::ATTENTION_SUBGROUP))), units),
             Core::Tiled => {
                 // Two heads share a word of halves: one workgroup computes them in turn.

@@ -2,15 +2,14 @@
 
 use std::ops::Range;
 
-use super::epilogue::{Product, banded};
+use super::epilogue::Product;
 use crate::Result;
+use crate::gpu::cores::Left;
 use crate::gpu::lowering::{Lowering, Value, params};
-use crate::gpu::options::Core;
-use crate::gpu::shaders;
 use crate::graph::{NodeId, Op};
 
 params! {
-    struct ConvParams for ["conv3x3_subgroup", "conv3x3_tiled"] {
+    struct ConvParams for ["conv3x3_cooperative", "conv3x3_subgroup", "conv3x3_tiled"] {
         rows: u32,
         first_row: u32,
         pixels: u32,
@@ -35,11 +34,8 @@ pub(super) fn lower_conv3x3(lowering: &mut Lowering, id: NodeId) -> Result<()> {
     let Op::Conv3x3 { weight, stride, origin, epilogue } = &lowering.node(id).op else {
         unreachable!("a convolution's node")
     };
-    let product = Product::new(lowering, id, weight, epilogue)?;
-    let kernel = match lowering.facts().core {
-        Core::Tiled => product.kernel(&shaders::CONV3X3_TILED),
-        Core::Subgroup => banded(lowering, product.kernel(&shaders::CONV3X3_SUBGROUP)),
-    };
+    let product = Product::new(lowering, id, Left::Taps, weight, epilogue)?;
+    let kernel = product.kernel(lowering);
     let (x, y) = (*product.x(), *product.y());
     let seen = |rows: &Range<usize>| seen_by(rows, &x, &y, *stride, origin[0]);
     let bound = |rows: Range<usize>| {

@@ -4,14 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::Result;
+use crate::gpu::cores::{Core, Left, ProductKernel, TILE, Work};
 use crate::gpu::lowering::{Binding, Kernel, KernelConstant, Lowering, PackedWeight, Value};
 use crate::gpu::packing::Columns;
-use crate::gpu::shaders::Shader;
 use crate::graph::{Activation, Epilogue, NodeId};
 use crate::weights::Weight;
-
-/// Rows and columns of the sums that one workgroup makes, in every core.
-const TILE: usize = 64;
 
 /// What the kernels of products must agree with.
 pub(super) fn constants() -> Vec<KernelConstant> {
@@ -34,6 +31,7 @@ pub(super) fn constants() -> Vec<KernelConstant> {
 
 /// Everything of a product but its left side.
 pub(super) struct Product {
+    chosen: ProductKernel,
     matrix: PackedWeight,
     bias: Option<Binding>,
     per_image: Option<Value>,
@@ -51,10 +49,11 @@ pub(super) struct BoundProduct {
 }
 
 impl Product {
-    /// Of node `id`, whose inputs are `[x, per_image?, residual?]`.
+    /// Of node `id`, whose inputs are `[x, per_image?, residual?]`, on the core that suits it.
     pub(super) fn new(
         lowering: &mut Lowering,
         id: NodeId,
+        left: Left,
         weight: &Arc<Weight>,
         epilogue: &Epilogue,
     ) -> Result<Self> {
@@ -63,14 +62,24 @@ impl Product {
             _ => Columns::Plain,
         };
         let bias = epilogue.bias.as_ref().map(|bias| lowering.vector(bias, columns)).transpose()?;
+        let (x, y) = (lowering.input(0), lowering.value(id));
+        let work = Work {
+            left,
+            x: &x,
+            stored: lowering.stored_matrix(weight),
+            rows: y.rows(),
+            columns: columns.padded(weight.outputs()),
+        };
+        let chosen = ProductKernel::choose(lowering.facts(), &work);
         Ok(Self {
-            matrix: lowering.matrix(weight, columns)?,
+            chosen,
+            matrix: lowering.matrix(weight, columns, chosen.order)?,
             bias,
             per_image: epilogue.per_image.then(|| lowering.input(1)),
             residual: epilogue.residual.then(|| lowering.input(1 + usize::from(epilogue.per_image))),
             activation: epilogue.activation,
-            x: lowering.input(0),
-            y: lowering.value(id),
+            x,
+            y,
         })
     }
 
@@ -94,12 +103,10 @@ impl Product {
         self.residual.into_iter().chain([self.y]).map(|value| (value, rows.clone())).collect()
     }
 
-    /// The variant of `shader` for these elements and this epilogue.
-    pub(super) fn kernel(&self, shader: &'static Shader) -> Kernel {
+    /// Its variant for these elements and this epilogue.
+    pub(super) fn kernel(&self, lowering: &Lowering) -> Kernel {
         let half = |value: &Option<Value>| value.as_ref().is_some_and(Value::half);
-        Kernel::new(shader)
-            .flag("X_HALF", self.x.half())
-            .number("W_STORED", self.matrix.stored.code())
+        self.kernel_of_core(lowering)
             .flag("Y_HALF", self.y.half())
             .flag("HAS_BIAS", self.bias.is_some())
             .flag("HAS_PER_IMAGE", self.per_image.is_some())
@@ -107,6 +114,24 @@ impl Product {
             .flag("HAS_RESIDUAL", self.residual.is_some())
             .flag("RESIDUAL_HALF", half(&self.residual))
             .number("ACTIVATION", number_of(self.activation))
+    }
+
+    /// What its core must know.
+    fn kernel_of_core(&self, lowering: &Lowering) -> Kernel {
+        let kernel = Kernel::new(self.chosen.shader).with_sizes(self.chosen.sizes);
+        let kernel_of_any_element = |kernel: Kernel| {
+            kernel.flag("X_HALF", self.x.half()).number("W_STORED", self.matrix.stored.code())
+        };
+        match self.chosen.core {
+            Core::Tiled => kernel_of_any_element(kernel),
+            Core::Subgroup => banded(lowering, kernel_of_any_element(kernel)),
+            Core::Cooperative => {
+                let at_once = if self.activation == Activation::Geglu { 1 } else { 2 };
+                kernel
+                    .flag("ALIGNED", self.chosen.is_aligned(self.matrix.rows))
+                    .number("FINISHED_AT_ONCE", at_once)
+            }
+        }
     }
 
     /// Binds a window of rows: weight, bias, per_image, residual, y.
@@ -127,7 +152,8 @@ impl Product {
 
     /// The grid for a window of `rows` rows.
     pub(super) fn grid(&self, lowering: &Lowering, rows: usize) -> [u32; 3] {
-        lowering.fold(rows.div_ceil(TILE) * self.matrix.columns.div_ceil(TILE))
+        let [down, across] = self.chosen.tile;
+        lowering.fold(rows.div_ceil(down) * self.matrix.columns.div_ceil(across))
     }
 }
 

@@ -1,14 +1,13 @@
 //! The product of activations and a weight.
 
-use super::epilogue::{Product, banded};
+use super::epilogue::Product;
 use crate::Result;
+use crate::gpu::cores::Left;
 use crate::gpu::lowering::{Lowering, params};
-use crate::gpu::options::Core;
-use crate::gpu::shaders;
 use crate::graph::{NodeId, Op};
 
 params! {
-    struct LinearParams for ["linear_subgroup", "linear_tiled"] {
+    struct LinearParams for ["linear_cooperative", "linear_subgroup", "linear_tiled"] {
         rows: u32,
         first_row: u32,
         pixels: u32,
@@ -23,11 +22,8 @@ params! {
 /// `y = activation(x · weightᵀ + bias + per_image) + residual`: a workgroup for 64 × 64 sums.
 pub(super) fn lower_linear(lowering: &mut Lowering, id: NodeId) -> Result<()> {
     let Op::Linear { weight, epilogue } = &lowering.node(id).op else { unreachable!("a linear node") };
-    let product = Product::new(lowering, id, weight, epilogue)?;
-    let kernel = match lowering.facts().core {
-        Core::Tiled => product.kernel(&shaders::LINEAR_TILED),
-        Core::Subgroup => banded(lowering, product.kernel(&shaders::LINEAR_SUBGROUP)),
-    };
+    let product = Product::new(lowering, id, Left::Rows, weight, epilogue)?;
+    let kernel = product.kernel(lowering);
     let (x, y) = (*product.x(), *product.y());
     let bound = |rows: std::ops::Range<usize>| {
         let mut bound = product.rows(&rows);

@@ -1,0 +1,217 @@
+//! The cooperative core: products by the device's matrix units, halves in, sums in f32.
+
+use std::fmt::Write;
+
+use super::{Left, Work};
+use crate::gpu::device::Facts;
+
+/// What must be known of a device's matrix units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(in crate::gpu) struct MatrixUnits {
+    /// Rows, columns and depth of a matrix that they multiply: 8 or 16, the only ones that WGSL can say.
+    pub fragment: u32,
+    /// Lanes of every subgroup.
+    pub lanes: u32,
+}
+
+/// The sizes of a product's kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(in crate::gpu) struct Tile {
+    /// Rows of the sums of a workgroup.
+    pub rows: u32,
+    /// Columns of them.
+    pub columns: u32,
+    /// Depth of the tiles in workgroup memory.
+    pub depth: u32,
+    /// Rows of the sums of a subgroup.
+    pub subgroup_rows: u32,
+    /// Columns of them.
+    pub subgroup_columns: u32,
+    /// Whether the next tiles are fetched into registers while these are multiplied.
+    pub fetch_ahead: bool,
+}
+
+/// All sizes, best first where a product is large. SDXL's widths are multiples of 160 and of 64.
+pub(in crate::gpu) const TILES: [Tile; 7] = [
+    tile(128, 160, 64, [64, 80], false),
+    tile(128, 128, 64, [64, 64], true),
+    tile(64, 160, 64, [32, 80], true),
+    tile(128, 96, 64, [64, 48], true),
+    tile(64, 64, 64, [32, 32], true),
+    tile(64, 64, 32, [32, 32], true),
+    tile(64, 64, 32, [32, 16], true),
+];
+
+const fn tile(rows: u32, columns: u32, depth: u32, subgroup: [u32; 2], fetch_ahead: bool) -> Tile {
+    let [subgroup_rows, subgroup_columns] = subgroup;
+    Tile { rows, columns, depth, subgroup_rows, subgroup_columns, fetch_ahead }
+}
+
+impl Tile {
+    fn subgroups(&self) -> u32 {
+        self.rows / self.subgroup_rows * (self.columns / self.subgroup_columns)
+    }
+
+    fn lanes(&self, units: MatrixUnits) -> u32 {
+        self.subgroups() * units.lanes
+    }
+
+    /// Bytes of workgroup memory: both tiles with a piece of padding for each row, and a row of fragments for each
+    /// subgroup.
+    fn workgroup_memory(&self, units: MatrixUnits) -> u32 {
+        let tiles = (self.rows + self.columns) * (self.depth + 8) * 2;
+        tiles + self.subgroups() * units.fragment * 5 * 16
+    }
+
+    /// Whether its lanes are whole subgroups of whatever size they may have, 64 at most, and share the fetching evenly.
+    pub(in crate::gpu) fn fits_lanes(&self, units: MatrixUnits) -> bool {
+        let (lanes, pieces) = (self.lanes(units), self.depth / 8);
+        let even = |rows: u32| (rows * pieces).is_multiple_of(lanes);
+        lanes.is_multiple_of(64) && lanes.is_multiple_of(pieces) && even(self.rows) && even(self.columns)
+    }
+
+    /// Whether a device can run it.
+    fn fits(&self, facts: &Facts, units: MatrixUnits) -> bool {
+        let small =
+            self.lanes(units) <= facts.max_lanes && self.workgroup_memory(units) <= facts.workgroup_memory;
+        small && self.fits_lanes(units)
+    }
+
+    /// The one for some work: that whose workgroups would be done first.
+    pub(super) fn choose(facts: &Facts, units: MatrixUnits, work: &Work<'_>) -> Option<Self> {
+        let fitting = TILES.into_iter().filter(|tile| tile.fits(facts, units));
+        fitting.min_by(|a, b| a.cost(work).total_cmp(&b.cost(work)))
+    }
+
+    /// An estimate of the time, in products of a workgroup that runs alone: how often all units of a device are filled
+    /// with workgroups, times what one of them computes and what it costs to begin.
+    fn cost(&self, work: &Work<'_>) -> f64 {
+        let depth = work.x.pitch * if work.left == Left::Taps { 9 } else { 1 };
+        let workgroups =
+            work.rows.div_ceil(self.rows as usize) * work.columns.div_ceil(self.columns as usize);
+        let (rows, columns) = (f64::from(self.rows), f64::from(self.columns));
+        // Sums that one multiply-add's worth of traffic feeds: larger tiles read less.
+        let traffic = 1.0 + 64.0 * (1.0 / rows + 1.0 / columns);
+        let steps = depth as f64 / f64::from(self.depth);
+        let one = rows * columns * f64::from(self.depth) * traffic * (steps + 3.0);
+        let waves = (workgroups as f64 / UNITS).ceil().max(1.0);
+        waves * one
+    }
+
+    /// The constants of its kernels.
+    pub(super) fn constants(&self, units: MatrixUnits) -> String {
+        let fragment = units.fragment;
+        let lanes = self.lanes(units);
+        let pieces = self.depth / 8;
+        let mut text = types(fragment);
+        for (name, value) in [
+            ("TILE_ROWS", self.rows),
+            ("TILE_COLUMNS", self.columns),
+            ("TILE_DEPTH", self.depth),
+            ("SUBGROUPS", self.subgroups()),
+            ("SUBGROUPS_ACROSS", self.columns / self.subgroup_columns),
+            ("SUBGROUP_LANES", units.lanes),
+            ("LANES", lanes),
+            ("ROW_FRAGMENTS", self.subgroup_rows / fragment),
+            ("COLUMN_FRAGMENTS", self.subgroup_columns / fragment),
+            ("DEPTH_FRAGMENTS", self.depth / fragment),
+            ("COLUMN_STEPS", self.subgroup_columns / 16),
+            ("ACROSS", 16 / fragment),
+            ("LEFT_PIECES", self.rows * pieces / lanes),
+            ("RIGHT_PIECES", self.columns * pieces / lanes),
+        ] {
+            number(&mut text, name, value);
+        }
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "const FETCH_AHEAD: bool = {};", self.fetch_ahead);
+        text
+    }
+}
+
+/// Workgroups that a device is expected to run at once: about the number of multiprocessors of a large one. For a smaller
+/// device it only says that large tiles are good.
+const UNITS: f64 = 128.0;
+
+/// The sizes of attention's kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(in crate::gpu) struct Heads {
+    /// Channels of a head.
+    pub head_dim: u32,
+    /// Keys of a block.
+    pub keys: u32,
+}
+
+/// Heads of SDXL, in both sizes of blocks.
+pub(in crate::gpu) const HEADS: [Heads; 2] =
+    [Heads { head_dim: 64, keys: 64 }, Heads { head_dim: 64, keys: 32 }];
+
+/// Queries of a subgroup.
+const ROWS: u32 = 16;
+/// Subgroups of a workgroup.
+const SUBGROUPS: u32 = 4;
+
+impl Heads {
+    /// Queries of a workgroup.
+    pub(in crate::gpu) const QUERIES: u32 = ROWS * SUBGROUPS;
+
+    /// The sizes for heads of so many channels, where the core can do them.
+    pub(in crate::gpu) fn choose(facts: &Facts, units: MatrixUnits, head_dim: usize) -> Option<Self> {
+        let head_dim = u32::try_from(head_dim).ok().filter(|dim| dim.is_multiple_of(32) && *dim <= 128)?;
+        let sizes = [64, 32].map(|keys| Self { head_dim, keys });
+        let fits = |heads: &Self| heads.workgroup_memory() <= facts.workgroup_memory;
+        sizes.into_iter().find(fits).filter(|_| SUBGROUPS * units.lanes <= facts.max_lanes)
+    }
+
+    /// Bytes of workgroup memory: keys, values, shares and scores.
+    fn workgroup_memory(&self) -> u32 {
+        let tiles = 2 * self.keys * (self.head_dim + 8) * 2;
+        let shares = Self::QUERIES * (self.keys.max(self.head_dim) + 8) * 2;
+        tiles + shares + Self::QUERIES * (self.keys + 4) * 4
+    }
+
+    /// The constants of its kernel.
+    pub(super) fn constants(&self, units: MatrixUnits) -> String {
+        let fragment = units.fragment;
+        let row_lanes = (units.lanes / ROWS).max(1);
+        let parts = self.head_dim.div_ceil(self.keys);
+        let lane_part = self.head_dim / parts / 4 / row_lanes;
+        let mut text = types(fragment);
+        for (name, value) in [
+            ("HEAD_DIM", self.head_dim),
+            ("KEYS", self.keys),
+            ("QUERIES", Self::QUERIES),
+            ("ROWS", ROWS),
+            ("SUBGROUP_LANES", units.lanes),
+            ("LANES", SUBGROUPS * units.lanes),
+            ("ROW_LANES", row_lanes),
+            ("LANE_ROWS", (ROWS / units.lanes).max(1)),
+            ("ROW_FRAGMENTS", ROWS / fragment),
+            ("KEY_FRAGMENTS", self.keys / fragment),
+            ("DIM_FRAGMENTS", self.head_dim / fragment),
+            ("PARTS", parts),
+            ("PART_FRAGMENTS", self.head_dim / parts / fragment),
+            ("LANE_PART", lane_part),
+            ("LANE_PAIRS", lane_part / 2),
+            ("LANE_OUTPUTS", lane_part * parts),
+        ] {
+            number(&mut text, name, value);
+        }
+        text
+    }
+}
+
+/// Extensions and matrix types.
+fn types(fragment: u32) -> String {
+    let matrix =
+        |name, scalar, role| format!("alias {name} = coop_mat{fragment}x{fragment}<{scalar}, {role}>;\n");
+    let types =
+        [matrix("Left", "f16", "A"), matrix("Right", "f16", "B"), matrix("Sums", "f32", "C")].concat();
+    let mut text = format!("enable f16;\nenable wgpu_cooperative_matrix;\n{types}");
+    number(&mut text, "FRAGMENT", fragment);
+    text
+}
+
+fn number(text: &mut String, name: &str, value: u32) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "const {name}: u32 = {value}u;");
+}

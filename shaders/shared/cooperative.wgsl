@@ -1,0 +1,160 @@
+// A product by the device's matrix units (cooperative matrices): halves in, sums in f32.
+//
+//   x       [rows, depth] halves           a row of the left side is what `fetch_left` gives
+//   weight  [columns, TAPS · depth] halves
+//
+// A workgroup makes TILE_ROWS × TILE_COLUMNS sums, and each of its subgroups a rectangle of
+// ROW_FRAGMENTS × COLUMN_FRAGMENTS fragments of them, which stay in its registers. Both tiles lie in
+// workgroup memory with depth along the row, in pieces of eight halves (16 bytes); a piece of padding
+// puts the rows of a fragment into different banks. Sizes are constants that `Tile` in
+// gpu/cores/cooperative.rs writes in front.
+//
+// No subgroup operation is used: some drivers fail to compile them beside cooperative matrices.
+
+/// Whether the depth is a multiple of TILE_DEPTH.
+override ALIGNED: bool = true;
+
+alias Piece = mat2x4<f16>;
+
+@group(0) @binding(1) var<storage, read> x: array<Piece>;
+@group(0) @binding(2) var<storage, read> weight: array<Piece>;
+
+/// Pieces of a row of a tile.
+const PIECES: u32 = TILE_DEPTH / 8u;
+/// From one row to the next, in pieces.
+const STRIDE: u32 = PIECES + 1u;
+/// The first piece of the right tile.
+const RIGHT_TILE: u32 = TILE_ROWS * STRIDE;
+/// Rows that the lanes fetch at once.
+const PASS: u32 = LANES / PIECES;
+/// Vectors in a row of `stage`: 16 sums, and padding.
+const STAGE_PITCH: u32 = 5u;
+
+var<workgroup> tiles: array<vec4<f16>, 2u * (TILE_ROWS + TILE_COLUMNS) * STRIDE>;
+/// Where fragments become rows again: 16 columns of one row of fragments for each subgroup.
+var<workgroup> stage: array<vec4f, SUBGROUPS * FRAGMENT * STAGE_PITCH>;
+
+fn put_piece(place: u32, piece: Piece) {
+    tiles[2u * place] = piece[0];
+    tiles[2u * place + 1u] = piece[1];
+}
+
+/// Pieces of a whole row of the weight.
+fn depth_pieces() -> u32 {
+    return TAPS * params.depth / 8u;
+}
+
+fn left_piece(place: Place, piece: u32) -> Piece {
+    if !ALIGNED && piece >= depth_pieces() {
+        return Piece();
+    }
+    return fetch_left(place, piece);
+}
+
+fn right_piece(column: u32, piece: u32) -> Piece {
+    if !ALIGNED && piece >= depth_pieces() {
+        return Piece();
+    }
+    return weight[min(column, params.columns - 1u) * depth_pieces() + piece];
+}
+
+/// Makes the sums of a tile and finishes them.
+fn multiply(first_row: u32, first_column: u32, lane: u32) {
+    let row = lane / PIECES;
+    let piece = lane % PIECES;
+    let subgroup = lane / SUBGROUP_LANES;
+    let row_fragment = subgroup / SUBGROUPS_ACROSS * ROW_FRAGMENTS;
+    let column_fragment = subgroup % SUBGROUPS_ACROSS * COLUMN_FRAGMENTS;
+
+    var places: array<Place, LEFT_PIECES>;
+    for (var i = 0u; i < LEFT_PIECES; i++) { // unrolled
+        places[i] = place_of(first_row + row + i * PASS);
+    }
+    var left: array<Piece, LEFT_PIECES>;
+    var right: array<Piece, RIGHT_PIECES>;
+    var sums: array<Sums, ROW_FRAGMENTS * COLUMN_FRAGMENTS>;
+
+    // With FETCH_AHEAD the next tiles are on their way into registers while these are multiplied, and
+    // the last turn fetches what it has once more. Without it other workgroups fill the time.
+    let last = (depth_pieces() + PIECES - 1u) / PIECES * PIECES - PIECES;
+    if FETCH_AHEAD {
+        for (var i = 0u; i < LEFT_PIECES; i++) { // unrolled
+            left[i] = left_piece(places[i], piece);
+        }
+        for (var i = 0u; i < RIGHT_PIECES; i++) { // unrolled
+            right[i] = right_piece(first_column + row + i * PASS, piece);
+        }
+    }
+    for (var first = 0u; first <= last; first += PIECES) {
+        if !FETCH_AHEAD {
+            for (var i = 0u; i < LEFT_PIECES; i++) { // unrolled
+                left[i] = left_piece(places[i], first + piece);
+            }
+            for (var i = 0u; i < RIGHT_PIECES; i++) { // unrolled
+                right[i] = right_piece(first_column + row + i * PASS, first + piece);
+            }
+        }
+        workgroupBarrier();
+        for (var i = 0u; i < LEFT_PIECES; i++) { // unrolled
+            put_piece((row + i * PASS) * STRIDE + piece, left[i]);
+        }
+        for (var i = 0u; i < RIGHT_PIECES; i++) { // unrolled
+            put_piece(RIGHT_TILE + (row + i * PASS) * STRIDE + piece, right[i]);
+        }
+        workgroupBarrier();
+        if FETCH_AHEAD {
+            let next = min(first + PIECES, last) + piece;
+            for (var i = 0u; i < LEFT_PIECES; i++) { // unrolled
+                left[i] = left_piece(places[i], next);
+            }
+            for (var i = 0u; i < RIGHT_PIECES; i++) { // unrolled
+                right[i] = right_piece(first_column + row + i * PASS, next);
+            }
+        }
+        for (var k = 0u; k < DEPTH_FRAGMENTS; k++) { // unrolled
+            var rows: array<Left, ROW_FRAGMENTS>;
+            for (var i = 0u; i < ROW_FRAGMENTS; i++) { // unrolled
+                let place = 2u * ((row_fragment + i) * FRAGMENT * STRIDE + k * FRAGMENT / 8u);
+                rows[i] = coopLoadT<Left>(&tiles[place], 2u * STRIDE);
+            }
+            for (var j = 0u; j < COLUMN_FRAGMENTS; j++) { // unrolled
+                let place = 2u * (RIGHT_TILE + (column_fragment + j) * FRAGMENT * STRIDE + k * FRAGMENT / 8u);
+                let columns = coopLoad<Right>(&tiles[place], 2u * STRIDE);
+                for (var i = 0u; i < ROW_FRAGMENTS; i++) { // unrolled
+                    sums[i * COLUMN_FRAGMENTS + j] =
+                        coopMultiplyAdd(rows[i], columns, sums[i * COLUMN_FRAGMENTS + j]);
+                }
+            }
+        }
+    }
+
+    let own = subgroup * FRAGMENT * STAGE_PITCH;
+    for (var i = 0u; i < ROW_FRAGMENTS; i++) { // unrolled
+        for (var j = 0u; j < COLUMN_STEPS; j++) { // unrolled
+            for (var h = 0u; h < ACROSS; h++) { // unrolled
+                let place = own + h * FRAGMENT / 4u;
+                coopStoreT(sums[i * COLUMN_FRAGMENTS + j * ACROSS + h], &stage[place], STAGE_PITCH);
+            }
+            workgroupBarrier();
+            let row = first_row + (row_fragment + i) * FRAGMENT;
+            let column = first_column + column_fragment * FRAGMENT + j * 16u;
+            finish_rows(row, column, own, lane % SUBGROUP_LANES);
+            workgroupBarrier();
+        }
+    }
+}
+
+/// Finishes what a subgroup has in `stage`: rows from `row` on, of 16 columns.
+fn finish_rows(row: u32, column: u32, stage_place: u32, lane: u32) {
+    for (var r = lane; r < FRAGMENT * FINISHED_AT_ONCE; r += SUBGROUP_LANES) {
+        let line = r / FINISHED_AT_ONCE;
+        let eighth = r % FINISHED_AT_ONCE;
+        let place = stage_place + line * STAGE_PITCH + 2u * eighth;
+        if ACTIVATION == GEGLU {
+            let more = Eight(stage[place + 2u], stage[place + 3u]);
+            finish_geglu(row + line, column, Eight(stage[place], stage[place + 1u]), more);
+        } else {
+            finish_eight(row + line, column + 8u * eighth, Eight(stage[place], stage[place + 1u]));
+        }
+    }
+}
