@@ -226,6 +226,9 @@ pub trait Backend: Send + Sync {
         false
     }
 
+    /// Gives back the memory that it keeps for the next run: a picture is done, or memory is counted.
+    fn rest(&self) {}
+
     /// Plans memory, prepares weights and kernels. Nothing is computed yet.
     fn compile(&self, graph: Arc<Graph>) -> Result<Box<dyn Program>>;
 

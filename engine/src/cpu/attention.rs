@@ -10,28 +10,32 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::functions::{exp2_of_negative, vectorised};
+use super::functions::vectorised;
+use super::panel::{SIDE, transposed};
 use super::scratch;
+use super::softmax::{PANEL, Running};
 use super::strips::Strips;
 use super::value::Turn;
 
-/// Queries of a panel: four vectors of AVX-512, the height of `gemm`'s tile there.
-const PANEL: usize = 64;
-/// Panels of a task: a block of keys and values stays in cache for so many.
+/// Panels of a task at most: a block of keys and values stays in cache for so many.
 const PANELS: usize = 4;
+/// Tasks for each thread, so that threads that were held up do not hold up the rest for long.
+const TASKS: usize = 4;
 /// Keys of a block. It decides the order of the sums, so it is one for all shapes.
 const KEYS: usize = 256;
 
 pub(super) fn attention(heads: usize, causal: bool, turn: &Turn<'_>, out: &mut [f32]) {
     let shape = turn.shape;
     let queries = shape.pixels();
-    let tasks = queries.div_ceil(PANEL * PANELS);
+    let (panels, heads_in_all) = (queries.div_ceil(PANEL), shape.images * heads);
+    let wanted = (TASKS * rayon::current_num_threads()).div_ceil(heads_in_all).min(panels);
     // As even as whole panels allow.
-    let share = queries.div_ceil(PANEL).div_ceil(tasks) * PANEL;
+    let share = panels.div_ceil(wanted.max(panels.div_ceil(PANELS))) * PANEL;
+    let tasks = queries.div_ceil(share);
     let keys = turn.inputs[1].shape.pixels();
     let head_dim = shape.channels / heads;
     let out = Strips::of(out, shape.channels);
-    (0..shape.images * heads * tasks).into_par_iter().for_each(|task| {
+    (0..heads_in_all * tasks).into_par_iter().for_each(|task| {
         let (strip, first) = (task / tasks, task % tasks * share);
         let head = Head { image: strip / heads, channel: strip % heads * head_dim, head_dim, keys, causal };
         // SAFETY: no two tasks share both a query and a head.
@@ -54,10 +58,9 @@ struct Panel<'a> {
     queries: Range<usize>,
     /// `[head_dim][PANEL]`, scaled by log₂e/√head_dim.
     q: &'a mut [f32],
-    /// `[head_dim][PANEL]`: the values so far, weighted.
+    /// `[head_dim][PANEL]`: the values so far, weighted; anything before the first block.
     mean: &'a mut [f32],
-    /// Largest score, sum of weights.
-    running: &'a mut [[f32; PANEL]; 2],
+    running: &'a mut Running,
 }
 
 impl Head {
@@ -66,9 +69,9 @@ impl Head {
     unsafe fn run(&self, queries: Range<usize>, turn: &Turn<'_>, out: &Strips<'_>) {
         let len = self.head_dim * PANEL;
         let count = queries.len().div_ceil(PANEL);
-        let lengths = [len * count, len * count, 2 * PANEL * count, KEYS * PANEL];
+        let lengths = [len * count, len * count, Running::LEN * count, KEYS * PANEL];
         scratch::lend(lengths, |[q, mean, running, scores]| {
-            let running: &mut [[[f32; PANEL]; 2]] = bytemuck::cast_slice_mut(running);
+            let running: &mut [Running] = bytemuck::cast_slice_mut(running);
             let parts = q.chunks_exact_mut(len).zip(mean.chunks_exact_mut(len)).zip(running);
             let firsts = queries.clone().step_by(PANEL);
             let panels = firsts.zip(parts).map(|(first, ((q, mean), running))| {
@@ -93,18 +96,16 @@ impl Head {
 
     /// Turns the queries and clears what runs.
     fn begin<'a>(&self, panel: Panel<'a>, turn: &Turn<'_>) -> Panel<'a> {
-        let channels = turn.shape.channels;
+        let first = self.image * turn.shape.pixels() + panel.queries.start;
+        let stride = turn.shape.channels;
+        let numbers = &turn.inputs[0].numbers[first * stride + self.channel..];
+        let rows = Rows { numbers, stride, count: panel.queries.len(), width: self.head_dim };
         let scale = std::f32::consts::LOG2_E / (self.head_dim as f32).sqrt();
-        panel.q.fill(0.0);
-        panel.mean.fill(0.0);
-        for (lane, query) in panel.queries.clone().enumerate() {
-            let row = self.image * turn.shape.pixels() + query;
-            let numbers = &turn.inputs[0].numbers[row * channels + self.channel..][..self.head_dim];
-            for (q, number) in panel.q.chunks_exact_mut(PANEL).zip(numbers) {
-                q[lane] = number * scale;
-            }
-        }
-        *panel.running = [[f32::NEG_INFINITY; PANEL], [0.0; PANEL]];
+        vectorised(
+            #[inline(always)]
+            || turn_in(rows, scale, panel.q),
+        );
+        *panel.running = Running::NONE;
         panel
     }
 
@@ -123,13 +124,14 @@ impl Head {
         if self.causal {
             hide_the_future(panel.queries.start, keys.start, scores);
         }
-        vectorised(
-            #[inline(always)]
-            || soften(scores, panel),
-        );
+        panel.running.soften(scores);
+        let is_first = keys.start == 0;
+        if !is_first {
+            panel.running.rescale(panel.mean);
+        }
         let value =
             Factor { numbers: v, along: stride, across: 1, depth: keys.len(), outputs: self.head_dim };
-        multiply(scores, value, panel.mean, true);
+        multiply(scores, value, panel.mean, !is_first);
     }
 
     /// Divides by the sum of the weights and writes.
@@ -137,13 +139,75 @@ impl Head {
     /// # Safety
     /// As for [`Head::run`].
     unsafe fn end(&self, panel: &Panel<'_>, turn: &Turn<'_>, out: &Strips<'_>) {
-        for (lane, query) in panel.queries.clone().enumerate() {
-            let row = self.image * turn.shape.pixels() + query;
+        let first = self.image * turn.shape.pixels() + panel.queries.start;
+        let inverse = panel.running.total.map(|total| 1.0 / total);
+        for lane in (0..panel.queries.len()).step_by(SIDE) {
+            let count = SIDE.min(panel.queries.len() - lane);
+            let inverse = &inverse.as_chunks::<SIDE>().0[lane / SIDE];
             // SAFETY: the caller's promise.
-            let out = unsafe { out.strip(row, self.channel, self.head_dim) };
-            let total = panel.running[1][lane];
-            for (out, mean) in out.iter_mut().zip(panel.mean.chunks_exact(PANEL)) {
-                *out = mean[lane] / total;
+            let row =
+                |i| (i < count).then(|| unsafe { out.strip(first + lane + i, self.channel, self.head_dim) });
+            let mut rows: [Option<&mut [f32]>; SIDE] = std::array::from_fn(row);
+            vectorised(
+                #[inline(always)]
+                || turn_out(&panel.mean[lane..], inverse, &mut rows),
+            );
+        }
+    }
+}
+
+/// Rows of a matrix, and how many numbers of each: row i starts at `numbers[i · stride]`.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    numbers: &'a [f32],
+    stride: usize,
+    count: usize,
+    width: usize,
+}
+
+/// Rows, at most [`PANEL`], to `columns [width][PANEL]`, scaled; lanes without a row become zero.
+#[inline(always)]
+fn turn_in(rows: Rows<'_>, scale: f32, columns: &mut [f32]) {
+    let Rows { numbers, stride, count, width } = rows;
+    let (whole, whole_width) = (count / SIDE * SIDE, width / SIDE * SIDE);
+    if count < PANEL {
+        columns.fill(0.0);
+    }
+    for lane in (0..whole).step_by(SIDE) {
+        for d in (0..whole_width).step_by(SIDE) {
+            let block: [[f32; SIDE]; SIDE] =
+                std::array::from_fn(|i| std::array::from_fn(|j| numbers[(lane + i) * stride + d + j]));
+            for (j, column) in transposed(block).into_iter().enumerate() {
+                columns[(d + j) * PANEL + lane..][..SIDE].copy_from_slice(&column.map(|x| x * scale));
+            }
+        }
+    }
+    for lane in 0..count {
+        let first = if lane < whole { whole_width } else { 0 };
+        for d in first..width {
+            columns[d * PANEL + lane] = numbers[lane * stride + d] * scale;
+        }
+    }
+}
+
+/// Some lanes of `columns [..][PANEL]`, each scaled, to rows.
+#[inline(always)]
+fn turn_out(columns: &[f32], scale: &[f32; SIDE], rows: &mut [Option<&mut [f32]>; SIDE]) {
+    let width = columns.len().div_ceil(PANEL);
+    let whole = width / SIDE * SIDE;
+    for d in (0..whole).step_by(SIDE) {
+        let block: [[f32; SIDE]; SIDE] =
+            std::array::from_fn(|i| std::array::from_fn(|j| columns[(d + i) * PANEL + j] * scale[j]));
+        for (row, numbers) in rows.iter_mut().zip(transposed(block)) {
+            if let Some(row) = row {
+                row[d..d + SIDE].copy_from_slice(&numbers);
+            }
+        }
+    }
+    for (lane, row) in rows.iter_mut().enumerate() {
+        if let Some(row) = row {
+            for d in whole..width {
+                row[d] = columns[d * PANEL + lane] * scale[lane];
             }
         }
     }
@@ -152,35 +216,6 @@ impl Head {
 fn hide_the_future(first_query: usize, first_key: usize, scores: &mut [f32]) {
     for (key, scores) in (first_key..).zip(scores.chunks_exact_mut(PANEL)) {
         scores[..key.saturating_sub(first_query).min(PANEL)].fill(f32::NEG_INFINITY);
-    }
-}
-
-/// Scores become weights `2^(score − largest)`; sum and mean so far are scaled to a new largest.
-#[inline(always)]
-fn soften(scores: &mut [f32], panel: &mut Panel<'_>) {
-    let scores = scores.as_chunks_mut::<PANEL>().0;
-    let [before, mut total] = *panel.running;
-    let mut largest = before;
-    for scores in &*scores {
-        for lane in 0..PANEL {
-            largest[lane] = if scores[lane] > largest[lane] { scores[lane] } else { largest[lane] };
-        }
-    }
-    let factor: [f32; PANEL] = std::array::from_fn(|lane| exp2_of_negative(before[lane] - largest[lane]));
-    for lane in 0..PANEL {
-        total[lane] *= factor[lane];
-    }
-    for scores in scores {
-        for lane in 0..PANEL {
-            scores[lane] = exp2_of_negative(scores[lane] - largest[lane]);
-            total[lane] += scores[lane];
-        }
-    }
-    *panel.running = [largest, total];
-    for mean in panel.mean.as_chunks_mut::<PANEL>().0 {
-        for lane in 0..PANEL {
-            mean[lane] *= factor[lane];
-        }
     }
 }
 

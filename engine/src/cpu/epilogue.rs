@@ -1,6 +1,6 @@
 //! What happens to a product's sums while they are still in cache.
 
-use super::functions::{activate, gelu, vectorised};
+use super::functions::{activate, gate, vectorised};
 use super::panel::{Outputs, PANEL};
 use super::strips::Strips;
 use super::value::Turn;
@@ -64,12 +64,12 @@ impl<'a> Finish<'a> {
         if let Some(vectors) = self.per_image {
             add(&mut sums[..count], &vectors[row / self.pixels * self.outputs + first..]);
         }
-        if let Some(gate) = at.gate {
+        if let Some(first_gate) = at.gate {
             let (values, gates) = sums.split_at_mut(PANEL / 2);
             if !self.bias.is_empty() {
-                add(&mut gates[..count], &self.bias[gate + first..]);
+                add(&mut gates[..count], &self.bias[first_gate + first..]);
             }
-            values[..count].iter_mut().zip(gates).for_each(|(value, gate)| *value *= gelu(*gate));
+            gate(&mut values[..count], gates);
         } else {
             activate(&mut sums[..count], self.activation);
         }

@@ -28,6 +28,8 @@ mod program;
 pub mod reference;
 mod resample;
 mod scratch;
+mod slots;
+mod softmax;
 mod strips;
 #[cfg(test)]
 mod tests;
@@ -47,13 +49,14 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct CpuBackend {
     arithmetic: Arithmetic,
+    shelf: Arc<slots::Shelf>,
 }
 
 impl CpuBackend {
     /// There is always one. Threads are those of the rayon pool that a program is run in.
     #[must_use]
     pub fn new() -> Self {
-        Self { arithmetic: Arithmetic::singles() }
+        Self { arithmetic: Arithmetic::singles(), shelf: Arc::default() }
     }
 
     /// The same with the numbers that products and convolutions multiply rounded to bf16, for twice the speed; sums, and
@@ -65,7 +68,7 @@ impl CpuBackend {
         let none = || {
             Error::Device("this processor has no products of bf16 (AVX512_BF16); use --precision f32".into())
         };
-        Ok(Self { arithmetic: Arithmetic::pairs().ok_or_else(none)? })
+        Ok(Self { arithmetic: Arithmetic::pairs().ok_or_else(none)?, ..Self::new() })
     }
 }
 
@@ -83,7 +86,7 @@ impl Backend for CpuBackend {
     fn compile(&self, graph: Arc<Graph>) -> Result<Box<dyn Program>> {
         // Panels are made as `gemm` wants them; it need not copy them once more.
         gemm::set_lhs_packing_threshold_single_thread(256);
-        Ok(Box::new(program::CpuProgram::new(graph, self.arithmetic)))
+        Ok(Box::new(program::CpuProgram::new(graph, self.arithmetic, self.shelf.clone())))
     }
 
     fn multiplies_bf16(&self) -> bool {
@@ -97,5 +100,9 @@ impl Backend for CpuBackend {
 
     fn is_host(&self) -> bool {
         true
+    }
+
+    fn rest(&self) {
+        self.shelf.rest();
     }
 }

@@ -34,7 +34,10 @@ pub(super) fn add_per_image(turn: &Turn<'_>, out: &mut [f32]) {
         let lines = out.chunks_exact_mut(channels).zip(x.chunks_exact(channels));
         for (row, (out, x)) in (chunk * rows..).zip(lines) {
             let vector = &vectors[row / pixels * channels..][..channels];
-            out.iter_mut().zip(x.iter().zip(vector)).for_each(|(out, (x, v))| *out = x + v);
+            vectorised(
+                #[inline(always)]
+                || out.iter_mut().zip(x.iter().zip(vector)).for_each(|(out, (x, v))| *out = x + v),
+            );
         }
     });
 }
@@ -58,10 +61,7 @@ pub(super) fn activate(activation: Activation, turn: &Turn<'_>, out: &mut [f32])
     let x = turn.inputs[0].numbers.par_chunks(CHUNK);
     out.par_chunks_mut(CHUNK).zip(x).for_each(|(out, x)| {
         out.copy_from_slice(x);
-        vectorised(
-            #[inline(always)]
-            || functions::activate(out, activation),
-        );
+        functions::activate(out, activation);
     });
 }
 

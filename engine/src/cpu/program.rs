@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::arithmetic::Arithmetic;
 use super::conv3x3::Taps;
 use super::pad::Frame;
+use super::slots::Shelf;
 use super::value::{Turn, Value};
 use super::{
     attention, conv3x3, embed, group_norm, guide, layer_norm, linear, pad, picture, pointwise, product,
@@ -16,18 +17,19 @@ use crate::graph::plan::{Slots, plan};
 use crate::graph::{Activation, Element, Graph, Node, NodeId, Op};
 use crate::{Error, Result};
 
-/// A graph with its memory plan. Slots live only during a run, so that text encoder, UNet and VAE do
-/// not add up.
+/// A graph with its memory plan. Slots live only during a run, in memory that a backend's programs share.
 pub(super) struct CpuProgram {
     graph: Arc<Graph>,
     plan: Slots,
     arithmetic: Arithmetic,
+    shelf: Arc<Shelf>,
 }
 
 impl CpuProgram {
-    pub(super) fn new(graph: Arc<Graph>, arithmetic: Arithmetic) -> Self {
+    /// One that takes its memory from this shelf.
+    pub(super) fn new(graph: Arc<Graph>, arithmetic: Arithmetic, shelf: Arc<Shelf>) -> Self {
         let plan = plan(&graph, |id| bytes(graph.node(id)), false);
-        Self { graph, plan, arithmetic }
+        Self { graph, plan, arithmetic, shelf }
     }
 
     /// Bytes of what a node rounds before its tasks multiply it.
@@ -47,14 +49,13 @@ impl CpuProgram {
         cancel: &CancelToken,
         done: &mut dyn FnMut(NodeId, Value<'_>) -> Result<()>,
     ) -> Result<()> {
-        // Zeroed memory is mapped, not written: pages come to life as they are first used.
-        let mut slots: Vec<Vec<f32>> =
-            self.plan.bytes.iter().map(|bytes| vec![0.0; *bytes as usize / size_of::<f32>()]).collect();
+        let mut lent = self.shelf.lend(&self.plan.bytes)?;
+        let mut slots = lent.slots();
         let given = self.graph.nodes().iter().map(|node| given(node, inputs)).collect::<Result<Vec<_>>>()?;
         for (id, node) in self.graph.nodes().iter().enumerate() {
             cancel.check()?;
             // The node's own slot is taken out while the others are read.
-            let mut slot = std::mem::take(&mut slots[self.plan.slot_of[id]]);
+            let slot = std::mem::take(&mut slots[self.plan.slot_of[id]]);
             let value = |id: NodeId| {
                 let shape = self.graph.node(id).shape;
                 given[id].map_or_else(

@@ -115,6 +115,7 @@ impl Engine {
             Ok(batch) => {
                 let frame = drawings[0].plan.frame(self.model.vae.latents());
                 self.draw_begun(&mut Together { drawings, frame, batch, ended: &mut *ended });
+                self.backend.rest();
             }
             Err(error) if drawings.len() == 1 => ended(drawings[0].number, Err(error)),
             Err(_) => drawings.into_iter().for_each(|drawing| self.draw_alike(vec![drawing], ended)),

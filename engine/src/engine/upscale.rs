@@ -110,6 +110,8 @@ impl Enlarger {
         image: usize,
         watch: &mut Watch<'_>,
     ) -> Result<Picture> {
+        // Tiles are as large as there is memory for.
+        self.backend.rest();
         let Steps { network, runs, end } = self.steps([picture.width, picture.height], upscale)?;
         (watch.event)(Event::Stage(DrawStage::Upscale(image)));
         let [width, height] = end;
@@ -119,6 +121,7 @@ impl Enlarger {
         let mut large = Picture { alpha: None, ..picture };
         for _ in runs {
             large = self.stages.run(self.backend.as_ref(), network, &large, (image, &mut *watch))?;
+            self.backend.rest();
         }
         network.unchanged()?;
         watch.cancel.check()?;
