@@ -46,6 +46,9 @@ fn visible(first: u32, query: u32) -> u32 {
 
 /// Scores of four keys from the `key`-th of the block on; those that are not seen become `hidden`.
 fn masked(value: vec4f, key: u32, seen: u32, hidden: f32) -> vec4f {
+    if seen >= KEYS {
+        return value;
+    }
     return select(vec4f(hidden), value, vec4u(key, key + 1u, key + 2u, key + 3u) < vec4u(seen));
 }
 
@@ -79,7 +82,7 @@ fn attend(head: u32, first_query: u32, lane: u32) {
         shares[place + 1u] = piece[1];
     }
     workgroupBarrier();
-    var queries: array<Left, ROW_FRAGMENTS * DIM_FRAGMENTS>;
+    var queries: array<Left, ROW_FRAGMENTS * DIM_FRAGMENTS>; // in registers
     for (var r = 0u; r < ROW_FRAGMENTS; r++) { // unrolled
         for (var d = 0u; d < DIM_FRAGMENTS; d++) { // unrolled
             let place = 2u * ((own + r * FRAGMENT) * SHARE_STRIDE + d * FRAGMENT / 8u);
@@ -87,9 +90,9 @@ fn attend(head: u32, first_query: u32, lane: u32) {
         }
     }
 
-    var maxima: array<f32, LANE_ROWS>;
-    var totals: array<f32, LANE_ROWS>;
-    var outputs: array<vec4f, LANE_ROWS * LANE_OUTPUTS>;
+    var maxima: array<f32, LANE_ROWS>; // in registers
+    var totals: array<f32, LANE_ROWS>; // in registers
+    var outputs: array<vec4f, LANE_ROWS * LANE_OUTPUTS>; // in registers
     for (var r = 0u; r < LANE_ROWS; r++) { // unrolled
         maxima[r] = NEVER;
     }
@@ -111,7 +114,7 @@ fn attend(head: u32, first_query: u32, lane: u32) {
         }
         workgroupBarrier();
 
-        var sums: array<Sums, ROW_FRAGMENTS * KEY_FRAGMENTS>;
+        var sums: array<Sums, ROW_FRAGMENTS * KEY_FRAGMENTS>; // in registers
         for (var j = 0u; j < KEY_FRAGMENTS; j++) { // unrolled
             for (var d = 0u; d < DIM_FRAGMENTS; d++) { // unrolled
                 let place = 2u * (j * FRAGMENT * STRIDE + d * FRAGMENT / 8u);
@@ -156,7 +159,7 @@ fn attend(head: u32, first_query: u32, lane: u32) {
         }
         workgroupBarrier();
 
-        var shared_out: array<Left, ROW_FRAGMENTS * KEY_FRAGMENTS>;
+        var shared_out: array<Left, ROW_FRAGMENTS * KEY_FRAGMENTS>; // in registers
         for (var r = 0u; r < ROW_FRAGMENTS; r++) { // unrolled
             for (var j = 0u; j < KEY_FRAGMENTS; j++) { // unrolled
                 let place = 2u * ((own + r * FRAGMENT) * SHARE_STRIDE + j * FRAGMENT / 8u);
@@ -165,7 +168,7 @@ fn attend(head: u32, first_query: u32, lane: u32) {
         }
         for (var p = 0u; p < PARTS; p++) { // unrolled
             for (var d = 0u; d < PART_FRAGMENTS; d++) { // unrolled
-                var products: array<Sums, ROW_FRAGMENTS>;
+                var products: array<Sums, ROW_FRAGMENTS>; // in registers
                 for (var j = 0u; j < KEY_FRAGMENTS; j++) { // unrolled
                     let place = 2u * (j * FRAGMENT * STRIDE + (p * PART_FRAGMENTS + d) * FRAGMENT / 8u);
                     let values = coopLoadT<Right>(&value_tile[place], 2u * STRIDE);

@@ -51,11 +51,11 @@ fn left_piece(place: Place, piece: u32) -> Piece {
     return fetch_left(place, piece);
 }
 
-fn right_piece(column: u32, piece: u32) -> Piece {
+fn right_piece(output: u32, piece: u32) -> Piece {
     if !ALIGNED && piece >= depth_pieces() {
         return Piece();
     }
-    return weight[min(column, params.columns - 1u) * depth_pieces() + piece];
+    return weight[output + piece];
 }
 
 /// Makes the sums of a tile and finishes them.
@@ -66,13 +66,18 @@ fn multiply(first_row: u32, first_column: u32, lane: u32) {
     let row_fragment = subgroup / SUBGROUPS_ACROSS * ROW_FRAGMENTS;
     let column_fragment = subgroup % SUBGROUPS_ACROSS * COLUMN_FRAGMENTS;
 
-    var places: array<Place, LEFT_PIECES>;
+    var places: array<Place, LEFT_PIECES>; // in registers
     for (var i = 0u; i < LEFT_PIECES; i++) { // unrolled
         places[i] = place_of(first_row + row + i * PASS);
     }
-    var left: array<Piece, LEFT_PIECES>;
-    var right: array<Piece, RIGHT_PIECES>;
-    var sums: array<Sums, ROW_FRAGMENTS * COLUMN_FRAGMENTS>;
+    // Columns beyond the last are multiplied like it, and not written.
+    var outputs: array<u32, RIGHT_PIECES>; // in registers
+    for (var i = 0u; i < RIGHT_PIECES; i++) { // unrolled
+        outputs[i] = min(first_column + row + i * PASS, params.columns - 1u) * depth_pieces();
+    }
+    var left: array<Piece, LEFT_PIECES>; // in registers
+    var right: array<Piece, RIGHT_PIECES>; // in registers
+    var sums: array<Sums, ROW_FRAGMENTS * COLUMN_FRAGMENTS>; // in registers
 
     // With FETCH_AHEAD the next tiles are on their way into registers while these are multiplied, and
     // the last turn fetches what it has once more. Without it other workgroups fill the time.
@@ -82,7 +87,7 @@ fn multiply(first_row: u32, first_column: u32, lane: u32) {
             left[i] = left_piece(places[i], piece);
         }
         for (var i = 0u; i < RIGHT_PIECES; i++) { // unrolled
-            right[i] = right_piece(first_column + row + i * PASS, piece);
+            right[i] = right_piece(outputs[i], piece);
         }
     }
     for (var first = 0u; first <= last; first += PIECES) {
@@ -91,7 +96,7 @@ fn multiply(first_row: u32, first_column: u32, lane: u32) {
                 left[i] = left_piece(places[i], first + piece);
             }
             for (var i = 0u; i < RIGHT_PIECES; i++) { // unrolled
-                right[i] = right_piece(first_column + row + i * PASS, first + piece);
+                right[i] = right_piece(outputs[i], first + piece);
             }
         }
         workgroupBarrier();
@@ -108,11 +113,11 @@ fn multiply(first_row: u32, first_column: u32, lane: u32) {
                 left[i] = left_piece(places[i], next);
             }
             for (var i = 0u; i < RIGHT_PIECES; i++) { // unrolled
-                right[i] = right_piece(first_column + row + i * PASS, next);
+                right[i] = right_piece(outputs[i], next);
             }
         }
         for (var k = 0u; k < DEPTH_FRAGMENTS; k++) { // unrolled
-            var rows: array<Left, ROW_FRAGMENTS>;
+            var rows: array<Left, ROW_FRAGMENTS>; // in registers
             for (var i = 0u; i < ROW_FRAGMENTS; i++) { // unrolled
                 let place = 2u * ((row_fragment + i) * FRAGMENT * STRIDE + k * FRAGMENT / 8u);
                 rows[i] = coopLoadT<Left>(&tiles[place], 2u * STRIDE);

@@ -3,6 +3,9 @@
 //   weight  [K' / 2, columns] pairs (k, k + 1) of halves, or [K', columns] f32, or for each 32 rows
 //           [columns / 2] pairs of scales, in halves, and [8, columns] words of bytes, four rows each
 //
+// A value may take a weight's place, its rows as they lie: then rows are columns of the matrix, [columns, depth] in f32
+// (3) or halves (4), or rows of it, [depth, columns] in f32 (0) or halves (5).
+//
 // The kernel's `Params` has columns.
 
 /// How its numbers are stored, as `Stored` in gpu/packing.rs has it: f32, pairs of halves, or bytes with scales.
@@ -29,9 +32,36 @@ fn load_bytes(k: u32, column: u32) -> WeightPair {
     return WeightPair(even, vec4f(extractBits(words, first + 8u, 8u)) * scale);
 }
 
+/// Rows k and k + 1 of one column, where columns are rows of a value.
+fn load_two(k: u32, column: u32) -> vec2f {
+    let place = column * params.depth + k;
+    if W_STORED == 3u {
+        let four = weight[place / 4u];
+        return bitcast<vec2f>(select(four.xy, four.zw, (place & 2u) != 0u));
+    }
+    return unpack2x16float(weight[place / 8u][place / 2u % 4u]);
+}
+
+/// Row k of four columns, where rows are rows of a value in halves.
+fn load_four(k: u32, column: u32) -> vec4f {
+    let eight = weight[(k * params.columns + column) / 8u];
+    let pairs = select(eight.xy, eight.zw, (column & 4u) != 0u);
+    return vec4f(unpack2x16float(pairs.x), unpack2x16float(pairs.y));
+}
+
 fn load_weight(k: u32, column: u32) -> WeightPair {
     if W_STORED == 2u {
         return load_bytes(k, column);
+    }
+    if W_STORED == 3u || W_STORED == 4u {
+        let x = load_two(k, column);
+        let y = load_two(k, column + 1u);
+        let z = load_two(k, column + 2u);
+        let w = load_two(k, column + 3u);
+        return WeightPair(vec4f(x.x, y.x, z.x, w.x), vec4f(x.y, y.y, z.y, w.y));
+    }
+    if W_STORED == 5u {
+        return WeightPair(load_four(k, column), load_four(k + 1u, column));
     }
     let quads = params.columns / 4u;
     if W_STORED == 1u {

@@ -6,7 +6,7 @@ use crate::graph::Shape;
 /// Queries, keys, heads, head_dim: the UNet's and the text encoders' heads of 64, tiles of 64 and 128
 /// queries and one more or less; heads that are not whole vectors, that share words of halves, or that are
 /// wider than a tile; the VAE's only head.
-const SIZES: [[usize; 4]; 25] = [
+const SIZES: [[usize; 4]; 28] = [
     [1, 1, 1, 1],
     [1, 1, 1, 8],
     [16, 1, 2, 64],
@@ -32,6 +32,9 @@ const SIZES: [[usize; 4]; 25] = [
     [20, 100, 1, 200],
     [33, 33, 1, 512],
     [150, 100, 1, 512],
+    [70, 72, 1, 512],
+    [130, 200, 1, 512],
+    [33, 64, 1, 136],
 ];
 
 /// Tokens, heads, head_dim.

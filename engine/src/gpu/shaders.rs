@@ -67,6 +67,7 @@ shaders! {
     PAD = "pad" with ["grid", "threads", "half", "read_x", "write_y", "planes"];
     PICTURE = "picture" with ["grid", "threads", "half", "read_x"];
     PRELU = "prelu" with ["grid", "threads", "half", "read_x", "write_y"];
+    SOFTMAX = "softmax" with ["grid"];
     TAKE_TOKEN = "take_token" with ["grid", "threads", "half", "read_x", "write_y"];
     UPSAMPLE = "upsample" with ["grid", "threads", "half", "read_x", "write_y", "planes"];
 }

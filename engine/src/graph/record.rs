@@ -229,6 +229,11 @@ impl Recorder {
         self.push(Op::Convert, &[x], x.shape)
     }
 
+    /// The same numbers in the graph's element type where they are not: for what many products read.
+    pub(crate) fn in_own_element(&mut self, x: Tensor) -> Tensor {
+        if self.nodes[x.id].element == self.element { x } else { self.convert(x) }
+    }
+
     /// Token embedding plus position embedding: `ids [n, 1, tokens, 1] → [n, 1, tokens, channels]`.
     pub(crate) fn embed(&mut self, ids: Tensor, table: &Arc<Weight>, positions: &Arc<Weight>) -> Tensor {
         let fits = table.fan_in() == positions.fan_in() && positions.outputs() >= ids.shape.pixels();

@@ -123,9 +123,13 @@ impl UNet {
         let latents = g.input("latents", inputs.latents);
         let time = g.input("time", Shape::vector(n, config.block_out_channels[0]));
         let context = g.input("context", text(inputs.tokens));
-        let negative = inputs.negative_tokens.map(|tokens| Negative {
-            context: g.input("negative", text(tokens)),
-            guidance: g.input("guidance", Shape::vector(n, 3)),
+        let context = g.in_own_element(context);
+        let negative = inputs.negative_tokens.map(|tokens| {
+            let context = g.input("negative", text(tokens));
+            Negative {
+                context: g.in_own_element(context),
+                guidance: g.input("guidance", Shape::vector(n, 3)),
+            }
         });
         let added = g.input("added", Shape::vector(n, config.projection_class_embeddings_input_dim));
         let features = inputs.features.iter().enumerate();

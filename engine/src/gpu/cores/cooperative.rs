@@ -83,19 +83,20 @@ impl Tile {
         fitting.min_by(|a, b| a.cost(work).total_cmp(&b.cost(work)))
     }
 
-    /// An estimate of the time, in products of a workgroup that runs alone: how often all units of a device are filled
-    /// with workgroups, times what one of them computes and what it costs to begin.
+    /// An estimate of the time, fitted to what was measured on a device with 132 multiprocessors (BENCHMARKS.md): what
+    /// the busiest of them computes, and what it costs to begin and to read. Where a multiprocessor holds two workgroups,
+    /// one computes while the other waits.
     fn cost(&self, work: &Work<'_>) -> f64 {
         let depth = work.x.pitch * if work.left == Left::Taps { 9 } else { 1 };
         let workgroups =
             work.rows.div_ceil(self.rows as usize) * work.columns.div_ceil(self.columns as usize);
+        let busiest = workgroups.div_ceil(MULTIPROCESSORS);
         let (rows, columns) = (f64::from(self.rows), f64::from(self.columns));
-        // Sums that one multiply-add's worth of traffic feeds: larger tiles read less.
-        let traffic = 1.0 + 64.0 * (1.0 / rows + 1.0 / columns);
-        let steps = depth as f64 / f64::from(self.depth);
-        let one = rows * columns * f64::from(self.depth) * traffic * (steps + 3.0);
-        let waves = (workgroups as f64 / UNITS).ceil().max(1.0);
-        waves * one
+        let reading = 1.0 + 64.0 * (1.0 / rows + 1.0 / columns);
+        let steps = depth as f64 / f64::from(self.depth) + 3.0;
+        let beside_another = busiest > 1 && self.subgroup_rows * self.subgroup_columns <= 64 * 64;
+        let overlap = if beside_another { 1.21 } else { 1.0 };
+        busiest as f64 * rows * columns * f64::from(self.depth) * reading * steps / overlap
     }
 
     /// The constants of its kernels.
@@ -128,9 +129,8 @@ impl Tile {
     }
 }
 
-/// Workgroups that a device is expected to run at once: about the number of multiprocessors of a large one. For a smaller
-/// device it only says that large tiles are good.
-const UNITS: f64 = 128.0;
+/// Of a large device. For a smaller one it only says that large tiles are good.
+const MULTIPROCESSORS: usize = 128;
 
 /// The sizes of attention's kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

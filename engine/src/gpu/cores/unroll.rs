@@ -1,61 +1,145 @@
-//! Writes marked loops out.
+//! Writes marked loops and arrays out.
 //!
-//! An array that a loop's counter indexes stays in registers only if the loop is unrolled, and drivers differ in what
-//! they unroll. So kernels whose registers are arrays mark those loops, and get their bodies as often as they run:
+//! An array that a loop's counter indexes stays in registers only if the loop is unrolled and the array taken apart, and
+//! drivers differ in what they do: NVIDIA's leaves arrays of matrices in memory. So kernels mark both:
 //!
 //! ```wgsl
+//! var sums: array<Sums, ROWS>; // in registers
 //! for (var i = 0u; i < ROWS; i++) { // unrolled
+//!     sums[i] = …
 //! ```
 //!
-//! becomes `{ const i = 0u; … } { const i = 1u; … } …`. The text is valid WGSL, and means the same, as it is.
+//! becomes `var sums_0: Sums; var sums_1: Sums; …` and `{ const i = 0u; sums_0 = … } { const i = 1u; sums_1 = … } …`.
+//! The text is valid WGSL, and means the same, as it is.
+
+use std::collections::HashMap;
 
 /// The end of a line that opens such a loop.
-const MARK: &str = "{ // unrolled";
+const LOOP: &str = "{ // unrolled";
+/// The end of a line that declares such an array.
+const ARRAY: &str = "; // in registers";
 
-/// The text with every marked loop written out. Bounds are constants of the text: `const ROWS: u32 = 4u;`.
+/// The text with everything marked written out. Bounds, lengths and indices are numbers, constants of the text
+/// (`const ROWS: u32 = 4u;`), counters of marked loops, and sums, differences, products and quotients of these.
 pub(in crate::gpu) fn unroll(source: &str) -> String {
-    let constant = |name: &str| constant(source, name);
-    let mut text = String::with_capacity(source.len());
-    expand(source, &constant, &mut text);
-    text
+    let constants = source.lines().filter_map(constant).collect();
+    let arrays = source.lines().filter_map(declaration).map(|declared| declared.name).collect();
+    let mut unroller = Unroller { arrays, values: constants, text: String::with_capacity(2 * source.len()) };
+    unroller.expand(source);
+    unroller.text
 }
 
-fn expand(source: &str, constant: &dyn Fn(&str) -> u32, text: &mut String) {
-    let mut rest = source;
-    while let Some(mark) = rest.find(MARK) {
-        let line = rest[..mark].rfind('\n').map_or(0, |end| end + 1);
-        let (counter, bound) = counter_and_bound(&rest[line..mark]);
-        let body = &rest[mark + MARK.len()..];
-        let end = closing_brace(body);
-        text.push_str(&rest[..line]);
-        for i in 0..constant(bound) {
-            text.push_str(&format!("{{ const {counter} = {i}u;"));
-            expand(&body[..end], constant, text);
-            text.push_str("}\n");
+/// `const NAME: u32 = 4u;`
+fn constant(line: &str) -> Option<(&str, u32)> {
+    let (name, value) = line.strip_prefix("const ")?.split_once(": u32 = ")?;
+    Some((name, value.strip_suffix("u;")?.parse().ok()?))
+}
+
+/// A marked array.
+struct Declaration<'a> {
+    name: &'a str,
+    element: &'a str,
+    length: &'a str,
+}
+
+/// `var NAME: array<ELEMENT, LENGTH>; // in registers`
+fn declaration(line: &str) -> Option<Declaration<'_>> {
+    let (name, array) = line.strip_suffix(ARRAY)?.trim().strip_prefix("var ")?.split_once(": array<")?;
+    let (element, length) = array.strip_suffix('>')?.rsplit_once(", ")?;
+    Some(Declaration { name, element, length })
+}
+
+struct Unroller<'a> {
+    arrays: Vec<&'a str>,
+    /// Constants, and counters of the loops around.
+    values: HashMap<&'a str, u32>,
+    text: String,
+}
+
+impl<'a> Unroller<'a> {
+    fn expand(&mut self, source: &'a str) {
+        let mut rest = source;
+        while let Some(mark) = rest.find(LOOP) {
+            let line = rest[..mark].rfind('\n').map_or(0, |end| end + 1);
+            let (counter, bound) = counter_and_bound(&rest[line..mark]);
+            let body = &rest[mark + LOOP.len()..];
+            let end = closing_brace(body);
+            self.write(&rest[..line]);
+            for i in 0..self.value(bound) {
+                self.values.insert(counter, i);
+                self.text.push_str(&format!("{{ const {counter} = {i}u;"));
+                self.expand(&body[..end]);
+                self.text.push_str("}\n");
+            }
+            self.values.remove(counter);
+            rest = &body[end + 1..];
         }
-        rest = &body[end + 1..];
+        self.write(rest);
     }
-    text.push_str(rest);
+
+    /// Text without loops: arrays become variables.
+    fn write(&mut self, text: &'a str) {
+        for line in text.split_inclusive('\n') {
+            match declaration(line.trim_end_matches('\n')) {
+                None => self.write_line(line),
+                Some(array) => {
+                    for i in 0..self.value(array.length) {
+                        self.text.push_str(&format!("var {}_{i}: {};\n", array.name, array.element));
+                    }
+                }
+            }
+        }
+    }
+
+    fn write_line(&mut self, line: &'a str) {
+        let mut rest = line;
+        while let Some((before, name, after)) = self.first_array(rest) {
+            let end = after.find(']').unwrap_or(after.len());
+            self.text.push_str(before);
+            self.text.push_str(&format!("{name}_{}", self.value(&after[..end])));
+            rest = after.get(end + 1..).unwrap_or("");
+        }
+        self.text.push_str(rest);
+    }
+
+    /// What stands before the first place of a marked array, its name, and what stands after the bracket.
+    fn first_array(&self, text: &'a str) -> Option<(&'a str, &'a str, &'a str)> {
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        let places = text.match_indices('[').filter_map(|(bracket, _)| {
+            let start = text[..bracket].rfind(|c| !is_word(c)).map_or(0, |end| end + 1);
+            let name = &text[start..bracket];
+            self.arrays.contains(&name).then(|| (&text[..start], name, &text[bracket + 1..]))
+        });
+        places.into_iter().next()
+    }
+
+    /// The value of a sum of products.
+    fn value(&self, expression: &str) -> u32 {
+        let operator =
+            expression.rfind(" + ").or_else(|| expression.rfind(" * ")).or_else(|| expression.rfind(" / "));
+        let Some(place) = operator else { return self.number(expression.trim()) };
+        let (a, b) = (self.value(&expression[..place]), self.value(&expression[place + 3..]));
+        match &expression[place..place + 3] {
+            " + " => a + b,
+            " * " => a * b,
+            _ => a / b,
+        }
+    }
+
+    fn number(&self, word: &str) -> u32 {
+        let literal = word.trim_end_matches('u').parse().ok();
+        let found = literal.or_else(|| self.values.get(word).copied());
+        found.unwrap_or_else(|| unreachable!("`{word}` is a number, a constant or a counter of its kernel"))
+    }
 }
 
 /// Of `for (var i = 0u; i < ROWS; i++)`: `i` and `ROWS`.
 fn counter_and_bound(line: &str) -> (&str, &str) {
-    let between = |start: &str, end: &str| {
+    fn between<'a>(line: &'a str, start: &str, end: &str) -> &'a str {
         let rest = line.split_once(start).map_or("", |(_, rest)| rest);
         rest.split_once(end).map_or("", |(between, _)| between).trim()
-    };
-    (between("for (var ", " ="), between("< ", ";"))
-}
-
-/// A number, or a constant of the text.
-fn constant(source: &str, name: &str) -> u32 {
-    let number = |text: &str| text.trim().trim_end_matches('u').parse().ok();
-    let of_constant = || {
-        let start = source.find(&format!("const {name}: u32 = "))?;
-        number(source[start..].split_once('=')?.1.split_once(';')?.0)
-    };
-    let found: Option<u32> = number(name).or_else(of_constant);
-    found.unwrap_or_else(|| unreachable!("the bound `{name}` of a loop is a constant of its kernel"))
+    }
+    (between(line, "for (var ", " ="), between(line, "< ", ";"))
 }
 
 /// Where the block ends whose brace was opened before `body`.
@@ -77,20 +161,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marked_loops_are_written_out_within_each_other_and_others_stay() {
-        let source = "const N: u32 = 2u;\nfor (var i = 0u; i < N; i++) { // unrolled\nfor (var j = 0u; j < 2u; j++) { // unrolled\n\
-                      a[i * N + j] = {};\n}\n}\nfor (var k = 0u; k < N; k++) {\n}\n";
-        let inner = |i| {
-            let body = |j| format!("{{ const j = {j}u;\na[i * N + j] = {{}};\n}}\n");
+    fn marked_loops_and_arrays_are_written_out_and_others_stay() {
+        let source = "const N: u32 = 2u;\nvar a: array<vec2<f32>, N * 2u>; // in registers\n\
+                      for (var i = 0u; i < N; i++) { // unrolled\nfor (var j = 0u; j < 2u; j++) { // unrolled\n\
+                      a[i * N + j] = b[i] + a[j];\n}\n}\nfor (var k = 0u; k < N; k++) {\nb[k] = a[3u];\n}\n";
+        let registers: String = (0..4).map(|i| format!("var a_{i}: vec2<f32>;\n")).collect();
+        let inner = |i: u32| {
+            let body = |j| format!("{{ const j = {j}u;\na_{} = b[i] + a_{j};\n}}\n", 2 * i + j);
             format!("{{ const i = {i}u;\n{}{}\n}}\n", body(0), body(1))
         };
-        let wanted =
-            format!("const N: u32 = 2u;\n{}{}\nfor (var k = 0u; k < N; k++) {{\n}}\n", inner(0), inner(1));
+        let rest = "for (var k = 0u; k < N; k++) {\nb[k] = a_3;\n}\n";
+        let wanted = format!("const N: u32 = 2u;\n{registers}{}{}\n{rest}", inner(0), inner(1));
         assert_eq!(unroll(source), wanted);
     }
 
     #[test]
     fn text_without_marks_is_as_it_was() {
-        assert_eq!(unroll("fn main() { }"), "fn main() { }");
+        let text = "fn main() { let x = data[3u]; }\nvar y: array<u32, 4>;\n";
+        assert_eq!(unroll(text), text);
     }
 }

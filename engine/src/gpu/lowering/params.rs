@@ -29,7 +29,7 @@ macro_rules! params {
         #[repr(C)]
         #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
         pub(super) struct $name {
-            $($field: $type,)+
+            $(pub(super) $field: $type,)+
         }
 
         impl $name {

@@ -3,6 +3,7 @@
 use std::f32::consts::LOG2_E;
 use std::ops::Range;
 
+use super::attention_wide;
 use super::epilogue::banded;
 use crate::Result;
 use crate::gpu::cores::{Core, Heads, MatrixUnits, Sizes};
@@ -72,6 +73,9 @@ pub(super) fn lower_attention(lowering: &mut Lowering, id: NodeId) -> Result<()>
     let (q, k, v) = (lowering.input(0), lowering.input(1), lowering.input(2));
     let head_dim = q.shape.channels / heads;
     let y = lowering.value(id);
+    if heads == 1 && !causal && attention_wide::lower(lowering, [q, k, v, y])? {
+        return Ok(());
+    }
     let facts = lowering.facts();
     let halves = [q, k, v, y].iter().all(Value::half);
     let units = facts.units.filter(|_| halves);

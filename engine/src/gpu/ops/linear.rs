@@ -7,6 +7,7 @@ use crate::gpu::lowering::{Lowering, params};
 use crate::graph::{NodeId, Op};
 
 params! {
+    /// What the kernels of products are told.
     struct LinearParams for ["linear_cooperative", "linear_subgroup", "linear_tiled"] {
         rows: u32,
         first_row: u32,

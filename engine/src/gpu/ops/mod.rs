@@ -3,6 +3,7 @@
 //! A `…Params` struct is the uniform struct of the kernel of the same name: same fields, same order.
 
 mod attention;
+mod attention_wide;
 mod conv3x3;
 mod epilogue;
 mod guide;
@@ -60,6 +61,7 @@ const LANES: usize = 256;
 pub(super) fn layouts() -> Vec<ParamsLayout> {
     vec![
         attention::AttentionParams::LAYOUT,
+        attention_wide::SoftmaxParams::LAYOUT,
         conv3x3::ConvParams::LAYOUT,
         guide::GuideParams::LAYOUT,
         linear::LinearParams::LAYOUT,
