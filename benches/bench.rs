@@ -6,7 +6,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, SamplingMode, Throughput};
 use fulmen_engine::graph::{Element, Recorder, Tensor};
 
-use super::{Device, Sketch, devices, peak};
+use super::{Device, Sketch, devices};
 
 /// What one node computes or moves.
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +80,23 @@ impl<'a> Bench<'a> {
     /// Times what `open` answers, which computes so many copies of the case. It is called only for
     /// what the filter lets through.
     pub fn time<R: FnMut()>(&mut self, case: &Case, open: impl Fn(&Device, usize) -> R) {
-        for device in &self.devices {
+        self.time_on(case, |_| true, open);
+    }
+
+    /// Whether one of the devices is meant.
+    #[must_use]
+    pub fn has(&self, is_meant: impl Fn(&Device) -> bool) -> bool {
+        self.devices.iter().any(is_meant)
+    }
+
+    /// The same on the devices that are meant.
+    pub fn time_on<R: FnMut()>(
+        &mut self,
+        case: &Case,
+        is_meant: impl Fn(&Device) -> bool,
+        open: impl Fn(&Device, usize) -> R,
+    ) {
+        for device in self.devices.iter().filter(|device| is_meant(device)) {
             let copies = device.copies(case.copies);
             let (mut opened, mut times) = (None, Vec::new());
             self.group.throughput(case.work.throughput(device.element));
@@ -94,22 +110,23 @@ impl<'a> Bench<'a> {
                     each
                 });
             });
-            if device.on_cpu && !times.is_empty() {
-                report_share(case.work.throughput(device.element), &mut times);
+            if !times.is_empty() {
+                report_share(case.work.throughput(device.element), &mut times, device);
             }
         }
     }
 }
 
-/// Prints how much of this processor's measured peak was reached.
-fn report_share(throughput: Throughput, times: &mut [f64]) {
+/// Prints how much of the device's measured peak was reached.
+fn report_share(throughput: Throughput, times: &mut [f64], device: &Device) {
+    let Some(peak) = device.peak() else { return };
     times.sort_by(f64::total_cmp);
     let median = times[times.len() / 2];
     let (work, peak, unit) = match throughput {
-        Throughput::Elements(flops) => (flops, *peak::FLOPS, "GFLOP/s"),
-        Throughput::BytesDecimal(bytes) => (bytes, *peak::BYTES, "GB/s"),
+        Throughput::Elements(flops) => (flops, peak.flops(), "GFLOP/s"),
+        Throughput::BytesDecimal(bytes) => (bytes, peak.bandwidth, "GB/s"),
         other => unreachable!("{other:?} is no work of a case"),
     };
     let share = 100.0 * work as f64 / median / peak;
-    println!("{:24}peak:   {share:.0} % of this processor's {:.1} {unit}", "", peak / 1e9);
+    println!("{:24}peak:   {share:.0} % of this device's {:.1} {unit}", "", peak / 1e9);
 }

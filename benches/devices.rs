@@ -1,8 +1,8 @@
 //! The devices of this machine, and what results call them.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use fulmen_engine::backend::Backend;
+use fulmen_engine::backend::{Backend, Peak};
 use fulmen_engine::cpu::CpuBackend;
 use fulmen_engine::gpu::{AdapterDescription, AdapterKind, Core, GpuBackend, GpuOptions, list_adapters};
 use fulmen_engine::graph::Element;
@@ -15,11 +15,18 @@ pub struct Device {
     pub backend: Arc<dyn Backend>,
     /// How activations are stored: as the engine does on such a device.
     pub element: Element,
-    /// Whether this machine's processor does the work, so that its peak is the device's too.
+    /// Whether this machine's processor does the work.
     pub on_cpu: bool,
+    peak: OnceLock<Option<Peak>>,
 }
 
 impl Device {
+    /// What it does at best, measured when that is first asked for.
+    pub(crate) fn peak(&self) -> Option<&Peak> {
+        let measure = || self.backend.peak().inspect_err(|error| eprintln!("no peak: {error}")).ok();
+        self.peak.get_or_init(measure).as_ref()
+    }
+
     /// How many copies of a node a run computes, if `least` are enough on a processor. A GPU takes
     /// a fraction of a millisecond for one: submitting the work must not be what is measured.
     pub(crate) fn copies(&self, least: usize) -> usize {
@@ -31,7 +38,9 @@ impl Device {
 #[must_use]
 pub fn devices() -> Vec<Device> {
     let cpu: Arc<dyn Backend> = Arc::new(CpuBackend::new());
-    let mut devices = vec![Device { name: "cpu".into(), backend: cpu, element: Element::F32, on_cpu: true }];
+    let peak = OnceLock::new();
+    let mut devices =
+        vec![Device { name: "cpu".into(), backend: cpu, element: Element::F32, on_cpu: true, peak }];
     let adapters = list_adapters();
     for adapter in adapters.iter().filter(|adapter| !is_known(adapter, &adapters)) {
         let AdapterDescription { index, name, backend, driver, .. } = adapter;
@@ -69,5 +78,6 @@ fn open(adapter: &AdapterDescription, core: Core) -> Option<Device> {
         backend: Arc::new(backend),
         element: Element::F16,
         on_cpu,
+        peak: OnceLock::new(),
     })
 }

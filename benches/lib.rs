@@ -5,7 +5,6 @@
 
 mod bench;
 mod devices;
-mod peak;
 mod sketch;
 
 pub use bench::{Bench, Case, Work, settings};

@@ -1,5 +1,6 @@
 //! `fulmen devices`: what can draw here.
 
+use fulmen_engine::backend::Backend;
 use fulmen_engine::gpu::{AdapterDescription, AdapterKind, choose_adapter, list_adapters};
 use serde::Serialize;
 
@@ -49,6 +50,20 @@ impl Devices {
         console::out(&self.cpu.lines());
         console::out(&format!("auto   takes {}", self.auto));
     }
+}
+
+/// What was opened as `choice`, with its driver or its threads: as results of measurements name it.
+pub(crate) fn full_name(choice: &str, backend: &dyn Backend) -> String {
+    if backend.is_host() {
+        let Cpu { name, threads, .. } = Cpu::find();
+        return format!("{name} ({threads} threads)");
+    }
+    let adapters = list_adapters();
+    let opened = choose_adapter(choice, &adapters).ok().and_then(|place| adapters.get(place));
+    opened.map_or_else(
+        || backend.name().to_owned(),
+        |adapter| format!("{} ({}, {})", adapter.name, adapter.backend, adapter.driver),
+    )
 }
 
 /// An adapter in four lines.

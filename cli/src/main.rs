@@ -5,6 +5,7 @@
 mod args;
 mod aside;
 mod backup;
+mod bench;
 mod console;
 mod crash;
 mod devices;
@@ -53,6 +54,7 @@ fn run() -> Result<(), Failure> {
             Command::Backup(args) => backup::run(&args),
             Command::Devices(args) => devices::run(&args),
             Command::Selftest(args) => selftest::run(&args),
+            Command::Bench(args) => bench::run(&args),
             Command::Models(args) => models::run(&args.command),
         },
     }

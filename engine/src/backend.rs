@@ -232,6 +232,11 @@ pub trait Backend: Send + Sync {
     /// Plans memory, prepares weights and kernels. Nothing is computed yet.
     fn compile(&self, graph: Arc<Graph>) -> Result<Box<dyn Program>>;
 
+    /// Bytes of its memory that were allocated at the peak, where it has memory of its own and counts it.
+    fn allocated(&self) -> Option<u64> {
+        None
+    }
+
     /// Measures what the device does at best, which takes less than a second or two.
     fn peak(&self) -> Result<Peak>;
 }

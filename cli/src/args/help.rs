@@ -8,6 +8,7 @@ Examples:
   fulmen backup copy                            of what the server keeps
   fulmen devices
   fulmen selftest > report.txt
+  fulmen bench                                  how fast this machine draws
 
 Exit codes:
   0  done
@@ -140,6 +141,33 @@ the demo model runs, node by node. NMSE is the mean square error over the mean s
 right. Paste the whole table into a bug report.
 
 Exit codes: 0 everything agrees, 1 something does not, 2 the command line is wrong.";
+
+pub(super) const BENCH: &str = "\
+Weights of the model's shapes are made up in memory, which does not change how long anything takes. A picture
+is drawn twice, as SDXL-Lightning draws it: without guidance. Then the text encoders, the UNet and the VAE's
+decoder run by themselves, several times where that is quick, and the median counts. Shares are of what the device
+was measured to do at best: multiply-adds in registers, or products on matrix units where kernels use them, and a
+copy in memory. SDXL takes about 8 GiB of memory; on the CPU, try --size 512.
+
+The last line is made to be pasted where machines are compared. Nothing else should run meanwhile.
+
+Examples:
+  fulmen bench
+  fulmen bench --device cpu --size 512
+  fulmen bench --kernels > kernels.txt          what every kernel takes, and how near it is to the peak
+  fulmen bench --config demo                    a few seconds on any machine
+
+Events of --json, one object a line on standard output; the last one is `done` or `error`:
+  {\"event\":\"stage\",\"stage\":…,\"seconds\":…}
+  {\"event\":\"done\",\"version\",\"device\",\"precision\",\"config\",\"size\":[width,height],\"steps\",
+   \"peak\":{\"multiply_add\",\"matrix\",\"bandwidth\"} in FLOP/s and bytes/s,
+   \"stages\":[{\"stage\":\"text\"|\"unet\"|\"vae\",\"seconds\",\"runs\",\"flops\",\"flops_per_second\",\"of_peak\"}…],
+   \"picture\":{\"flops_per_second\",\"of_peak\"},
+   \"picture_seconds\",\"first_picture_seconds\",\"load_seconds\",\"predicted_bytes\",\"allocated_bytes\",
+   \"kernels\":[{\"stage\",\"clock\",\"seconds\",\"rows\":[{\"kernel\",\"extents\",\"variant\",\"calls\",\"seconds\",\"share\",
+   \"flops\",\"bytes\",\"flops_per_second\" or \"bytes_per_second\",\"of_peak\"}…]}…] with --kernels,\"line\":…}
+
+Exit codes: 0 measured, 1 failed or stopped with Ctrl-C, 2 the command line is wrong.";
 
 pub(super) const SYNTH: &str = "\
 The weights follow from the tensors' names alone, so everyone who runs this has the same files.

@@ -1,6 +1,7 @@
 //! What was typed: the first of two stages. Nothing here has been checked against anything else.
 
 mod backup;
+mod bench;
 mod control;
 mod drawing;
 mod enlarging;
@@ -27,6 +28,7 @@ use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 pub(crate) use backup::BackupArgs;
+pub(crate) use bench::BenchArgs;
 pub(crate) use control::{ControlArg, ControlArgs};
 pub(crate) use generate::GenerateArgs;
 pub(crate) use image_prompt::ImagePromptArg;
@@ -56,6 +58,7 @@ pub(crate) enum Command {
     Backup(BackupArgs),
     Devices(DevicesArgs),
     Selftest(SelftestArgs),
+    Bench(BenchArgs),
     Models(ModelsArgs),
 }
 

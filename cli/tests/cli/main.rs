@@ -3,6 +3,7 @@
 #![cfg_attr(not(unix), allow(dead_code, unused_imports, reason = "what only tests of Unix need"))]
 
 mod after_pictures;
+mod bench;
 mod changed_files;
 mod commands;
 mod control;

@@ -196,6 +196,14 @@ impl Compiled {
         self.program.memory()
     }
 
+    pub(super) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    pub(super) fn program(&mut self) -> &mut dyn Program {
+        self.program.as_mut()
+    }
+
     /// Runs the graph. With a trace every value passes by on its way, and the outputs are caught
     /// among them.
     pub(super) fn run(

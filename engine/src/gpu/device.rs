@@ -117,6 +117,8 @@ pub(super) struct Device {
     /// The first failure that came outside any call of ours: a lost device, a late error.
     failure: Arc<Mutex<Option<String>>>,
     allocated: AtomicU64,
+    /// The most that was allocated at any time.
+    most: AtomicU64,
 }
 
 impl Device {
@@ -151,7 +153,14 @@ impl Device {
         let failure = Arc::new(Mutex::new(None));
         watch(&device, &failure);
         let facts = Facts::new(&device, description, options);
-        Ok(Self { wgpu: device, queue, facts, failure, allocated: AtomicU64::new(0) })
+        Ok(Self {
+            wgpu: device,
+            queue,
+            facts,
+            failure,
+            allocated: AtomicU64::new(0),
+            most: AtomicU64::new(0),
+        })
     }
 
     /// Calls into wgpu and turns what it complains of into an error.
@@ -182,8 +191,14 @@ impl Device {
                     other => other,
                 },
             )?;
-        self.allocated.fetch_add(size, Ordering::Relaxed);
+        let allocated = self.allocated.fetch_add(size, Ordering::Relaxed) + size;
+        self.most.fetch_max(allocated, Ordering::Relaxed);
         Ok(buffer)
+    }
+
+    /// The most bytes that were allocated at any time.
+    pub(super) fn most_allocated(&self) -> u64 {
+        self.most.load(Ordering::Relaxed)
     }
 
     /// Counts a buffer as given back.

@@ -130,6 +130,10 @@ impl Backend for GpuBackend {
         Ok(Box::new(program::GpuProgram::compile(self.shared.clone(), graph)?))
     }
 
+    fn allocated(&self) -> Option<u64> {
+        Some(self.shared.device.most_allocated())
+    }
+
     fn peak(&self) -> Result<Peak> {
         peak::measure(&self.shared)
     }

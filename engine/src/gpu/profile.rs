@@ -39,10 +39,11 @@ impl GpuProgram {
     fn run_of(&self, dispatch: &Dispatch, seconds: f64) -> KernelRun {
         let Dispatch { node: id, kernel, bindings, .. } = dispatch;
         let node = self.graph.node(*id);
+        let sizes = kernel.sizes.iter().map(|sizes| format!("{sizes:?}"));
         let constants = kernel.constants.iter().map(|(name, value)| format!("{name}={value}"));
         KernelRun {
             kernel: kernel.shader.name,
-            variant: constants.collect::<Vec<_>>().join(" "),
+            variant: sizes.chain(constants).collect::<Vec<_>>().join(" "),
             extents: self.graph.extents(node),
             label: node.label.clone(),
             seconds,

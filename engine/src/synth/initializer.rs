@@ -51,7 +51,7 @@ pub fn values(name: &str, shape: &[usize]) -> Vec<f16> {
 }
 
 /// The middle of the values, and how far they reach to both sides.
-fn spread(name: &str, shape: &[usize]) -> (f32, f32) {
+pub(super) fn spread(name: &str, shape: &[usize]) -> (f32, f32) {
     let ends_with = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
     if name.ends_with(".bias") || ends_with(&EMBEDDINGS) {
         (0.0, 0.05)

@@ -8,6 +8,7 @@ mod aside;
 mod guide;
 mod initializer;
 mod plan;
+mod shared;
 mod writer;
 
 use std::fs;
@@ -22,6 +23,7 @@ use writer::Writer;
 
 pub use guide::{SynthGuide, guide_size, write_guide};
 pub use initializer::values;
+pub use shared::in_memory;
 
 /// How a model lies on a disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -25,6 +25,7 @@ mod hub;
 mod kind;
 mod listing;
 mod lora;
+mod made;
 mod names;
 mod ncnn;
 mod network;

@@ -1,0 +1,27 @@
+//! The arguments of `fulmen bench`.
+
+use super::help;
+
+/// Measures how fast this machine draws, kernel by kernel if asked for; needs no model
+#[derive(Debug, clap::Args)]
+#[command(after_help = help::BENCH)]
+pub(crate) struct BenchArgs {
+    /// auto, cpu, gpu, gpu:N, or part of a device's name; `fulmen devices` lists them
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    pub(crate) device: String,
+    /// The model whose shapes are computed: SDXL, or the small one inside this program
+    #[arg(long, value_name = "CONFIG", default_value = "sdxl", value_parser = ["sdxl", "demo"])]
+    pub(crate) config: String,
+    /// Width and height in pixels, a multiple of 8 [default: what the model was trained at]
+    #[arg(long, value_name = "PIXELS")]
+    pub(crate) size: Option<usize>,
+    /// Steps of a picture
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub(crate) steps: usize,
+    /// Also time every kernel by itself
+    #[arg(long)]
+    pub(crate) kernels: bool,
+    /// Print events as JSON lines on standard output, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,111 @@
+//! `fulmen bench`: how fast this machine draws, without a model file.
+//!
+//! `stages` runs what is measured; `kernels` adds up what kernels took; `rate` is how fast that is; `progress` is what is
+//! said meanwhile, `report` what is said at the end.
+
+mod kernels;
+mod progress;
+mod rate;
+mod report;
+mod stages;
+
+use std::time::Instant;
+
+use fulmen_engine::engine::{Device, Engine, Precision};
+use fulmen_engine::request::{Guidance, Request};
+use fulmen_engine::schedule::TimestepSpacing;
+use fulmen_engine::weights::{Checkpoint, Configs};
+
+use crate::args::BenchArgs;
+use crate::failure::Failure;
+use crate::memory::Watcher;
+use crate::{devices, signals};
+use progress::Progress;
+use report::{Machine, Report};
+use stages::Runner;
+
+/// Measures.
+pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
+    let device: Device = args.device.parse()?;
+    let configs = configs(&args.config)?;
+    let request = request(args)?;
+    let mut runner =
+        Runner { cancel: signals::cancel_on_stop(), progress: Progress::new(args.json), request };
+
+    let start = Instant::now();
+    let backend = runner.progress.during("opening the device", || device.open())?;
+    let opening = start.elapsed().as_secs_f64();
+    let precision = if backend.is_host() { Precision::F32 } else { Precision::F16 };
+    let machine = Machine::new(devices::full_name(&args.device, backend.as_ref()), precision);
+    let making = || Engine::synthetic(backend, &configs, precision);
+    let mut engine = runner.progress.during("making weights", making)?;
+    // Whatever is wrong with the request is told before anything takes long.
+    let size = engine.plan(&runner.request)?.finished_size();
+
+    let memory = Watcher::start();
+    let before = memory.peaks().anonymous.unwrap_or(0);
+    let first = runner.draw(&mut engine, "first picture")?;
+    let second = runner.draw(&mut engine, "second picture")?;
+    let on_host = memory.peaks().anonymous.map(|peak| peak.saturating_sub(before));
+    let allocated_bytes = engine.allocated().or(on_host);
+    drop(memory);
+
+    let peak = runner.progress.during("measuring the device's peak", || engine.peak())?;
+    let stages = runner.measure(&mut engine, &second, &peak)?;
+    let kernels = if args.kernels { runner.time_kernels(&mut engine, &peak)? } else { vec![] };
+    runner.progress.finish();
+
+    let report = Report {
+        machine,
+        config: args.config.clone(),
+        size,
+        steps: args.steps,
+        peak,
+        stages,
+        picture_seconds: second.seconds,
+        first_picture_seconds: opening + first.seconds,
+        load_seconds: first.stages.load,
+        predicted_bytes: first.predicted_bytes,
+        allocated_bytes,
+        kernels,
+    };
+    report.tell(args.json);
+    Ok(())
+}
+
+/// The shapes that are computed.
+fn configs(name: &str) -> Result<Configs, Failure> {
+    match name {
+        "demo" => Ok(Checkpoint::embedded_demo()?.configs().clone()),
+        _ => Ok(Configs::sdxl_base()?),
+    }
+}
+
+/// A picture as distilled models draw it: without guidance, so that every step is one call for one picture.
+fn request(args: &BenchArgs) -> Result<Request, Failure> {
+    let request = Request {
+        width: args.size,
+        height: args.size,
+        steps: Some(args.steps),
+        guidance: Some(Guidance::Exactly(0.0)),
+        spacing: Some(TimestepSpacing::Trailing),
+        seed: Some(1),
+        ..Request::new("a red circle on a blue background")
+    };
+    let refused = |_| {
+        let what = format!(
+            "pictures of {} pixels a side in {} steps are not possible; use a --size that is a multiple of 8, for \
+             instance 512, and --steps from 1 on",
+            args.size.unwrap_or_default(),
+            args.steps
+        );
+        Failure::Usage(what)
+    };
+    request.validate().map_err(refused)?;
+    match args.size {
+        Some(size) if !size.is_multiple_of(8) => Err(Failure::Usage(format!(
+            "--size {size} is not possible; use a multiple of 8, for instance 512"
+        ))),
+        _ => Ok(request),
+    }
+}
