@@ -1,6 +1,6 @@
 //! Attention over blocks of keys with a running softmax: the scores of all keys are never in memory.
 //!
-//! A task owns one head and a few panels of 64 queries, and keeps everything with the queries
+//! A task owns one head and a few panels of 64 queries, and keeps queries and scores with the queries
 //! innermost (`[head_dim][64]`, `[keys][64]`): then both products read keys and values where they lie,
 //! and the softmax goes down columns, a query in each vector lane, with no sum across lanes.
 //!
@@ -11,10 +11,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::functions::vectorised;
-use super::panel::{SIDE, transposed};
 use super::scratch;
 use super::softmax::{PANEL, Running};
 use super::strips::Strips;
+use super::transpose::{self, Rows};
 use super::value::Turn;
 
 /// Panels of a task at most: a block of keys and values stays in cache for so many.
@@ -36,8 +36,9 @@ pub(super) fn attention(heads: usize, causal: bool, turn: &Turn<'_>, out: &mut [
     let head_dim = shape.channels / heads;
     let out = Strips::of(out, shape.channels);
     (0..heads_in_all * tasks).into_par_iter().for_each(|task| {
-        let (strip, first) = (task / tasks, task % tasks * share);
-        let head = Head { image: strip / heads, channel: strip % heads * head_dim, head_dim, keys, causal };
+        // All heads of some queries, one after the other: their rows lie side by side.
+        let (head, image, first) = (task % heads, task / heads / tasks, task / heads % tasks * share);
+        let head = Head { image, channel: head * head_dim, head_dim, keys, causal };
         // SAFETY: no two tasks share both a query and a head.
         unsafe { head.run(first..(first + share).min(queries), turn, &out) };
     });
@@ -58,7 +59,7 @@ struct Panel<'a> {
     queries: Range<usize>,
     /// `[head_dim][PANEL]`, scaled by log₂e/√head_dim.
     q: &'a mut [f32],
-    /// `[head_dim][PANEL]`: the values so far, weighted; anything before the first block.
+    /// `[PANEL][head_dim]`: the values so far, weighted; anything before the first block.
     mean: &'a mut [f32],
     running: &'a mut Running,
 }
@@ -101,10 +102,7 @@ impl Head {
         let numbers = &turn.inputs[0].numbers[first * stride + self.channel..];
         let rows = Rows { numbers, stride, count: panel.queries.len(), width: self.head_dim };
         let scale = std::f32::consts::LOG2_E / (self.head_dim as f32).sqrt();
-        vectorised(
-            #[inline(always)]
-            || turn_in(rows, scale, panel.q),
-        );
+        transpose::to_columns::<PANEL>(rows, scale, panel.q);
         *panel.running = Running::NONE;
         panel
     }
@@ -119,8 +117,9 @@ impl Head {
         let [k, v] = [1, 2].map(|input| &turn.inputs[input].numbers[start..]);
         let stride = turn.shape.channels;
         let scores = &mut scores[..keys.len() * PANEL];
-        let key = Factor { numbers: k, along: 1, across: stride, depth: self.head_dim, outputs: keys.len() };
-        multiply(panel.q, key, scores, false);
+        // Scores by keys: columns of queries.
+        let key = Factor { numbers: k, along: 1, across: stride, count: keys.len() };
+        multiply(self.head_dim, Factor::rows(panel.q, PANEL), key, scores, false);
         if self.causal {
             hide_the_future(panel.queries.start, keys.start, scores);
         }
@@ -129,9 +128,9 @@ impl Head {
         if !is_first {
             panel.running.rescale(panel.mean);
         }
-        let value =
-            Factor { numbers: v, along: stride, across: 1, depth: keys.len(), outputs: self.head_dim };
-        multiply(scores, value, panel.mean, !is_first);
+        // Means by queries: rows of channels.
+        let value = Factor { numbers: v, along: stride, across: 1, count: self.head_dim };
+        multiply(keys.len(), value, Factor::rows(scores, PANEL), panel.mean, !is_first);
     }
 
     /// Divides by the sum of the weights and writes.
@@ -140,76 +139,20 @@ impl Head {
     /// As for [`Head::run`].
     unsafe fn end(&self, panel: &Panel<'_>, turn: &Turn<'_>, out: &Strips<'_>) {
         let first = self.image * turn.shape.pixels() + panel.queries.start;
-        let inverse = panel.running.total.map(|total| 1.0 / total);
-        for lane in (0..panel.queries.len()).step_by(SIDE) {
-            let count = SIDE.min(panel.queries.len() - lane);
-            let inverse = &inverse.as_chunks::<SIDE>().0[lane / SIDE];
-            // SAFETY: the caller's promise.
-            let row =
-                |i| (i < count).then(|| unsafe { out.strip(first + lane + i, self.channel, self.head_dim) });
-            let mut rows: [Option<&mut [f32]>; SIDE] = std::array::from_fn(row);
-            vectorised(
-                #[inline(always)]
-                || turn_out(&panel.mean[lane..], inverse, &mut rows),
-            );
-        }
-    }
-}
-
-/// Rows of a matrix, and how many numbers of each: row i starts at `numbers[i · stride]`.
-#[derive(Clone, Copy)]
-struct Rows<'a> {
-    numbers: &'a [f32],
-    stride: usize,
-    count: usize,
-    width: usize,
-}
-
-/// Rows, at most [`PANEL`], to `columns [width][PANEL]`, scaled; lanes without a row become zero.
-#[inline(always)]
-fn turn_in(rows: Rows<'_>, scale: f32, columns: &mut [f32]) {
-    let Rows { numbers, stride, count, width } = rows;
-    let (whole, whole_width) = (count / SIDE * SIDE, width / SIDE * SIDE);
-    if count < PANEL {
-        columns.fill(0.0);
-    }
-    for lane in (0..whole).step_by(SIDE) {
-        for d in (0..whole_width).step_by(SIDE) {
-            let block: [[f32; SIDE]; SIDE] =
-                std::array::from_fn(|i| std::array::from_fn(|j| numbers[(lane + i) * stride + d + j]));
-            for (j, column) in transposed(block).into_iter().enumerate() {
-                columns[(d + j) * PANEL + lane..][..SIDE].copy_from_slice(&column.map(|x| x * scale));
-            }
-        }
-    }
-    for lane in 0..count {
-        let first = if lane < whole { whole_width } else { 0 };
-        for d in first..width {
-            columns[d * PANEL + lane] = numbers[lane * stride + d] * scale;
-        }
-    }
-}
-
-/// Some lanes of `columns [..][PANEL]`, each scaled, to rows.
-#[inline(always)]
-fn turn_out(columns: &[f32], scale: &[f32; SIDE], rows: &mut [Option<&mut [f32]>; SIDE]) {
-    let width = columns.len().div_ceil(PANEL);
-    let whole = width / SIDE * SIDE;
-    for d in (0..whole).step_by(SIDE) {
-        let block: [[f32; SIDE]; SIDE] =
-            std::array::from_fn(|i| std::array::from_fn(|j| columns[(d + i) * PANEL + j] * scale[j]));
-        for (row, numbers) in rows.iter_mut().zip(transposed(block)) {
-            if let Some(row) = row {
-                row[d..d + SIDE].copy_from_slice(&numbers);
-            }
-        }
-    }
-    for (lane, row) in rows.iter_mut().enumerate() {
-        if let Some(row) = row {
-            for d in whole..width {
-                row[d] = columns[d * PANEL + lane] * scale[lane];
-            }
-        }
+        let rows = panel.mean.chunks_exact(self.head_dim).zip(&panel.running.total);
+        vectorised(
+            #[inline(always)]
+            || {
+                for (row, (mean, total)) in (first..first + panel.queries.len()).zip(rows) {
+                    // SAFETY: the caller's promise.
+                    let out = unsafe { out.strip(row, self.channel, self.head_dim) };
+                    let share = 1.0 / total;
+                    for (out, mean) in out.iter_mut().zip(mean) {
+                        *out = mean * share;
+                    }
+                }
+            },
+        );
     }
 }
 
@@ -219,37 +162,45 @@ fn hide_the_future(first_query: usize, first_key: usize, scores: &mut [f32]) {
     }
 }
 
-/// The other factor: `numbers[along · depth + across · output]`.
+/// A matrix: `numbers[along · depth + across · place]` for `count` places.
 #[derive(Debug, Clone, Copy)]
 struct Factor<'a> {
     numbers: &'a [f32],
     along: usize,
     across: usize,
-    depth: usize,
-    outputs: usize,
+    count: usize,
 }
 
-/// `sums [outputs][PANEL] (+)= Σ columns [depth][PANEL] · factor[depth, output]`, added where there is `more`.
-fn multiply(columns: &[f32], factor: Factor<'_>, sums: &mut [f32], more: bool) {
-    let Factor { depth, outputs, .. } = factor;
-    assert!(columns.len() >= depth * PANEL && sums.len() >= outputs * PANEL);
-    assert!(factor.numbers.len() > (depth - 1) * factor.along + (outputs - 1) * factor.across);
+impl<'a> Factor<'a> {
+    /// `[depth][count]`.
+    fn rows(numbers: &'a [f32], count: usize) -> Self {
+        Self { numbers, along: count, across: 1, count }
+    }
+
+    fn reaches(&self, depth: usize) -> bool {
+        self.numbers.len() > (depth - 1) * self.along + (self.count - 1) * self.across
+    }
+}
+
+/// `sums [right.count][left.count] (+)= Σ right[depth] · left[depth]`, added where there is `more`.
+fn multiply(depth: usize, left: Factor<'_>, right: Factor<'_>, sums: &mut [f32], more: bool) {
+    assert!(left.reaches(depth) && right.reaches(depth) && sums.len() >= left.count * right.count);
     // SAFETY: every place that these extents and strides reach is within its slice, as asserted.
     unsafe {
         gemm::gemm(
-            PANEL,
-            outputs,
+            left.count,
+            right.count,
             depth,
             sums.as_mut_ptr(),
-            PANEL as isize,
+            left.count as isize,
             1,
             more,
-            columns.as_ptr(),
-            PANEL as isize,
-            1,
-            factor.numbers.as_ptr(),
-            factor.across as isize,
-            factor.along as isize,
+            left.numbers.as_ptr(),
+            left.along as isize,
+            left.across as isize,
+            right.numbers.as_ptr(),
+            right.across as isize,
+            right.along as isize,
             1.0,
             1.0,
             false,

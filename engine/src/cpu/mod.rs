@@ -34,6 +34,7 @@ mod strips;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod transpose;
 mod value;
 #[cfg(target_arch = "x86_64")]
 mod x86;

@@ -11,7 +11,7 @@ pub(super) const PANEL: usize = 64;
 pub(super) const ROWS: usize = 16;
 
 /// Rows and columns of a block of the transposition: eight vectors of eight.
-pub(super) const SIDE: usize = 8;
+const SIDE: usize = 8;
 
 /// Which weights a panel holds.
 #[derive(Debug, Clone, Copy)]
@@ -99,7 +99,7 @@ fn transpose<P: Fn(usize) -> usize>(rows: &[f32], depth: &Depth<P>, panel: &mut 
         for first in (0..ROWS).step_by(SIDE) {
             let block: [[f32; SIDE]; SIDE] =
                 std::array::from_fn(|row| std::array::from_fn(|i| rows[(first + row) * depth.count + k + i]));
-            for (i, column) in transposed(block).iter().enumerate() {
+            for (i, column) in shuffle(shuffle(shuffle(block))).iter().enumerate() {
                 panel[(depth.place)(k + i) * PANEL + first..][..SIDE].copy_from_slice(column);
             }
         }
@@ -109,12 +109,6 @@ fn transpose<P: Fn(usize) -> usize>(rows: &[f32], depth: &Depth<P>, panel: &mut 
             panel[(depth.place)(k) * PANEL + row] = rows[row * depth.count + k];
         }
     }
-}
-
-/// Rows become columns.
-#[inline(always)]
-pub(super) fn transposed(rows: [[f32; SIDE]; SIDE]) -> [[f32; SIDE]; SIDE] {
-    shuffle(shuffle(shuffle(rows)))
 }
 
 /// A third of an 8×8 transposition: rows i and i + 4 are dealt like cards into rows 2i and 2i + 1.

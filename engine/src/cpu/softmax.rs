@@ -2,7 +2,7 @@
 
 use pulp::{Simd, WithSimd};
 
-use super::functions::exp2_of_negative;
+use super::functions::{exp2_of_negative, vectorised};
 
 /// Queries of a panel: four vectors of AVX-512, the height of `gemm`'s tile there.
 pub(super) const PANEL: usize = 64;
@@ -34,12 +34,22 @@ impl Running {
         pulp::Arch::new().dispatch(Soften { running: self, scores });
     }
 
-    /// Scales what was summed with earlier weights, `[..][PANEL]`, to the last block's largest scores.
+    /// Scales what was summed with earlier weights, `[PANEL][..]`, to the last block's largest scores.
     pub(super) fn rescale(&self, sums: &mut [f32]) {
-        // Once the largest scores are found, most blocks.
-        if self.factor.iter().any(|factor| *factor != 1.0) {
-            pulp::Arch::new().dispatch(Rescale { factor: &self.factor, sums });
-        }
+        let width = sums.len() / PANEL;
+        vectorised(
+            #[inline(always)]
+            || {
+                for (row, factor) in sums.chunks_exact_mut(width).zip(&self.factor) {
+                    // Once the largest scores are found, few.
+                    if *factor != 1.0 {
+                        for sum in row {
+                            *sum *= factor;
+                        }
+                    }
+                }
+            },
+        );
     }
 }
 
@@ -89,23 +99,4 @@ fn soften<S: Simd>(simd: S, first: usize, running: &mut Running, scores: &mut [S
         }
     }
     total.copy_from_slice(&sum);
-}
-
-struct Rescale<'a> {
-    factor: &'a [f32; PANEL],
-    sums: &'a mut [f32],
-}
-
-impl WithSimd for Rescale<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let factors = S::as_simd_f32s(self.factor).0;
-        for row in S::as_mut_simd_f32s(self.sums).0.chunks_exact_mut(PANEL / S::F32_LANES) {
-            for (sum, factor) in row.iter_mut().zip(factors) {
-                *sum = simd.mul_f32s(*sum, *factor);
-            }
-        }
-    }
 }
