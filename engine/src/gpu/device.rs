@@ -3,11 +3,16 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use super::adapters::AdapterKind;
 use super::cores::MatrixUnits;
 use super::{AdapterDescription, Core, GpuOptions};
+use crate::backend::CancelToken;
 use crate::{Error, Result};
+
+/// While the device works, whoever wants it to stop is heard so often.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What operations must know of the device they are lowered for.
 #[derive(Debug, Clone)]
@@ -34,6 +39,8 @@ pub(super) struct Facts {
     pub alignment: u64,
     /// The most workgroups in one dimension of a grid; lower than the device's own only in tests.
     pub max_workgroups: u32,
+    /// The most work of one dispatch, as `Dispatch::work` counts it: see `pace`.
+    pub most_work: u64,
     /// Whether buffers are surrounded by a pattern.
     pub guards: bool,
 }
@@ -64,6 +71,7 @@ impl Facts {
             max_buffer: limits.max_buffer_size,
             alignment: u64::from(limits.min_storage_buffer_offset_alignment),
             max_workgroups: options.grid_width.unwrap_or(max_workgroups).min(max_workgroups),
+            most_work: u64::MAX,
             guards: options.guards,
         }
     }
@@ -97,6 +105,7 @@ impl Facts {
             max_buffer: most,
             alignment: 256,
             max_workgroups: u32::from(u16::MAX),
+            most_work: most,
             guards: false,
         }
     }
@@ -128,7 +137,8 @@ impl Device {
         description: &AdapterDescription,
         options: GpuOptions,
     ) -> Result<Self> {
-        let wanted = wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY;
+        let wanted =
+            wgpu::Features::SUBGROUP | wgpu::Features::TIMESTAMP_QUERY | wgpu::Features::PIPELINE_CACHE;
         let wanted = if options.subgroups { wanted } else { wanted - wgpu::Features::SUBGROUP };
         let units = matrix_units(description, options).is_some();
         let matrices = wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX | wgpu::Features::SHADER_F16;
@@ -216,20 +226,43 @@ impl Device {
         self.attempt("submitting work", || self.queue.submit([commands]))
     }
 
+    /// Submits what was written to buffers.
+    pub(super) fn submit_copies(&self) -> Result<wgpu::SubmissionIndex> {
+        self.attempt("a copy to the device", || self.queue.submit([]))
+    }
+
     /// Submits and finishes what was written to buffers, so that its staging memory is given back.
     pub(super) fn flush(&self) -> Result<()> {
-        self.attempt("a copy to the device", || self.queue.submit([]))?;
+        self.submit_copies()?;
         self.wait(None)
     }
 
     /// Waits until a submission (or all of them) is done.
     pub(super) fn wait(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
-        let poll = wgpu::PollType::Wait { submission_index: submission, timeout: None };
+        self.wait_until(submission, None).map(drop)
+    }
+
+    /// Waits until a submission is done, or someone asks to stop: then the device goes on with it alone.
+    pub(super) fn wait_for(&self, submission: &wgpu::SubmissionIndex, cancel: &CancelToken) -> Result<()> {
+        while !self.wait_until(Some(submission.clone()), Some(LOOK))? {
+            cancel.check()?;
+        }
+        Ok(())
+    }
+
+    /// Whether it is done within this time.
+    fn wait_until(
+        &self,
+        submission: Option<wgpu::SubmissionIndex>,
+        timeout: Option<Duration>,
+    ) -> Result<bool> {
+        let poll = wgpu::PollType::Wait { submission_index: submission, timeout };
         // wgpu treats a device that is lost while it waits as fatal: that panic stops here.
         let polled = catch_unwind(AssertUnwindSafe(|| self.wgpu.poll(poll)));
         self.healthy()?;
         match polled {
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(_)) => Ok(true),
+            Ok(Err(wgpu::PollError::Timeout)) if timeout.is_some() => Ok(false),
             Ok(Err(error)) => Err(Error::Device(format!("{} does not answer: {error}", self.facts.name))),
             Err(_) => Err(Error::Device(format!("{} was lost while it computed", self.facts.name))),
         }

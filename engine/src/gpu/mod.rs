@@ -6,13 +6,14 @@
 //! device    an opened device; errors become sentences here
 //! cores     the shapes of the kernels for products and attention, and which of them a node runs on
 //! shaders   the table of WGSL files           pipelines  compiled once each
+//! makers    threads that compile them         pipeline_cache  what drivers keep of them
 //! lowering  the interface between operations and the runtime: a node becomes dispatches
 //! ops       one `lower_…` for each operation
 //! packing   weights as kernels want them      eight_bits  those with scales
 //! store     their copies on the device
 //! memory    the pool of buffers               transfer   host values to rows and back
-//! program   compile once, replay every step
-//! timing    seconds of dispatches            profile    those of a whole program
+//! program   compile once, replay every step   pace       how much work is submitted at once
+//! timing    seconds of dispatches             profile    those of a whole program
 //! peak      what the device does at best
 //! variants  which kernels a graph needs, without a device
 //! ```
@@ -23,12 +24,15 @@ mod device;
 mod eight_bits;
 mod instance;
 mod lowering;
+mod makers;
 mod memory;
 mod nodes;
 mod ops;
 mod options;
+mod pace;
 mod packing;
 mod peak;
+mod pipeline_cache;
 mod pipelines;
 mod profile;
 mod program;
@@ -39,6 +43,7 @@ mod timing;
 mod transfer;
 mod variants;
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) use adapters::has_gpu;
@@ -53,7 +58,10 @@ use crate::Result;
 use crate::backend::{Backend, Peak, Program};
 use crate::graph::Graph;
 use device::Device;
+use makers::Makers;
 use memory::Pool;
+use pace::Pace;
+use pipeline_cache::PipelineCache;
 use pipelines::Pipelines;
 use store::WeightStore;
 
@@ -75,7 +83,9 @@ pub struct GpuBackend {
 /// What all programs of one device share.
 struct Shared {
     device: Device,
+    pace: Pace,
     pipelines: Pipelines,
+    makers: Makers,
     weights: WeightStore,
     /// Held by a program while it runs: the buffers carry nothing from one run to the next.
     pool: Mutex<Pool>,
@@ -94,11 +104,26 @@ impl GpuBackend {
     /// # Errors
     /// [`crate::Error::Device`], a sentence: no such device, several of them, a driver missing.
     pub fn open(choice: &str, options: GpuOptions) -> Result<Self> {
+        Self::open_caching(choice, options, None)
+    }
+
+    /// The same with a folder in which what the driver compiles is kept from one start to the next, where it lets it be
+    /// kept.
+    ///
+    /// # Errors
+    /// As [`GpuBackend::open`]. What is wrong with the folder is none.
+    pub fn open_caching(choice: &str, options: GpuOptions, cache: Option<&Path>) -> Result<Self> {
         let (adapter, description) = adapters::find(choice)?;
         let device = Device::open(&adapter, &description, options)?;
-        let pipelines = Pipelines::new(options.checked);
-        let shared =
-            Shared { device, pipelines, weights: WeightStore::default(), pool: Mutex::new(Pool::default()) };
+        let cache = cache.and_then(|folder| PipelineCache::open(&device, &adapter.get_info(), folder));
+        let shared = Shared {
+            device,
+            pace: Pace::new(description.kind),
+            pipelines: Pipelines::new(options.checked, cache),
+            makers: Makers::new(description.backend == "gl"),
+            weights: WeightStore::default(),
+            pool: Mutex::new(Pool::default()),
+        };
         Ok(Self { shared: Arc::new(shared), description })
     }
 
@@ -118,6 +143,13 @@ impl GpuBackend {
     #[must_use]
     pub fn core(&self) -> Core {
         self.shared.device.facts.best_core()
+    }
+}
+
+impl Drop for GpuBackend {
+    fn drop(&mut self) {
+        self.shared.makers.stop();
+        self.shared.pipelines.save();
     }
 }
 

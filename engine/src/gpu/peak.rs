@@ -117,9 +117,10 @@ impl Bench<'_> {
             workgroups: device.facts.fold(workgroups as usize),
             work: 0,
         };
-        let pipeline = self.shared.pipelines.get(device, &dispatch)?;
-        let params = super::program::upload_params(device, std::slice::from_ref(&dispatch))?;
-        let group = device.attempt("binding buffers", || bind(device, &pipeline, &params, bound))?;
+        let wanted = self.shared.pipelines.want(&dispatch);
+        let pipeline = self.shared.pipelines.make(device, &wanted)?;
+        let params = super::program::upload_params(device, std::iter::once(&dispatch))?;
+        let group = device.attempt("binding buffers", || bind(device, pipeline, &params, bound))?;
         let launch = Launch {
             pipeline: &pipeline.compute,
             bind_group: Some(&group),

@@ -1,12 +1,14 @@
-//! Pipelines: each shader with each set of constants is compiled once for a device.
+//! Pipelines: each shader with each set of constants is compiled once for a device. They are asked for all at once and made
+//! by threads beside the one that asks (`makers`); whoever needs one that no thread has begun makes it itself.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::cores::Sizes;
 use super::device::Device;
 use super::lowering::{Access, Dispatch, Kernel};
-use crate::Result;
+use super::pipeline_cache::PipelineCache;
+use crate::{Error, Result};
 
 /// A pipeline and the layout of its bind groups.
 pub(super) struct Pipeline {
@@ -14,40 +16,86 @@ pub(super) struct Pipeline {
     pub bindings: wgpu::BindGroupLayout,
 }
 
+/// A pipeline that was asked for.
+pub(super) struct Wanted {
+    kernel: Kernel,
+    accesses: Vec<Access>,
+    /// What came of it, for an error in the device's words.
+    made: OnceLock<std::result::Result<Pipeline, String>>,
+}
+
+impl Wanted {
+    /// The pipeline, which was waited for ([`Pipelines::make`]).
+    pub(super) fn pipeline(&self) -> Result<&Pipeline> {
+        match self.made.get() {
+            Some(Ok(pipeline)) => Ok(pipeline),
+            Some(Err(what)) => Err(Error::Device(what.clone())),
+            None => {
+                Err(Error::Device(format!("the kernel `{}` was not waited for", self.kernel.shader.name)))
+            }
+        }
+    }
+
+    fn has_failed(&self) -> bool {
+        self.made.get().is_some_and(std::result::Result::is_err)
+    }
+}
+
 /// A shader, its constants, and how its buffers are accessed.
 type Key = (&'static str, Option<Sizes>, Vec<(&'static str, u64)>, Vec<Access>);
+
+/// A shader's module, made by whoever needs it first.
+type Module = Arc<OnceLock<std::result::Result<wgpu::ShaderModule, String>>>;
 
 /// The pipelines of one device.
 pub(super) struct Pipelines {
     checked: bool,
-    modules: Mutex<HashMap<(&'static str, Option<Sizes>), wgpu::ShaderModule>>,
-    made: Mutex<HashMap<Key, Arc<Pipeline>>>,
+    /// What drivers keep from one start to the next.
+    cache: Option<PipelineCache>,
+    modules: Mutex<HashMap<(&'static str, Option<Sizes>), Module>>,
+    known: Mutex<HashMap<Key, Arc<Wanted>>>,
 }
 
 impl Pipelines {
     /// None yet. `checked` asks for wgpu's run-time checks.
-    pub(super) fn new(checked: bool) -> Self {
-        Self { checked, modules: Mutex::default(), made: Mutex::default() }
+    pub(super) fn new(checked: bool, cache: Option<PipelineCache>) -> Self {
+        Self { checked, cache, modules: Mutex::default(), known: Mutex::default() }
     }
 
-    /// The pipeline that a dispatch needs.
-    pub(super) fn get(&self, device: &Device, dispatch: &Dispatch) -> Result<Arc<Pipeline>> {
+    /// The pipeline that a dispatch needs, which may not be made yet.
+    pub(super) fn want(&self, dispatch: &Dispatch) -> Arc<Wanted> {
         let kernel = &dispatch.kernel;
         let constants = kernel.constants.iter().map(|(name, value)| (*name, value.to_bits())).collect();
         let accesses: Vec<Access> = dispatch.bindings.iter().map(|binding| binding.access).collect();
         let key = (kernel.shader.name, kernel.sizes, constants, accesses);
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(pipeline) = made.get(&key) {
-            return Ok(pipeline.clone());
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(wanted) = known.get(&key).filter(|wanted| !wanted.has_failed()) {
+            return wanted.clone();
         }
-        let pipeline = Arc::new(self.make(device, kernel, &key.3)?);
-        made.insert(key, pipeline.clone());
-        Ok(pipeline)
+        let accesses = key.3.clone();
+        let wanted = Arc::new(Wanted { kernel: kernel.clone(), accesses, made: OnceLock::new() });
+        known.insert(key, wanted.clone());
+        wanted
     }
 
-    fn make(&self, device: &Device, kernel: &Kernel, accesses: &[Access]) -> Result<Pipeline> {
+    /// Makes a pipeline, or waits for the thread that makes it.
+    pub(super) fn make<'a>(&self, device: &Device, wanted: &'a Wanted) -> Result<&'a Pipeline> {
+        wanted.made.get_or_init(|| self.compile(device, wanted).map_err(|error| error.to_string()));
+        wanted.pipeline()
+    }
+
+    /// Writes what the driver has compiled where the next start finds it.
+    pub(super) fn save(&self) {
+        if let Some(cache) = &self.cache {
+            cache.save();
+        }
+    }
+
+    fn compile(&self, device: &Device, wanted: &Wanted) -> Result<Pipeline> {
+        let Wanted { kernel, accesses, .. } = wanted;
         let module = self.module(device, kernel)?;
         let name = kernel.shader.name;
+        let cache = self.cache.as_ref().map(PipelineCache::of_driver);
         device.attempt(&format!("compiling the kernel `{name}`"), || {
             let bindings = device.wgpu.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
                 label: Some(name),
@@ -69,7 +117,7 @@ impl Pipelines {
                     // compile the zeros of two tiles.
                     zero_initialize_workgroup_memory: false,
                 },
-                cache: None,
+                cache,
             });
             Pipeline { compute, bindings }
         })
@@ -77,10 +125,13 @@ impl Pipelines {
 
     fn module(&self, device: &Device, kernel: &Kernel) -> Result<wgpu::ShaderModule> {
         let mut modules = self.modules.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (kernel.shader.name, kernel.sizes);
-        if let Some(module) = modules.get(&key) {
-            return Ok(module.clone());
-        }
+        let module = modules.entry((kernel.shader.name, kernel.sizes)).or_default().clone();
+        drop(modules);
+        let read = module.get_or_init(|| self.read(device, kernel).map_err(|error| error.to_string()));
+        read.clone().map_err(Error::Device)
+    }
+
+    fn read(&self, device: &Device, kernel: &Kernel) -> Result<wgpu::ShaderModule> {
         let descriptor = wgpu::ShaderModuleDescriptor {
             label: Some(kernel.shader.name),
             source: wgpu::ShaderSource::Wgsl(kernel.source().into()),
@@ -89,13 +140,11 @@ impl Pipelines {
             true => wgpu::ShaderRuntimeChecks::checked(),
             false => wgpu::ShaderRuntimeChecks::unchecked(),
         };
-        let module = device.attempt(&format!("reading the kernel `{}`", kernel.shader.name), || {
+        device.attempt(&format!("reading the kernel `{}`", kernel.shader.name), || {
             // SAFETY: only the project's own kernels come here. Their loops end, they divide by no
             // zero, and the parity tests run every one with guards around its buffers.
             unsafe { device.wgpu.create_shader_module_trusted(descriptor, checks) }
-        })?;
-        modules.insert(key, module.clone());
-        Ok(module)
+        })
     }
 }
 

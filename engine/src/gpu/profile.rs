@@ -16,6 +16,7 @@ impl GpuProgram {
         cancel: &CancelToken,
     ) -> Result<Profiled> {
         let shared = self.shared.clone();
+        self.await_pipelines(cancel)?;
         let mut pool = shared.lock_pool();
         self.bind(&mut pool)?;
         let timer = Timer::new(&shared.device)?;
@@ -24,11 +25,11 @@ impl GpuProgram {
             let Op::Input { name } = &node.op else { continue };
             // An input may take over the buffer of a value that is computed before it.
             let before = self.steps.partition_point(|step| step.dispatch.node < id);
-            seconds.extend(timer.run(&launches(&self.steps[next..before]), cancel)?);
+            seconds.extend(timer.run(&launches(&self.steps[next..before])?, cancel)?);
             next = before;
             self.upload(&pool, id, input_named(&self.graph, inputs, name, node)?)?;
         }
-        seconds.extend(timer.run(&launches(&self.steps[next..]), cancel)?);
+        seconds.extend(timer.run(&launches(&self.steps[next..])?, cancel)?);
         let outputs = self.graph.outputs().iter().map(|&id| self.download(&pool, id));
         let outputs = outputs.collect::<Result<_>>()?;
         let kernels =
@@ -59,12 +60,12 @@ impl GpuProgram {
 }
 
 /// What these steps dispatch.
-fn launches(steps: &[Step]) -> Vec<Launch<'_>> {
+fn launches(steps: &[Step]) -> Result<Vec<Launch<'_>>> {
     steps.iter().map(launch).collect()
 }
 
-fn launch(step: &Step) -> Launch<'_> {
-    let Step { dispatch, pipeline, bind_group } = step;
+fn launch(step: &Step) -> Result<Launch<'_>> {
+    let Step { dispatch, wanted, bind_group } = step;
     let (workgroups, work) = (dispatch.workgroups, dispatch.work);
-    Launch { pipeline: &pipeline.compute, bind_group: bind_group.as_ref(), workgroups, work }
+    Ok(Launch { pipeline: &wanted.pipeline()?.compute, bind_group: bind_group.as_ref(), workgroups, work })
 }

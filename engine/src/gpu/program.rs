@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::Shared;
-use super::device::Device;
+use super::device::{Device, Facts};
 use super::lowering::{BufferName, Dispatch, Lowering, Value};
+use super::makers::Makers;
 use super::memory::{DeviceBuffer, Pool};
 use super::packing::packed_extents;
-use super::pipelines::Pipeline;
+use super::pipelines::Wanted;
 use super::store::StoredWeight;
 use crate::backend::{CancelToken, HostTensor, MemoryNeed, Profiled, Program};
 use crate::graph::plan::plan;
@@ -27,12 +28,14 @@ pub(super) struct GpuProgram {
     nothing: DeviceBuffer,
     /// The pool's generation that the bind groups were made for.
     generation: u64,
+    /// Whether all pipelines are made.
+    is_ready: bool,
 }
 
 /// One dispatch, ready to be replayed.
 pub(super) struct Step {
     pub dispatch: Dispatch,
-    pub pipeline: Arc<Pipeline>,
+    pub wanted: Arc<Wanted>,
     /// `None` until the pool's buffers are known.
     pub bind_group: Option<wgpu::BindGroup>,
 }
@@ -68,7 +71,8 @@ impl GpuProgram {
     /// Lowers, plans, allocates, copies weights, compiles kernels.
     pub(super) fn compile(shared: Arc<Shared>, graph: Arc<Graph>) -> Result<Self> {
         let device = &shared.device;
-        let lowering = Lowering::run(&graph, &device.facts)?;
+        let facts = Facts { most_work: shared.pace.dispatch(), ..device.facts.clone() };
+        let lowering = Lowering::run(&graph, &facts)?;
         let value_bytes = |id: NodeId| Value::new(id, graph.node(id)).bytes();
         // With guards every value has a buffer of its own, or nobody would watch its end.
         let plan = plan(&graph, value_bytes, device.facts.guards);
@@ -83,18 +87,31 @@ impl GpuProgram {
         let Lowering { dispatches, weights, .. } = lowering;
         // Values first: where they do not fit, no time was spent on weights.
         shared.lock_pool().ensure(device, &places.sizes)?;
+        // From here on threads make pipelines. The first run waits for them.
+        let steps = dispatches.into_iter().map(|dispatch| {
+            let wanted = shared.pipelines.want(&dispatch);
+            Step { dispatch, wanted, bind_group: None }
+        });
+        let steps: Vec<Step> = steps.collect();
+        Makers::begin(&shared, each_once(&steps));
         let weights = shared.weights.get(device, &weights)?;
-        let params = upload_params(device, &dispatches)?;
+        let params = upload_params(device, steps.iter().map(|step| &step.dispatch))?;
         let nothing = DeviceBuffer::new(device, "nothing", 16)?;
         nothing.write(device, 0, &[0; 16])?;
-        let steps = dispatches
-            .into_iter()
-            .map(|dispatch| {
-                let pipeline = shared.pipelines.get(device, &dispatch)?;
-                Ok(Step { dispatch, pipeline, bind_group: None })
-            })
-            .collect::<Result<_>>()?;
-        Ok(Self { graph, steps, memory, places, weights, params, nothing, generation: 0, shared })
+        let (generation, is_ready) = (0, false);
+        Ok(Self { graph, steps, memory, places, weights, params, nothing, generation, is_ready, shared })
+    }
+
+    /// Waits until all pipelines are made, and helps to make them.
+    pub(super) fn await_pipelines(&mut self, cancel: &CancelToken) -> Result<()> {
+        if !self.is_ready {
+            for wanted in each_once(&self.steps) {
+                cancel.check()?;
+                self.shared.pipelines.make(&self.shared.device, &wanted)?;
+            }
+            self.is_ready = true;
+        }
+        Ok(())
     }
 
     /// The buffer that holds a node's value.
@@ -111,8 +128,10 @@ impl GpuProgram {
             return Ok(());
         }
         let groups = device.attempt("binding buffers", || {
-            (0..self.steps.len()).map(|place| self.bind_group(device, pool, place)).collect::<Vec<_>>()
-        })?;
+            (0..self.steps.len())
+                .map(|place| self.bind_group(device, pool, place))
+                .collect::<Result<Vec<_>>>()
+        })??;
         for (step, group) in self.steps.iter_mut().zip(groups) {
             step.bind_group = Some(group);
         }
@@ -120,8 +139,9 @@ impl GpuProgram {
         Ok(())
     }
 
-    fn bind_group(&self, device: &Device, pool: &Pool, place: usize) -> wgpu::BindGroup {
+    fn bind_group(&self, device: &Device, pool: &Pool, place: usize) -> Result<wgpu::BindGroup> {
         let step = &self.steps[place];
+        let layout = &step.wanted.pipeline()?.bindings;
         let params = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
             buffer: &self.params,
             offset: (place * Dispatch::PARAMS_BYTES) as u64,
@@ -141,11 +161,11 @@ impl GpuProgram {
             .enumerate()
             .map(|(binding, resource)| wgpu::BindGroupEntry { binding: binding as u32, resource })
             .collect();
-        device.wgpu.create_bind_group(&wgpu::BindGroupDescriptor {
+        Ok(device.wgpu.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some(step.dispatch.kernel.shader.name),
-            layout: &step.pipeline.bindings,
+            layout,
             entries: &entries,
-        })
+        }))
     }
 }
 
@@ -158,8 +178,22 @@ fn refuse_too_large(device: &Device, sizes: &[u64]) -> Result<()> {
     }
 }
 
+/// The pipelines of all steps, in the order in which they are first needed.
+fn each_once(steps: &[Step]) -> impl Iterator<Item = Arc<Wanted>> + use<> {
+    let mut known: Vec<Arc<Wanted>> = vec![];
+    for step in steps {
+        if !known.iter().any(|wanted| Arc::ptr_eq(wanted, &step.wanted)) {
+            known.push(step.wanted.clone());
+        }
+    }
+    known.into_iter()
+}
+
 /// One uniform buffer for all dispatches, a slot each.
-pub(super) fn upload_params(device: &Device, dispatches: &[Dispatch]) -> Result<wgpu::Buffer> {
+pub(super) fn upload_params<'a>(
+    device: &Device,
+    dispatches: impl ExactSizeIterator<Item = &'a Dispatch>,
+) -> Result<wgpu::Buffer> {
     let mut bytes = vec![0; dispatches.len().max(1) * Dispatch::PARAMS_BYTES];
     for (slot, dispatch) in bytes.chunks_exact_mut(Dispatch::PARAMS_BYTES).zip(dispatches) {
         slot[..dispatch.params.len()].copy_from_slice(&dispatch.params);

@@ -2,21 +2,24 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Shared;
+use super::device::Device;
 use super::lowering::Value;
 use super::memory::Pool;
-use super::program::GpuProgram;
+use super::program::{GpuProgram, Step};
 use super::transfer::{from_rows, spoiled_row, to_rows};
 use crate::backend::{CancelToken, HostTensor};
 use crate::graph::{Graph, Node, NodeId, Op};
 use crate::{Error, Result};
 
-/// Estimated operations of one submit: short enough to cancel between and for watchdogs.
-const SUBMIT_WORK: u64 = 300_000_000_000;
-
-/// Submits that the device may have before it: one runs while the next is prepared.
+/// Submissions that the device may have before it: one runs while the next is prepared.
 const SUBMITS_IN_FLIGHT: usize = 2;
+
+/// Dispatches of a run's first submission, of which each has twice as many as the one before: the device begins while the
+/// rest is recorded, and a fast one is nevertheless given few.
+const FIRST_DISPATCHES: usize = 64;
 
 impl GpuProgram {
     /// Runs every node; the outputs.
@@ -26,6 +29,7 @@ impl GpuProgram {
         cancel: &CancelToken,
     ) -> Result<Vec<HostTensor>> {
         let shared = self.shared.clone();
+        self.await_pipelines(cancel)?;
         let mut pool = shared.lock_pool();
         self.bind(&mut pool)?;
         fill_guards(&shared, &pool)?;
@@ -52,10 +56,11 @@ impl GpuProgram {
         visit: &mut dyn FnMut(&Node, &HostTensor) -> Result<()>,
     ) -> Result<()> {
         let shared = self.shared.clone();
+        let never = CancelToken::default();
+        self.await_pipelines(&never)?;
         let mut pool = shared.lock_pool();
         self.bind(&mut pool)?;
         fill_guards(&shared, &pool)?;
-        let never = CancelToken::default();
         let mut stream = Stream::new(self, &never);
         for (id, node) in self.graph.nodes().iter().enumerate() {
             match &node.op {
@@ -89,7 +94,7 @@ impl GpuProgram {
     }
 }
 
-/// Dispatches on their way to the device, cut into submits.
+/// Dispatches on their way to the device, cut into submissions.
 struct Stream<'a> {
     program: &'a GpuProgram,
     cancel: &'a CancelToken,
@@ -98,18 +103,40 @@ struct Stream<'a> {
     /// The first step that is not submitted.
     pending: usize,
     work: u64,
-    in_flight: VecDeque<wgpu::SubmissionIndex>,
+    /// Dispatches of the next submission at the most.
+    most: usize,
+    in_flight: VecDeque<Submitted>,
+    /// When the device had done all that is known to be done.
+    idle_since: Instant,
+}
+
+/// What the device is to do.
+struct Submitted {
+    index: wgpu::SubmissionIndex,
+    work: u64,
+    at: Instant,
 }
 
 impl<'a> Stream<'a> {
     fn new(program: &'a GpuProgram, cancel: &'a CancelToken) -> Self {
-        Self { program, cancel, next: 0, pending: 0, work: 0, in_flight: VecDeque::new() }
+        Self {
+            program,
+            cancel,
+            next: 0,
+            pending: 0,
+            work: 0,
+            most: FIRST_DISPATCHES,
+            in_flight: VecDeque::new(),
+            idle_since: Instant::now(),
+        }
     }
 
     /// Adds a node's dispatches.
     fn node(&mut self, id: NodeId) -> Result<()> {
+        let pace = &self.program.shared.pace;
         while let Some(step) = self.program.steps.get(self.next).filter(|step| step.dispatch.node == id) {
-            if self.work > 0 && self.work + step.dispatch.work > SUBMIT_WORK {
+            let is_full = self.next - self.pending >= self.most;
+            if is_full || (self.work > 0 && self.work + step.dispatch.work > pace.submission()) {
                 self.submit()?;
             }
             self.work += step.dispatch.work;
@@ -125,37 +152,54 @@ impl<'a> Stream<'a> {
             return Ok(());
         }
         let device = &self.program.shared.device;
-        let steps = &self.program.steps[self.pending..self.next];
-        let commands = device.attempt("recording work", || {
-            let mut encoder = device.wgpu.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-            let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-            for step in steps {
-                let [x, y, z] = step.dispatch.workgroups;
-                pass.set_pipeline(&step.pipeline.compute);
-                pass.set_bind_group(0, step.bind_group.as_ref(), &[]);
-                pass.dispatch_workgroups(x, y, z);
-            }
-            drop(pass);
-            encoder.finish()
-        })?;
+        let commands = record(device, &self.program.steps[self.pending..self.next])?;
         if self.in_flight.len() == SUBMITS_IN_FLIGHT {
-            device.wait(self.in_flight.pop_front())?;
-            self.cancel.check()?;
+            self.await_oldest()?;
         }
-        self.in_flight.push_back(device.submit(commands)?);
+        let at = Instant::now();
+        let index = device.submit(commands)?;
+        self.in_flight.push_back(Submitted { index, work: self.work, at });
         (self.pending, self.work) = (self.next, 0);
+        self.most *= 2;
         Ok(())
+    }
+
+    /// Waits for the submission that is next to be done, and learns from it how fast the device is.
+    fn await_oldest(&mut self) -> Result<()> {
+        let Some(Submitted { index, work, at }) = self.in_flight.pop_front() else { return Ok(()) };
+        let shared = &self.program.shared;
+        shared.device.wait_for(&index, self.cancel)?;
+        let now = Instant::now();
+        shared.pace.learn(work, now.duration_since(at.max(self.idle_since)).as_secs_f64());
+        self.idle_since = now;
+        self.cancel.check()
     }
 
     /// Submits the rest and waits for all of it.
     fn finish(&mut self) -> Result<()> {
         self.submit()?;
-        while let Some(submission) = self.in_flight.pop_front() {
-            self.program.shared.device.wait(Some(submission))?;
-            self.cancel.check()?;
+        while !self.in_flight.is_empty() {
+            self.await_oldest()?;
         }
         Ok(())
     }
+}
+
+/// Commands that run these steps.
+fn record(device: &Device, steps: &[Step]) -> Result<wgpu::CommandBuffer> {
+    let pipelines = steps.iter().map(|step| step.wanted.pipeline()).collect::<Result<Vec<_>>>()?;
+    device.attempt("recording work", || {
+        let mut encoder = device.wgpu.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        for (step, pipeline) in steps.iter().zip(pipelines) {
+            let [x, y, z] = step.dispatch.workgroups;
+            pass.set_pipeline(&pipeline.compute);
+            pass.set_bind_group(0, step.bind_group.as_ref(), &[]);
+            pass.dispatch_workgroups(x, y, z);
+        }
+        drop(pass);
+        encoder.finish()
+    })
 }
 
 /// The tensor that was given for an input, if it is what the graph expects.

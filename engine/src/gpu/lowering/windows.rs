@@ -6,10 +6,6 @@ use std::ops::Range;
 use super::{Access, Binding, BufferName, Lowering, PackedWeight, Rows, Value};
 use crate::{Error, Result};
 
-/// Floating-point operations of one dispatch at most: 0.2 s of an old 1 TFLOP/s GPU, where some
-/// systems end a driver's work after 2 s.
-const MAX_DISPATCH_WORK: u64 = 200_000_000_000;
-
 /// One reading or writing of four bytes counts as much as this many operations.
 const WORK_OF_A_WORD: u64 = 8;
 
@@ -57,7 +53,7 @@ impl Lowering<'_> {
         bound: impl Fn(Range<usize>) -> Vec<(Value, Range<usize>)>,
     ) -> Result<Vec<Range<usize>>> {
         let work = self.graph.node_flops(self.node(self.node)).div_ceil(rows as u64).max(1);
-        let by_work = (MAX_DISPATCH_WORK / work) as usize;
+        let by_work = (self.facts.most_work / work) as usize;
         let most = rows.div_ceil(step).min((by_work / step).max(1));
         let mut windows: Vec<Range<usize>> = Vec::new();
         while windows.last().map_or(0, |last| last.end) < rows {
