@@ -14,6 +14,8 @@
 
 alias Piece = mat2x4<f16>;
 
+override CAUSAL: bool = false;
+
 @group(0) @binding(1) var<storage, read> q: array<Piece>;
 @group(0) @binding(2) var<storage, read> k: array<Piece>;
 @group(0) @binding(3) var<storage, read> v: array<Piece>;

@@ -120,10 +120,7 @@ fn of_query(i: u32, values: vec2f) -> f32 {
 
 /// Turns a query's scores into weights, and what was summed before to the new maximum.
 fn weigh_row(i: u32, lane: u32, query: u32, keys: vec4u) {
-    var limit = params.keys;
-    if CAUSAL {
-        limit = min(limit, params.first_query + query + i + 1u);
-    }
+    let limit = min(params.keys, params.first_query + query + i + 1u);
     let scores = select(vec4f(NEVER), sums[i] * params.scale, keys < vec4u(limit));
     let most = max(max(scores.x, scores.y), max(scores.z, scores.w));
     let before = of_query(i, tops);
@@ -303,10 +300,7 @@ fn main(
     let own = unit % chunks * COLUMNS + lane * 8u;
     // A lane beyond the head works like the last one within, and writes nothing.
     let column = first + min(own, params.head_dim - 8u);
-    var end = params.keys;
-    if CAUSAL {
-        end = min(end, params.first_query + query + BAND_ROWS);
-    }
+    let end = min(params.keys, params.first_query + query + BAND_ROWS);
     tops = vec2f(NEVER);
     for (var key = 0u; key < end; key += KEYS) {
         score(lane, query, key + lane * 4u, first);

@@ -130,10 +130,7 @@ struct Running {
 /// Scales a row's scores, hides the keys that its query does not see, and tells the other lanes the
 /// largest.
 fn announce_row(lane: u32, i: u32, query: u32, key: u32, scores: ptr<function, Sums>) {
-    var limit = params.keys;
-    if CAUSAL {
-        limit = min(limit, params.first_query + query + tile_row(lane, i) + 1u);
-    }
+    let limit = min(params.keys, params.first_query + query + tile_row(lane, i) + 1u);
     let near = vec4u(key + tile_column(lane, 0u)) + vec4u(0u, 1u, 2u, 3u);
     let a = select(vec4f(NEVER), (*scores)[2u * i] * params.scale, near < vec4u(limit));
     let b = select(vec4f(NEVER), (*scores)[2u * i + 1u] * params.scale, near + 32u < vec4u(limit));
@@ -296,10 +293,7 @@ fn attend(lane: u32, query: u32, first: u32, chunk: u32) {
     var sums: Sums;
     var running: Running;
     running.top = array<f32, 8>(NEVER, NEVER, NEVER, NEVER, NEVER, NEVER, NEVER, NEVER);
-    var end = params.keys;
-    if CAUSAL {
-        end = min(end, params.first_query + query + TILE);
-    }
+    let end = min(params.keys, params.first_query + query + TILE);
     for (var key = 0u; key < end; key += TILE) {
         var scores: Sums;
         score(lane, query, key, first, &scores);

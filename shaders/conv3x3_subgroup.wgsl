@@ -31,7 +31,7 @@ fn load_x(pixel: Pixel, channel: u32) -> Eight {
         return Eight(vec4f(), vec4f());
     }
     let element = pixel.number * params.depth + channel;
-    if X_HALF {
+    if is_set(X_HALF, FLAG_X_HALF) {
         return unpack_eight(x[element / 8u]);
     }
     return eight_from_bits(x[element / 4u], x[element / 4u + 1u]);

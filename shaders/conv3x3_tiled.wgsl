@@ -24,7 +24,7 @@ fn load_x(place: Place, tap: u32, channel: u32) -> vec4f {
         return vec4f();
     }
     let element = (place.image + u32(at.x * size.y + at.y)) * params.depth + channel;
-    if X_HALF {
+    if is_set(X_HALF, FLAG_X_HALF) {
         let words = x[element / 4u];
         return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
     }

@@ -14,7 +14,7 @@
 /// Eight neighbouring numbers of a row.
 fn load_x(row: u32, k: u32) -> Eight {
     let element = (min(row, params.rows - 1u) + params.x_skip) * params.depth + k;
-    if X_HALF {
+    if is_set(X_HALF, FLAG_X_HALF) {
         return unpack_eight(x[element / 8u]);
     }
     return eight_from_bits(x[element / 4u], x[element / 4u + 1u]);

@@ -17,7 +17,7 @@ fn load_x(row: u32, k: u32) -> vec4f {
         return vec4f();
     }
     let element = (min(row, params.rows - 1u) + params.x_skip) * params.depth + k;
-    if X_HALF {
+    if is_set(X_HALF, FLAG_X_HALF) {
         let words = x[element / 4u];
         return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));
     }

@@ -10,8 +10,6 @@
 //
 // CPU twin: cpu::normalise.  Agreement: NMSE < 1e-7 in f32, < 1e-6 in halves.
 
-override APPLY_SILU: bool = false;
-
 struct Params {
     /// Threads that have something to do.
     count: u32,
@@ -30,6 +28,8 @@ struct Params {
     /// Channels of a group.
     group_channels: u32,
     epsilon: f32,
+    /// Whether SiLU follows: 0 or 1.
+    silu: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
@@ -92,7 +92,7 @@ fn main(
         let value = load_x((row + params.x_skip) * params.eighths + eighth);
         var lo = value.lo * line.factor.lo + line.offset.lo;
         var hi = value.hi * line.factor.hi + line.offset.hi;
-        if APPLY_SILU {
+        if params.silu != 0u {
             lo = activate(SILU, lo);
             hi = activate(SILU, hi);
         }

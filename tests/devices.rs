@@ -1,5 +1,6 @@
 //! The backends that every test of a model runs on.
 
+use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use fulmen_engine::backend::Backend;
@@ -15,8 +16,13 @@ pub(crate) fn backends() -> Vec<Arc<dyn Backend>> {
 
 /// The adapter that FULMEN_TEST_ADAPTER names, or the best there is, which may be a software one.
 pub(crate) fn open_gpu(options: GpuOptions) -> GpuBackend {
+    open_gpu_caching(options, None)
+}
+
+/// The same with a folder for what its driver compiles.
+pub(crate) fn open_gpu_caching(options: GpuOptions, cache: Option<&Path>) -> GpuBackend {
     let choice = std::env::var("FULMEN_TEST_ADAPTER").unwrap_or_else(|_| "gpu".into());
-    GpuBackend::open(&choice, options).unwrap_or_else(|error| {
+    GpuBackend::open_caching(&choice, options, cache).unwrap_or_else(|error| {
         panic!("FULMEN_TEST_ADAPTER={choice}: {error}; `tests/setup` installs a software Vulkan")
     })
 }

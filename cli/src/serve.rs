@@ -76,7 +76,7 @@ fn models(args: &ServeArgs) -> Result<Vec<ModelConfig>, Failure> {
     let of_all = Options {
         preview_vae: args.parts.preview_vae.clone(),
         lora_folder: args.lora_dir.clone(),
-        device: args.device.parse()?,
+        device: args.device.device()?,
         precision: args.precision.map(Into::into),
         defaults: args.drawing.request(),
         ..args.memory.options()

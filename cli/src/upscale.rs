@@ -48,7 +48,7 @@ pub(crate) fn run(args: UpscaleArgs) -> Result<(), Failure> {
     output.check_one(&args.image, args.json)?;
     let read = || picture::open_with_settings(&args.image, Limits::default());
     let (source, settings) = signals::while_reading(read)?;
-    let mut enlarger = Enlarger::open(&args.device.parse()?, args.precision.map(Into::into))?;
+    let mut enlarger = Enlarger::open(&args.device.device()?, args.precision.map(Into::into))?;
     let said = enlarger.warning().map(ToString::to_string);
     said.into_iter().for_each(|message| tell(args.json, &Line::Warning { message }));
     let alpha = source.alpha.is_some();

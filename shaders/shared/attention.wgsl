@@ -1,6 +1,5 @@
 // What both cores of attention are given.
 
-override CAUSAL: bool = false;
 override Q_HALF: bool = false;
 override K_HALF: bool = false;
 override V_HALF: bool = false;
@@ -9,7 +8,8 @@ override Y_HALF: bool = false;
 struct Params {
     /// Rows of this window, all of one image.
     queries: u32,
-    /// The window's first row, within the image.
+    /// The window's first row, within the image, where a query sees no key behind its own row; beyond all keys where
+    /// it sees all of them.
     first_query: u32,
     keys: u32,
     heads: u32,

@@ -26,6 +26,8 @@ struct Params {
     /// Rows and columns of zeros before the picture.
     top: u32,
     left: u32,
+    /// What constants say otherwise: the bits of `shared/epilogue.wgsl`.
+    flags: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -17,6 +17,8 @@ struct Params {
     x_skip: u32,
     y_skip: u32,
     residual_skip: u32,
+    /// What constants say otherwise: the bits of `shared/epilogue.wgsl`.
+    flags: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

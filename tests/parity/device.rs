@@ -25,7 +25,9 @@ pub(super) fn configurations() -> &'static [Configuration] {
 }
 
 fn open_all() -> Vec<Configuration> {
-    let guarded = GpuOptions { guards: true, ..GpuOptions::default() };
+    // Each kernel as large graphs have it, and once as small graphs on software adapters have it.
+    let guarded = GpuOptions { guards: true, general: Some(false), ..GpuOptions::default() };
+    let general = GpuOptions { general: Some(true), ..guarded };
     let tiny = GpuOptions { window_bytes: Some(TINY_WINDOW), grid_width: Some(TINY_GRID), ..guarded };
     let all = [
         ("as it is", guarded),
@@ -42,6 +44,8 @@ fn open_all() -> Vec<Configuration> {
         ),
         ("on matrices of 16", GpuOptions { core: Some(Core::Cooperative), fragment: Some(16), ..guarded }),
         ("with checked kernels", GpuOptions { checked: true, ..guarded }),
+        ("with general kernels", general),
+        ("with general kernels on the tiled core", GpuOptions { core: Some(Core::Tiled), ..general }),
     ];
     let adapter = open_gpu(GpuOptions::default()).description().clone();
     let open = |(name, options)| Configuration { name, backend: open_gpu(options) };

@@ -1,13 +1,19 @@
 //! The runtime itself: guards that notice, memory that is refused, work that is cancelled.
 
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use fulmen_engine::Error;
 use fulmen_engine::backend::{Backend, CancelToken, Clock, HostTensor};
 use fulmen_engine::gpu::GpuOptions;
 use fulmen_engine::graph::{Element, Graph, Recorder, Shape};
+use fulmen_engine::noise::TorchRng;
+use fulmen_engine::weights::Weight;
 
-use crate::devices::open_gpu;
+use crate::devices::{open_gpu, open_gpu_caching};
 
 fn sum(shape: Shape) -> Arc<Graph> {
     let mut g = Recorder::new(Element::F32);
@@ -59,6 +65,88 @@ fn a_cancelled_run_says_so() {
     let error = program.run(&[("a", &a), ("b", &a)], &cancel).unwrap_err();
     assert!(matches!(error, Error::Cancelled), "{error}");
     program.run(&[("a", &a), ("b", &a)], &CancelToken::default()).unwrap();
+}
+
+/// A graph of many products, which takes an adapter a while.
+fn long_work() -> (Arc<Graph>, HostTensor) {
+    let (shape, side) = (Shape::tokens(1, 1024, 768), 768);
+    let values: Vec<f32> =
+        TorchRng::seed(1).uniforms(side * side).iter().map(|v| (v - 0.5) / (side as f32).sqrt()).collect();
+    let weight = Arc::new(Weight::from_f32("weight", vec![side, side], &values));
+    let mut g = Recorder::new(Element::F32);
+    let x = g.input("x", shape);
+    let y = (0..24).fold(x, |x, _| g.linear(x, &weight, None));
+    let x = HostTensor::f32(shape, TorchRng::seed(2).uniforms(shape.len()));
+    (Arc::new(g.finish(&[y]).unwrap()), x)
+}
+
+/// Whoever cancels while the device works does not wait for all of its work.
+#[test]
+fn a_cancel_is_answered_while_the_device_works() {
+    let (graph, x) = long_work();
+    let backend = open_gpu(GpuOptions::default());
+    let mut program = backend.compile(graph).unwrap();
+    let mut run = |cancel: &CancelToken| {
+        let start = Instant::now();
+        let result = program.run(&[("x", &x)], cancel);
+        (start.elapsed(), result)
+    };
+    // The first run compiles.
+    let uncancelled = [(); 3].map(|()| run(&CancelToken::default()).0)[1..].iter().min().copied().unwrap();
+    let answers: Vec<Duration> = (0..3)
+        .map(|_| {
+            let cancel = CancelToken::default();
+            let soon = cancel.clone();
+            let asked = thread::spawn(move || {
+                thread::sleep(uncancelled / 4);
+                soon.cancel();
+                Instant::now()
+            });
+            let (_, result) = run(&cancel);
+            let end = Instant::now();
+            assert!(matches!(result, Err(Error::Cancelled)), "a run of {uncancelled:?} was not cancelled");
+            end.duration_since(asked.join().unwrap())
+        })
+        .collect();
+    let answer = answers.iter().min().unwrap();
+    assert!(*answer < uncancelled / 2, "after {answers:?}, of {uncancelled:?} in all");
+    run(&CancelToken::default()).1.unwrap();
+}
+
+/// The file of compiled kernels in a folder, and what it begins with.
+fn kept_in(folder: &std::path::Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    files.map(|file| (file.clone(), fs::read(file).unwrap())).collect()
+}
+
+#[test]
+fn what_a_driver_compiled_is_kept_and_a_damaged_file_is_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let shape = Shape::tokens(1, 5, 8);
+    let a = HostTensor::f32(shape, vec![1.0; shape.len()]);
+    let draw = || {
+        let backend = open_gpu_caching(GpuOptions::default(), Some(folder.path()));
+        let mut program = backend.compile(sum(shape)).unwrap();
+        let y = program.run(&[("a", &a), ("b", &a)], &CancelToken::default()).unwrap();
+        assert_eq!(y[0].as_f32()[0], 2.0);
+        backend.description().backend.clone()
+    };
+    let has_cache = draw() == "vulkan";
+    let kept = kept_in(folder.path());
+    assert_eq!(kept.len(), usize::from(has_cache), "{:?}", kept.iter().map(|(file, _)| file));
+    let Some((file, whole)) = kept.first() else { return };
+    assert!(whole.starts_with(b"fulmen pipelines"), "{file:?}");
+    for damaged in
+        [&whole[..whole.len() / 2], b"", b"something else", &[&whole[..whole.len() - 1], b"?"].concat()]
+    {
+        fs::write(file, damaged).unwrap();
+        draw();
+        let after = fs::read(file).unwrap();
+        assert!(after.starts_with(&whole[..40]) && after.len() > 40, "{damaged:?} was not replaced");
+    }
+    // A folder that cannot be written costs nothing but time.
+    let backend = open_gpu_caching(GpuOptions::default(), Some(file));
+    backend.compile(sum(shape)).unwrap().run(&[("a", &a), ("b", &a)], &CancelToken::default()).unwrap();
 }
 
 #[test]

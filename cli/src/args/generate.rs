@@ -11,6 +11,7 @@ use fulmen_engine::picture::Format;
 use fulmen_engine::weights::LoraFile;
 
 use super::control::ControlArgs;
+use super::device::DeviceArgs;
 use super::drawing::DrawingArgs;
 use super::enlarging::EnlargingArgs;
 use super::help;
@@ -106,9 +107,8 @@ pub(crate) struct GenerateArgs {
     #[command(flatten, next_help_heading = "Enlargement")]
     pub(crate) enlarging: EnlargingArgs,
 
-    /// auto, cpu, gpu, gpu:N, or part of a device's name; `fulmen devices` lists them
-    #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = "Device")]
-    pub(crate) device: String,
+    #[command(flatten, next_help_heading = "Device")]
+    pub(crate) device: DeviceArgs,
 
     /// How values are stored between layers. bf16 stores f32 and rounds what is multiplied, which takes half the time on
     /// CPUs with AVX512_BF16, and draws slightly different pictures [default: f16 on a GPU, f32 on the CPU]

@@ -3,6 +3,7 @@
 mod backup;
 mod bench;
 mod control;
+mod device;
 mod drawing;
 mod enlarging;
 mod generate;

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use fulmen_engine::weights::LoraFile;
 use fulmen_server::{AllowedOrigin, Network, Work};
 
+use super::device::DeviceArgs;
 use super::drawing::DrawingArgs;
 use super::generate::{PngTextArg, PrecisionArg};
 use super::help;
@@ -130,9 +131,8 @@ pub(crate) struct ServeArgs {
     #[command(flatten, next_help_heading = "Defaults of requests")]
     pub(crate) drawing: DrawingArgs,
 
-    /// auto, cpu, gpu, gpu:N, or part of a device's name; `fulmen devices` lists them
-    #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = "Device")]
-    pub(crate) device: String,
+    #[command(flatten, next_help_heading = "Device")]
+    pub(crate) device: DeviceArgs,
 
     /// How values are stored between layers. bf16 stores f32 and rounds what is multiplied, which takes half the time on
     /// CPUs with AVX512_BF16, and draws slightly different pictures [default: f16 on a GPU, f32 on the CPU]

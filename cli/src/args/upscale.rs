@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use fulmen_engine::request::Upscale;
 
+use super::device::DeviceArgs;
 use super::generate::{FormatArg, PrecisionArg};
 use super::help;
 
@@ -24,9 +25,8 @@ pub(crate) struct UpscaleArgs {
     #[arg(long = "by", value_name = "R")]
     pub(crate) by: Option<f64>,
 
-    /// auto, cpu, gpu, gpu:N, or part of a device's name; `fulmen devices` lists them
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub(crate) device: String,
+    #[command(flatten)]
+    pub(crate) device: DeviceArgs,
 
     /// How values are stored between layers. bf16 stores f32 and rounds what is multiplied, which takes half the time on
     /// CPUs with AVX512_BF16, and draws slightly different pictures [default: f16 on a GPU, f32 on the CPU]

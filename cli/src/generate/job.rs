@@ -31,7 +31,7 @@ impl Job {
             preview_vae: args.parts.preview_vae,
             loras: args.loras,
             lora_folder: args.lora_dir,
-            device: args.device.parse()?,
+            device: args.device.device()?,
             precision: args.precision.map(Into::into),
             ..args.memory.options()
         };

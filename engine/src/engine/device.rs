@@ -1,6 +1,7 @@
 //! Which device draws: what a user may write, and what it means here.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -16,11 +17,15 @@ use crate::{Error, Result};
 /// `auto` is the best real GPU, else the CPU backend: a software adapter is never chosen by itself,
 /// for the CPU backend is faster.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Device(String);
+pub struct Device {
+    choice: String,
+    /// Where what its driver compiles is kept.
+    cache: Option<PathBuf>,
+}
 
 impl Default for Device {
     fn default() -> Self {
-        Self("auto".into())
+        Self { choice: "auto".into(), cache: None }
     }
 }
 
@@ -30,14 +35,14 @@ impl FromStr for Device {
     fn from_str(text: &str) -> Result<Self> {
         match text.trim() {
             "" => Err(Error::Request("the device is empty; try auto, cpu or gpu".into())),
-            device => Ok(Self(device.to_owned())),
+            device => Ok(Self { choice: device.to_owned(), cache: None }),
         }
     }
 }
 
 impl fmt::Display for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.choice)
     }
 }
 
@@ -50,6 +55,13 @@ pub(super) struct Opened {
 }
 
 impl Device {
+    /// The same with a folder in which what a GPU's driver compiles is kept from one start to the next. By itself nothing
+    /// is kept.
+    #[must_use]
+    pub fn with_cache(self, cache: Option<PathBuf>) -> Self {
+        Self { cache, ..self }
+    }
+
     /// The backend that this means on this machine.
     ///
     /// # Errors
@@ -65,7 +77,7 @@ impl Device {
             let backend = if in_bf16 { CpuBackend::in_bf16()? } else { CpuBackend::new() };
             Ok(Opened { backend: Arc::new(backend), is_gpu: false, warning })
         };
-        match self.0.as_str() {
+        match self.choice.as_str() {
             "cpu" => cpu(None),
             "auto" if !gpu::has_gpu() => cpu(None),
             _ if in_bf16 => {
@@ -73,7 +85,7 @@ impl Device {
                 let what = what.setting(Setting::Device).text(" cpu, or f16 or f32 on a GPU");
                 Err(Error::Request(what))
             }
-            choice => match GpuBackend::open(choice, GpuOptions::default()) {
+            choice => match GpuBackend::open_caching(choice, GpuOptions::default(), self.cache.as_deref()) {
                 Ok(gpu) => Ok(Opened { backend: Arc::new(gpu), is_gpu: true, warning: None }),
                 Err(error) if choice == "auto" => cpu(Some(format!("{error}; the CPU draws instead").into())),
                 Err(error) => Err(error),

@@ -39,6 +39,8 @@ pub(super) struct Facts {
     pub alignment: u64,
     /// The most workgroups in one dimension of a grid; lower than the device's own only in tests.
     pub max_workgroups: u32,
+    /// Whether one pipeline serves all products of a kind.
+    pub general: bool,
     /// The most work of one dispatch, as `Dispatch::work` counts it: see `pace`.
     pub most_work: u64,
     /// Whether buffers are surrounded by a pattern.
@@ -71,6 +73,7 @@ impl Facts {
             max_buffer: limits.max_buffer_size,
             alignment: u64::from(limits.min_storage_buffer_offset_alignment),
             max_workgroups: options.grid_width.unwrap_or(max_workgroups).min(max_workgroups),
+            general: options.general == Some(true),
             most_work: u64::MAX,
             guards: options.guards,
         }
@@ -105,6 +108,7 @@ impl Facts {
             max_buffer: most,
             alignment: 256,
             max_workgroups: u32::from(u16::MAX),
+            general: false,
             most_work: most,
             guards: false,
         }

@@ -84,6 +84,8 @@ pub struct GpuBackend {
 struct Shared {
     device: Device,
     pace: Pace,
+    /// Whether kernels take longer to compile than a little work takes.
+    compiles_slowly: bool,
     pipelines: Pipelines,
     makers: Makers,
     weights: WeightStore,
@@ -119,6 +121,7 @@ impl GpuBackend {
         let shared = Shared {
             device,
             pace: Pace::new(description.kind),
+            compiles_slowly: options.general.is_none() && description.kind == AdapterKind::Software,
             pipelines: Pipelines::new(options.checked, cache),
             makers: Makers::new(description.backend == "gl"),
             weights: WeightStore::default(),

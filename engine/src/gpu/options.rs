@@ -23,6 +23,9 @@ pub struct GpuOptions {
     /// Treat a subgroup of eight lanes as the wider ones of most cards are, which hold several bands and shuffle where one
     /// band broadcasts. For tests: software adapters have eight.
     pub several_bands: bool,
+    /// Let the parameters say what constants say otherwise, so that one pipeline serves all products of a kind; `None`:
+    /// where compiling several takes longer than the work itself.
+    pub general: Option<bool>,
     /// Surround every buffer with a pattern and fail a run that changes it or that leaves numbers
     /// in the padding of an output. For tests: slow.
     pub guards: bool,
@@ -39,6 +42,7 @@ impl Default for GpuOptions {
             checked: false,
             subgroups: true,
             several_bands: false,
+            general: None,
             guards: false,
         }
     }

@@ -15,6 +15,10 @@ use crate::graph::plan::plan;
 use crate::graph::{Graph, Node, NodeId};
 use crate::{Error, Result};
 
+/// Floating-point operations of a graph that a software adapter does sooner than it compiles a kernel: it takes about half
+/// a second for one.
+const LITTLE: u64 = 2_000_000_000;
+
 /// A compiled graph.
 pub(super) struct GpuProgram {
     pub(super) shared: Arc<Shared>,
@@ -71,7 +75,8 @@ impl GpuProgram {
     /// Lowers, plans, allocates, copies weights, compiles kernels.
     pub(super) fn compile(shared: Arc<Shared>, graph: Arc<Graph>) -> Result<Self> {
         let device = &shared.device;
-        let facts = Facts { most_work: shared.pace.dispatch(), ..device.facts.clone() };
+        let general = device.facts.general || (shared.compiles_slowly && graph.flops() < LITTLE);
+        let facts = Facts { most_work: shared.pace.dispatch(), general, ..device.facts.clone() };
         let lowering = Lowering::run(&graph, &facts)?;
         let value_bytes = |id: NodeId| Value::new(id, graph.node(id)).bytes();
         // With guards every value has a buffer of its own, or nobody would watch its end.

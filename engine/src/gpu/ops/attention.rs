@@ -28,6 +28,9 @@ params! {
     }
 }
 
+/// A first query that sees more keys than there are.
+const ALL_KEYS: u32 = 1 << 30;
+
 /// Columns of a head that one workgroup makes.
 const COLUMNS: usize = 64;
 
@@ -113,7 +116,7 @@ impl Attention {
         let (q, y) = (lowering.read(&self.q, rows.clone()), lowering.write(&self.y, rows.clone()));
         let params = AttentionParams {
             queries: rows.len() as u32,
-            first_query: (rows.start % self.q.shape.pixels()) as u32,
+            first_query: if self.causal { (rows.start % self.q.shape.pixels()) as u32 } else { ALL_KEYS },
             keys: keys as u32,
             heads: self.heads as u32,
             head_dim: self.head_dim as u32,
@@ -136,7 +139,6 @@ impl Attention {
     fn kernel(&self, lowering: &Lowering) -> (Kernel, usize) {
         let variant = |kernel: Kernel| {
             kernel
-                .flag("CAUSAL", self.causal)
                 .flag("Q_HALF", self.q.half())
                 .flag("K_HALF", self.k.half())
                 .flag("V_HALF", self.v.half())

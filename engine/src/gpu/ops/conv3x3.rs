@@ -24,6 +24,7 @@ params! {
         stride: u32,
         top: u32,
         left: u32,
+        flags: u32,
     }
 }
 
@@ -61,6 +62,7 @@ pub(super) fn lower_conv3x3(lowering: &mut Lowering, id: NodeId) -> Result<()> {
             stride: *stride as u32,
             top: origin[0] as u32,
             left: origin[1] as u32,
+            flags: product.flags(),
         };
         let bindings = [vec![left.binding], right.bindings].concat();
         lowering.emit(kernel.clone(), bindings, &params, product.grid(lowering, rows.len()));

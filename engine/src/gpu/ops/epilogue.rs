@@ -103,8 +103,13 @@ impl Product {
         self.residual.into_iter().chain([self.y]).map(|value| (value, rows.clone())).collect()
     }
 
-    /// Its variant for these elements and this epilogue.
+    /// Its variant for these elements and this epilogue; the one for all where kernels are general.
     pub(super) fn kernel(&self, lowering: &Lowering) -> Kernel {
+        if lowering.facts().general && self.chosen.core != Core::Cooperative {
+            let kernel = Kernel::new(self.chosen.shader).flag("GENERAL", true);
+            let kernel = kernel.number("W_STORED", self.matrix.stored.code());
+            return if self.chosen.core == Core::Subgroup { banded(lowering, kernel) } else { kernel };
+        }
         let half = |value: &Option<Value>| value.as_ref().is_some_and(Value::half);
         self.kernel_of_core(lowering)
             .flag("Y_HALF", self.y.half())
@@ -132,6 +137,22 @@ impl Product {
                     .number("FINISHED_AT_ONCE", at_once)
             }
         }
+    }
+
+    /// What the variant for all is told by its parameters: the bits of `shared/epilogue.wgsl`.
+    pub(super) fn flags(&self) -> u32 {
+        let half = |value: &Option<Value>| value.as_ref().is_some_and(Value::half);
+        let bits = [
+            self.x.half(),
+            self.y.half(),
+            self.bias.is_some(),
+            self.per_image.is_some(),
+            half(&self.per_image),
+            self.residual.is_some(),
+            half(&self.residual),
+        ];
+        let flags = (0..).zip(bits).map(|(bit, is_set)| u32::from(is_set) << bit).sum::<u32>();
+        flags | number_of(self.activation) << 8
     }
 
     /// Binds a window of rows: weight, bias, per_image, residual, y.

@@ -17,6 +17,7 @@ params! {
         x_skip: u32,
         y_skip: u32,
         residual_skip: u32,
+        flags: u32,
     }
 }
 
@@ -43,6 +44,7 @@ pub(super) fn lower_linear(lowering: &mut Lowering, id: NodeId) -> Result<()> {
             x_skip: left.skip,
             y_skip: right.y_skip,
             residual_skip: right.residual_skip,
+            flags: product.flags(),
         };
         let bindings = [vec![left.binding], right.bindings].concat();
         lowering.emit(kernel.clone(), bindings, &params, product.grid(lowering, rows.len()));

@@ -126,6 +126,7 @@ params! {
         groups: u32,
         group_channels: u32,
         epsilon: f32,
+        silu: u32,
     }
 }
 
@@ -150,10 +151,7 @@ pub(super) fn lower_normalise(
         lowering.vector(&affine.scale, Columns::Plain)?,
         lowering.vector(&affine.shift, Columns::Plain)?,
     ];
-    let kernel = Kernel::new(&shaders::NORMALISE)
-        .flag("X_HALF", x.half())
-        .flag("Y_HALF", y.half())
-        .flag("APPLY_SILU", silu);
+    let kernel = Kernel::new(&shaders::NORMALISE).flag("X_HALF", x.half()).flag("Y_HALF", y.half());
     Rowwise { kernel, inputs: &[x], beside: &beside }.emit(lowering, id, |window| {
         let rows = window.rows.len();
         let count = rows.div_ceil(ROWS) * y.eighths();
@@ -168,6 +166,7 @@ pub(super) fn lower_normalise(
             groups: groups as u32,
             group_channels: (x.shape.channels / groups) as u32,
             epsilon: affine.epsilon,
+            silu: u32::from(silu),
         };
         (params, count.div_ceil(LANES))
     })
