@@ -109,7 +109,7 @@ impl Facts {
             alignment: 256,
             max_workgroups: u32::from(u16::MAX),
             general: false,
-            most_work: most,
+            most_work: u64::MAX,
             guards: false,
         }
     }

@@ -116,10 +116,8 @@ mod tests {
             let (again, longest) = run(&pace, CALL, speed);
             assert!(longest < 1.5 * SECONDS, "{speed:e} FLOP/s: a submission took {longest} s");
             let needed = (CALL as f64 / speed / SECONDS).ceil() as usize;
-            assert!(
-                again <= needed + 1 && again <= first,
-                "{speed:e} FLOP/s: {first}, then {again} of {needed}"
-            );
+            let most = needed + needed / 100 + 1;
+            assert!(again <= most && again <= first, "{speed:e} FLOP/s: {first}, then {again} of {needed}");
         }
     }
 
