@@ -155,6 +155,7 @@ fn multiply(lowering: &mut Lowering, factors: &Factors<'_>) -> Result<()> {
         x_skip: factors.x_skip,
         y_skip: factors.y_skip,
         residual_skip: 0,
+        flags: 0,
     };
     let matrix = lowering.read(factors.matrix, factors.matrix_rows.clone());
     let matrix = lowering.bindable(matrix.binding)?;
