@@ -246,6 +246,10 @@ pub trait Program: Send {
     /// What it takes.
     fn memory(&self) -> MemoryNeed;
 
+    /// Says that it will be run many times: what is worth the memory may be made ready for all of them. What it takes is
+    /// then asked anew.
+    fn run_often(&mut self) {}
+
     /// Runs the graph. `inputs` by name, in any order; the outputs in the order in which the graph
     /// lists them.
     fn run(&mut self, inputs: &[(&str, &HostTensor)], cancel: &CancelToken) -> Result<Vec<HostTensor>>;

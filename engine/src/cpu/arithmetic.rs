@@ -10,6 +10,8 @@ use super::{tile::Product, x86};
 pub(super) enum Arithmetic {
     /// f32, by the `gemm` crate.
     Gemm,
+    /// f32, in tiles of AVX2 with FMA.
+    Avx2,
     /// f32, in tiles of AVX-512.
     Avx512,
     /// Numbers rounded to bf16, by AVX-512's products of their pairs.
@@ -19,11 +21,19 @@ pub(super) enum Arithmetic {
 impl Arithmetic {
     /// f32, by the best that this processor has.
     pub(super) fn singles() -> Self {
+        Self::all_singles().next().unwrap_or(Self::Gemm)
+    }
+
+    /// f32, by all that this processor has, the best first.
+    pub(super) fn all_singles() -> impl Iterator<Item = Self> {
         #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx512f") {
-            return Self::Avx512;
-        }
-        Self::Gemm
+        let has = [
+            (is_x86_feature_detected!("avx512f"), Self::Avx512),
+            (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"), Self::Avx2),
+        ];
+        #[cfg(not(target_arch = "x86_64"))]
+        let has: [(bool, Self); 0] = [];
+        has.into_iter().filter(|(has, _)| *has).map(|(_, one)| one).chain([Self::Gemm])
     }
 
     /// bf16, where this processor has products of it.
@@ -38,7 +48,7 @@ impl Arithmetic {
     /// The same in f32.
     pub(super) fn in_singles(self) -> Self {
         match self {
-            Self::Gemm | Self::Avx512 => self,
+            Self::Gemm | Self::Avx2 | Self::Avx512 => self,
             Self::Avx512Bf16 => Self::Avx512,
         }
     }
@@ -76,7 +86,10 @@ impl Arithmetic {
         match self {
             // SAFETY: the lengths are asserted, and whoever names these has asked the processor.
             #[cfg(target_arch = "x86_64")]
-            Self::Avx512 => unsafe { x86::singles(Product { panel, rows, sums, more }, columns) },
+            Self::Avx2 => unsafe { x86::eights(Product { panel, rows, sums, more }, columns) },
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => unsafe { x86::sixteens(Product { panel, rows, sums, more }, columns) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             Self::Avx512Bf16 => unsafe { x86::pairs(Product { panel, rows, sums, more }, columns) },

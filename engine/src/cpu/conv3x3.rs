@@ -13,9 +13,10 @@ use super::arithmetic::Arithmetic;
 use super::changed;
 use super::epilogue::Finish;
 use super::functions::vectorised;
+use super::kept::Kept;
 use super::lines::{CHANNELS, Lines, Window, copy};
 use super::panel::{self, Depth, Outputs, PANEL};
-use super::product::{Factors, Places, Rows};
+use super::product::{self, Factors, Places, Rows};
 use super::value::{Turn, Value};
 use crate::graph::{Epilogue, Shape};
 use crate::weights::Weight;
@@ -31,8 +32,25 @@ pub(super) struct Taps<'a> {
 }
 
 pub(super) fn conv3x3(taps: Taps<'_>, epilogue: &Epilogue, turn: &Turn<'_>, out: &mut [f32]) {
-    let factors = Conv3x3Factors { taps, x: turn.inputs[0], to: turn.shape, arithmetic: turn.arithmetic };
+    let Turn { inputs, shape, arithmetic, kept, .. } = *turn;
+    let factors = Conv3x3Factors { taps, x: inputs[0], to: shape, arithmetic, kept };
     changed::run(&factors, &Finish::new(epilogue, turn), turn, out);
+}
+
+/// Room for the panels of the weight, for a value of this shape made of one of that shape.
+pub(super) fn room(taps: Taps<'_>, [from, to]: [Shape; 2], arithmetic: Arithmetic) -> Kept {
+    let x = Value { shape: from, numbers: &[] };
+    product::room(&Conv3x3Factors { taps, x, to, arithmetic, kept: None }, to.channels, false)
+}
+
+/// Words that the whole convolution works in beside its tasks.
+pub(super) fn node_words(
+    taps: Taps<'_>,
+    [from, to]: [Shape; 2],
+    (arithmetic, kept): (Arithmetic, Option<&Kept>),
+) -> usize {
+    let x = Value { shape: from, numbers: &[] };
+    product::made_words(&Conv3x3Factors { taps, x, to, arithmetic, kept }, to, false)
 }
 
 #[derive(Clone, Copy)]
@@ -47,6 +65,7 @@ struct Conv3x3Factors<'a> {
     x: Value<'a>,
     to: Shape,
     arithmetic: Arithmetic,
+    kept: Option<&'a Kept>,
 }
 
 impl Conv3x3Factors<'_> {
@@ -154,6 +173,10 @@ impl Factors for Conv3x3Factors<'_> {
 
     fn weight(&self) -> &Weight {
         self.taps.weight
+    }
+
+    fn kept(&self) -> Option<&Kept> {
+        self.kept
     }
 
     fn panel_of(

@@ -9,12 +9,13 @@ use super::bf16;
 use super::changed;
 use super::epilogue::Finish;
 use super::functions::vectorised;
+use super::kept::Kept;
 use super::panel::{self, Depth, Outputs, PANEL};
-use super::product::{Factors, Places, Rows};
+use super::product::{self, Factors, Places, Rows};
 use super::scratch;
 use super::strips::Strips;
 use super::value::Turn;
-use crate::graph::Epilogue;
+use crate::graph::{Activation, Epilogue, Shape};
 use crate::weights::{LowRank, Weight};
 
 /// Numbers of a block of depth at most: a panel of them is 128 KiB.
@@ -29,7 +30,7 @@ pub(super) fn linear(weight: &Weight, epilogue: &Epilogue, turn: &Turn<'_>, out:
     let finish = Finish::new(epilogue, turn);
     let (arithmetic, x, fan_in) = (turn.arithmetic, turn.inputs[0].numbers, weight.fan_in());
     let run = |x: &[f32], out: &mut [f32]| {
-        changed::run(&LinearFactors { weight, arithmetic, x }, &finish, turn, out);
+        changed::run(&LinearFactors { weight, arithmetic, kept: turn.kept, x }, &finish, turn, out);
     };
     if turn.shape.pixels() <= FEW_ROWS {
         few_rows(weight, &finish, turn, out);
@@ -44,13 +45,42 @@ pub(super) fn linear(weight: &Weight, epilogue: &Epilogue, turn: &Turn<'_>, out:
 }
 
 /// Words of so many rows, rounded to bf16.
-pub(super) fn rounded_words(rows: usize, fan_in: usize) -> usize {
+fn rounded_words(rows: usize, fan_in: usize) -> usize {
     rows * bf16::words(fan_in)
+}
+
+/// Words that the whole layer works in beside its tasks.
+pub(super) fn node_words(
+    weight: &Weight,
+    epilogue: &Epilogue,
+    shape: Shape,
+    (arithmetic, kept): (Arithmetic, Option<&Kept>),
+) -> usize {
+    if shape.pixels() <= FEW_ROWS {
+        return 0;
+    }
+    let factors = LinearFactors { weight, arithmetic, kept, x: &[] };
+    let made = product::made_words(&factors, shape, epilogue.activation == Activation::Geglu);
+    let rounded = if arithmetic.is_in_pairs() { rounded_words(shape.rows(), weight.fan_in()) } else { 0 };
+    made + rounded
+}
+
+/// Room for the panels of a weight, where a product with so many rows of an image makes any.
+pub(super) fn room(
+    weight: &Weight,
+    epilogue: &Epilogue,
+    shape: Shape,
+    arithmetic: Arithmetic,
+) -> Option<Kept> {
+    let factors = LinearFactors { weight, arithmetic, kept: None, x: &[] };
+    let is_geglu = epilogue.activation == Activation::Geglu;
+    (shape.pixels() > FEW_ROWS).then(|| product::room(&factors, shape.channels, is_geglu))
 }
 
 struct LinearFactors<'a> {
     weight: &'a Weight,
     arithmetic: Arithmetic,
+    kept: Option<&'a Kept>,
     /// Words, `[rows]` of as many as hold the inputs.
     x: &'a [f32],
 }
@@ -98,6 +128,10 @@ impl Factors for LinearFactors<'_> {
 
     fn weight(&self) -> &Weight {
         self.weight
+    }
+
+    fn kept(&self) -> Option<&Kept> {
+        self.kept
     }
 
     fn panel_of(

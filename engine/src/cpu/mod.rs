@@ -15,6 +15,7 @@ mod epilogue;
 mod functions;
 mod group_norm;
 mod guide;
+mod kept;
 mod layer_norm;
 mod linear;
 mod lines;
@@ -42,6 +43,7 @@ mod x86;
 use std::sync::Arc;
 
 use self::arithmetic::Arithmetic;
+use self::kept::Store;
 use crate::backend::{Backend, Peak, Program};
 use crate::graph::Graph;
 use crate::{Error, Result};
@@ -51,13 +53,20 @@ use crate::{Error, Result};
 pub struct CpuBackend {
     arithmetic: Arithmetic,
     shelf: Arc<slots::Shelf>,
+    store: Arc<Store>,
 }
 
 impl CpuBackend {
     /// There is always one. Threads are those of the rayon pool that a program is run in.
     #[must_use]
     pub fn new() -> Self {
-        Self { arithmetic: Arithmetic::singles(), shelf: Arc::default() }
+        Self { arithmetic: Arithmetic::singles(), shelf: Arc::default(), store: Arc::default() }
+    }
+
+    /// The same by every way of multiplying f32 that this processor has.
+    #[cfg(test)]
+    fn all() -> impl Iterator<Item = Self> {
+        Arithmetic::all_singles().map(|arithmetic| Self { arithmetic, ..Self::new() })
     }
 
     /// The same with the numbers that products and convolutions multiply rounded to bf16, for twice the speed; sums, and
@@ -87,7 +96,8 @@ impl Backend for CpuBackend {
     fn compile(&self, graph: Arc<Graph>) -> Result<Box<dyn Program>> {
         // Panels are made as `gemm` wants them; it need not copy them once more.
         gemm::set_lhs_packing_threshold_single_thread(256);
-        Ok(Box::new(program::CpuProgram::new(graph, self.arithmetic, self.shelf.clone())))
+        let (shelf, store) = (self.shelf.clone(), self.store.clone());
+        Ok(Box::new(program::CpuProgram::new(graph, self.arithmetic, shelf, store)))
     }
 
     fn multiplies_bf16(&self) -> bool {

@@ -14,10 +14,12 @@ use rayon::prelude::*;
 use super::arithmetic::Arithmetic;
 use super::bf16;
 use super::epilogue::Finish;
+use super::kept::Kept;
 use super::panel::{self, Outputs, PANEL};
 use super::scratch;
 use super::strips::Strips;
 use super::value::Turn;
+use crate::graph::Shape;
 use crate::weights::Weight;
 
 /// Rows of a block at most: what it costs to convert a weight is spread over so many.
@@ -103,6 +105,10 @@ pub(super) trait Factors: Sync {
     fn rows<'a>(&'a self, block: usize, places: &'a Places, space: &'a mut [f32]) -> Rows<'a>;
     /// The weight.
     fn weight(&self) -> &Weight;
+    /// Where its panels stay, if they do.
+    fn kept(&self) -> Option<&Kept> {
+        None
+    }
     /// Working space for [`Factors::panel`].
     fn space(&self) -> usize {
         self.depth() * panel::ROWS
@@ -113,6 +119,74 @@ pub(super) trait Factors: Sync {
     }
     /// The same of another weight of as many inputs; `space` holds [`panel::ROWS`] of its rows.
     fn panel_of(&self, weight: &Weight, block: usize, outputs: Outputs, space: &mut [f32], panel: &mut [f32]);
+}
+
+/// Where tasks find the words of panels.
+#[derive(Clone, Copy)]
+enum Panels<'a> {
+    /// Where they stay from run to run.
+    Kept(&'a Kept),
+    /// `[blocks of depth][panels]`, made once for all rows.
+    Made(&'a [f32]),
+    /// Each task makes those that no other needs.
+    InTasks,
+}
+
+/// Words of one panel of a block of depth.
+fn panel_words(factors: &impl Factors, block: usize) -> usize {
+    factors.depth_of(block) / factors.arithmetic().numbers() * PANEL
+}
+
+/// Words of `panels` panels, in all blocks.
+fn all_words(factors: &impl Factors, panels: usize) -> usize {
+    (0..factors.blocks()).map(|block| panel_words(factors, block) * panels).sum()
+}
+
+/// Words of the panels that are made before the tasks, for a value of this shape.
+pub(super) fn made_words(factors: &impl Factors, shape: Shape, is_geglu: bool) -> usize {
+    let panels = shape.channels.div_ceil(Outputs::width(is_geglu));
+    let is_shared = Tiling::choose(shape.rows(), panels).rows < shape.rows();
+    if factors.kept().is_none() && is_shared { all_words(factors, panels) } else { 0 }
+}
+
+/// Makes all panels, on all threads.
+fn make_all(
+    factors: &impl Factors,
+    outputs: impl Fn(usize) -> Outputs + Sync,
+    panels: usize,
+    out: &mut [f32],
+) {
+    let mut rest = out;
+    for block in 0..factors.blocks() {
+        let (made, after) = std::mem::take(&mut rest).split_at_mut(panel_words(factors, block) * panels);
+        rest = after;
+        made.par_chunks_mut(panel_words(factors, block)).enumerate().for_each(|(panel, made)| {
+            scratch::lend([factors.depth_of(block) * PANEL, factors.space()], |[weights, space]| {
+                made.copy_from_slice(make_panel(factors, block, outputs(panel), [weights, space]));
+            });
+        });
+    }
+}
+
+/// Makes a panel's words in the first of two working spaces.
+fn make_panel<'a>(
+    factors: &impl Factors,
+    block: usize,
+    outputs: Outputs,
+    [weights, space]: [&'a mut [f32]; 2],
+) -> &'a [f32] {
+    let weights = &mut weights[..factors.depth_of(block) * PANEL];
+    factors.panel(block, outputs, space, weights);
+    if factors.arithmetic().is_in_pairs() {
+        bf16::pair_rows(weights);
+    }
+    &weights[..weights.len() / factors.arithmetic().numbers()]
+}
+
+/// Room for all panels of the weight.
+pub(super) fn room(factors: &impl Factors, outputs: usize, is_geglu: bool) -> Kept {
+    let words = (0..factors.blocks()).map(|block| panel_words(factors, block));
+    Kept::new(words, outputs.div_ceil(Outputs::width(is_geglu)))
 }
 
 /// How the outputs are cut into tasks.
@@ -146,19 +220,70 @@ impl Tiling {
 
 /// Computes all of `turn`'s value.
 pub(super) fn run(factors: &impl Factors, finish: &Finish<'_>, turn: &Turn<'_>, out: &mut [f32]) {
-    let (rows, outputs) = (turn.shape.rows(), turn.shape.channels);
-    let panels = outputs.div_ceil(Outputs::width(finish.is_geglu()));
-    let tiling = Tiling::choose(rows, panels);
-    let out = Strips::of(out, outputs);
-    let bands = panels.div_ceil(tiling.panels);
-    (0..tiling.tasks(rows, panels)).into_par_iter().for_each(|task| {
-        let (first_row, first_panel) = (task / bands * tiling.rows, task % bands * tiling.panels);
-        let tile = Tile {
-            rows: first_row..(first_row + tiling.rows).min(rows),
-            panels: first_panel..(first_panel + tiling.panels).min(panels),
-        };
-        tile.run(factors, finish, turn, &out);
-    });
+    let job = Job {
+        factors,
+        finish,
+        turn,
+        panels: turn.shape.channels.div_ceil(Outputs::width(finish.is_geglu())),
+    };
+    let made = made_words(factors, turn.shape, finish.is_geglu());
+    match factors.kept() {
+        Some(kept) => job.run(Panels::Kept(kept), out),
+        None if made == 0 => job.run(Panels::InTasks, out),
+        None => scratch::lend_to_node(made, |made| {
+            make_all(factors, |panel| job.outputs(panel), job.panels, made);
+            job.run(Panels::Made(made), out);
+        }),
+    }
+}
+
+/// One value's product.
+struct Job<'a, F> {
+    factors: &'a F,
+    finish: &'a Finish<'a>,
+    turn: &'a Turn<'a>,
+    panels: usize,
+}
+
+impl<F: Factors> Job<'_, F> {
+    fn outputs(&self, panel: usize) -> Outputs {
+        Outputs::nth(panel, self.turn.shape.channels, self.finish.is_geglu())
+    }
+
+    fn run(&self, panels: Panels<'_>, out: &mut [f32]) {
+        let rows = self.turn.shape.rows();
+        let tiling = Tiling::choose(rows, self.panels);
+        let out = Strips::of(out, self.turn.shape.channels);
+        let bands = self.panels.div_ceil(tiling.panels);
+        (0..tiling.tasks(rows, self.panels)).into_par_iter().for_each(|task| {
+            let (first_row, first_panel) = (task / bands * tiling.rows, task % bands * tiling.panels);
+            let tile = Tile {
+                rows: first_row..(first_row + tiling.rows).min(rows),
+                panels: first_panel..(first_panel + tiling.panels).min(self.panels),
+            };
+            tile.run(self, panels, &out);
+        });
+    }
+
+    /// A panel's words; `spaces` are for those that are made now.
+    fn panel<'a>(
+        &self,
+        panels: Panels<'a>,
+        (block, panel): (usize, usize),
+        spaces: [&'a mut [f32]; 2],
+    ) -> &'a [f32] {
+        let make = || make_panel(self.factors, block, self.outputs(panel), spaces);
+        match panels {
+            Panels::Kept(kept) => kept.panel(block, panel, make),
+            Panels::InTasks => make(),
+            Panels::Made(words) => {
+                let before: usize =
+                    (0..block).map(|block| panel_words(self.factors, block) * self.panels).sum();
+                let words_of_one = panel_words(self.factors, block);
+                &words[before + panel * words_of_one..][..words_of_one]
+            }
+        }
+    }
 }
 
 /// One task's share of the outputs.
@@ -168,31 +293,32 @@ struct Tile {
 }
 
 impl Tile {
-    fn run(&self, factors: &impl Factors, finish: &Finish<'_>, turn: &Turn<'_>, out: &Strips<'_>) {
-        let (rows, depth) = (self.rows.len(), factors.depth().next_multiple_of(2));
+    fn run<F: Factors>(&self, job: &Job<'_, F>, panels: Panels<'_>, out: &Strips<'_>) {
+        let (factors, rows) = (job.factors, self.rows.len());
         let (places, panel_len) = (factors.places(self.rows.clone()), rows.max(2) * PANEL);
-        let sums = panel_len * self.panels.len();
-        let lengths = [depth * PANEL, factors.space(), sums, factors.gathered(&places)];
-        let outputs = |panel: usize| Outputs::nth(panel, turn.shape.channels, finish.is_geglu());
+        let makes = if let Panels::Made(_) = panels {
+            [0; 2]
+        } else {
+            [factors.depth().next_multiple_of(2) * PANEL, factors.space()]
+        };
+        let lengths = [makes[0], makes[1], panel_len * self.panels.len(), factors.gathered(&places)];
         scratch::lend(lengths, |[weights, space, sums, gathered]| {
             for block in 0..factors.blocks() {
-                if turn.cancelled() {
+                if job.turn.cancelled() {
                     return;
                 }
                 let ready = factors.rows(block, &places, gathered);
                 for (panel, sums) in self.panels.clone().zip(sums.chunks_exact_mut(panel_len)) {
-                    let outputs = outputs(panel);
-                    let weights = &mut weights[..factors.depth_of(block) * PANEL];
-                    factors.panel(block, outputs, space, weights);
-                    if factors.arithmetic().is_in_pairs() {
-                        bf16::pair_rows(weights);
-                    }
-                    factors.arithmetic().multiply(outputs.columns(), weights, &ready, (sums, block > 0));
+                    let words = job.panel(panels, (block, panel), [&mut *weights, &mut *space]);
+                    let columns = job.outputs(panel).columns();
+                    factors.arithmetic().multiply(columns, words, &ready, (sums, block > 0));
                 }
             }
             for (panel, sums) in self.panels.clone().zip(sums.chunks_exact_mut(panel_len)) {
                 // SAFETY: no two tiles share both a row and a panel.
-                unsafe { finish.write(&mut sums[..rows * PANEL], self.rows.start, outputs(panel), out) };
+                unsafe {
+                    job.finish.write(&mut sums[..rows * PANEL], self.rows.start, job.outputs(panel), out);
+                }
             }
         });
     }

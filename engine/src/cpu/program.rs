@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::arithmetic::Arithmetic;
 use super::conv3x3::Taps;
+use super::kept::{self, Kept, KeptKey, Store};
 use super::pad::Frame;
 use super::slots::Shelf;
 use super::value::{Turn, Value};
@@ -15,7 +16,11 @@ use super::{
 use crate::backend::{CancelToken, Clock, HostTensor, KernelRun, MemoryNeed, Profiled, Program, Values};
 use crate::graph::plan::{Slots, plan};
 use crate::graph::{Activation, Element, Graph, Node, NodeId, Op};
+use crate::memory::Memory;
 use crate::{Error, Result};
+
+/// Of the memory that is free, the part that kept weights may take.
+const SHARE: u64 = 3;
 
 /// A graph with its memory plan. Slots live only during a run, in memory that a backend's programs share.
 pub(super) struct CpuProgram {
@@ -23,22 +28,54 @@ pub(super) struct CpuProgram {
     plan: Slots,
     arithmetic: Arithmetic,
     shelf: Arc<Shelf>,
+    store: Arc<Store>,
+    /// Where each node's weight stays.
+    kept: Vec<Option<Arc<Kept>>>,
 }
 
 impl CpuProgram {
-    /// One that takes its memory from this shelf.
-    pub(super) fn new(graph: Arc<Graph>, arithmetic: Arithmetic, shelf: Arc<Shelf>) -> Self {
+    /// One that takes its memory from this shelf, and its weights from this store.
+    pub(super) fn new(
+        graph: Arc<Graph>,
+        arithmetic: Arithmetic,
+        shelf: Arc<Shelf>,
+        store: Arc<Store>,
+    ) -> Self {
         let plan = plan(&graph, |id| bytes(graph.node(id)), false);
-        Self { graph, plan, arithmetic, shelf }
+        let kept = vec![None; graph.nodes().len()];
+        Self { graph, plan, arithmetic, shelf, store, kept }
     }
 
-    /// Bytes of what a node rounds before its tasks multiply it.
-    fn rounded_bytes(&self, node: &Node) -> u64 {
-        match &node.op {
-            Op::Linear { weight, .. } if self.arithmetic.is_in_pairs() => {
-                (linear::rounded_words(node.shape.rows(), weight.fan_in()) * size_of::<f32>()) as u64
+    /// Bytes that a whole node works in beside its tasks.
+    fn node_bytes(&self, id: NodeId) -> u64 {
+        let (node, kept) = (self.graph.node(id), self.kept[id].as_deref());
+        let words = match &node.op {
+            Op::Linear { weight, epilogue } => {
+                linear::node_words(weight, epilogue, node.shape, (self.arithmetic, kept))
+            }
+            Op::Conv3x3 { weight, stride, origin, .. } => {
+                let taps = Taps { weight, stride: *stride, origin: *origin };
+                let shapes = [self.graph.node(node.inputs[0]).shape, node.shape];
+                conv3x3::node_words(taps, shapes, (self.arithmetic, kept))
             }
             _ => 0,
+        };
+        (words * size_of::<f32>()) as u64
+    }
+
+    /// Room for a node's weight, if it has one that stays as it is: what LoRAs change is made anew in every run.
+    fn room(&self, node: &Node) -> Option<(KeptKey, Kept)> {
+        match &node.op {
+            Op::Linear { weight, epilogue } if !weight.is_changed() => {
+                let room = linear::room(weight, epilogue, node.shape, self.arithmetic)?;
+                Some(((weight.id(), epilogue.activation == Activation::Geglu), room))
+            }
+            Op::Conv3x3 { weight, stride, origin, .. } if !weight.is_changed() => {
+                let taps = Taps { weight, stride: *stride, origin: *origin };
+                let shapes = [self.graph.node(node.inputs[0]).shape, node.shape];
+                Some(((weight.id(), false), conv3x3::room(taps, shapes, self.arithmetic)))
+            }
+            _ => None,
         }
     }
 
@@ -69,7 +106,8 @@ impl CpuProgram {
                 None => {
                     let out = &mut slot[..node.shape.len()];
                     let (shape, arithmetic) = (node.shape, self.arithmetic);
-                    compute(node, &Turn { inputs: &read, shape, cancel, arithmetic }, out);
+                    let kept = self.kept[id].as_deref();
+                    compute(node, &Turn { inputs: &read, shape, cancel, arithmetic, kept }, out);
                     Value { shape: node.shape, numbers: out }
                 }
             };
@@ -83,9 +121,15 @@ impl CpuProgram {
 
 impl Program for CpuProgram {
     fn memory(&self) -> MemoryNeed {
-        let rounded = self.graph.nodes().iter().map(|node| self.rounded_bytes(node)).max().unwrap_or(0);
-        let scratch = (rayon::current_num_threads() as u64) * product::SCRATCH + rounded;
-        MemoryNeed { activations: self.plan.peak(), scratch, ..MemoryNeed::default() }
+        let of_node = (0..self.graph.nodes().len()).map(|id| self.node_bytes(id)).max().unwrap_or(0);
+        let scratch = (rayon::current_num_threads() as u64) * product::SCRATCH + of_node;
+        let weights = kept::bytes(&self.kept);
+        MemoryNeed { activations: self.plan.peak(), weights, scratch, ..MemoryNeed::default() }
+    }
+
+    fn run_often(&mut self) {
+        let wanted = self.graph.nodes().iter().map(|node| self.room(node)).collect();
+        self.kept = self.store.room(wanted, Memory::now().free / SHARE);
     }
 
     fn run(&mut self, inputs: &[(&str, &HostTensor)], cancel: &CancelToken) -> Result<Vec<HostTensor>> {

@@ -12,8 +12,8 @@ thread_local! {
     static BUFFER: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
-/// What a whole node works in, while its tasks have each their own.
-static OF_NODE: Mutex<Vec<f32>> = Mutex::new(Vec::new());
+/// What whole nodes work in, while their tasks have each their own.
+static OF_NODES: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
 
 /// Lends `parts` of the given lengths, holding whatever was left in them.
 ///
@@ -38,17 +38,19 @@ pub(super) fn lend<const N: usize, R>(lengths: [usize; N], work: impl FnOnce([&m
     answer
 }
 
-/// Lends a whole node working space, holding whatever was left in it.
+/// Lends a whole node working space, holding whatever was left in it, from a cache line on.
 ///
-/// This buffer is taken, too: where two graphs run at once, one of them gets a buffer of its own.
+/// These buffers are taken, too; that which was returned last goes out first, so that a node that takes two gets the two
+/// of the node before.
 pub(super) fn lend_to_node<R>(length: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
-    let shelf = || OF_NODE.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut buffer = std::mem::take(&mut *shelf());
-    if buffer.len() < length {
+    let shelf = || OF_NODES.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut buffer = shelf().pop().unwrap_or_default();
+    if buffer.len() < length + LINE {
         // Nothing in it is worth copying to the larger one.
-        buffer = vec![0.0; length];
+        buffer = vec![0.0; length + LINE];
     }
-    let answer = work(&mut buffer[..length]);
-    *shelf() = buffer;
+    let start = buffer.as_ptr().align_offset(LINE * size_of::<f32>());
+    let answer = work(&mut buffer[start..][..length]);
+    shelf().push(buffer);
     answer
 }

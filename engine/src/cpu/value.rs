@@ -1,6 +1,7 @@
 //! What an operation reads: a value's extents and its numbers, wherever they lie.
 
 use super::arithmetic::Arithmetic;
+use super::kept::Kept;
 use crate::backend::{CancelToken, HostTensor, Values};
 use crate::graph::Shape;
 
@@ -35,6 +36,8 @@ pub(super) struct Turn<'a> {
     pub(super) cancel: &'a CancelToken,
     /// How products are computed.
     pub(super) arithmetic: Arithmetic,
+    /// Where the panels of its weight stay.
+    pub(super) kept: Option<&'a Kept>,
 }
 
 impl Turn<'_> {

@@ -1,59 +1,67 @@
-//! Tiles of sums in the vectors of x86-64: AVX-512, and its products of bf16.
+//! Tiles of sums in the vectors of x86-64: AVX2, AVX-512, and AVX-512's products of bf16.
 //!
 //! Intrinsics, since `vdpbf16ps` has no other name in Rust, and a compiler that is given plain loops keeps no
 //! tile in registers.
 
 use std::arch::x86_64::{
-    __m512, __m512bh, _mm512_add_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps,
-    _mm512_setzero_ps, _mm512_storeu_ps,
+    __m256, __m512, __m512bh, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps,
+    _mm256_setzero_ps, _mm256_storeu_ps, _mm512_add_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
+    _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
 use super::panel::PANEL;
 use super::tile::{Lanes, Product};
 
+/// Eight numbers.
+#[derive(Clone, Copy)]
+struct Eight(__m256);
+
 /// Sixteen numbers.
 #[derive(Clone, Copy)]
-struct Singles(__m512);
+struct Sixteen(__m512);
 
 /// Sixteen pairs in bf16; as a sum, sixteen numbers.
 #[derive(Clone, Copy)]
 struct Pairs(__m512);
 
-/// What both have in common: all but the multiplication.
+/// The trait's functions by intrinsics: zero, load, store, spread, add, and what multiplies.
 macro_rules! lanes {
-    ($lanes:ident, ($sum:ident, $a:ident, $b:ident) => $multiplied:expr) => {
-        // SAFETY of all: the trait's, that the processor has the instructions, and the places are the callers'.
+    ($lanes:ident, $words:expr, [$($one:ident),*], ($sum:ident, $a:ident, $b:ident) => $multiplied:expr) => {
+        lanes!(@ $lanes, $words, $($one),*, ($sum, $a, $b) => $multiplied);
+    };
+    (@ $lanes:ident, $words:expr, $zero:ident, $load:ident, $store:ident, $spread:ident, $add:ident,
+        ($sum:ident, $a:ident, $b:ident) => $multiplied:expr) => {
         impl Lanes for $lanes {
-            const WORDS: usize = 16;
+            const WORDS: usize = $words;
 
             #[inline(always)]
             unsafe fn zero() -> Self {
-                // SAFETY: as above.
-                Self(unsafe { _mm512_setzero_ps() })
+                // SAFETY: that the processor has the instruction is the caller's promise.
+                Self(unsafe { $zero() })
             }
 
             #[inline(always)]
             unsafe fn load(from: *const f32) -> Self {
-                // SAFETY: as above.
-                Self(unsafe { _mm512_loadu_ps(from) })
+                // SAFETY: as above; so is the place.
+                Self(unsafe { $load(from) })
             }
 
             #[inline(always)]
             unsafe fn store(self, to: *mut f32) {
                 // SAFETY: as above.
-                unsafe { _mm512_storeu_ps(to, self.0) }
+                unsafe { $store(to, self.0) }
             }
 
             #[inline(always)]
             unsafe fn spread(word: f32) -> Self {
                 // SAFETY: as above.
-                Self(unsafe { _mm512_set1_ps(word) })
+                Self(unsafe { $spread(word) })
             }
 
             #[inline(always)]
             unsafe fn add(self, other: Self) -> Self {
                 // SAFETY: as above.
-                Self(unsafe { _mm512_add_ps(self.0, other.0) })
+                Self(unsafe { $add(self.0, other.0) })
             }
 
             #[inline(always)]
@@ -66,8 +74,18 @@ macro_rules! lanes {
     };
 }
 
-lanes!(Singles, (sum, a, b) => _mm512_fmadd_ps(a, b, sum));
-lanes!(Pairs, (sum, a, b) => _mm512_dpbf16_ps(sum, as_pairs(a), as_pairs(b)));
+lanes!(
+    Eight, 8, [_mm256_setzero_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_set1_ps, _mm256_add_ps],
+    (sum, a, b) => _mm256_fmadd_ps(a, b, sum)
+);
+lanes!(
+    Sixteen, 16, [_mm512_setzero_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_set1_ps, _mm512_add_ps],
+    (sum, a, b) => _mm512_fmadd_ps(a, b, sum)
+);
+lanes!(
+    Pairs, 16, [_mm512_setzero_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_set1_ps, _mm512_add_ps],
+    (sum, a, b) => _mm512_dpbf16_ps(sum, as_pairs(a), as_pairs(b))
+);
 
 /// The same bits.
 #[inline(always)]
@@ -93,14 +111,26 @@ unsafe fn multiply<L: Lanes>(mut product: Product<'_>, columns: usize) {
     }
 }
 
+/// A product in f32, in the twelve vectors of sums that sixteen registers have room for.
+///
+/// # Safety
+/// As [`Product::columns`].
+#[target_feature(enable = "avx2,fma")]
+pub(super) unsafe fn eights(mut product: Product<'_>, columns: usize) {
+    for column in (0..columns).step_by(2 * Eight::WORDS) {
+        // SAFETY: the caller's promise; columns are whole pairs of vectors.
+        unsafe { product.columns::<Eight, 2, 6>(column) }
+    }
+}
+
 /// A product in f32.
 ///
 /// # Safety
 /// As [`Product::columns`].
 #[target_feature(enable = "avx512f")]
-pub(super) unsafe fn singles(product: Product<'_>, columns: usize) {
+pub(super) unsafe fn sixteens(product: Product<'_>, columns: usize) {
     // SAFETY: the caller's promise.
-    unsafe { multiply::<Singles>(product, columns) }
+    unsafe { multiply::<Sixteen>(product, columns) }
 }
 
 /// A product of pairs in bf16.

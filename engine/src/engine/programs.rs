@@ -139,7 +139,13 @@ impl Programs {
         let known = self.compiled.iter().position(|(known, _)| known == key);
         let used = match known {
             Some(place) => self.compiled.remove(place),
-            None => (key.clone(), self.compile(making, record)?),
+            None => {
+                let mut compiled = self.compile(making, record)?;
+                if matches!(key.network, Network::Unet(_)) {
+                    compiled.program.run_often();
+                }
+                (key.clone(), compiled)
+            }
         };
         self.compiled.push(used);
         // Weights that both have were handed on; those of the other model are not needed any more.

@@ -247,6 +247,11 @@ impl Weight {
         self.patches.iter().for_each(|patch| patch.apply_rows(start, step, count, out));
     }
 
+    /// Whether anything changes its numbers while they are read.
+    pub(crate) fn is_changed(&self) -> bool {
+        !self.patches.is_empty()
+    }
+
     /// The weight and differences to be added to it. Changes that are nothing of the kind stay in the weight, and keep
     /// all others there: their order matters.
     pub(crate) fn split(&self) -> (Self, Vec<LowRank<'_>>) {
