@@ -49,6 +49,7 @@ fn table() -> Vec<Row> {
     resample::pad(&mut table);
     resample::tokens(&mut table);
     resample::picture(&mut table);
+    products::wide(&mut table);
     table.rows
 }
 

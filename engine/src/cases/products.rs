@@ -186,6 +186,23 @@ pub(super) fn conv3x3(table: &mut Table) {
     });
 }
 
+/// Channels enough for what is only done where there are many, on lines of odd lengths.
+pub(super) fn wide(table: &mut Table) {
+    let (around, none) = (Padding::AROUND, Padding::NONE);
+    for (x, padding) in [
+        (Shape::image(1, 1, 12, 128), [around; 2]),
+        (Shape::image(2, 5, 17, 160), [around; 2]),
+        (Shape::image(1, 4, 23, 128), [none; 2]),
+    ] {
+        let window = ConvWindow { stride: 1, padding };
+        let border = if padding == [none; 2] { ", no padding" } else { "" };
+        table.add("conv3x3", &format!("{x}→72{border}, per image, silu, residual"), move |f| {
+            let y = conv(f, x, 72, window);
+            Follow::Everything(Activation::Silu).record(f, y)
+        });
+    }
+}
+
 fn conv(f: &mut Forge, x: Shape, outputs: usize, window: ConvWindow) -> Tensor {
     let (weight, bias) = (f.weight(&[outputs, x.channels, 3, 3]), f.shift(outputs));
     let x = f.x(x);

@@ -1,198 +1,51 @@
-//! 3×3 convolutions: the nine pixels under each output side by side, times the weights.
-//!
-//! Channels are taken 32 at a time: a block of depth is `[9 taps][32 channels]`, and what a block of rows sees of them is
-//! multiplied while it is in cache; the whole im2col matrix never exists. Where the processor's tiles look through the
-//! taps of a window, the lines that are seen are copied once ([`super::lines`]), else each pixel to all nine places.
-//! Weights stand as `[out][in][3][3]` in the checkpoint and are brought to `[tap][in]` as their panel is turned.
-//!
-//! Twin: `reference::product`. NMSE ≤ 1e-12.
-
-use std::ops::Range;
+//! 3×3 convolutions, by Winograd's way where that suits them, else as one product.
 
 use super::arithmetic::Arithmetic;
 use super::changed;
+use super::direct::{DirectFactors, Taps};
 use super::epilogue::Finish;
-use super::functions::vectorised;
 use super::kept::Kept;
-use super::lines::{CHANNELS, Lines, Window, copy};
-use super::panel::{self, Depth, Outputs, PANEL};
-use super::product::{self, Factors, Places, Rows};
+use super::product;
 use super::value::{Turn, Value};
+use super::winograd::{self, WinogradFactors};
 use crate::graph::{Epilogue, Shape};
-use crate::weights::Weight;
-
-const TAPS: usize = 9;
-
-/// What is seen at each place, and by how much it counts.
-pub(super) struct Taps<'a> {
-    pub(super) weight: &'a Weight,
-    pub(super) stride: usize,
-    /// Rows and columns of zeros before the picture.
-    pub(super) origin: [usize; 2],
-}
 
 pub(super) fn conv3x3(taps: Taps<'_>, epilogue: &Epilogue, turn: &Turn<'_>, out: &mut [f32]) {
     let Turn { inputs, shape, arithmetic, kept, .. } = *turn;
-    let factors = Conv3x3Factors { taps, x: inputs[0], to: shape, arithmetic, kept };
-    changed::run(&factors, &Finish::new(epilogue, turn), turn, out);
+    let factors = DirectFactors { taps, x: inputs[0], to: shape, arithmetic, kept };
+    let finish = Finish::new(epilogue, turn);
+    if winograd::suits(&factors) {
+        product::run(&WinogradFactors(factors), &finish, turn, out);
+    } else {
+        changed::run(&factors, &finish, turn, out);
+    }
 }
 
 /// Room for the panels of the weight, for a value of this shape made of one of that shape.
 pub(super) fn room(taps: Taps<'_>, [from, to]: [Shape; 2], arithmetic: Arithmetic) -> Kept {
-    let x = Value { shape: from, numbers: &[] };
-    product::room(&Conv3x3Factors { taps, x, to, arithmetic, kept: None }, to.channels, false)
+    let factors = blank(taps, [from, to], (arithmetic, None));
+    if winograd::suits(&factors) {
+        product::room(&WinogradFactors(factors), to.channels, false)
+    } else {
+        product::room(&factors, to.channels, false)
+    }
 }
 
 /// Words that the whole convolution works in beside its tasks.
-pub(super) fn node_words(
-    taps: Taps<'_>,
-    [from, to]: [Shape; 2],
-    (arithmetic, kept): (Arithmetic, Option<&Kept>),
-) -> usize {
-    let x = Value { shape: from, numbers: &[] };
-    product::made_words(&Conv3x3Factors { taps, x, to, arithmetic, kept }, to, false)
+pub(super) fn node_words(taps: Taps<'_>, [from, to]: [Shape; 2], how: (Arithmetic, Option<&Kept>)) -> usize {
+    let factors = blank(taps, [from, to], how);
+    if winograd::suits(&factors) {
+        product::made_words(&WinogradFactors(factors), to, false)
+    } else {
+        product::made_words(&factors, to, false)
+    }
 }
 
-#[derive(Clone, Copy)]
-struct Pixel {
-    image: usize,
-    y: usize,
-    x: usize,
-}
-
-struct Conv3x3Factors<'a> {
+/// The factors without a picture.
+fn blank<'a>(
     taps: Taps<'a>,
-    x: Value<'a>,
-    to: Shape,
-    arithmetic: Arithmetic,
-    kept: Option<&'a Kept>,
-}
-
-impl Conv3x3Factors<'_> {
-    fn channels_of(&self, block: usize) -> usize {
-        CHANNELS.min(self.x.shape.channels - block * CHANNELS)
-    }
-
-    /// The same, padded to whole words.
-    fn padded(&self, block: usize) -> usize {
-        self.channels_of(block).next_multiple_of(self.arithmetic.numbers())
-    }
-
-    /// What rows see of a picture.
-    fn lines(&self, rows: Range<usize>) -> Lines<'_> {
-        let [top, left] = self.taps.origin;
-        let window = Window { stride: self.taps.stride, top, left };
-        Lines::new(self.x, self.to, window, rows)
-    }
-
-    /// The nine pixels under each row, side by side, for one block of depth.
-    fn gather_rows(&self, block: usize, rows: Range<usize>, space: &mut [f32]) {
-        let (to, stride) = (self.to, self.depth_of(block));
-        let mut row = rows.start;
-        while row < rows.end {
-            let (line, x) = (row / to.width, row % to.width);
-            let count = (to.width - x).min(rows.end - row);
-            let lines = &mut space[(row - rows.start) * stride..][..count * stride];
-            let place = Pixel { image: line / to.height, y: line % to.height, x };
-            vectorised(
-                #[inline(always)]
-                || {
-                    for tap in 0..TAPS {
-                        self.gather(tap, place, block, lines);
-                    }
-                },
-            );
-            row += count;
-        }
-    }
-
-    /// Copies the pixels under one tap of neighbouring outputs, from `at` in the output on,
-    /// each to its place in one of the `lines [..][9 taps][channels of the block]`.
-    #[inline(always)]
-    fn gather(&self, tap: usize, at: Pixel, block: usize, lines: &mut [f32]) {
-        let Pixel { image, y, x } = at;
-        let (from, count) = (self.x.shape, self.channels_of(block));
-        let Taps { stride, origin: [top, left], .. } = self.taps;
-        // With the zeros before the picture; beyond an end the difference is no place of a pixel.
-        let (y, x) = ((y * stride + tap / 3).wrapping_sub(top), x * stride + tap % 3);
-        let inside = y < from.height;
-        let source = if inside { (image * from.height + y) * from.width } else { 0 };
-        for (i, line) in lines.chunks_exact_mut(TAPS * count).enumerate() {
-            let (x, to) = ((x + i * stride).wrapping_sub(left), &mut line[tap * count..][..count]);
-            if inside && x < from.width {
-                let pixel = (source + x) * from.channels + block * CHANNELS;
-                copy(&self.x.numbers[pixel..][..count], to);
-            } else {
-                to.fill(0.0);
-            }
-        }
-    }
-}
-
-impl Factors for Conv3x3Factors<'_> {
-    fn arithmetic(&self) -> Arithmetic {
-        self.arithmetic
-    }
-
-    fn depth(&self) -> usize {
-        TAPS * CHANNELS.min(self.x.shape.channels.next_multiple_of(self.arithmetic.numbers()))
-    }
-
-    fn blocks(&self) -> usize {
-        self.x.shape.channels.div_ceil(CHANNELS)
-    }
-
-    fn depth_of(&self, block: usize) -> usize {
-        TAPS * self.padded(block)
-    }
-
-    fn places(&self, rows: Range<usize>) -> Places {
-        if self.arithmetic.sees_windows() { self.lines(rows).places() } else { Places::dense(rows) }
-    }
-
-    fn gathered(&self, places: &Places) -> usize {
-        if self.arithmetic.sees_windows() {
-            let channels = CHANNELS.min(self.x.shape.channels);
-            self.lines(places.rows.clone()).pixels() * channels.div_ceil(self.arithmetic.numbers())
-        } else {
-            places.rows.len() * self.depth()
-        }
-    }
-
-    fn rows<'a>(&'a self, block: usize, places: &'a Places, space: &'a mut [f32]) -> Rows<'a> {
-        if !self.arithmetic.sees_windows() {
-            self.gather_rows(block, places.rows.clone(), space);
-            return Rows::dense(space, places.rows.len(), self.depth_of(block), self.depth_of(block));
-        }
-        let first = block * CHANNELS;
-        let channels = first..first + self.channels_of(block);
-        let words = self.padded(block) / self.arithmetic.numbers();
-        self.lines(places.rows.clone()).copy(channels, self.arithmetic, space);
-        Rows { words: space, starts: &places.starts, taps: &places.taps, pixel: words, run: words }
-    }
-
-    fn weight(&self) -> &Weight {
-        self.taps.weight
-    }
-
-    fn kept(&self) -> Option<&Kept> {
-        self.kept
-    }
-
-    fn panel_of(
-        &self,
-        weight: &Weight,
-        block: usize,
-        outputs: Outputs,
-        space: &mut [f32],
-        panel: &mut [f32],
-    ) {
-        let (channels, padded) = (self.channels_of(block), self.padded(block));
-        if padded > channels {
-            panel[..TAPS * padded * PANEL].fill(0.0);
-        }
-        let place = |k: usize| k % TAPS * padded + k / TAPS;
-        let depth = Depth { start: block * CHANNELS * TAPS, count: TAPS * channels, place };
-        panel::fill(weight, outputs, depth, space, panel);
-    }
+    [from, to]: [Shape; 2],
+    (arithmetic, kept): (Arithmetic, Option<&'a Kept>),
+) -> DirectFactors<'a> {
+    DirectFactors { taps, x: Value { shape: from, numbers: &[] }, to, arithmetic, kept }
 }

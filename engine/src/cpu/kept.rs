@@ -33,7 +33,7 @@ impl Kept {
             kept[start..][..made.len()].copy_from_slice(made);
             kept
         });
-        &kept[first_line(kept)..]
+        &kept[first_line(kept)..][..kept.len() - LINE]
     }
 
     /// Bytes of all panels.
@@ -108,7 +108,7 @@ mod tests {
         let kept = Kept::new([64, 32].into_iter(), 2);
         let made: Vec<f32> = (0..32).map(|i| i as f32).collect();
         let first = kept.panel(1, 1, || &made);
-        assert_eq!((&first[..32], first.as_ptr().align_offset(64)), (&made[..], 0));
+        assert_eq!((first, first.as_ptr().align_offset(64)), (&made[..], 0));
         let again = kept.panel(1, 1, || unreachable!("it is there"));
         assert_eq!(first.as_ptr(), again.as_ptr());
     }

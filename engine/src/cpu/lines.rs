@@ -26,10 +26,12 @@ pub(super) struct Lines<'a> {
     width: usize,
 }
 
-/// The steps of a window, and the lines and columns of zeros before the picture.
+/// A window of three lines, and the lines and columns of zeros before the picture.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Window {
     pub(super) stride: usize,
+    /// Columns that it is wide: three, or one that stands for all of them.
+    pub(super) columns: usize,
     pub(super) top: usize,
     pub(super) left: usize,
 }
@@ -54,7 +56,8 @@ impl<'a> Lines<'a> {
         } else {
             0..to.width
         };
-        let (first_column, width) = (columns.start * window.stride, span(columns.len(), window.stride));
+        let (first_column, width) =
+            (columns.start * window.stride, (columns.len() - 1) * window.stride + window.columns);
         Self { x, to, window, rows, first_column, width }
     }
 
@@ -64,9 +67,14 @@ impl<'a> Lines<'a> {
         let lines = self.rows.start / width..(self.rows.end - 1) / width + 1;
         (lines.start / height..(lines.end - 1) / height + 1).map(move |image| {
             let outputs = lines.start.max(image * height)..lines.end.min((image + 1) * height);
-            let (first, count) = (outputs.start % height * stride, span(outputs.len(), stride));
+            let (first, count) = (outputs.start % height * stride, (outputs.len() - 1) * stride + SIDE);
             Piece { image, first, count, outputs }
         })
+    }
+
+    /// Columns that are kept.
+    pub(super) fn columns(&self) -> Range<usize> {
+        self.first_column..self.first_column + self.width
     }
 
     /// Pixels that are kept.
@@ -87,28 +95,35 @@ impl<'a> Lines<'a> {
             }
             line += piece.count;
         }
-        let taps = (0..SIDE * SIDE).map(|tap| tap / SIDE * self.width + tap % SIDE).collect();
+        let of_line = |line: usize| (0..self.window.columns).map(move |column| line * self.width + column);
+        let taps = (0..SIDE).flat_map(of_line).collect();
         Places { rows: self.rows.clone(), starts, taps }
+    }
+
+    /// Every line that is kept; none of them where there are zeros.
+    pub(super) fn each(&self) -> impl Iterator<Item = Option<&'a [f32]>> {
+        let (from, numbers) = (self.x.shape, self.x.numbers);
+        let line = move |image: usize, line: usize| {
+            let y = line.wrapping_sub(self.window.top);
+            let start = (image * from.height + y) * from.width * from.channels;
+            (y < from.height).then(|| &numbers[start..][..from.width * from.channels])
+        };
+        let of_piece = move |piece: Piece| {
+            (piece.first..piece.first + piece.count).map(move |place| line(piece.image, place))
+        };
+        self.pieces().flat_map(of_piece)
     }
 
     /// Copies these channels of every pixel, as words; zeros where there is no pixel.
     pub(super) fn copy(&self, channels: Range<usize>, arithmetic: Arithmetic, space: &mut [f32]) {
         let words = channels.len().div_ceil(arithmetic.numbers());
-        let from = self.x.shape;
-        let mut lines = space.chunks_exact_mut(self.width * words);
-        for piece in self.pieces() {
-            for (line, to) in (piece.first..piece.first + piece.count).zip(&mut lines) {
-                let y = line.wrapping_sub(self.window.top);
-                if y >= from.height {
-                    to.fill(0.0);
-                    continue;
-                }
-                let line = &self.x.numbers[(piece.image * from.height + y) * from.width * from.channels..];
-                let line = &line[..from.width * from.channels];
-                vectorised(
+        for (line, to) in self.each().zip(space.chunks_exact_mut(self.width * words)) {
+            match line {
+                None => to.fill(0.0),
+                Some(line) => vectorised(
                     #[inline(always)]
                     || self.copy_line(line, &channels, to, arithmetic),
-                );
+                ),
             }
         }
     }
@@ -133,11 +148,6 @@ impl<'a> Lines<'a> {
             pixels.for_each(|(from, to)| copy(&from[channels.clone()], to));
         }
     }
-}
-
-/// Lines that so many windows see.
-fn span(windows: usize, stride: usize) -> usize {
-    (windows - 1) * stride + SIDE
 }
 
 /// Copies one pixel's channels; a full block's length is known, so that takes no call.

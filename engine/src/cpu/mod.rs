@@ -10,6 +10,7 @@ mod attention;
 mod bf16;
 mod changed;
 mod conv3x3;
+mod direct;
 mod embed;
 mod epilogue;
 mod functions;
@@ -37,6 +38,7 @@ mod tests;
 mod tile;
 mod transpose;
 mod value;
+mod winograd;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 

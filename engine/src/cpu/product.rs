@@ -89,6 +89,18 @@ impl<'a> Rows<'a> {
 pub(super) trait Factors: Sync {
     /// What words are, and how they are multiplied.
     fn arithmetic(&self) -> Arithmetic;
+    /// Pixels of a unit, for each of which sums are taken together: a row of outputs, or several.
+    fn pixels(&self) -> usize {
+        1
+    }
+    /// Units of a value of this shape.
+    fn units(&self, shape: Shape) -> usize {
+        shape.rows()
+    }
+    /// Products that the sums of a unit are put together from, each of its own words and panel.
+    fn parts(&self) -> usize {
+        1
+    }
     /// Numbers in a block of depth at most; a multiple of 8 unless there is one block only.
     fn depth(&self) -> usize;
     /// Blocks of depth.
@@ -116,6 +128,20 @@ pub(super) trait Factors: Sync {
     /// Fills `panel [depth_of(block)][PANEL]` with numbers of the weight.
     fn panel(&self, block: usize, outputs: Outputs, space: &mut [f32], panel: &mut [f32]) {
         self.panel_of(self.weight(), block, outputs, space, panel);
+    }
+    /// Finishes the sums `[parts][units][PANEL]` of some units and writes them to `out`.
+    ///
+    /// # Safety
+    /// Units and outputs are this task's alone.
+    unsafe fn write(
+        &self,
+        finish: &Finish<'_>,
+        sums: &mut [f32],
+        (units, at): (Range<usize>, Outputs),
+        out: &Strips<'_>,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe { finish.write(sums, units.start, at, out) }
     }
     /// The same of another weight of as many inputs; `space` holds [`panel::ROWS`] of its rows.
     fn panel_of(&self, weight: &Weight, block: usize, outputs: Outputs, space: &mut [f32], panel: &mut [f32]);
@@ -145,7 +171,8 @@ fn all_words(factors: &impl Factors, panels: usize) -> usize {
 /// Words of the panels that are made before the tasks, for a value of this shape.
 pub(super) fn made_words(factors: &impl Factors, shape: Shape, is_geglu: bool) -> usize {
     let panels = shape.channels.div_ceil(Outputs::width(is_geglu));
-    let is_shared = Tiling::choose(shape.rows(), panels).rows < shape.rows();
+    let units = factors.units(shape);
+    let is_shared = Tiling::choose(units, panels, factors.pixels()).units < units;
     if factors.kept().is_none() && is_shared { all_words(factors, panels) } else { 0 }
 }
 
@@ -192,29 +219,29 @@ pub(super) fn room(factors: &impl Factors, outputs: usize, is_geglu: bool) -> Ke
 /// How the outputs are cut into tasks.
 #[derive(Debug, Clone, Copy)]
 struct Tiling {
-    rows: usize,
+    units: usize,
     panels: usize,
 }
 
 impl Tiling {
     /// The largest tiles that still leave every thread enough of them.
-    fn choose(rows: usize, panels: usize) -> Self {
+    fn choose(units: usize, panels: usize, pixels: usize) -> Self {
         let wanted = TASKS * rayon::current_num_threads();
-        let mut tiling = Self { rows: rows.min(ROWS), panels: panels.min(PANELS) };
-        while tiling.tasks(rows, panels) < wanted {
+        let mut tiling = Self { units: units.min(ROWS / pixels), panels: panels.min(PANELS) };
+        while tiling.tasks(units, panels) < wanted {
             match tiling {
                 Self { panels: 3.., .. } => tiling.panels -= 1,
-                Self { rows: 129.., .. } => tiling.rows = tiling.rows.div_ceil(2),
+                Self { units, .. } if units * pixels > 128 => tiling.units = units.div_ceil(2),
                 Self { panels: 2, .. } => tiling.panels = 1,
-                Self { rows: 65.., .. } => tiling.rows = tiling.rows.div_ceil(2),
+                Self { units, .. } if units * pixels > 64 => tiling.units = units.div_ceil(2),
                 _ => break,
             }
         }
         tiling
     }
 
-    fn tasks(self, rows: usize, panels: usize) -> usize {
-        rows.div_ceil(self.rows) * panels.div_ceil(self.panels)
+    fn tasks(self, units: usize, panels: usize) -> usize {
+        units.div_ceil(self.units) * panels.div_ceil(self.panels)
     }
 }
 
@@ -251,18 +278,29 @@ impl<F: Factors> Job<'_, F> {
     }
 
     fn run(&self, panels: Panels<'_>, out: &mut [f32]) {
-        let rows = self.turn.shape.rows();
-        let tiling = Tiling::choose(rows, self.panels);
+        let units = self.factors.units(self.turn.shape);
+        let tiling = Tiling::choose(units, self.panels, self.factors.pixels());
         let out = Strips::of(out, self.turn.shape.channels);
         let bands = self.panels.div_ceil(tiling.panels);
-        (0..tiling.tasks(rows, self.panels)).into_par_iter().for_each(|task| {
-            let (first_row, first_panel) = (task / bands * tiling.rows, task % bands * tiling.panels);
+        (0..tiling.tasks(units, self.panels)).into_par_iter().for_each(|task| {
+            let (first, first_panel) = (task / bands * tiling.units, task % bands * tiling.panels);
             let tile = Tile {
-                rows: first_row..(first_row + tiling.rows).min(rows),
+                units: first..(first + tiling.units).min(units),
                 panels: first_panel..(first_panel + tiling.panels).min(self.panels),
             };
             tile.run(self, panels, &out);
         });
+    }
+
+    /// Adds every part's product to its sums.
+    fn multiply(&self, panel: usize, words: &[f32], rows: &Rows<'_>, (sums, more): (&mut [f32], bool)) {
+        let (columns, parts) = (self.outputs(panel).columns(), self.factors.parts());
+        let each = words.len() / parts;
+        for (part, panel) in words.chunks_exact(each).enumerate() {
+            let rows = Rows { words: &rows.words[part * rows.run..], ..*rows };
+            let sums = &mut sums[part * rows.starts.len() * PANEL..];
+            self.factors.arithmetic().multiply(columns, panel, &rows, (sums, more));
+        }
     }
 
     /// A panel's words; `spaces` are for those that are made now.
@@ -288,14 +326,15 @@ impl<F: Factors> Job<'_, F> {
 
 /// One task's share of the outputs.
 struct Tile {
-    rows: Range<usize>,
+    units: Range<usize>,
     panels: Range<usize>,
 }
 
 impl Tile {
     fn run<F: Factors>(&self, job: &Job<'_, F>, panels: Panels<'_>, out: &Strips<'_>) {
-        let (factors, rows) = (job.factors, self.rows.len());
-        let (places, panel_len) = (factors.places(self.rows.clone()), rows.max(2) * PANEL);
+        let (factors, units) = (job.factors, self.units.len());
+        let (places, panel_len) =
+            (factors.places(self.units.clone()), factors.parts() * units.max(2) * PANEL);
         let makes = if let Panels::Made(_) = panels {
             [0; 2]
         } else {
@@ -310,15 +349,13 @@ impl Tile {
                 let ready = factors.rows(block, &places, gathered);
                 for (panel, sums) in self.panels.clone().zip(sums.chunks_exact_mut(panel_len)) {
                     let words = job.panel(panels, (block, panel), [&mut *weights, &mut *space]);
-                    let columns = job.outputs(panel).columns();
-                    factors.arithmetic().multiply(columns, words, &ready, (sums, block > 0));
+                    job.multiply(panel, words, &ready, (sums, block > 0));
                 }
             }
             for (panel, sums) in self.panels.clone().zip(sums.chunks_exact_mut(panel_len)) {
-                // SAFETY: no two tiles share both a row and a panel.
-                unsafe {
-                    job.finish.write(&mut sums[..rows * PANEL], self.rows.start, job.outputs(panel), out);
-                }
+                let sums = &mut sums[..factors.parts() * units * PANEL];
+                // SAFETY: no two tiles share both a unit and a panel.
+                unsafe { factors.write(job.finish, sums, (self.units.clone(), job.outputs(panel)), out) };
             }
         });
     }

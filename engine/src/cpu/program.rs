@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::arithmetic::Arithmetic;
-use super::conv3x3::Taps;
+use super::direct::Taps;
 use super::kept::{self, Kept, KeptKey, Store};
 use super::pad::Frame;
 use super::slots::Shelf;

@@ -3,6 +3,7 @@
 mod bf16;
 mod changed;
 mod places;
+mod winograd;
 
 use std::sync::Arc;
 

@@ -1,0 +1,63 @@
+//! Convolutions that are computed along lines: near what is right, and the same to the bit however they are cut.
+
+use super::super::CpuBackend;
+use super::{Maker, on_threads, recorded, run, worst};
+use crate::backend::{Backend, CancelToken, HostTensor, Program};
+use crate::cases::Case;
+use crate::graph::{ConvWindow, Op, Padding, Shape};
+
+const CHANNELS: usize = 128;
+
+/// A convolution of a picture with these numbers; the same weight each time.
+fn case(shape: Shape, padding: [Padding; 2], outputs: usize) -> Case {
+    recorded(&[shape], |g, maker: &mut Maker, x| {
+        let weight = maker.half_weight(&[outputs, CHANNELS, 3, 3]);
+        g.conv3x3(x[0], &weight, None, ConvWindow { stride: 1, padding })
+    })
+}
+
+#[test]
+fn sums_along_lines_are_near_those_of_all_products() {
+    let error = worst(&case(Shape::image(2, 6, 30, CHANNELS), [Padding::AROUND; 2], 70));
+    println!("NMSE {error:e}");
+    // Other than sums of products, which come to 1e-13, and below what the twin promises.
+    assert!(error > 2e-13 && error < 1e-12, "NMSE {error:e}");
+}
+
+#[test]
+fn a_strip_of_lines_has_the_bits_of_the_whole() {
+    let (height, width) = (12, 21);
+    let whole = case(Shape::image(1, height, width, CHANNELS), [Padding::AROUND; 2], 64);
+    let right = run(&whole);
+    let line = |channels: usize| width * channels;
+    let Op::Conv3x3 { weight, .. } = &whole.graph.nodes()[1].op else { panic!("a convolution") };
+    for (first, count) in [(0, 3), (3, 5), (5, 4), (9, 3)] {
+        let shape = Shape::image(1, count, width, CHANNELS);
+        let window = ConvWindow { stride: 1, padding: [Padding::NONE, Padding::AROUND] };
+        let mut strip = recorded(&[shape], |g, _, x| g.conv3x3(x[0], weight, None, window));
+        let given = &whole.inputs[0].1.as_f32()[first * line(CHANNELS)..(first + count) * line(CHANNELS)];
+        strip.inputs[0].1 = HostTensor::f32(shape, given.to_vec());
+        let found = run(&strip);
+        let right = &right.as_f32()[(first + 1) * line(64)..(first + count - 1) * line(64)];
+        assert!(found.as_f32() == right, "lines {first} to {}", first + count);
+    }
+}
+
+#[test]
+fn threads_batches_and_instructions_change_no_bit() {
+    let shape = Shape::image(3, 7, 50, CHANNELS);
+    let case = case(shape, [Padding::AROUND; 2], 130);
+    let right = on_threads(1, || run(&case));
+    for threads in [2, 3, 16] {
+        assert!(on_threads(threads, || run(&case)) == right, "on {threads} threads");
+    }
+    for backend in CpuBackend::all().filter(|backend| backend.arithmetic.sees_windows()) {
+        let mut program = backend.compile(case.graph.clone()).expect("compiles");
+        let run = |program: &mut dyn Program| {
+            program.run(&case.given(), &CancelToken::default()).expect("runs").remove(0)
+        };
+        assert!(run(program.as_mut()) == right, "by {:?}", backend.arithmetic);
+        program.run_often();
+        assert!(run(program.as_mut()) == right, "kept, by {:?}", backend.arithmetic);
+    }
+}
