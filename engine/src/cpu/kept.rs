@@ -12,7 +12,8 @@ pub(super) struct Kept {
     /// `[blocks of depth][panels]`, each made by the first task that needs it.
     panels: Vec<OnceLock<Box<[f32]>>>,
     in_block: usize,
-    bytes: u64,
+    /// Words of a panel of each block, with those before its first cache line.
+    words: Vec<usize>,
 }
 
 impl Kept {
@@ -20,8 +21,7 @@ impl Kept {
     pub(super) fn new(words: impl Iterator<Item = usize>, in_block: usize) -> Self {
         let words: Vec<usize> = words.map(|words| words + LINE).collect();
         let panels = (0..words.len() * in_block).map(|_| OnceLock::new()).collect();
-        let bytes = words.iter().sum::<usize>() * in_block * size_of::<f32>();
-        Self { panels, in_block, bytes: bytes as u64 }
+        Self { panels, in_block, words }
     }
 
     /// A panel; where there is none yet, a copy of what `make` gives.
@@ -36,9 +36,12 @@ impl Kept {
         &kept[first_line(kept)..][..kept.len() - LINE]
     }
 
-    /// Bytes of all panels.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+    /// Bytes of the panels that are not made yet.
+    pub(super) fn missing_bytes(&self) -> u64 {
+        let missing =
+            |block: &[OnceLock<Box<[f32]>>]| block.iter().filter(|panel| panel.get().is_none()).count();
+        let blocks = self.panels.chunks(self.in_block.max(1)).zip(&self.words);
+        blocks.map(|(block, words)| (missing(block) * words * size_of::<f32>()) as u64).sum()
     }
 }
 
@@ -67,7 +70,7 @@ impl Store {
             Some(known.unwrap_or_else(|| new.entry(key).or_insert_with(|| Arc::new(room)).clone()))
         };
         let found: Vec<Option<Arc<Kept>>> = wanted.into_iter().map(find).collect();
-        if new.values().map(|kept| kept.bytes()).sum::<u64>() > most {
+        if new.values().map(|kept| kept.missing_bytes()).sum::<u64>() > most {
             return vec![None; found.len()];
         }
         store.extend(new.into_iter().map(|(key, kept)| (key, Arc::downgrade(&kept))));
@@ -75,10 +78,10 @@ impl Store {
     }
 }
 
-/// Bytes of all that is kept, each weight counted once.
-pub(super) fn bytes(kept: &[Option<Arc<Kept>>]) -> u64 {
+/// Bytes that panels will still take, each weight counted once.
+pub(super) fn missing_bytes(kept: &[Option<Arc<Kept>>]) -> u64 {
     let each: HashMap<*const Kept, u64> =
-        kept.iter().flatten().map(|kept| (Arc::as_ptr(kept), kept.bytes())).collect();
+        kept.iter().flatten().map(|kept| (Arc::as_ptr(kept), kept.missing_bytes())).collect();
     each.values().sum()
 }
 
@@ -94,13 +97,13 @@ mod tests {
     fn programs_share_what_is_kept_until_the_last_is_gone() {
         let store = Store::default();
         let first = store.room(vec![of(1, 100), None, of(2, 50), of(1, 100)], 600);
-        assert_eq!(bytes(&first), 600);
+        assert_eq!(missing_bytes(&first), 600);
         assert!(first[1].is_none() && Arc::ptr_eq(first[0].as_ref().unwrap(), first[3].as_ref().unwrap()));
         let second = store.room(vec![of(2, 50), of(3, 20)], 80);
         assert!(Arc::ptr_eq(first[2].as_ref().unwrap(), second[0].as_ref().unwrap()));
         drop(first);
         assert!(store.room(vec![of(1, 100), of(2, 50)], 399).iter().all(Option::is_none));
-        assert_eq!(bytes(&store.room(vec![of(1, 100), of(2, 50)], 400)), 600);
+        assert_eq!(missing_bytes(&store.room(vec![of(1, 100), of(2, 50)], 400)), 600);
     }
 
     #[test]
@@ -111,5 +114,6 @@ mod tests {
         assert_eq!((first, first.as_ptr().align_offset(64)), (&made[..], 0));
         let again = kept.panel(1, 1, || unreachable!("it is there"));
         assert_eq!(first.as_ptr(), again.as_ptr());
+        assert_eq!(kept.missing_bytes(), 2 * (64 + 16) * 4 + (32 + 16) * 4);
     }
 }

@@ -123,7 +123,7 @@ impl Program for CpuProgram {
     fn memory(&self) -> MemoryNeed {
         let of_node = (0..self.graph.nodes().len()).map(|id| self.node_bytes(id)).max().unwrap_or(0);
         let scratch = (rayon::current_num_threads() as u64) * product::SCRATCH + of_node;
-        let weights = kept::bytes(&self.kept);
+        let weights = kept::missing_bytes(&self.kept);
         MemoryNeed { activations: self.plan.peak(), weights, scratch, ..MemoryNeed::default() }
     }
 

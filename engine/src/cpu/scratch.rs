@@ -46,7 +46,8 @@ pub(super) fn lend_to_node<R>(length: usize, work: impl FnOnce(&mut [f32]) -> R)
     let shelf = || OF_NODES.lock().unwrap_or_else(PoisonError::into_inner);
     let mut buffer = shelf().pop().unwrap_or_default();
     if buffer.len() < length + LINE {
-        // Nothing in it is worth copying to the larger one.
+        // Nothing in it is worth copying to the larger one, which is not to stand beside it.
+        drop(buffer);
         buffer = vec![0.0; length + LINE];
     }
     let start = buffer.as_ptr().align_offset(LINE * size_of::<f32>());

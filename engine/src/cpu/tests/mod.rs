@@ -238,6 +238,7 @@ fn weights_that_are_kept_change_no_bit_and_are_counted() {
         for _ in 0..2 {
             assert!(run(program.as_mut()) == right, "by {:?}", backend.arithmetic);
         }
+        assert_eq!(program.memory().weights, 0, "nothing is left to be made");
         let mut second = compile();
         second.run_often();
         assert!(run(second.as_mut()) == right);
