@@ -21,6 +21,16 @@ pub struct Device {
 }
 
 impl Device {
+    /// The first adapter, as the engine opens it.
+    ///
+    /// # Errors
+    /// None opens.
+    pub fn first_adapter() -> fulmen_engine::Result<Self> {
+        let backend = Arc::new(GpuBackend::open("gpu:0", GpuOptions::default())?);
+        let on_cpu = list_adapters().first().is_some_and(|first| first.kind == AdapterKind::Software);
+        Ok(Self { name: "gpu0".into(), backend, element: Element::F16, on_cpu, peak: OnceLock::new() })
+    }
+
     /// What it does at best, measured when that is first asked for.
     pub(crate) fn peak(&self) -> Option<&Peak> {
         let measure = || self.backend.peak().inspect_err(|error| eprintln!("no peak: {error}")).ok();

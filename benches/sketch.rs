@@ -20,7 +20,9 @@ pub struct Sketch {
 }
 
 impl Sketch {
-    pub(crate) fn new(device: &Device) -> Self {
+    /// For this device.
+    #[must_use]
+    pub fn new(device: &Device) -> Self {
         let (inputs, outputs) = (Vec::new(), Vec::new());
         Self { graph: Recorder::new(device.element), inputs, outputs, rng: TorchRng::seed(1) }
     }
@@ -56,7 +58,7 @@ impl Sketch {
 
     /// Records copies of a node, one after the other. Of every copy's value one pixel will come back,
     /// so that reading it costs nothing either.
-    pub(crate) fn repeat(&mut self, copies: usize, node: impl Fn(&mut Recorder) -> Tensor) {
+    pub fn repeat(&mut self, copies: usize, node: impl Fn(&mut Recorder) -> Tensor) {
         let mut first = None;
         for _ in 0..copies {
             let y = node(&mut self.graph);
@@ -66,7 +68,7 @@ impl Sketch {
     }
 
     /// What runs the graph.
-    pub(crate) fn compile(self, device: &Device) -> Result<impl FnMut() + use<>> {
+    pub fn compile(self, device: &Device) -> Result<impl FnMut() + use<>> {
         let mut program = device.backend.compile(Arc::new(self.graph.finish(&self.outputs)?))?;
         let (inputs, never) = (self.inputs, CancelToken::default());
         Ok(move || {
