@@ -2,7 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use super::adapters::AdapterKind;
@@ -129,6 +130,8 @@ pub(super) struct Device {
     pub facts: Facts,
     /// The first failure that came outside any call of ours: a lost device, a late error.
     failure: Arc<Mutex<Option<String>>>,
+    /// Held by whoever submits or waits.
+    turn: Mutex<()>,
     allocated: AtomicU64,
     /// The most that was allocated at any time.
     most: AtomicU64,
@@ -172,6 +175,7 @@ impl Device {
             queue,
             facts,
             failure,
+            turn: Mutex::default(),
             allocated: AtomicU64::new(0),
             most: AtomicU64::new(0),
         })
@@ -227,11 +231,13 @@ impl Device {
 
     /// Hands commands to the device.
     pub(super) fn submit(&self, commands: wgpu::CommandBuffer) -> Result<wgpu::SubmissionIndex> {
+        let _turn = self.turn();
         self.attempt("submitting work", || self.queue.submit([commands]))
     }
 
     /// Submits what was written to buffers.
     pub(super) fn submit_copies(&self) -> Result<wgpu::SubmissionIndex> {
+        let _turn = self.turn();
         self.attempt("a copy to the device", || self.queue.submit([]))
     }
 
@@ -243,30 +249,38 @@ impl Device {
 
     /// Waits until a submission (or all of them) is done.
     pub(super) fn wait(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
-        self.wait_until(submission, None).map(drop)
-    }
-
-    /// Waits until a submission is done, or someone asks to stop: then the device goes on with it alone.
-    pub(super) fn wait_for(&self, submission: &wgpu::SubmissionIndex, cancel: &CancelToken) -> Result<()> {
-        while !self.wait_until(Some(submission.clone()), Some(LOOK))? {
-            cancel.check()?;
+        while !self.is_done(submission.clone())? {
+            thread::yield_now();
         }
         Ok(())
     }
 
-    /// Whether it is done within this time.
-    fn wait_until(
-        &self,
-        submission: Option<wgpu::SubmissionIndex>,
-        timeout: Option<Duration>,
-    ) -> Result<bool> {
-        let poll = wgpu::PollType::Wait { submission_index: submission, timeout };
+    /// Waits until a submission is done, or someone asks to stop: then the device goes on with it alone.
+    pub(super) fn wait_for(&self, submission: &wgpu::SubmissionIndex, cancel: &CancelToken) -> Result<()> {
+        while !self.is_done(Some(submission.clone()))? {
+            cancel.check()?;
+            thread::yield_now();
+        }
+        Ok(())
+    }
+
+    /// Waits for the threads that submit or wait meanwhile: wgpu panics where a wait runs out of time while another thread
+    /// sees the queue empty.
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it is done within a short time.
+    fn is_done(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<bool> {
+        let poll = wgpu::PollType::Wait { submission_index: submission, timeout: Some(LOOK) };
+        let turn = self.turn();
         // wgpu treats a device that is lost while it waits as fatal: that panic stops here.
         let polled = catch_unwind(AssertUnwindSafe(|| self.wgpu.poll(poll)));
+        drop(turn);
         self.healthy()?;
         match polled {
             Ok(Ok(_)) => Ok(true),
-            Ok(Err(wgpu::PollError::Timeout)) if timeout.is_some() => Ok(false),
+            Ok(Err(wgpu::PollError::Timeout)) => Ok(false),
             Ok(Err(error)) => Err(Error::Device(format!("{} does not answer: {error}", self.facts.name))),
             Err(_) => Err(Error::Device(format!("{} was lost while it computed", self.facts.name))),
         }
