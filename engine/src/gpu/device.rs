@@ -248,8 +248,8 @@ impl Device {
     }
 
     /// Waits until a submission (or all of them) is done.
-    pub(super) fn wait(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<()> {
-        while !self.is_done(submission.clone())? {
+    pub(super) fn wait(&self, submission: Option<&wgpu::SubmissionIndex>) -> Result<()> {
+        while !self.is_done(submission)? {
             thread::yield_now();
         }
         Ok(())
@@ -257,7 +257,7 @@ impl Device {
 
     /// Waits until a submission is done, or someone asks to stop: then the device goes on with it alone.
     pub(super) fn wait_for(&self, submission: &wgpu::SubmissionIndex, cancel: &CancelToken) -> Result<()> {
-        while !self.is_done(Some(submission.clone()))? {
+        while !self.is_done(Some(submission))? {
             cancel.check()?;
             thread::yield_now();
         }
@@ -271,8 +271,8 @@ impl Device {
     }
 
     /// Whether it is done within a short time.
-    fn is_done(&self, submission: Option<wgpu::SubmissionIndex>) -> Result<bool> {
-        let poll = wgpu::PollType::Wait { submission_index: submission, timeout: Some(LOOK) };
+    fn is_done(&self, submission: Option<&wgpu::SubmissionIndex>) -> Result<bool> {
+        let poll = wgpu::PollType::Wait { submission_index: submission.cloned(), timeout: Some(LOOK) };
         let turn = self.turn();
         // wgpu treats a device that is lost while it waits as fatal: that panic stops here.
         let polled = catch_unwind(AssertUnwindSafe(|| self.wgpu.poll(poll)));

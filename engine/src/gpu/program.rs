@@ -15,9 +15,9 @@ use crate::graph::plan::plan;
 use crate::graph::{Graph, Node, NodeId};
 use crate::{Error, Result};
 
-/// Floating-point operations of a graph that a software adapter does sooner than it compiles a kernel: it takes about half
-/// a second for one.
-const LITTLE: u64 = 2_000_000_000;
+/// Floating-point operations of a graph that a software adapter does sooner than it compiles a kernel: either takes it a few
+/// tenths of a second.
+const LITTLE: u64 = 10_000_000_000;
 
 /// A compiled graph.
 pub(super) struct GpuProgram {

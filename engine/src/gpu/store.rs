@@ -89,7 +89,7 @@ impl Copies<'_> {
         if self.staged >= STAGE_BYTES / 2 {
             let index = self.device.submit_copies()?;
             if let Some(before) = self.in_flight.replace(index) {
-                self.device.wait(Some(before))?;
+                self.device.wait(Some(&before))?;
             }
             self.staged = 0;
         }

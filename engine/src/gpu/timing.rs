@@ -94,7 +94,7 @@ impl<'a> Timer<'a> {
         })?;
         let start = Instant::now();
         let submission = self.device.submit(commands)?;
-        self.device.wait(Some(submission))?;
+        self.device.wait(Some(&submission))?;
         Ok(start.elapsed().as_secs_f64())
     }
 }
