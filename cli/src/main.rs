@@ -11,6 +11,7 @@ mod crash;
 mod devices;
 mod failure;
 mod generate;
+mod matrix_units;
 mod memory;
 mod models;
 mod pipe;
@@ -55,6 +56,7 @@ fn run() -> Result<(), Failure> {
             Command::Devices(args) => devices::run(&args),
             Command::Selftest(args) => selftest::run(&args),
             Command::Bench(args) => bench::run(&args),
+            Command::MatrixUnits(args) => matrix_units::run(&args),
             Command::Models(args) => models::run(&args.command),
         },
     }

@@ -3,6 +3,7 @@
 use fulmen_engine::engine::Device;
 
 use crate::failure::Failure;
+use crate::matrix_units;
 
 /// What every command that draws takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -21,6 +22,6 @@ impl DeviceArgs {
     pub(crate) fn device(&self) -> Result<Device, Failure> {
         let device: Device = self.device.parse()?;
         let folder = dirs::cache_dir().filter(|_| !self.no_cache).map(|folder| folder.join("fulmen"));
-        Ok(device.with_cache(folder))
+        Ok(device.with_cache(folder).with_trust(matrix_units::trust))
     }
 }

@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Selftest(SelftestArgs),
     Bench(BenchArgs),
     Models(ModelsArgs),
+    #[command(hide = true)]
+    MatrixUnits(MatrixUnitsArgs),
 }
 
 /// Lists the devices that can draw, what they offer, and which one `auto` takes
@@ -82,6 +84,14 @@ pub(crate) struct SelftestArgs {
     /// Print one JSON object a line
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Tries the matrix units of a GPU; the program runs this by itself, once for each driver
+#[derive(Debug, clap::Args)]
+pub(crate) struct MatrixUnitsArgs {
+    /// gpu, gpu:N, or part of a device's name
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: String,
 }
 
 /// Reads the command line; `None` after `--help` and `--version`, which have been printed.

@@ -1,14 +1,14 @@
 //! Which device draws: what a user may write, and what it means here.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
 use super::Precision;
 use crate::backend::Backend;
 use crate::cpu::CpuBackend;
-use crate::gpu::{self, GpuBackend, GpuOptions};
+use crate::gpu::{self, AdapterDescription, Core, GpuBackend, GpuOptions};
 use crate::message::{Message, Setting};
 use crate::{Error, Result};
 
@@ -16,16 +16,22 @@ use crate::{Error, Result};
 ///
 /// `auto` is the best real GPU, else the CPU backend: a software adapter is never chosen by itself,
 /// for the CPU backend is faster.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Device {
     choice: String,
     /// Where what its driver compiles is kept.
     cache: Option<PathBuf>,
+    /// Says whether matrix units may be used.
+    trust: Option<TrustMatrixUnits>,
 }
+
+/// Asked before the matrix units of a device are used: whether they compute what they should with its driver. Drivers are
+/// known that do not, or that end the process.
+pub type TrustMatrixUnits = fn(&AdapterDescription, Option<&Path>) -> bool;
 
 impl Default for Device {
     fn default() -> Self {
-        Self { choice: "auto".into(), cache: None }
+        Self { choice: "auto".into(), cache: None, trust: None }
     }
 }
 
@@ -35,7 +41,7 @@ impl FromStr for Device {
     fn from_str(text: &str) -> Result<Self> {
         match text.trim() {
             "" => Err(Error::Request("the device is empty; try auto, cpu or gpu".into())),
-            device => Ok(Self { choice: device.to_owned(), cache: None }),
+            device => Ok(Self { choice: device.to_owned(), cache: None, trust: None }),
         }
     }
 }
@@ -62,6 +68,32 @@ impl Device {
         Self { cache, ..self }
     }
 
+    /// The same, with matrix units used only where `trust` says so; it is given the folder of the cache, too. By itself
+    /// they are used wherever they are.
+    #[must_use]
+    pub fn with_trust(self, trust: TrustMatrixUnits) -> Self {
+        Self { trust: Some(trust), ..self }
+    }
+
+    /// The GPU that `choice` names.
+    fn open_gpu(&self, choice: &str) -> Result<Opened> {
+        let description = gpu::find_adapter(choice)?;
+        let has_units = description.core == Core::Cooperative;
+        let trusts = |trust: TrustMatrixUnits| trust(&description, self.cache.as_deref());
+        let trusted = !has_units || self.trust.is_none_or(trusts);
+        let options = GpuOptions { core: (!trusted).then_some(Core::Tiled), ..GpuOptions::default() };
+        let backend = GpuBackend::open_caching(choice, options, self.cache.as_deref())?;
+        let warning = (!trusted).then(|| {
+            let name = &description.name;
+            format!(
+                "the matrix units of {name} do not compute what they should with its driver ({}), so they are not used, \
+                 which is slower; a newer driver may help",
+                description.driver
+            )
+        });
+        Ok(Opened { backend: Arc::new(backend), is_gpu: true, warning: warning.map(Message::from) })
+    }
+
     /// The backend that this means on this machine.
     ///
     /// # Errors
@@ -85,8 +117,8 @@ impl Device {
                 let what = what.setting(Setting::Device).text(" cpu, or f16 or f32 on a GPU");
                 Err(Error::Request(what))
             }
-            choice => match GpuBackend::open_caching(choice, GpuOptions::default(), self.cache.as_deref()) {
-                Ok(gpu) => Ok(Opened { backend: Arc::new(gpu), is_gpu: true, warning: None }),
+            choice => match self.open_gpu(choice) {
+                Ok(gpu) => Ok(gpu),
                 Err(error) if choice == "auto" => cpu(Some(format!("{error}; the CPU draws instead").into())),
                 Err(error) => Err(error),
             },

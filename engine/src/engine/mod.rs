@@ -35,8 +35,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-pub use device::Device;
 use device::Opened;
+pub use device::{Device, TrustMatrixUnits};
 pub use draw::{OnEnd, Order};
 pub use measure::{Stage, StageRun};
 pub use model::{Model, WeightFormat};

@@ -151,6 +151,11 @@ pub fn list_adapters() -> Vec<AdapterDescription> {
     ADAPTERS.iter().map(|(_, description)| description.clone()).collect()
 }
 
+/// The description of the adapter that `choice` names.
+pub(crate) fn find_adapter(choice: &str) -> Result<AdapterDescription> {
+    find(choice).map(|(_, description)| description)
+}
+
 /// The adapter that `choice` names, and its description.
 pub(super) fn find(choice: &str) -> Result<(wgpu::Adapter, AdapterDescription)> {
     // Nothing behind GL is chosen before a discrete GPU that is not.

@@ -24,6 +24,8 @@ pub(super) struct Facts {
     pub core: Core,
     /// The matrix units, where they are used.
     pub units: Option<MatrixUnits>,
+    /// The only one of the cooperative core's tiles; all of them where there is none.
+    pub tile: Option<usize>,
     /// Bytes of workgroup memory.
     pub workgroup_memory: u32,
     /// The most lanes of a workgroup.
@@ -66,6 +68,7 @@ impl Facts {
             name: description.name.clone(),
             core,
             units: matrix_units(description, options).filter(|_| wanted == Core::Cooperative),
+            tile: options.tile,
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             max_lanes: limits.max_compute_invocations_per_workgroup,
             subgroup,
@@ -101,6 +104,7 @@ impl Facts {
             units: subgroup
                 .filter(|_| core == Core::Cooperative)
                 .map(|lanes| MatrixUnits { fragment: 16, lanes }),
+            tile: None,
             workgroup_memory: 32 << 10,
             max_lanes: 1024,
             subgroup,

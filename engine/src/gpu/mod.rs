@@ -46,8 +46,8 @@ mod variants;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub(crate) use adapters::has_gpu;
 pub use adapters::{AdapterDescription, AdapterKind, choose_adapter, list_adapters};
+pub(crate) use adapters::{find_adapter, has_gpu};
 pub use cores::Core;
 pub use lowering::{KernelConstant, ParamsLayout};
 pub use options::GpuOptions;
@@ -72,6 +72,12 @@ pub fn kernel_interfaces() -> (Vec<ParamsLayout>, Vec<KernelConstant>) {
     let layouts = ops::layouts().into_iter().chain(peak::LAYOUTS);
     let constants = ops::constants().into_iter().chain(peak::CONSTANTS);
     (layouts.collect(), constants.collect())
+}
+
+/// How many tiles the cooperative core has: places for [`GpuOptions::tile`].
+#[must_use]
+pub fn cooperative_tiles() -> usize {
+    cores::cooperative::TILES.len()
 }
 
 /// A GPU, opened.

@@ -10,6 +10,9 @@ pub struct GpuOptions {
     /// The matrices that the cooperative core multiplies, 8 or 16, instead of the largest that the device lists. For
     /// tests: some software adapters can do those that they do not list.
     pub fragment: Option<u32>,
+    /// The place in the cooperative core's table of tiles of the only one to be used, where it fits the device. For
+    /// tests: small products would never run on large ones.
+    pub tile: Option<usize>,
     /// Ask for wgpu's default limits instead of all that the adapter has.
     pub default_limits: bool,
     /// The most bytes of a value that one dispatch binds; the device's own limit if it is lower.
@@ -36,6 +39,7 @@ impl Default for GpuOptions {
         Self {
             core: None,
             fragment: None,
+            tile: None,
             default_limits: false,
             window_bytes: None,
             grid_width: None,

@@ -1,8 +1,10 @@
 //! The self-test, for a driver that we have never seen: the table of [`crate::cases`], then the demo model node
 //! by node, each against the plain loops that define what is right.
 
+mod matrix_units;
 mod nodes;
 
+pub use matrix_units::matrix_units;
 pub use nodes::{NodeVerdict, demo_model};
 
 use crate::Result;

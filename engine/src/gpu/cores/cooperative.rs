@@ -79,6 +79,11 @@ impl Tile {
 
     /// The one for some work: that whose workgroups would be done first.
     pub(super) fn choose(facts: &Facts, units: MatrixUnits, work: &Work<'_>) -> Option<Self> {
+        if let Some(only) =
+            facts.tile.and_then(|place| TILES.get(place)).filter(|tile| tile.fits(facts, units))
+        {
+            return Some(*only);
+        }
         let fitting = TILES.into_iter().filter(|tile| tile.fits(facts, units));
         fitting.min_by(|a, b| a.cost(work).total_cmp(&b.cost(work)))
     }
