@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::adapters::AdapterKind;
-use super::cores::MatrixUnits;
+use super::matrix_units::MatrixUnits;
 use super::{AdapterDescription, Core, GpuOptions};
 use crate::backend::CancelToken;
 use crate::{Error, Result};

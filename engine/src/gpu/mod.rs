@@ -25,6 +25,7 @@ mod eight_bits;
 mod instance;
 mod lowering;
 mod makers;
+mod matrix_units;
 mod memory;
 mod nodes;
 mod ops;
@@ -48,11 +49,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use adapters::{AdapterDescription, AdapterKind, choose_adapter, list_adapters};
 pub(crate) use adapters::{find_adapter, has_gpu};
-pub use cores::Core;
 pub use lowering::{KernelConstant, ParamsLayout};
-pub use options::GpuOptions;
-pub use shaders::{cooperative_sources, shader_sources};
-pub use variants::{KernelVariant, kernel_variants};
+pub use options::{Core, GpuOptions};
+pub use shaders::shader_sources;
+pub use variants::{KernelVariant, cooperative_sources, kernel_variants};
 
 use crate::Result;
 use crate::backend::{Backend, Peak, Program};

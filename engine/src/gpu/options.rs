@@ -1,6 +1,18 @@
 //! How a device is used: all of it injectable, so that tests can play a poorer device.
 
-use super::Core;
+use serde::Serialize;
+
+/// The shape of the kernels for products, convolutions and attention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Core {
+    /// Tiles in workgroup memory: needs nothing, runs everywhere.
+    Tiled,
+    /// A subgroup owns a tile and broadcasts: needs subgroups of one fixed size.
+    Subgroup,
+    /// Matrix units multiply halves: what is not stored in halves runs on one of the others.
+    Cooperative,
+}
 
 /// Options of [`super::GpuBackend::open`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

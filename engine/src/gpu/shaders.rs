@@ -1,10 +1,6 @@
 //! The table of WGSL files. Shared files are joined in front; kernels of the cooperative core get their sizes, and their
 //! marked loops are written out ([`super::cores`]).
 
-use super::cores::cooperative::{HEADS, TILES};
-use super::cores::{MatrixUnits, Sizes};
-use super::lowering::Kernel;
-
 /// One kernel's file.
 #[derive(Debug, PartialEq)]
 pub(super) struct Shader {
@@ -78,17 +74,4 @@ shaders! {
 pub fn shader_sources() -> Vec<(&'static str, String)> {
     let all = ALL.iter().filter(|shader| !shader.name.ends_with("_cooperative"));
     all.map(|shader| (shader.name, shader.source())).collect()
-}
-
-/// The kernels of the cooperative core with all their sizes, for matrices of `fragment` and subgroups of `lanes`.
-#[must_use]
-pub fn cooperative_sources(fragment: u32, lanes: u32) -> Vec<(&'static str, String)> {
-    let units = MatrixUnits { fragment, lanes };
-    let products = [&LINEAR_COOPERATIVE, &CONV3X3_COOPERATIVE];
-    let product =
-        |tile| products.map(|shader| Kernel::new(shader).with_sizes(Some(Sizes::Product(tile, units))));
-    let head = |heads| Kernel::new(&ATTENTION_COOPERATIVE).with_sizes(Some(Sizes::Attention(heads, units)));
-    let tiles = TILES.into_iter().filter(|tile| tile.fits_lanes(units));
-    let kernels = tiles.flat_map(product).chain(HEADS.map(head));
-    kernels.map(|kernel| (kernel.shader.name, kernel.source())).collect()
 }

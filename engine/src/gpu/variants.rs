@@ -1,8 +1,12 @@
 //! The kernels that a graph needs, without a device: for tools that compile them elsewhere.
 
-use super::cores::Core;
+use super::cores::Sizes;
+use super::cores::cooperative::{HEADS, TILES};
 use super::device::Facts;
-use super::lowering::Lowering;
+use super::lowering::{Kernel, Lowering};
+use super::matrix_units::MatrixUnits;
+use super::options::Core;
+use super::shaders;
 use crate::Result;
 use crate::graph::Graph;
 
@@ -38,4 +42,18 @@ pub fn kernel_variants(graph: &Graph, core: Core, subgroup: Option<u32>) -> Resu
         }
     }
     Ok(variants)
+}
+
+/// The kernels of the cooperative core with all their sizes, for matrices of `fragment` and subgroups of `lanes`.
+#[must_use]
+pub fn cooperative_sources(fragment: u32, lanes: u32) -> Vec<(&'static str, String)> {
+    let units = MatrixUnits { fragment, lanes };
+    let products = [&shaders::LINEAR_COOPERATIVE, &shaders::CONV3X3_COOPERATIVE];
+    let product =
+        |tile| products.map(|shader| Kernel::new(shader).with_sizes(Some(Sizes::Product(tile, units))));
+    let head =
+        |heads| Kernel::new(&shaders::ATTENTION_COOPERATIVE).with_sizes(Some(Sizes::Attention(heads, units)));
+    let tiles = TILES.into_iter().filter(|tile| tile.fits_lanes(units));
+    let kernels = tiles.flat_map(product).chain(HEADS.map(head));
+    kernels.map(|kernel| (kernel.shader.name, kernel.source())).collect()
 }

@@ -2,17 +2,9 @@
 
 use std::fmt::Write;
 
-use super::{Left, Work};
+use super::Work;
 use crate::gpu::device::Facts;
-
-/// What must be known of a device's matrix units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::gpu) struct MatrixUnits {
-    /// Rows, columns and depth of a matrix that they multiply: 8 or 16, the only ones that WGSL can say.
-    pub fragment: u32,
-    /// Lanes of every subgroup.
-    pub lanes: u32,
-}
+use crate::gpu::matrix_units::MatrixUnits;
 
 /// The sizes of a product's kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -78,7 +70,7 @@ impl Tile {
     }
 
     /// The one for some work: that whose workgroups would be done first.
-    pub(super) fn choose(facts: &Facts, units: MatrixUnits, work: &Work<'_>) -> Option<Self> {
+    pub(super) fn choose(facts: &Facts, units: MatrixUnits, work: &Work) -> Option<Self> {
         if let Some(only) =
             facts.tile.and_then(|place| TILES.get(place)).filter(|tile| tile.fits(facts, units))
         {
@@ -91,14 +83,13 @@ impl Tile {
     /// An estimate of the time, fitted to what was measured on a device with 132 multiprocessors (BENCHMARKS.md): what
     /// the busiest of them computes, and what it costs to begin and to read. Where a multiprocessor holds two workgroups,
     /// one computes while the other waits.
-    fn cost(&self, work: &Work<'_>) -> f64 {
-        let depth = work.x.pitch * if work.left == Left::Taps { 9 } else { 1 };
+    fn cost(&self, work: &Work) -> f64 {
         let workgroups =
             work.rows.div_ceil(self.rows as usize) * work.columns.div_ceil(self.columns as usize);
         let busiest = workgroups.div_ceil(MULTIPROCESSORS);
         let (rows, columns) = (f64::from(self.rows), f64::from(self.columns));
         let reading = 1.0 + 64.0 * (1.0 / rows + 1.0 / columns);
-        let steps = depth as f64 / f64::from(self.depth) + 3.0;
+        let steps = work.depth as f64 / f64::from(self.depth) + 3.0;
         let beside_another = busiest > 1 && self.subgroup_rows * self.subgroup_columns <= 64 * 64;
         let overlap = if beside_another { 1.21 } else { 1.0 };
         busiest as f64 * rows * columns * f64::from(self.depth) * reading * steps / overlap

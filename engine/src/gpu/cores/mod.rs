@@ -6,26 +6,13 @@
 pub(super) mod cooperative;
 mod unroll;
 
-use serde::Serialize;
-
 use super::device::Facts;
-use super::lowering::Value;
+use super::matrix_units::MatrixUnits;
+use super::options::Core;
 use super::packing::{Order, Stored};
 use super::shaders::{self, Shader};
-pub(super) use cooperative::{Heads, MatrixUnits, Tile};
+pub(super) use cooperative::{Heads, Tile};
 pub(super) use unroll::unroll;
-
-/// The shape of the kernels for products, convolutions and attention.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Core {
-    /// Tiles in workgroup memory: needs nothing, runs everywhere.
-    Tiled,
-    /// A subgroup owns a tile and broadcasts: needs subgroups of one fixed size.
-    Subgroup,
-    /// Matrix units multiply halves: what is not stored in halves runs on one of the others.
-    Cooperative,
-}
 
 /// Constants that are written in front of a kernel, where overrides would not do: sizes of arrays, types, and the
 /// bounds of loops that must be unrolled.
@@ -57,11 +44,13 @@ pub(super) enum Left {
 }
 
 /// A product as the choice of its kernel sees it.
-pub(super) struct Work<'a> {
+pub(super) struct Work {
     /// The left side.
     pub left: Left,
-    /// The value that it is read from.
-    pub x: &'a Value,
+    /// Whether it is stored in halves.
+    pub halves: bool,
+    /// Numbers of a row of it, all taps together.
+    pub depth: usize,
     /// How the weight would be stored.
     pub stored: Stored,
     /// Rows of the sums.
@@ -90,8 +79,8 @@ pub(super) const TILE: usize = 64;
 
 impl ProductKernel {
     /// The kernel for some work on a device.
-    pub(super) fn choose(facts: &Facts, work: &Work<'_>) -> Self {
-        let halves = work.x.half() && work.stored == Stored::F16;
+    pub(super) fn choose(facts: &Facts, work: &Work) -> Self {
+        let halves = work.halves && work.stored == Stored::F16;
         if let Some(units) = facts.units.filter(|_| halves)
             && let Some(tile) = Tile::choose(facts, units, work)
         {

@@ -6,8 +6,10 @@ use std::ops::Range;
 use super::attention_wide;
 use super::epilogue::banded;
 use crate::Result;
-use crate::gpu::cores::{Core, Heads, MatrixUnits, Sizes};
+use crate::gpu::cores::{Heads, Sizes};
 use crate::gpu::lowering::{Kernel, KernelConstant, Lowering, Value, params};
+use crate::gpu::matrix_units::MatrixUnits;
+use crate::gpu::options::Core;
 use crate::gpu::shaders;
 use crate::graph::{NodeId, Op};
 

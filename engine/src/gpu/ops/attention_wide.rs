@@ -9,8 +9,9 @@ use std::ops::Range;
 use super::epilogue::banded;
 use super::linear::LinearParams;
 use crate::Result;
-use crate::gpu::cores::{Core, TILE};
+use crate::gpu::cores::TILE;
 use crate::gpu::lowering::{Binding, Kernel, Lowering, Value, params};
+use crate::gpu::options::Core;
 use crate::gpu::shaders;
 
 params! {

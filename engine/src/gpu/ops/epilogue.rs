@@ -4,8 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::Result;
-use crate::gpu::cores::{Core, Left, ProductKernel, TILE, Work};
+use crate::gpu::cores::{Left, ProductKernel, TILE, Work};
 use crate::gpu::lowering::{Binding, Kernel, KernelConstant, Lowering, PackedWeight, Value};
+use crate::gpu::options::Core;
 use crate::gpu::packing::Columns;
 use crate::graph::{Activation, Epilogue, NodeId};
 use crate::weights::Weight;
@@ -65,7 +66,8 @@ impl Product {
         let (x, y) = (lowering.input(0), lowering.value(id));
         let work = Work {
             left,
-            x: &x,
+            halves: x.half(),
+            depth: x.pitch * if left == Left::Taps { 9 } else { 1 },
             stored: lowering.stored_matrix(weight),
             rows: y.rows(),
             columns: columns.padded(weight.outputs()),
