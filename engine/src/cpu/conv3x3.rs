@@ -4,7 +4,7 @@ use super::arithmetic::Arithmetic;
 use super::changed;
 use super::direct::{DirectFactors, Taps};
 use super::epilogue::Finish;
-use super::kept::Kept;
+use super::kept::{Kept, Layout};
 use super::product;
 use super::value::{Turn, Value};
 use super::winograd::{self, WinogradFactors};
@@ -22,12 +22,12 @@ pub(super) fn conv3x3(taps: Taps<'_>, epilogue: &Epilogue, turn: &Turn<'_>, out:
 }
 
 /// Room for the panels of the weight, for a value of this shape made of one of that shape.
-pub(super) fn room(taps: Taps<'_>, [from, to]: [Shape; 2], arithmetic: Arithmetic) -> Kept {
+pub(super) fn room(taps: Taps<'_>, [from, to]: [Shape; 2], arithmetic: Arithmetic) -> (Layout, Kept) {
     let factors = blank(taps, [from, to], (arithmetic, None));
     if winograd::suits(&factors) {
-        product::room(&WinogradFactors(factors), to.channels, false)
+        (Layout::Lines, product::room(&WinogradFactors(factors), to.channels, false))
     } else {
-        product::room(&factors, to.channels, false)
+        (Layout::Plain, product::room(&factors, to.channels, false))
     }
 }
 

@@ -50,8 +50,19 @@ fn first_line(words: &[f32]) -> usize {
     words.as_ptr().align_offset(LINE * size_of::<f32>())
 }
 
-/// What tells the panels of one weight from those of another: its id, and whether gates stand beside values.
-pub(super) type KeptKey = (u64, bool);
+/// How panels are laid out: how a weight is used depends on the picture's size, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Layout {
+    /// Outputs side by side.
+    Plain,
+    /// Gates beside values.
+    Gated,
+    /// As Winograd's products along lines want them.
+    Lines,
+}
+
+/// What tells the panels of one weight from those of another: its id, and their layout.
+pub(super) type KeptKey = (u64, Layout);
 
 /// The weights that programs of one backend keep. It does not keep them alive: programs do.
 #[derive(Debug, Default)]
@@ -90,7 +101,7 @@ mod tests {
     use super::*;
 
     fn of(id: u64, words: usize) -> Option<(KeptKey, Kept)> {
-        Some(((id, false), Kept::new([words - LINE].into_iter(), 1)))
+        Some(((id, Layout::Plain), Kept::new([words - LINE].into_iter(), 1)))
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::arithmetic::Arithmetic;
 use super::direct::Taps;
-use super::kept::{self, Kept, KeptKey, Store};
+use super::kept::{self, Kept, KeptKey, Layout, Store};
 use super::pad::Frame;
 use super::slots::Shelf;
 use super::value::{Turn, Value};
@@ -68,12 +68,14 @@ impl CpuProgram {
         match &node.op {
             Op::Linear { weight, epilogue } if !weight.is_changed() => {
                 let room = linear::room(weight, epilogue, node.shape, self.arithmetic)?;
-                Some(((weight.id(), epilogue.activation == Activation::Geglu), room))
+                let is_gated = epilogue.activation == Activation::Geglu;
+                Some(((weight.id(), if is_gated { Layout::Gated } else { Layout::Plain }), room))
             }
             Op::Conv3x3 { weight, stride, origin, .. } if !weight.is_changed() => {
                 let taps = Taps { weight, stride: *stride, origin: *origin };
                 let shapes = [self.graph.node(node.inputs[0]).shape, node.shape];
-                Some(((weight.id(), false), conv3x3::room(taps, shapes, self.arithmetic)))
+                let (layout, room) = conv3x3::room(taps, shapes, self.arithmetic);
+                Some(((weight.id(), layout), room))
             }
             _ => None,
         }

@@ -5,6 +5,7 @@ use super::{Maker, on_threads, recorded, run, worst};
 use crate::backend::{Backend, CancelToken, HostTensor, Program};
 use crate::cases::Case;
 use crate::graph::{ConvWindow, Op, Padding, Shape};
+use crate::noise::TorchRng;
 
 const CHANNELS: usize = 128;
 
@@ -59,5 +60,28 @@ fn threads_batches_and_instructions_change_no_bit() {
         assert!(run(program.as_mut()) == right, "by {:?}", backend.arithmetic);
         program.run_often();
         assert!(run(program.as_mut()) == right, "kept, by {:?}", backend.arithmetic);
+    }
+}
+
+#[test]
+fn what_is_kept_for_wide_pictures_is_not_what_narrow_ones_take() {
+    let backend = CpuBackend::new();
+    // One weight in programs of two sizes, of which the narrow one is no line of units.
+    let mut maker = Maker(TorchRng::seed(5));
+    let weight = maker.half_weight(&[64, CHANNELS, 3, 3]);
+    let mut programs: Vec<_> = [8, 16]
+        .map(|width| {
+            let shape = Shape::image(1, 8, width, CHANNELS);
+            let case = recorded(&[shape], |g, _, x| g.conv3x3(x[0], &weight, None, ConvWindow::SAME));
+            let mut program = backend.compile(case.graph.clone()).expect("compiles");
+            program.run_often();
+            (case, program)
+        })
+        .into();
+    for _ in 0..2 {
+        for (case, program) in &mut programs {
+            let found = program.run(&case.given(), &CancelToken::default()).expect("runs").remove(0);
+            assert!(found == run(case));
+        }
     }
 }
