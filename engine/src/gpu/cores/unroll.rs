@@ -1,7 +1,7 @@
 //! Writes marked loops and arrays out.
 //!
 //! An array that a loop's counter indexes stays in registers only if the loop is unrolled and the array taken apart, and
-//! drivers differ in what they do: NVIDIA's leaves arrays of matrices in memory. So kernels mark both:
+//! drivers differ in what they do by themselves. So kernels mark both, and nothing is left to them:
 //!
 //! ```wgsl
 //! var sums: array<Sums, ROWS>; // in registers
