@@ -1,7 +1,7 @@
 //! Which numbers products multiply, and the instructions for it that this processor has.
 
 use super::panel::PANEL;
-use super::product::Rows;
+use super::rows::Rows;
 #[cfg(target_arch = "x86_64")]
 use super::{tile::Product, x86};
 

@@ -12,7 +12,8 @@ use super::arithmetic::Arithmetic;
 use super::bf16;
 use super::epilogue::Finish;
 use super::panel::{self, Depth, Outputs, PANEL};
-use super::product::{self, Factors, Places, Rows};
+use super::product::{self, Factors};
+use super::rows::{Places, ROWS, Rows};
 use super::value::Turn;
 use crate::graph::Epilogue;
 use crate::weights::{LowRank, Weight};
@@ -37,7 +38,7 @@ pub(super) fn run(factors: &impl Factors, finish: &Finish<'_>, turn: &Turn<'_>, 
 /// Whether fewer numbers are multiplied beside the product than in the panels, which are made for each block of rows.
 fn is_beside(difference: &LowRank<'_>, depth: usize, rows: usize) -> bool {
     let (outputs, inputs) = (difference.up.outputs(), difference.down.fan_in());
-    let is_less = rows * (inputs + outputs) < rows.div_ceil(product::ROWS) * inputs * outputs;
+    let is_less = rows * (inputs + outputs) < rows.div_ceil(ROWS) * inputs * outputs;
     is_less && difference.down.outputs() <= depth
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::arithmetic::Arithmetic;
 use super::bf16;
 use super::functions::vectorised;
-use super::product::Places;
+use super::rows::Places;
 use super::value::Value;
 use crate::graph::Shape;
 

@@ -29,6 +29,7 @@ mod product;
 mod program;
 pub mod reference;
 mod resample;
+mod rows;
 mod scratch;
 mod slots;
 mod softmax;

@@ -16,74 +16,19 @@ use super::bf16;
 use super::epilogue::Finish;
 use super::kept::Kept;
 use super::panel::{self, Outputs, PANEL};
+use super::rows::{Places, ROWS, Rows};
 use super::scratch;
 use super::strips::Strips;
 use super::value::Turn;
 use crate::graph::Shape;
 use crate::weights::Weight;
 
-/// Rows of a block at most: what it costs to convert a weight is spread over so many.
-pub(super) const ROWS: usize = 512;
 /// Panels of a task at most: what it costs to gather a pixel is spread over so many.
 const PANELS: usize = 5;
 /// Bytes of working space that a thread takes, at most.
 pub(super) const SCRATCH: u64 = 2 << 20;
 /// Tasks for each thread, so that threads that were held up do not hold up the rest for long.
 const TASKS: usize = 4;
-
-/// Where the rows of a task find their words, if not one after the other.
-#[derive(Debug)]
-pub(super) struct Places {
-    /// The rows of outputs.
-    pub(super) rows: Range<usize>,
-    /// The pixel in which each row's window begins.
-    pub(super) starts: Vec<usize>,
-    /// The pixels of a window, counted from its first.
-    pub(super) taps: Vec<usize>,
-}
-
-impl Places {
-    /// One after the other.
-    pub(super) fn dense(rows: Range<usize>) -> Self {
-        Self { rows, starts: vec![], taps: vec![] }
-    }
-}
-
-/// Rows made ready for one block of depth.
-#[derive(Debug)]
-pub(super) struct Rows<'a> {
-    pub(super) words: &'a [f32],
-    /// As [`Places`] has them.
-    pub(super) starts: &'a [usize],
-    pub(super) taps: &'a [usize],
-    /// Words from a pixel to the next.
-    pub(super) pixel: usize,
-    /// Words of each pixel that are multiplied.
-    pub(super) run: usize,
-}
-
-/// Pixels one after the other.
-static DENSE: [usize; ROWS] = {
-    let (mut starts, mut place) = ([0; ROWS], 0);
-    while place < ROWS {
-        starts[place] = place;
-        place += 1;
-    }
-    starts
-};
-
-impl<'a> Rows<'a> {
-    /// `count` rows, at most [`ROWS`], one after the other, `pixel` words apart, of which `run` are multiplied.
-    pub(super) fn dense(words: &'a [f32], count: usize, pixel: usize, run: usize) -> Self {
-        Self { words, starts: &DENSE[..count], taps: &[0], pixel, run }
-    }
-
-    /// The words up to the last that is multiplied.
-    pub(super) fn reach(&self) -> usize {
-        let last = |pixels: &[usize]| pixels.iter().max().copied().unwrap_or(0);
-        (last(self.starts) + last(self.taps)) * self.pixel + self.run
-    }
-}
 
 /// What is multiplied: a linear layer or a convolution.
 pub(super) trait Factors: Sync {

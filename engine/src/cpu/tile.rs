@@ -1,7 +1,7 @@
 //! The innermost loops of a product: a tile of sums that stays in registers, whatever the vectors.
 
 use super::panel::PANEL;
-use super::product::Rows;
+use super::rows::Rows;
 
 /// A vector of words. A word is a number in f32, or two in bf16, of which each is multiplied with its counterpart and
 /// both products are added.
