@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use fulmen_engine::Error;
 use fulmen_engine::backend::{Backend, CancelToken, Clock, HostTensor};
-use fulmen_engine::gpu::GpuOptions;
+use fulmen_engine::gpu::{Core, GpuOptions};
 use fulmen_engine::graph::{Element, Graph, Recorder, Shape};
 use fulmen_engine::noise::TorchRng;
 use fulmen_engine::weights::Weight;
@@ -213,4 +213,18 @@ fn a_profile_is_a_run_with_a_clock_at_every_dispatch() {
     // No clock stands still, and 20,000 sums take no driver a minute.
     assert!(seconds.iter().all(|seconds| (0.0..60.0).contains(seconds)), "{seconds:?}");
     assert!(seconds.iter().sum::<f64>() > 0.0, "{seconds:?}");
+}
+
+#[test]
+fn a_device_measures_what_it_does_at_best() {
+    for core in [Core::Tiled, Core::Cooperative] {
+        let backend = open_gpu(GpuOptions { core: Some(core), ..GpuOptions::default() });
+        let peak = backend.peak().unwrap();
+        assert!((1e6..1e16).contains(&peak.multiply_add), "{peak:?}");
+        assert!((1e6..1e14).contains(&peak.bandwidth), "{peak:?}");
+        assert_eq!(peak.matrix.is_some(), backend.core() == Core::Cooperative, "{peak:?}");
+        assert!(peak.matrix.is_none_or(|flops| (1e6..1e16).contains(&flops)), "{peak:?}");
+        let most = peak.multiply_add.max(peak.matrix.unwrap_or_default());
+        assert_eq!(peak.flops(), most, "{peak:?}");
+    }
 }

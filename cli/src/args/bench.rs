@@ -16,8 +16,8 @@ pub(crate) struct BenchArgs {
     #[arg(long, value_name = "PIXELS")]
     pub(crate) size: Option<usize>,
     /// Steps of a picture
-    #[arg(long, value_name = "N", default_value_t = 4)]
-    pub(crate) steps: usize,
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(crate) steps: u16,
     /// Also time every kernel by itself
     #[arg(long)]
     pub(crate) kernels: bool,

@@ -104,7 +104,8 @@ impl Report {
         let Self {
             machine: Machine { version, precision, .. }, config, size: (width, height), steps, ..
         } = self;
-        format!("fulmen {version}: {config} at {width}×{height} in {steps} steps, {precision}")
+        let steps = if *steps == 1 { "1 step".to_owned() } else { format!("{steps} steps") };
+        format!("fulmen {version}: {config} at {width}×{height} in {steps}, {precision}")
     }
 
     /// One line for others to compare with.

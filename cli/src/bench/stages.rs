@@ -52,7 +52,6 @@ impl Runner {
         let (mut drawn, mut predicted_bytes) = (None, 0);
         let progress = &mut self.progress;
         let mut event = |event: Event| match event {
-            Event::Warning(what) => crate::console::err(&format!("warning: {what}")),
             Event::Stage(stage) => progress.begin(format!("{name}, {}", words(stage))),
             Event::Memory(need) => predicted_bytes = need.total(),
             Event::Step { step, steps, seconds, .. } => {

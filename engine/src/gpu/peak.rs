@@ -1,8 +1,10 @@
 //! What a device can do at best, measured: what shares of its peak are counted from.
 
 use super::Shared;
+use super::cores::Sizes;
 use super::device::Device;
 use super::lowering::{Access, Binding, BufferName, Dispatch, Kernel, KernelConstant, ParamsLayout, params};
+use super::matrix_units::MatrixUnits;
 use super::memory::DeviceBuffer;
 use super::pipelines::Pipeline;
 use super::shaders;
@@ -11,7 +13,7 @@ use crate::Result;
 use crate::backend::{CancelToken, Peak};
 
 params! {
-    struct MultiplyAddParams for ["multiply_add"] {
+    struct MultiplyAddParams for ["multiply_add", "multiply_add_cooperative"] {
         rounds: u32,
         factor: f32,
         summand: f32,
@@ -36,6 +38,9 @@ pub(super) const CONSTANTS: [KernelConstant; 1] =
 const STEPS: u32 = 8;
 const CHAINS: u32 = 12;
 
+/// Fragments of sums that a subgroup has in registers, and of both sides.
+const FRAGMENTS: u32 = 2 * 4;
+
 /// Threads of a workgroup.
 const THREADS: u32 = 256;
 
@@ -48,13 +53,18 @@ const COPIED: u64 = 128 << 20;
 /// Seconds that a dispatch is to take: long enough to be timed, too short for a watchdog.
 const LONG: f64 = 0.02;
 
-/// Rounds of which the fastest counts.
-const ROUNDS: usize = 6;
+/// Dispatches of which the fastest counts.
+const DISPATCHES: usize = 6;
 
-/// Multiply-adds of f32 and bandwidth of a device. Cooperative matrices have no kernel of their own here yet.
+/// Rounds of a dispatch at the most, where a device's clock stands still: 26 and 140 TFLOP.
+const MOST_ROUNDS: u32 = 1 << 17;
+
+/// Multiply-adds of f32, those of matrix units where kernels use them, and bandwidth.
 pub(super) fn measure(shared: &Shared) -> Result<Peak> {
     let bench = Bench { shared, timer: Timer::new(&shared.device)? };
-    Ok(Peak { multiply_add: bench.multiply_add()?, matrix: None, bandwidth: bench.bandwidth()? })
+    let (multiply_add, bandwidth) = (bench.multiply_add()?, bench.bandwidth()?);
+    let matrix = shared.device.facts.units.map(|units| bench.matrix_units(units)).transpose()?;
+    Ok(Peak { multiply_add, matrix, bandwidth })
 }
 
 struct Bench<'a> {
@@ -63,22 +73,34 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// FLOP/s.
+    /// FLOP/s of f32 in registers.
     fn multiply_add(&self) -> Result<f64> {
+        let flops = 2.0 * f64::from(CHAINS * STEPS * WORKGROUPS * THREADS);
+        self.flops(&Kernel::new(&shaders::MULTIPLY_ADD), flops)
+    }
+
+    /// FLOP/s of matrix units.
+    fn matrix_units(&self, units: MatrixUnits) -> Result<f64> {
+        let kernel = Kernel::new(&shaders::MULTIPLY_ADD_COOPERATIVE).with_sizes(Some(Sizes::Peak(units)));
+        let fragments = f64::from(WORKGROUPS * MatrixUnits::PEAK_SUBGROUPS * FRAGMENTS);
+        self.flops(&kernel, 2.0 * fragments * f64::from(units.fragment).powi(3))
+    }
+
+    /// FLOP/s of a kernel that does `flops` in a round.
+    fn flops(&self, kernel: &Kernel, flops: f64) -> Result<f64> {
         let device = &self.shared.device;
         let sums = DeviceBuffer::new(device, "sums", u64::from(WORKGROUPS * THREADS) * 4)?;
         let mut rounds = 1;
         loop {
             let params = MultiplyAddParams { rounds, factor: 0.5, summand: 1.0, padding: 0 };
-            let kernel = Kernel::new(&shaders::MULTIPLY_ADD);
-            let seconds = self.seconds(kernel, &[(&sums, Access::Write)], &params, WORKGROUPS)?;
-            let flops = 2.0 * f64::from(CHAINS * STEPS * WORKGROUPS * THREADS) * f64::from(rounds);
+            let seconds = self.seconds(kernel.clone(), &[(&sums, Access::Write)], &params, WORKGROUPS)?;
             // A driver without a clock of its own takes a while to submit, too.
-            if seconds >= 0.5 * LONG {
+            if seconds >= 0.5 * LONG || rounds == MOST_ROUNDS {
                 sums.destroy(device);
-                return Ok(flops / seconds);
+                return Ok(flops * f64::from(rounds) / seconds.max(1e-9));
             }
-            rounds = (f64::from(rounds) * (LONG / seconds.max(1e-9)).clamp(2.0, 32.0)).ceil() as u32;
+            let more = (LONG / seconds.max(1e-9)).clamp(2.0, 32.0);
+            rounds = ((f64::from(rounds) * more).ceil() as u32).min(MOST_ROUNDS);
         }
     }
 
@@ -127,7 +149,7 @@ impl Bench<'_> {
             workgroups: dispatch.workgroups,
             work: 0,
         };
-        let least = self.timer.least(&[launch], ROUNDS, &CancelToken::default())?;
+        let least = self.timer.least(&[launch], DISPATCHES, &CancelToken::default())?;
         Ok(least[0])
     }
 }

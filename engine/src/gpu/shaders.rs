@@ -59,6 +59,7 @@ shaders! {
     MOMENTS_MERGE = "moments_merge" with [];
     MOMENTS_STATS = "moments_stats" with ["grid", "threads", "half", "read_x"];
     MULTIPLY_ADD = "multiply_add" with ["grid", "threads"];
+    MULTIPLY_ADD_COOPERATIVE = "multiply_add_cooperative" with ["grid"];
     NORMALISE = "normalise" with ["grid", "threads", "half", "read_x", "write_y", "activation"];
     PAD = "pad" with ["grid", "threads", "half", "read_x", "write_y", "planes"];
     PICTURE = "picture" with ["grid", "threads", "half", "read_x"];

@@ -54,6 +54,7 @@ pub fn cooperative_sources(fragment: u32, lanes: u32) -> Vec<(&'static str, Stri
     let head =
         |heads| Kernel::new(&shaders::ATTENTION_COOPERATIVE).with_sizes(Some(Sizes::Attention(heads, units)));
     let tiles = TILES.into_iter().filter(|tile| tile.fits_lanes(units));
-    let kernels = tiles.flat_map(product).chain(HEADS.map(head));
+    let peak = Kernel::new(&shaders::MULTIPLY_ADD_COOPERATIVE).with_sizes(Some(Sizes::Peak(units)));
+    let kernels = tiles.flat_map(product).chain(HEADS.map(head)).chain([peak]);
     kernels.map(|kernel| (kernel.shader.name, kernel.source())).collect()
 }

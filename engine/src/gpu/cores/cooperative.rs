@@ -6,6 +6,20 @@ use super::Work;
 use crate::gpu::device::Facts;
 use crate::gpu::matrix_units::MatrixUnits;
 
+impl MatrixUnits {
+    /// Subgroups of a workgroup that measures their peak.
+    pub(in crate::gpu) const PEAK_SUBGROUPS: u32 = 4;
+
+    /// The constants of the kernel that measures their peak.
+    pub(super) fn constants(&self) -> String {
+        let mut text = types(self.fragment);
+        number(&mut text, "SUBGROUPS", Self::PEAK_SUBGROUPS);
+        number(&mut text, "SUBGROUP_LANES", self.lanes);
+        number(&mut text, "LANES", Self::PEAK_SUBGROUPS * self.lanes);
+        text
+    }
+}
+
 /// The sizes of a product's kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::gpu) struct Tile {

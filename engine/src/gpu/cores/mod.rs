@@ -22,6 +22,8 @@ pub(super) enum Sizes {
     Product(Tile, MatrixUnits),
     /// Of attention's.
     Attention(Heads, MatrixUnits),
+    /// Of what measures the peak of matrix units.
+    Peak(MatrixUnits),
 }
 
 impl Sizes {
@@ -30,6 +32,7 @@ impl Sizes {
         match self {
             Self::Product(tile, units) => tile.constants(*units),
             Self::Attention(heads, units) => heads.constants(*units),
+            Self::Peak(units) => units.constants(),
         }
     }
 }
