@@ -56,7 +56,7 @@ fn run() -> Result<(), Failure> {
             Command::Devices(args) => devices::run(&args),
             Command::Selftest(args) => selftest::run(&args),
             Command::Bench(args) => bench::run(&args),
-            Command::MatrixUnits(args) => matrix_units::run(&args),
+            Command::MatrixUnits(args) => matrix_units::run(&args.device),
             Command::Models(args) => models::run(&args.command),
         },
     }

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use fulmen_engine::gpu::AdapterDescription;
 use fulmen_engine::selftest;
 
-use crate::args::MatrixUnitsArgs;
 use crate::console;
 use crate::failure::Failure;
 
@@ -109,8 +108,8 @@ fn write(file: &Path, known: &Known) -> std::io::Result<()> {
 }
 
 /// The trial itself.
-pub(crate) fn run(args: &MatrixUnitsArgs) -> Result<(), Failure> {
-    match selftest::matrix_units(&args.device)? {
+pub(crate) fn run(device: &str) -> Result<(), Failure> {
+    match selftest::matrix_units(device)? {
         None => {
             console::out("the matrix units compute what they should");
             Ok(())
