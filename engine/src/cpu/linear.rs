@@ -13,7 +13,7 @@ use super::kept::Kept;
 use super::panel::{self, Depth, Outputs, PANEL};
 use super::product::{self, Factors};
 use super::rows::{Places, Rows};
-use super::scratch;
+use super::scratch::{self, NodeWords, OfNode};
 use super::strips::Strips;
 use super::value::Turn;
 use crate::graph::{Activation, Epilogue, Shape};
@@ -36,7 +36,7 @@ pub(super) fn linear(weight: &Weight, epilogue: &Epilogue, turn: &Turn<'_>, out:
     if turn.shape.pixels() <= FEW_ROWS {
         few_rows(weight, &finish, turn, out);
     } else if arithmetic.is_in_pairs() {
-        scratch::lend_to_node(rounded_words(turn.shape.rows(), fan_in), |pairs| {
+        scratch::lend_to_node(OfNode::Rounded, rounded_words(turn.shape.rows(), fan_in), |pairs| {
             bf16::round_rows(x, fan_in, pairs);
             run(pairs, out);
         });
@@ -56,14 +56,14 @@ pub(super) fn node_words(
     epilogue: &Epilogue,
     shape: Shape,
     (arithmetic, kept): (Arithmetic, Option<&Kept>),
-) -> usize {
+) -> NodeWords {
     if shape.pixels() <= FEW_ROWS {
-        return 0;
+        return NodeWords::default();
     }
     let factors = LinearFactors { weight, arithmetic, kept, x: &[] };
-    let made = product::made_words(&factors, shape, epilogue.activation == Activation::Geglu);
+    let panels = product::made_words(&factors, shape, epilogue.activation == Activation::Geglu);
     let rounded = if arithmetic.is_in_pairs() { rounded_words(shape.rows(), weight.fan_in()) } else { 0 };
-    made + rounded
+    NodeWords { rounded, panels }
 }
 
 /// Room for the panels of a weight, where a product with so many rows of an image makes any.

@@ -17,7 +17,7 @@ use super::epilogue::Finish;
 use super::kept::Kept;
 use super::panel::{self, Outputs, PANEL};
 use super::rows::{Places, ROWS, Rows};
-use super::scratch;
+use super::scratch::{self, OfNode};
 use super::strips::Strips;
 use super::value::Turn;
 use crate::graph::Shape;
@@ -202,7 +202,7 @@ pub(super) fn run(factors: &impl Factors, finish: &Finish<'_>, turn: &Turn<'_>, 
     match factors.kept() {
         Some(kept) => job.run(Panels::Kept(kept), out),
         None if made == 0 => job.run(Panels::InTasks, out),
-        None => scratch::lend_to_node(made, |made| {
+        None => scratch::lend_to_node(OfNode::Panels, made, |made| {
             make_all(factors, |panel| job.outputs(panel), job.panels, made);
             job.run(Panels::Made(made), out);
         }),

@@ -7,6 +7,7 @@ use super::arithmetic::Arithmetic;
 use super::direct::Taps;
 use super::kept::{self, Kept, KeptKey, Layout, Store};
 use super::pad::Frame;
+use super::scratch::NodeWords;
 use super::slots::Shelf;
 use super::value::{Turn, Value};
 use super::{
@@ -46,21 +47,27 @@ impl CpuProgram {
         Self { graph, plan, arithmetic, shelf, store, kept }
     }
 
-    /// Bytes that a whole node works in beside its tasks.
-    fn node_bytes(&self, id: NodeId) -> u64 {
+    /// Words that a whole node works in beside its tasks.
+    fn node_words(&self, id: NodeId) -> NodeWords {
         let (node, kept) = (self.graph.node(id), self.kept[id].as_deref());
-        let words = match &node.op {
+        match &node.op {
             Op::Linear { weight, epilogue } => {
                 linear::node_words(weight, epilogue, node.shape, (self.arithmetic, kept))
             }
             Op::Conv3x3 { weight, stride, origin, .. } => {
                 let taps = Taps { weight, stride: *stride, origin: *origin };
                 let shapes = [self.graph.node(node.inputs[0]).shape, node.shape];
-                conv3x3::node_words(taps, shapes, (self.arithmetic, kept))
+                let panels = conv3x3::node_words(taps, shapes, (self.arithmetic, kept));
+                NodeWords { panels, ..NodeWords::default() }
             }
-            _ => 0,
-        };
-        (words * size_of::<f32>()) as u64
+            _ => NodeWords::default(),
+        }
+    }
+
+    /// The most that nodes work in.
+    fn largest_node(&self) -> NodeWords {
+        let each = (0..self.graph.nodes().len()).map(|id| self.node_words(id));
+        each.fold(NodeWords::default(), NodeWords::max)
     }
 
     /// Room for a node's weight, if it has one that stays as it is: what LoRAs change is made anew in every run.
@@ -88,6 +95,7 @@ impl CpuProgram {
         cancel: &CancelToken,
         done: &mut dyn FnMut(NodeId, Value<'_>) -> Result<()>,
     ) -> Result<()> {
+        let _of_nodes = self.largest_node().reserve();
         let mut lent = self.shelf.lend(&self.plan.bytes)?;
         let mut slots = lent.slots();
         let given = self.graph.nodes().iter().map(|node| given(node, inputs)).collect::<Result<Vec<_>>>()?;
@@ -123,8 +131,7 @@ impl CpuProgram {
 
 impl Program for CpuProgram {
     fn memory(&self) -> MemoryNeed {
-        let of_node = (0..self.graph.nodes().len()).map(|id| self.node_bytes(id)).max().unwrap_or(0);
-        let scratch = (rayon::current_num_threads() as u64) * product::SCRATCH + of_node;
+        let scratch = (rayon::current_num_threads() as u64) * product::SCRATCH + self.largest_node().bytes();
         let weights = kept::missing_bytes(&self.kept);
         MemoryNeed { activations: self.plan.peak(), weights, scratch, ..MemoryNeed::default() }
     }

@@ -3,7 +3,7 @@
 //! Allocating it for each block would have the kernel clear megabytes of pages each time.
 
 use std::cell::Cell;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Numbers in a cache line: every part starts at one, since a vector load across two lines costs two.
 const LINE: usize = 16;
@@ -12,8 +12,66 @@ thread_local! {
     static BUFFER: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
 }
 
-/// What whole nodes work in, while their tasks have each their own.
-static OF_NODES: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
+/// What a whole node works in while its tasks have each their own.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum OfNode {
+    /// Rows rounded to bf16.
+    Rounded,
+    /// Panels of a weight.
+    Panels,
+}
+
+/// A buffer for each of these, where a graph runs.
+static OF_NODES: [Mutex<Vec<f32>>; 2] = [const { Mutex::new(Vec::new()) }; 2];
+
+fn shelf(which: OfNode) -> MutexGuard<'static, Vec<f32>> {
+    OF_NODES[which as usize].lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Words that whole nodes of a graph work in at the most.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct NodeWords {
+    pub(super) rounded: usize,
+    pub(super) panels: usize,
+}
+
+impl NodeWords {
+    /// What one buffer of each kind takes for either of two nodes.
+    pub(super) fn max(self, other: Self) -> Self {
+        Self { rounded: self.rounded.max(other.rounded), panels: self.panels.max(other.panels) }
+    }
+
+    fn each(self) -> [(OfNode, usize); 2] {
+        let with_line = |words: usize| if words > 0 { words + LINE } else { 0 };
+        [(OfNode::Rounded, with_line(self.rounded)), (OfNode::Panels, with_line(self.panels))]
+    }
+
+    pub(super) fn bytes(self) -> u64 {
+        self.each().iter().map(|(_, words)| (words * size_of::<f32>()) as u64).sum()
+    }
+
+    /// Takes that memory at once, for a run: buffers that grow leave holes behind them.
+    pub(super) fn reserve(self) -> Reserved {
+        for (which, words) in self.each() {
+            let mut shelf = shelf(which);
+            if shelf.len() < words {
+                *shelf = Vec::new();
+                *shelf = vec![0.0; words];
+            }
+        }
+        Reserved(())
+    }
+}
+
+/// Memory of a run's nodes, which goes back with it: graphs run one after the other, and do not add up.
+pub(super) struct Reserved(());
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        *shelf(OfNode::Rounded) = Vec::new();
+        *shelf(OfNode::Panels) = Vec::new();
+    }
+}
 
 /// Lends `parts` of the given lengths, holding whatever was left in them.
 ///
@@ -40,11 +98,9 @@ pub(super) fn lend<const N: usize, R>(lengths: [usize; N], work: impl FnOnce([&m
 
 /// Lends a whole node working space, holding whatever was left in it, from a cache line on.
 ///
-/// These buffers are taken, too; that which was returned last goes out first, so that a node that takes two gets the two
-/// of the node before.
-pub(super) fn lend_to_node<R>(length: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
-    let shelf = || OF_NODES.lock().unwrap_or_else(PoisonError::into_inner);
-    let mut buffer = shelf().pop().unwrap_or_default();
+/// This buffer is taken, too: where two graphs run at once, one of them gets a buffer of its own.
+pub(super) fn lend_to_node<R>(which: OfNode, length: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
+    let mut buffer = std::mem::take(&mut *shelf(which));
     if buffer.len() < length + LINE {
         // Nothing in it is worth copying to the larger one, which is not to stand beside it.
         drop(buffer);
@@ -52,6 +108,6 @@ pub(super) fn lend_to_node<R>(length: usize, work: impl FnOnce(&mut [f32]) -> R)
     }
     let start = buffer.as_ptr().align_offset(LINE * size_of::<f32>());
     let answer = work(&mut buffer[start..][..length]);
-    shelf().push(buffer);
+    *shelf(which) = buffer;
     answer
 }
