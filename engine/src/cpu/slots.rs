@@ -6,7 +6,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use memmap2::MmapMut;
+use bytemuck::Zeroable;
 
 use crate::memory::Memory;
 use crate::{Error, Result};
@@ -16,15 +16,20 @@ const SMALL: usize = 64 << 20;
 /// Every slot starts at a cache line: bytes of one.
 const LINE: usize = 64;
 
+/// A cache line.
+#[repr(C, align(64))]
+#[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
+struct Line([f32; LINE / size_of::<f32>()]);
+
 /// The block that is kept, for all programs of a backend: one at a time.
 #[derive(Debug, Default)]
-pub(super) struct Shelf(Mutex<Option<MmapMut>>);
+pub(super) struct Shelf(Mutex<Option<Vec<Line>>>);
 
 /// A block for one run, which goes back to its shelf.
 pub(super) struct Lent<'a> {
     shelf: &'a Shelf,
     /// There until the end.
-    block: Option<MmapMut>,
+    block: Option<Vec<Line>>,
     /// Bytes of each slot, to the next line.
     bytes: Vec<usize>,
 }
@@ -39,27 +44,35 @@ impl Shelf {
         let total = bytes.iter().sum::<usize>().max(LINE);
         // One of another size goes before the new one comes; what was predicted leaves room for a little more.
         let fits = total..=SMALL.max(total + total / 16);
-        let kept = self.kept().take().filter(|block| fits.contains(&block.len()));
+        let kept = self.kept().take().filter(|block| fits.contains(&size_of_val(block.as_slice())));
         let none =
             |_| Error::Memory { device: "the CPU".into(), need: total as u64, have: Memory::now().free };
-        let block = kept.map_or_else(|| MmapMut::map_anon(total).map_err(none), Ok)?;
+        let block = kept.map_or_else(|| cleared(total).map_err(none), Ok)?;
         Ok(Lent { shelf: self, block: Some(block), bytes })
     }
 
     /// Gives a large block back to the system.
     pub(super) fn rest(&self) {
-        let _ = self.kept().take_if(|block| block.len() > SMALL);
+        let _ = self.kept().take_if(|block| size_of_val(block.as_slice()) > SMALL);
     }
 
-    fn kept(&self) -> MutexGuard<'_, Option<MmapMut>> {
+    fn kept(&self) -> MutexGuard<'_, Option<Vec<Line>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// So many bytes, in whole lines, of zeros; an error where the system has none.
+fn cleared(bytes: usize) -> std::result::Result<Vec<Line>, std::collections::TryReserveError> {
+    let (mut block, lines) = (Vec::new(), bytes.div_ceil(LINE));
+    block.try_reserve_exact(lines)?;
+    block.resize(lines, Line::zeroed());
+    Ok(block)
 }
 
 impl Lent<'_> {
     /// All slots, in order.
     pub(super) fn slots(&mut self) -> Vec<&mut [f32]> {
-        let mut rest: &mut [u8] = self.block.as_deref_mut().unwrap_or_default();
+        let mut rest: &mut [u8] = bytemuck::cast_slice_mut(self.block.as_deref_mut().unwrap_or_default());
         let slot = |bytes: &usize| {
             let (slot, after) = std::mem::take(&mut rest).split_at_mut(*bytes);
             rest = after;
@@ -111,7 +124,7 @@ mod tests {
     #[test]
     fn a_large_block_is_kept_for_its_like_alone_and_until_it_is_given_back() {
         let (shelf, large) = (Shelf::default(), 2 * SMALL as u64);
-        let kept = |shelf: &Shelf| shelf.kept().as_ref().map(|block| block.len());
+        let kept = |shelf: &Shelf| shelf.kept().as_ref().map(|block| block.len() * LINE);
         drop(shelf.lend(&[large]).expect("memory"));
         drop(shelf.lend(&[large - large / 32]).expect("memory"));
         assert_eq!(kept(&shelf), Some(2 * SMALL), "a little less finds room in it");
