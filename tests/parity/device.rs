@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use fulmen_engine::gpu::{AdapterDescription, Core, GpuBackend, GpuOptions};
+use fulmen_engine::gpu::{AdapterDescription, Core, GpuBackend, GpuOptions, KernelTable};
+use fulmen_engine::graph::Graph;
 
 use crate::devices::open_gpu;
 
@@ -10,6 +11,23 @@ use crate::devices::open_gpu;
 pub(super) struct Configuration {
     pub(super) name: &'static str,
     pub(super) backend: GpuBackend,
+    /// Whether its kernels are told by a table that no rule would make.
+    is_odd: bool,
+}
+
+impl Configuration {
+    /// Has the nodes of a graph run on kernels by a table, where that is what is particular.
+    pub(super) fn choose_kernels(&self, graph: &Graph) {
+        if !self.is_odd {
+            return;
+        }
+        let mut table = KernelTable::default();
+        for (work, candidates) in self.backend.candidates(graph).expect("it was recorded for a device") {
+            let turn = work.task.columns / 8 + work.task.depth / 8 + work.rows;
+            table.insert(&work, &candidates[candidates.len() - 1 - turn % candidates.len()]);
+        }
+        self.backend.use_kernels(table);
+    }
 }
 
 /// Far smaller than most values of the tests.
@@ -17,6 +35,9 @@ const TINY_WINDOW: u64 = 96 << 10;
 
 /// Far narrower than most grids of the tests, which are then folded.
 const TINY_GRID: u32 = 3;
+
+/// The configuration whose table is odd.
+const ODD: &str = "with the kernels of an odd table";
 
 /// All configurations of the adapter under test, the first of them as users have it.
 pub(super) fn configurations() -> &'static [Configuration] {
@@ -43,12 +64,13 @@ fn open_all() -> Vec<Configuration> {
             GpuOptions { core: Some(Core::Cooperative), ..tiny },
         ),
         ("on matrices of 16", GpuOptions { core: Some(Core::Cooperative), fragment: Some(16), ..guarded }),
+        (ODD, guarded),
         ("with checked kernels", GpuOptions { checked: true, ..guarded }),
         ("with general kernels", general),
         ("with general kernels on the tiled core", GpuOptions { core: Some(Core::Tiled), ..general }),
     ];
     let adapter = open_gpu(GpuOptions::default()).description().clone();
-    let open = |(name, options)| Configuration { name, backend: open_gpu(options) };
+    let open = |(name, options)| Configuration { name, backend: open_gpu(options), is_odd: name == ODD };
     all.into_iter().filter(|(_, options)| differs(*options, &adapter)).map(open).collect()
 }
 

@@ -23,6 +23,7 @@ fn check(cases: impl Iterator<Item = Case>) {
 fn check_on(configuration: &Configuration, case: &Case) {
     let place = format!("{} {}, {}", case.kernel, case.variant, configuration.name);
     let fail = |error| -> ! { panic!("{place}: {error}") };
+    configuration.choose_kernels(&case.graph);
     let mut program = configuration.backend.compile(case.graph.clone()).unwrap_or_else(|e| fail(e));
     let run = |program: &mut Box<dyn Program>| {
         program.run(&case.given(), &CancelToken::default()).unwrap_or_else(|e| fail(e)).swap_remove(0)

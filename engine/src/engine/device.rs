@@ -81,7 +81,7 @@ impl Device {
         let has_units = description.core == Core::Cooperative;
         let trusts = |trust: TrustMatrixUnits| trust(&description, self.cache.as_deref());
         let trusted = !has_units || self.trust.is_none_or(trusts);
-        let options = GpuOptions { core: (!trusted).then_some(Core::Tiled), ..GpuOptions::default() };
+        let options = GpuOptions { matrix_units: trusted, ..GpuOptions::default() };
         let backend = GpuBackend::open_caching(choice, options, self.cache.as_deref())?;
         let warning = (!trusted).then(|| {
             let name = &description.name;

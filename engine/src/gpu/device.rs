@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::adapters::AdapterKind;
+use super::kernel_table::KernelTable;
 use super::matrix_units::MatrixUnits;
 use super::{AdapterDescription, Core, GpuOptions};
 use crate::backend::CancelToken;
@@ -20,8 +21,11 @@ const LOOK: Duration = Duration::from_millis(20);
 pub(super) struct Facts {
     /// The device's name, for errors.
     pub name: String,
-    /// The core for what the matrix units do not do.
-    pub core: Core,
+    /// The cores that may be used, the one first that is preferred where nothing was measured; the tiled one is always
+    /// among them.
+    pub cores: Vec<Core>,
+    /// What was measured; nothing where the core or its tile is given.
+    pub kernels: Arc<KernelTable>,
     /// The matrix units, where they are used.
     pub units: Option<MatrixUnits>,
     /// The only one of the cooperative core's tiles; all of them where there is none.
@@ -54,20 +58,14 @@ impl Facts {
     fn new(device: &wgpu::Device, description: &AdapterDescription, options: GpuOptions) -> Self {
         let limits = device.limits();
         let subgroup = description.fixed_subgroup().filter(|_| options.subgroups && !options.several_bands);
-        let banded = description.has_subgroup_core() && options.subgroups;
-        let wanted = options.core.unwrap_or(description.core);
-        let other = if description.kind == AdapterKind::Software { Core::Subgroup } else { Core::Tiled };
-        let core = match wanted {
-            _ if !banded => Core::Tiled,
-            Core::Cooperative => other,
-            wanted => wanted,
-        };
+        let cores = cores(description, options);
         let max_binding = limits.max_storage_buffer_binding_size;
         let max_workgroups = limits.max_compute_workgroups_per_dimension;
         Self {
             name: description.name.clone(),
-            core,
-            units: matrix_units(description, options).filter(|_| wanted == Core::Cooperative),
+            units: matrix_units(description, options).filter(|_| cores.contains(&Core::Cooperative)),
+            cores,
+            kernels: Arc::default(),
             tile: options.tile,
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             max_lanes: limits.max_compute_invocations_per_workgroup,
@@ -90,20 +88,30 @@ impl Facts {
         [count.div_ceil(rows).max(1) as u32, rows as u32, 1]
     }
 
-    /// The core that most of the work runs on.
+    /// The core that most of the work runs on where nothing was measured.
     pub(super) fn best_core(&self) -> Core {
-        if self.units.is_some() { Core::Cooperative } else { self.core }
+        self.cores.first().copied().unwrap_or(Core::Tiled)
+    }
+
+    /// The core for what the matrix units do not do.
+    pub(super) fn core(&self) -> Core {
+        self.cores.iter().find(|core| **core != Core::Cooperative).copied().unwrap_or(Core::Tiled)
     }
 
     /// Those of a device that is not there, and would refuse nothing.
     pub(super) fn unlimited(core: Core, subgroup: Option<u32>) -> Self {
         let most = u64::from(u32::MAX);
+        let units = subgroup.filter(|_| core == Core::Cooperative);
+        let units = units.map(|lanes| MatrixUnits { fragment: 16, lanes });
         Self {
             name: "no device".to_owned(),
-            core: if core == Core::Cooperative { Core::Tiled } else { core },
-            units: subgroup
-                .filter(|_| core == Core::Cooperative)
-                .map(|lanes| MatrixUnits { fragment: 16, lanes }),
+            cores: if units.is_none() && core == Core::Cooperative {
+                vec![Core::Tiled]
+            } else {
+                vec![core, Core::Tiled]
+            },
+            kernels: Arc::default(),
+            units,
             tile: None,
             workgroup_memory: 32 << 10,
             max_lanes: 1024,
@@ -120,9 +128,31 @@ impl Facts {
     }
 }
 
+/// The cores that a device has and its options allow, the one first that they want or that suits its kind.
+fn cores(description: &AdapterDescription, options: GpuOptions) -> Vec<Core> {
+    let [usual, other] = match description.kind {
+        AdapterKind::Software => [Core::Subgroup, Core::Tiled],
+        _ => [Core::Tiled, Core::Subgroup],
+    };
+    let wanted = match options.core {
+        Some(Core::Tiled) => vec![Core::Tiled],
+        Some(Core::Subgroup) => vec![Core::Subgroup, Core::Tiled],
+        Some(Core::Cooperative) => vec![Core::Cooperative, usual, Core::Tiled],
+        None if description.core == Core::Cooperative => vec![Core::Cooperative, usual, other],
+        None => vec![usual, other],
+    };
+    let has = |core: &Core| match core {
+        Core::Tiled => true,
+        Core::Subgroup => options.subgroups && description.has_subgroup_core(),
+        Core::Cooperative => matrix_units(description, options).is_some(),
+    };
+    wanted.into_iter().filter(has).collect()
+}
+
 /// The matrix units of a device, as its options want them.
 fn matrix_units(description: &AdapterDescription, options: GpuOptions) -> Option<MatrixUnits> {
-    let lanes = description.fixed_subgroup().filter(|_| options.subgroups && !options.default_limits)?;
+    let wanted = options.matrix_units && options.subgroups && !options.default_limits;
+    let lanes = description.fixed_subgroup().filter(|_| wanted)?;
     let fragment = options.fragment.or(description.matrix_units);
     description.matrix_units.and(fragment).map(|fragment| MatrixUnits { fragment, lanes })
 }

@@ -5,12 +5,13 @@
 //! instance  the drivers that know              nodes      whether they are worth asking
 //! device    an opened device; errors become sentences here
 //! cores     the shapes of the kernels for products and attention, and which of them a node runs on
+//! work      what that choice sees of a node   kernel_table  what was measured for it
 //! shaders   the table of WGSL files           pipelines  compiled once each
 //! makers    threads that compile them         pipeline_cache  what drivers keep of them
 //! lowering  the interface between operations and the runtime: a node becomes dispatches
 //! ops       one `lower_…` for each operation
 //! packing   weights as kernels want them      eight_bits  those with scales
-//! store     their copies on the device
+//! store     their copies on the device    stored     how numbers lie there
 //! memory    the pool of buffers               transfer   host values to rows and back
 //! program   compile once, replay every step   pace       how much work is submitted at once
 //! timing    seconds of dispatches             profile    those of a whole program
@@ -23,6 +24,7 @@ mod cores;
 mod device;
 mod eight_bits;
 mod instance;
+mod kernel_table;
 mod lowering;
 mod makers;
 mod matrix_units;
@@ -40,24 +42,30 @@ mod program;
 mod replay;
 mod shaders;
 mod store;
+mod stored;
 mod timing;
 mod transfer;
 mod variants;
+mod work;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use adapters::{AdapterDescription, AdapterKind, choose_adapter, list_adapters};
 pub(crate) use adapters::{find_adapter, has_gpu};
+pub use kernel_table::{KernelName, KernelTable};
 pub use lowering::{KernelConstant, ParamsLayout};
 pub use options::{Core, GpuOptions};
 pub use shaders::shader_sources;
+pub use stored::Stored;
 pub use variants::{KernelVariant, cooperative_sources, kernel_variants};
+pub use work::{Finish, Operation, Task, Work};
 
 use crate::Result;
 use crate::backend::{Backend, Peak, Program};
 use crate::graph::Graph;
 use device::Device;
+use lowering::Lowering;
 use makers::Makers;
 use memory::Pool;
 use pace::Pace;
@@ -95,6 +103,10 @@ struct Shared {
     pipelines: Pipelines,
     makers: Makers,
     weights: WeightStore,
+    /// Whether options say which kernels run, whatever was measured.
+    is_overridden: bool,
+    /// What was measured.
+    kernels: Mutex<Arc<KernelTable>>,
     /// Held by a program while it runs: the buffers carry nothing from one run to the next.
     pool: Mutex<Pool>,
 }
@@ -103,6 +115,11 @@ impl Shared {
     /// The pool, also after a panic elsewhere: a run fills every buffer before it reads it.
     fn lock_pool(&self) -> std::sync::MutexGuard<'_, Pool> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was measured.
+    fn kernels(&self) -> Arc<KernelTable> {
+        self.kernels.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -131,6 +148,8 @@ impl GpuBackend {
             pipelines: Pipelines::new(options.checked, cache),
             makers: Makers::new(description.backend == "gl"),
             weights: WeightStore::default(),
+            is_overridden: options.core.is_some() || options.tile.is_some(),
+            kernels: Mutex::default(),
             pool: Mutex::new(Pool::default()),
         };
         Ok(Self { shared: Arc::new(shared), description })
@@ -146,6 +165,25 @@ impl GpuBackend {
     #[must_use]
     pub fn weights_made(&self) -> usize {
         self.shared.weights.made()
+    }
+
+    /// Has all graphs that are compiled from now on run on the kernels of a table, where it says something of a node and the
+    /// device has that kernel. Where options name a core or a tile, that counts and not the table.
+    pub fn use_kernels(&self, table: KernelTable) {
+        if !self.shared.is_overridden {
+            *self.shared.kernels.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+        }
+    }
+
+    /// The nodes of a graph of whose kernels there is a choice, with these kernels, the one first that is preferred where
+    /// nothing was measured.
+    ///
+    /// # Errors
+    /// [`crate::Error::Device`] where the graph cannot run on this device.
+    pub fn candidates(&self, graph: &Graph) -> Result<Vec<(Work, Vec<KernelName>)>> {
+        let facts = program::facts_for(&self.shared, graph);
+        let lowering = Lowering::run(graph, &facts)?;
+        Ok(lowering.chosen.into_iter().map(|chosen| (chosen.work, chosen.candidates)).collect())
     }
 
     /// The core that products run on where their numbers allow it.

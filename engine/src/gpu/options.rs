@@ -1,9 +1,9 @@
 //! How a device is used: all of it injectable, so that tests can play a poorer device.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The shape of the kernels for products, convolutions and attention.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Core {
     /// Tiles in workgroup memory: needs nothing, runs everywhere.
@@ -33,6 +33,8 @@ pub struct GpuOptions {
     pub grid_width: Option<u32>,
     /// Compile kernels with wgpu's run-time checks.
     pub checked: bool,
+    /// Use matrix units where the device has them.
+    pub matrix_units: bool,
     /// Use subgroups where the device has them.
     pub subgroups: bool,
     /// Treat a subgroup of eight lanes as the wider ones of most cards are, which hold several bands and shuffle where one
@@ -56,6 +58,7 @@ impl Default for GpuOptions {
             window_bytes: None,
             grid_width: None,
             checked: false,
+            matrix_units: true,
             subgroups: true,
             several_bands: false,
             general: None,

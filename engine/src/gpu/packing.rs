@@ -8,43 +8,8 @@ use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
 use super::eight_bits;
+use super::stored::Stored;
 use crate::weights::Weight;
-
-/// How a weight's numbers are stored on the device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Stored {
-    /// One in a word.
-    F32,
-    /// Pairs of halves.
-    F16,
-    /// Bytes, with a scale in a half for 32 rows of a column: matrices alone ([`super::eight_bits`]).
-    Q8,
-}
-
-impl Stored {
-    /// Bytes of `count` numbers.
-    pub(super) fn bytes(self, count: usize) -> usize {
-        match self {
-            Self::F32 => 4 * count,
-            Self::F16 => 2 * count,
-            Self::Q8 => count + count / 16,
-        }
-    }
-
-    /// Words of `count` numbers, an even number where they are halves.
-    fn words(self, count: usize) -> usize {
-        self.bytes(count) / 4
-    }
-
-    /// Its description for kernels.
-    pub(super) fn code(self) -> u32 {
-        match self {
-            Self::F32 => 0,
-            Self::F16 => 1,
-            Self::Q8 => 2,
-        }
-    }
-}
 
 /// How a matrix's columns (its outputs) are ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

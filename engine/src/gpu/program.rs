@@ -75,8 +75,7 @@ impl GpuProgram {
     /// Lowers, plans, allocates, copies weights, compiles kernels.
     pub(super) fn compile(shared: Arc<Shared>, graph: Arc<Graph>) -> Result<Self> {
         let device = &shared.device;
-        let general = device.facts.general || (shared.compiles_slowly && graph.flops() < LITTLE);
-        let facts = Facts { most_work: shared.pace.dispatch(), general, ..device.facts.clone() };
+        let facts = facts_for(&shared, &graph);
         let lowering = Lowering::run(&graph, &facts)?;
         let value_bytes = |id: NodeId| Value::new(id, graph.node(id)).bytes();
         // With guards every value has a buffer of its own, or nobody would watch its end.
@@ -172,6 +171,13 @@ impl GpuProgram {
             entries: &entries,
         }))
     }
+}
+
+/// What is known of the device when a graph is compiled.
+pub(super) fn facts_for(shared: &Shared, graph: &Graph) -> Facts {
+    let facts = &shared.device.facts;
+    let general = facts.general || (shared.compiles_slowly && graph.flops() < LITTLE);
+    Facts { most_work: shared.pace.dispatch(), general, kernels: shared.kernels(), ..facts.clone() }
 }
 
 /// A value that no buffer of the device can hold.

@@ -2,9 +2,43 @@
 
 use std::fmt::Write;
 
-use super::Work;
+use super::{AttentionKernel, ProductKernel, Sizes};
 use crate::gpu::device::Facts;
 use crate::gpu::matrix_units::MatrixUnits;
+use crate::gpu::options::Core;
+use crate::gpu::packing::Order;
+use crate::gpu::shaders;
+use crate::gpu::work::{Operation, Task, Work};
+
+/// The kernels for a product or convolution, the one first whose workgroups would be done first: none for what is not
+/// in halves.
+pub(super) fn products(facts: &Facts, work: &Work) -> Vec<ProductKernel> {
+    let Some(units) = facts.units.filter(|_| work.task.is_in_halves()) else { return vec![] };
+    let shader = match work.task.operation {
+        Operation::Conv3x3 => &shaders::CONV3X3_COOPERATIVE,
+        _ => &shaders::LINEAR_COOPERATIVE,
+    };
+    let kernel = |tile: Tile| ProductKernel {
+        shader,
+        core: Core::Cooperative,
+        sizes: Some(Sizes::Product(tile, units)),
+        tile: [tile.rows as usize, tile.columns as usize],
+        order: Order::Outputs,
+    };
+    Tile::fitting(facts, units, work).into_iter().map(kernel).collect()
+}
+
+/// The kernels for attention, the one with more keys in a block first.
+pub(super) fn attentions(facts: &Facts, task: &Task) -> Vec<AttentionKernel> {
+    let Some(units) = facts.units.filter(|_| task.is_in_halves()) else { return vec![] };
+    let kernel = |heads: Heads| AttentionKernel {
+        shader: &shaders::ATTENTION_COOPERATIVE,
+        core: Core::Cooperative,
+        sizes: Some(Sizes::Attention(heads, units)),
+        queries: Heads::QUERIES as usize,
+    };
+    Heads::fitting(facts, units, task.depth).into_iter().map(kernel).collect()
+}
 
 impl MatrixUnits {
     /// Subgroups of a workgroup that measures their peak.
@@ -83,15 +117,22 @@ impl Tile {
         small && self.fits_lanes(units)
     }
 
-    /// The one for some work: that whose workgroups would be done first.
-    pub(super) fn choose(facts: &Facts, units: MatrixUnits, work: &Work) -> Option<Self> {
+    /// Those that a device can run, the one first whose workgroups would be done first.
+    fn fitting(facts: &Facts, units: MatrixUnits, work: &Work) -> Vec<Self> {
         if let Some(only) =
             facts.tile.and_then(|place| TILES.get(place)).filter(|tile| tile.fits(facts, units))
         {
-            return Some(*only);
+            return vec![*only];
         }
-        let fitting = TILES.into_iter().filter(|tile| tile.fits(facts, units));
-        fitting.min_by(|a, b| a.cost(work).total_cmp(&b.cost(work)))
+        let mut fitting: Vec<Self> = TILES.into_iter().filter(|tile| tile.fits(facts, units)).collect();
+        fitting.sort_by(|a, b| a.cost(work).total_cmp(&b.cost(work)));
+        fitting
+    }
+
+    /// What tells it from the others.
+    pub(super) fn name(&self) -> String {
+        let Self { rows, columns, depth, subgroup_rows, subgroup_columns, .. } = self;
+        format!("{rows}x{columns}x{depth} by {subgroup_rows}x{subgroup_columns}")
     }
 
     /// An estimate of the time, fitted to what was measured on a device with 132 multiprocessors (BENCHMARKS.md): what
@@ -99,11 +140,11 @@ impl Tile {
     /// one computes while the other waits.
     fn cost(&self, work: &Work) -> f64 {
         let workgroups =
-            work.rows.div_ceil(self.rows as usize) * work.columns.div_ceil(self.columns as usize);
+            work.rows.div_ceil(self.rows as usize) * work.task.columns.div_ceil(self.columns as usize);
         let busiest = workgroups.div_ceil(MULTIPROCESSORS);
         let (rows, columns) = (f64::from(self.rows), f64::from(self.columns));
         let reading = 1.0 + 64.0 * (1.0 / rows + 1.0 / columns);
-        let steps = work.depth as f64 / f64::from(self.depth) + 3.0;
+        let steps = work.task.depth as f64 / f64::from(self.depth) + 3.0;
         let beside_another = busiest > 1 && self.subgroup_rows * self.subgroup_columns <= 64 * 64;
         let overlap = if beside_another { 1.21 } else { 1.0 };
         busiest as f64 * rows * columns * f64::from(self.depth) * reading * steps / overlap
@@ -164,12 +205,14 @@ impl Heads {
     /// Queries of a workgroup.
     pub(in crate::gpu) const QUERIES: u32 = ROWS * SUBGROUPS;
 
-    /// The sizes for heads of so many channels, where the core can do them.
-    pub(in crate::gpu) fn choose(facts: &Facts, units: MatrixUnits, head_dim: usize) -> Option<Self> {
-        let head_dim = u32::try_from(head_dim).ok().filter(|dim| dim.is_multiple_of(32) && *dim <= 128)?;
-        let sizes = [64, 32].map(|keys| Self { head_dim, keys });
-        let fits = |heads: &Self| heads.workgroup_memory() <= facts.workgroup_memory;
-        sizes.into_iter().find(fits).filter(|_| SUBGROUPS * units.lanes <= facts.max_lanes)
+    /// The sizes for heads of so many channels that a device can run.
+    fn fitting(facts: &Facts, units: MatrixUnits, head_dim: usize) -> Vec<Self> {
+        let head_dim = u32::try_from(head_dim).ok().filter(|dim| dim.is_multiple_of(32) && *dim <= 128);
+        let sizes = head_dim.into_iter().flat_map(|head_dim| [64, 32].map(|keys| Self { head_dim, keys }));
+        let fits = |heads: &Self| {
+            heads.workgroup_memory() <= facts.workgroup_memory && SUBGROUPS * units.lanes <= facts.max_lanes
+        };
+        sizes.filter(fits).collect()
     }
 
     /// Bytes of workgroup memory: keys, values, shares and scores.

@@ -1,16 +1,21 @@
 //! The shapes of the kernels for products, convolutions and attention, and which of them a node runs on.
 //!
-//! A core owns its tiles, the order in which it wants weights, and the test of what it can do. The choice is made
-//! for each node, from what the device can do and what the node is.
+//! A core owns its tiles, the order in which it wants weights, and the test of what it can do: it lists the kernels that it
+//! has for a task, the one first that its rule prefers. The choice is made for each node: what is overridden comes first,
+//! then what was measured ([`measured`]), then the first kernel of the first core that has one.
 
 pub(super) mod cooperative;
+pub(super) mod subgroup;
+pub(super) mod tiled;
 mod unroll;
 
 use super::device::Facts;
+use super::kernel_table::{KernelName, KernelTable};
 use super::matrix_units::MatrixUnits;
 use super::options::Core;
-use super::packing::{Order, Stored};
-use super::shaders::{self, Shader};
+use super::packing::Order;
+use super::shaders::Shader;
+use super::work::Work;
 pub(super) use cooperative::{Heads, Tile};
 pub(super) use unroll::unroll;
 
@@ -37,32 +42,32 @@ impl Sizes {
     }
 }
 
-/// What makes the left side of a product.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Left {
-    /// The rows of a value.
-    Rows,
-    /// The nine pixels around each.
-    Taps,
+/// A kernel that a core has for a task.
+pub(super) trait CoreKernel: Copy {
+    /// All that a device has for some work, the one first that the rules prefer.
+    fn candidates(facts: &Facts, work: &Work) -> Vec<Self>;
+
+    /// Whose it is.
+    fn core(&self) -> Core;
+
+    /// Its sizes, by which its core tells it from its others.
+    fn tile(&self) -> String;
+
+    /// As tables call it.
+    fn name(&self) -> KernelName {
+        KernelName { core: self.core(), tile: self.tile() }
+    }
 }
 
-/// A product as the choice of its kernel sees it.
-pub(super) struct Work {
-    /// The left side.
-    pub left: Left,
-    /// Whether it is stored in halves.
-    pub halves: bool,
-    /// Numbers of a row of it, all taps together.
-    pub depth: usize,
-    /// How the weight would be stored.
-    pub stored: Stored,
-    /// Rows of the sums.
-    pub rows: usize,
-    /// Columns of the sums, padding included.
-    pub columns: usize,
+/// The measured core's kernel of the measured tile; where only the core was measured, that core's best.
+pub(super) fn measured<K: CoreKernel>(candidates: &[K], table: &KernelTable, work: &Work) -> Option<K> {
+    let core = table.core(&work.task)?;
+    let of_core = || candidates.iter().filter(|kernel| kernel.core() == core);
+    let tile = table.tile(work);
+    of_core().find(|kernel| tile == Some(&kernel.tile())).or_else(|| of_core().next()).copied()
 }
 
-/// The kernel that a product runs on.
+/// The kernel that a product or convolution runs on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ProductKernel {
     /// Its file.
@@ -77,27 +82,29 @@ pub(super) struct ProductKernel {
     pub order: Order,
 }
 
-/// Rows and columns of the sums of a workgroup, in the cores that have one tile.
-pub(super) const TILE: usize = 64;
-
-impl ProductKernel {
-    /// The kernel for some work on a device.
-    pub(super) fn choose(facts: &Facts, work: &Work) -> Self {
-        let halves = work.halves && work.stored == Stored::F16;
-        if let Some(units) = facts.units.filter(|_| halves)
-            && let Some(tile) = Tile::choose(facts, units, work)
-        {
-            return Self::cooperative(tile, units, work.left);
-        }
-        let shader = match (facts.core, work.left) {
-            (Core::Subgroup, Left::Rows) => &shaders::LINEAR_SUBGROUP,
-            (Core::Subgroup, Left::Taps) => &shaders::CONV3X3_SUBGROUP,
-            (_, Left::Rows) => &shaders::LINEAR_TILED,
-            (_, Left::Taps) => &shaders::CONV3X3_TILED,
+impl CoreKernel for ProductKernel {
+    fn candidates(facts: &Facts, work: &Work) -> Vec<Self> {
+        let of_core = |core: &Core| match core {
+            Core::Tiled => tiled::products(&work.task),
+            Core::Subgroup => subgroup::products(&work.task),
+            Core::Cooperative => cooperative::products(facts, work),
         };
-        Self { shader, core: facts.core, sizes: None, tile: [TILE; 2], order: Order::Depth }
+        facts.cores.iter().flat_map(of_core).collect()
     }
 
+    fn core(&self) -> Core {
+        self.core
+    }
+
+    fn tile(&self) -> String {
+        match self.sizes {
+            Some(Sizes::Product(tile, _)) => tile.name(),
+            _ => format!("{}x{}", self.tile[0], self.tile[1]),
+        }
+    }
+}
+
+impl ProductKernel {
     /// Whether a depth is a multiple of the tiles'.
     pub(super) fn is_aligned(&self, depth: usize) -> bool {
         match self.sizes {
@@ -105,18 +112,39 @@ impl ProductKernel {
             _ => false,
         }
     }
+}
 
-    fn cooperative(tile: Tile, units: MatrixUnits, left: Left) -> Self {
-        let shader = match left {
-            Left::Rows => &shaders::LINEAR_COOPERATIVE,
-            Left::Taps => &shaders::CONV3X3_COOPERATIVE,
+/// The kernel that attention runs on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct AttentionKernel {
+    /// Its file.
+    pub shader: &'static Shader,
+    /// Its core.
+    pub core: Core,
+    /// Its sizes, where it has several.
+    pub sizes: Option<Sizes>,
+    /// Queries of a workgroup.
+    pub queries: usize,
+}
+
+impl CoreKernel for AttentionKernel {
+    fn candidates(facts: &Facts, work: &Work) -> Vec<Self> {
+        let of_core = |core: &Core| match core {
+            Core::Tiled => tiled::attentions(),
+            Core::Subgroup => subgroup::attentions(&work.task),
+            Core::Cooperative => cooperative::attentions(facts, &work.task),
         };
-        Self {
-            shader,
-            core: Core::Cooperative,
-            sizes: Some(Sizes::Product(tile, units)),
-            tile: [tile.rows as usize, tile.columns as usize],
-            order: Order::Outputs,
+        facts.cores.iter().flat_map(of_core).collect()
+    }
+
+    fn core(&self) -> Core {
+        self.core
+    }
+
+    fn tile(&self) -> String {
+        match self.sizes {
+            Some(Sizes::Attention(heads, _)) => format!("{}x{}", self.queries, heads.keys),
+            _ => self.queries.to_string(),
         }
     }
 }

@@ -22,8 +22,12 @@ pub(super) use params::params;
 pub use params::{KernelConstant, ParamsLayout};
 pub(super) use value::{Rows, Value};
 
+use super::cores::{CoreKernel, measured};
 use super::device::Facts;
-use super::packing::{Columns, Order, Packing, Stored, packed_extents};
+use super::kernel_table::KernelName;
+use super::packing::{Columns, Order, Packing, packed_extents};
+use super::stored::Stored;
+use super::work::Work;
 use crate::graph::{Element, Graph, Node, NodeId};
 use crate::weights::Weight;
 use crate::{Error, Result};
@@ -41,6 +45,17 @@ pub(super) struct PackedWeight {
     pub columns: usize,
 }
 
+/// A node that several kernels can compute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Chosen {
+    /// It.
+    pub node: NodeId,
+    /// As the choice of its kernel saw it.
+    pub work: Work,
+    /// The kernels that can, the one first that the rules prefer.
+    pub candidates: Vec<KernelName>,
+}
+
 /// What lowering a whole graph collects.
 pub(super) struct Lowering<'a> {
     graph: &'a Graph,
@@ -55,6 +70,8 @@ pub(super) struct Lowering<'a> {
     pub weights: Vec<(Arc<Weight>, Packing)>,
     /// Bytes of the scratch buffers, which nodes take in turn.
     pub scratch: Vec<u64>,
+    /// The nodes of whose kernels there is a choice.
+    pub chosen: Vec<Chosen>,
 }
 
 impl<'a> Lowering<'a> {
@@ -70,6 +87,7 @@ impl<'a> Lowering<'a> {
             dispatches: Vec::new(),
             weights: Vec::new(),
             scratch: Vec::new(),
+            chosen: Vec::new(),
         };
         for id in 0..graph.nodes().len() {
             let before = lowering.dispatches.len();
@@ -88,6 +106,16 @@ impl<'a> Lowering<'a> {
     /// The device.
     pub(super) fn facts(&self) -> &'a Facts {
         self.facts
+    }
+
+    /// The kernel for the current node, from what was measured where that is said and there, else by the rules.
+    pub(super) fn choose<K: CoreKernel>(&mut self, work: Work) -> K {
+        let candidates = K::candidates(self.facts, &work);
+        let names = candidates.iter().map(CoreKernel::name).collect();
+        self.chosen.push(Chosen { node: self.node, work, candidates: names });
+        let measured = measured(&candidates, &self.facts.kernels, &work);
+        // The tiled core does everything, and is always among them.
+        measured.unwrap_or(candidates[0])
     }
 
     /// How the value of node `id` lies in its buffer.

@@ -6,11 +6,11 @@ use std::ops::Range;
 use super::attention_wide;
 use super::epilogue::banded;
 use crate::Result;
-use crate::gpu::cores::{Heads, Sizes};
+use crate::gpu::cores::{AttentionKernel, subgroup, tiled};
 use crate::gpu::lowering::{Kernel, KernelConstant, Lowering, Value, params};
-use crate::gpu::matrix_units::MatrixUnits;
 use crate::gpu::options::Core;
-use crate::gpu::shaders;
+use crate::gpu::stored::Stored;
+use crate::gpu::work::{Finish, Operation, Task, Work};
 use crate::graph::{NodeId, Op};
 
 params! {
@@ -36,23 +36,14 @@ const ALL_KEYS: u32 = 1 << 30;
 /// Columns of a head that one workgroup makes.
 const COLUMNS: usize = 64;
 
-/// Queries of one workgroup.
-const fn queries(core: Core) -> usize {
-    match core {
-        Core::Tiled => 64,
-        Core::Subgroup => 128,
-        Core::Cooperative => Heads::QUERIES as usize,
-    }
-}
-
 /// What the kernels must agree with.
 pub(super) fn constants() -> [KernelConstant; 4] {
-    let (tiled, subgroup) = ("attention_tiled", "attention_subgroup");
+    let constant = |kernel, name, value: usize| KernelConstant { kernel, name, value: value as u32 };
     [
-        KernelConstant { kernel: tiled, name: "TILE", value: queries(Core::Tiled) as u32 },
-        KernelConstant { kernel: tiled, name: "TILE", value: COLUMNS as u32 },
-        KernelConstant { kernel: subgroup, name: "QUERIES", value: queries(Core::Subgroup) as u32 },
-        KernelConstant { kernel: subgroup, name: "COLUMNS", value: COLUMNS as u32 },
+        constant("attention_tiled", "TILE", tiled::QUERIES),
+        constant("attention_tiled", "TILE", COLUMNS),
+        constant("attention_subgroup", "QUERIES", subgroup::QUERIES),
+        constant("attention_subgroup", "COLUMNS", COLUMNS),
     ]
 }
 
@@ -64,9 +55,7 @@ struct Attention {
     y: Value,
     heads: usize,
     head_dim: usize,
-    core: Core,
-    /// Of the cooperative core.
-    sizes: Option<(Heads, MatrixUnits)>,
+    chosen: AttentionKernel,
     causal: bool,
 }
 
@@ -81,17 +70,18 @@ pub(super) fn lower_attention(lowering: &mut Lowering, id: NodeId) -> Result<()>
     if heads == 1 && !causal && attention_wide::lower(lowering, [q, k, v, y])? {
         return Ok(());
     }
-    let facts = lowering.facts();
-    let halves = [q, k, v, y].iter().all(Value::half);
-    let units = facts.units.filter(|_| halves);
-    let sizes = units.and_then(|units| Some((Heads::choose(facts, units, head_dim)?, units)));
-    let core = match sizes {
-        Some(_) => Core::Cooperative,
-        // Heads of other widths do not start at a vector of eight.
-        None if head_dim.is_multiple_of(8) => facts.core,
-        None => Core::Tiled,
+    let task = Task {
+        operation: Operation::Attention,
+        columns: k.shape.pixels(),
+        depth: head_dim,
+        heads,
+        finish: Finish { causal, ..Finish::default() },
+        left: q.element.into(),
+        weight: Stored::from(k.element).min(v.element.into()),
+        out: y.element.into(),
     };
-    let attention = Attention { q, k, v, y, heads, head_dim, core, sizes, causal };
+    let chosen = lowering.choose(Work { task, rows: y.rows() });
+    let attention = Attention { q, k, v, y, heads, head_dim, chosen, causal };
     for window in lowering.windows(y.rows(), 1, |rows| vec![(q, rows.clone()), (y, rows)])? {
         for rows in attention.by_image(window) {
             attention.emit(lowering, &rows)?;
@@ -131,7 +121,7 @@ impl Attention {
             padding: 0,
         };
         let (kernel, units) = self.kernel(lowering);
-        let grid = lowering.fold(rows.len().div_ceil(queries(self.core)) * units);
+        let grid = lowering.fold(rows.len().div_ceil(self.chosen.queries) * units);
         let (k, v) = (lowering.bindable(k.binding)?, lowering.bindable(v.binding)?);
         lowering.emit(kernel, vec![q.binding, k, v, y.binding], &params, grid);
         Ok(())
@@ -147,17 +137,14 @@ impl Attention {
                 .flag("Y_HALF", self.y.half())
         };
         let units = self.heads * self.head_dim.div_ceil(COLUMNS);
-        match self.core {
-            Core::Cooperative => {
-                let sizes = self.sizes.map(|(heads, units)| Sizes::Attention(heads, units));
-                let kernel = Kernel::new(&shaders::ATTENTION_COOPERATIVE).with_sizes(sizes);
-                (kernel.flag("CAUSAL", self.causal), self.heads)
-            }
-            Core::Subgroup => (banded(lowering, variant(Kernel::new(&shaders::ATTENTION_SUBGROUP))), units),
+        let kernel = Kernel::new(self.chosen.shader).with_sizes(self.chosen.sizes);
+        match self.chosen.core {
+            Core::Cooperative => (kernel.flag("CAUSAL", self.causal), self.heads),
+            Core::Subgroup => (banded(lowering, variant(kernel)), units),
             Core::Tiled => {
                 // Two heads share a word of halves: one workgroup computes them in turn.
                 let shared = self.y.half() && !self.head_dim.is_multiple_of(2);
-                let kernel = variant(Kernel::new(&shaders::ATTENTION_TILED))
+                let kernel = variant(kernel)
                     .flag("ALIGNED", self.head_dim.is_multiple_of(4))
                     .flag("SHARED_WORDS", shared);
                 (kernel, if shared { 1 } else { units })

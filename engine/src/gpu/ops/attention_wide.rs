@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::epilogue::banded;
 use super::linear::LinearParams;
 use crate::Result;
-use crate::gpu::cores::TILE;
+use crate::gpu::cores::tiled::TILE;
 use crate::gpu::lowering::{Binding, Kernel, Lowering, Value, params};
 use crate::gpu::options::Core;
 use crate::gpu::shaders;
@@ -139,7 +139,7 @@ fn attend(lowering: &mut Lowering, [q, k, v, y]: [&Value; 4], rows: Range<usize>
 }
 
 fn multiply(lowering: &mut Lowering, factors: &Factors<'_>) -> Result<()> {
-    let kernel = match lowering.facts().core {
+    let kernel = match lowering.facts().core() {
         Core::Subgroup => banded(lowering, Kernel::new(&shaders::LINEAR_SUBGROUP)),
         _ => Kernel::new(&shaders::LINEAR_TILED),
     };

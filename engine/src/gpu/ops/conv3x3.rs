@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use super::epilogue::Product;
 use crate::Result;
-use crate::gpu::cores::Left;
 use crate::gpu::lowering::{Lowering, Value, params};
+use crate::gpu::work::Operation;
 use crate::graph::{NodeId, Op};
 
 params! {
@@ -35,7 +35,7 @@ pub(super) fn lower_conv3x3(lowering: &mut Lowering, id: NodeId) -> Result<()> {
     let Op::Conv3x3 { weight, stride, origin, epilogue } = &lowering.node(id).op else {
         unreachable!("a convolution's node")
     };
-    let product = Product::new(lowering, id, Left::Taps, weight, epilogue)?;
+    let product = Product::new(lowering, id, Operation::Conv3x3, weight, epilogue)?;
     let kernel = product.kernel(lowering);
     let (x, y) = (*product.x(), *product.y());
     let seen = |rows: &Range<usize>| seen_by(rows, &x, &y, *stride, origin[0]);

@@ -4,10 +4,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::Result;
-use crate::gpu::cores::{Left, ProductKernel, TILE, Work};
+use crate::gpu::cores::{ProductKernel, subgroup, tiled};
 use crate::gpu::lowering::{Binding, Kernel, KernelConstant, Lowering, PackedWeight, Value};
 use crate::gpu::options::Core;
 use crate::gpu::packing::Columns;
+use crate::gpu::work::{Finish, Operation, Task, Work};
 use crate::graph::{Activation, Epilogue, NodeId};
 use crate::weights::Weight;
 
@@ -23,8 +24,13 @@ pub(super) fn constants() -> Vec<KernelConstant> {
         ("LEAKY_RELU", Activation::LeakyRelu),
     ];
     let mut constants = Vec::new();
-    for kernel in ["linear_tiled", "linear_subgroup", "conv3x3_tiled", "conv3x3_subgroup"] {
-        constants.push(KernelConstant { kernel, name: "TILE", value: TILE as u32 });
+    for (kernel, tile) in [
+        ("linear_tiled", tiled::TILE),
+        ("linear_subgroup", subgroup::TILE),
+        ("conv3x3_tiled", tiled::TILE),
+        ("conv3x3_subgroup", subgroup::TILE),
+    ] {
+        constants.push(KernelConstant { kernel, name: "TILE", value: tile as u32 });
         constants.extend(activations.map(|(name, of)| KernelConstant { kernel, name, value: number_of(of) }));
     }
     constants
@@ -54,7 +60,7 @@ impl Product {
     pub(super) fn new(
         lowering: &mut Lowering,
         id: NodeId,
-        left: Left,
+        operation: Operation,
         weight: &Arc<Weight>,
         epilogue: &Epilogue,
     ) -> Result<Self> {
@@ -64,15 +70,19 @@ impl Product {
         };
         let bias = epilogue.bias.as_ref().map(|bias| lowering.vector(bias, columns)).transpose()?;
         let (x, y) = (lowering.input(0), lowering.value(id));
-        let work = Work {
-            left,
-            halves: x.half(),
-            depth: x.pitch * if left == Left::Taps { 9 } else { 1 },
-            stored: lowering.stored_matrix(weight),
-            rows: y.rows(),
+        let taps = if operation == Operation::Conv3x3 { 9 } else { 1 };
+        let task = Task {
+            operation,
             columns: columns.padded(weight.outputs()),
+            depth: x.pitch * taps,
+            heads: 1,
+            finish: Finish::of(epilogue),
+            left: x.element.into(),
+            weight: lowering.stored_matrix(weight),
+            out: y.element.into(),
         };
-        let chosen = ProductKernel::choose(lowering.facts(), &work);
+        let work = Work { task, rows: y.rows() };
+        let chosen: ProductKernel = lowering.choose(work);
         Ok(Self {
             chosen,
             matrix: lowering.matrix(weight, columns, chosen.order)?,

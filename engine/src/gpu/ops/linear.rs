@@ -2,8 +2,8 @@
 
 use super::epilogue::Product;
 use crate::Result;
-use crate::gpu::cores::Left;
 use crate::gpu::lowering::{Lowering, params};
+use crate::gpu::work::Operation;
 use crate::graph::{NodeId, Op};
 
 params! {
@@ -24,7 +24,7 @@ params! {
 /// `y = activation(x · weightᵀ + bias + per_image) + residual`: a workgroup for 64 × 64 sums.
 pub(super) fn lower_linear(lowering: &mut Lowering, id: NodeId) -> Result<()> {
     let Op::Linear { weight, epilogue } = &lowering.node(id).op else { unreachable!("a linear node") };
-    let product = Product::new(lowering, id, Left::Rows, weight, epilogue)?;
+    let product = Product::new(lowering, id, Operation::Linear, weight, epilogue)?;
     let kernel = product.kernel(lowering);
     let (x, y) = (*product.x(), *product.y());
     let bound = |rows: std::ops::Range<usize>| {

@@ -1,0 +1,34 @@
+//! The subgroup core: a subgroup owns a tile and broadcasts.
+
+use super::{AttentionKernel, ProductKernel};
+use crate::gpu::options::Core;
+use crate::gpu::packing::Order;
+use crate::gpu::shaders;
+use crate::gpu::work::{Operation, Task};
+
+/// Rows and columns of the sums of a workgroup.
+pub(in crate::gpu) const TILE: usize = 64;
+
+/// Queries of a workgroup of attention.
+pub(in crate::gpu) const QUERIES: usize = 128;
+
+/// The kernels for a product or convolution, the one that suits it best first.
+pub(super) fn products(task: &Task) -> Vec<ProductKernel> {
+    let shader = match task.operation {
+        Operation::Conv3x3 => &shaders::CONV3X3_SUBGROUP,
+        _ => &shaders::LINEAR_SUBGROUP,
+    };
+    let tile = [TILE; 2];
+    vec![ProductKernel { shader, core: Core::Subgroup, sizes: None, tile, order: Order::Depth }]
+}
+
+/// The kernels for attention: none for heads that do not start at a vector of eight.
+pub(super) fn attentions(task: &Task) -> Vec<AttentionKernel> {
+    let kernel = AttentionKernel {
+        shader: &shaders::ATTENTION_SUBGROUP,
+        core: Core::Subgroup,
+        sizes: None,
+        queries: QUERIES,
+    };
+    if task.depth.is_multiple_of(8) { vec![kernel] } else { vec![] }
+}
