@@ -21,6 +21,13 @@ pub struct Device {
 }
 
 impl Device {
+    /// The CPU backend, with activations in f32.
+    #[must_use]
+    pub fn cpu() -> Self {
+        let backend = Arc::new(CpuBackend::new());
+        Self { name: "cpu".into(), backend, element: Element::F32, on_cpu: true, peak: OnceLock::new() }
+    }
+
     /// The first adapter, as the engine opens it.
     ///
     /// # Errors
@@ -47,10 +54,7 @@ impl Device {
 /// The CPU backend, and every adapter that opens, with each core that it has.
 #[must_use]
 pub fn devices() -> Vec<Device> {
-    let cpu: Arc<dyn Backend> = Arc::new(CpuBackend::new());
-    let peak = OnceLock::new();
-    let mut devices =
-        vec![Device { name: "cpu".into(), backend: cpu, element: Element::F32, on_cpu: true, peak }];
+    let mut devices = vec![Device::cpu()];
     let adapters = list_adapters();
     for adapter in adapters.iter().filter(|adapter| !is_known(adapter, &adapters)) {
         let AdapterDescription { index, name, backend, driver, .. } = adapter;

@@ -1,10 +1,10 @@
-//! One kernel of SDXL on the first adapter: the time of its first call and of those after it, as one line of JSON.
-//! `tools/compare/vulkan/run` calls it in turn with other programs that take the same arguments.
+//! One kernel of SDXL on the first adapter or on the CPU: the time of its first call and of those after it, as one line
+//! of JSON. `tools/compare/kernels/run` calls it in turn with other programs that take the same arguments.
 //!
-//!     fulmen-kernels SECONDS linear ROWS INPUTS OUTPUTS
-//!     fulmen-kernels SECONDS conv3x3 INPUTS OUTPUTS SIDE
-//!     fulmen-kernels SECONDS attention HEADS QUERIES KEYS
-//!     fulmen-kernels SECONDS group_norm CHANNELS SIDE
+//!     fulmen-kernels adapter|cpu SECONDS linear ROWS INPUTS OUTPUTS
+//!     fulmen-kernels adapter|cpu SECONDS conv3x3 INPUTS OUTPUTS SIDE
+//!     fulmen-kernels adapter|cpu SECONDS attention HEADS QUERIES KEYS
+//!     fulmen-kernels adapter|cpu SECONDS group_norm CHANNELS SIDE
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -12,7 +12,8 @@ use std::time::Instant;
 use fulmen_benches::{Device, Sketch};
 use fulmen_engine::graph::{Affine, ConvWindow, Recorder, Shape, Tensor};
 
-const USAGE: &str = "usage: fulmen-kernels SECONDS linear|conv3x3|attention|group_norm NUMBERS...";
+const USAGE: &str =
+    "usage: fulmen-kernels adapter|cpu SECONDS linear|conv3x3|attention|group_norm NUMBERS...";
 const MOST_CALLS: usize = 50;
 const LEAST_CALLS: usize = 3;
 
@@ -68,11 +69,15 @@ fn time(device: &Device, kernel: &str, numbers: &[usize], seconds: f64) -> Resul
 }
 
 fn measure(arguments: &[String]) -> Result<(f64, Vec<f64>), String> {
-    let [seconds, kernel, numbers @ ..] = arguments else { return Err(USAGE.into()) };
+    let [on, seconds, kernel, numbers @ ..] = arguments else { return Err(USAGE.into()) };
     let seconds: f64 = seconds.parse().map_err(|_| USAGE)?;
     let numbers: Vec<usize> =
         numbers.iter().map(|number| number.parse()).collect::<Result<_, _>>().map_err(|_| USAGE)?;
-    let device = Device::first_adapter().map_err(|error| error.to_string())?;
+    let device = match on.as_str() {
+        "adapter" => Device::first_adapter().map_err(|error| error.to_string())?,
+        "cpu" => Device::cpu(),
+        _ => return Err(USAGE.into()),
+    };
     time(&device, kernel, &numbers, seconds)
 }
 

@@ -67,9 +67,10 @@ impl Sketch {
         }
     }
 
-    /// What runs the graph.
+    /// What runs the graph, as often as a UNet's is run: where the CPU turns weights, they stay turned.
     pub fn compile(self, device: &Device) -> Result<impl FnMut() + use<>> {
         let mut program = device.backend.compile(Arc::new(self.graph.finish(&self.outputs)?))?;
+        program.run_often();
         let (inputs, never) = (self.inputs, CancelToken::default());
         Ok(move || {
             let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, x)| (&**name, x)).collect();

@@ -15,7 +15,16 @@ from pathlib import Path
 
 from machine import BUSY_CPUS, busy_seconds, describe
 
-WHO = ["fulmen", "ggml", "burn"]
+WHO = ["fulmen", "ggml", "burn", "onnxruntime", "gemm"]
+# Second ways of computing the same, of which the faster counts.
+WAYS = ["_im2col", "_composed"]
+
+
+def plain(case):
+    """The case without the way in which it is computed."""
+    for way in WAYS:
+        case = case.replace(way, "")
+    return case
 
 
 def flop(case):
@@ -26,7 +35,7 @@ def flop(case):
         return 2 * a * b * c[0]
     if kernel.startswith("conv3x3"):
         return 18 * a * b * c[0] ** 2
-    if kernel == "attention":
+    if kernel.startswith("attention"):
         return 4 * 64 * a * b * c[0]
     return 8 * a * b**2
 
@@ -74,10 +83,10 @@ def run(args):
 
 
 def of(rows, who, case):
-    """All runs of this; where a program has two kernels for a convolution, those of the faster."""
+    """All runs of this; where a program has two ways, those of the faster."""
     kernels = {}
     for row in rows:
-        if row["who"] == who and row["case"].replace("_im2col", "") == case:
+        if row["who"] == who and plain(row["case"]) == case:
             kernels.setdefault(row["case"], []).append(row)
     return min(kernels.values(), key=lambda runs: median(runs) or float("inf"), default=[])
 
@@ -99,8 +108,8 @@ def speed(rows, who, case):
     seconds = median(runs)
     if seconds is None:
         return runs[0]["error"] if runs else "-"
-    kernel = " (im2col)" if "_im2col" in runs[0]["case"] else ""
-    return f"{flop(case) / seconds / 1e9:.1f}{kernel}"
+    way = next((f" ({way[1:]})" for way in WAYS if way in runs[0]["case"]), "")
+    return f"{flop(case) / seconds / 1e9:.1f}{way}"
 
 
 def ratio(rows, who, case):
@@ -120,22 +129,23 @@ def print_table(head, rows):
 
 def table(args):
     rows = [json.loads(line) for line in (Path(args.runs) / "rows.jsonl").read_text().splitlines()]
-    cases = list(dict.fromkeys(row["case"].replace("_im2col", "") for row in rows))
-    print("# Fulmen's kernels, ggml's and burn's on one adapter\n")
+    cases = list(dict.fromkeys(plain(row["case"]) for row in rows))
+    who = [one for one in WHO if any(row["who"] == one for row in rows)]
+    others = [one for one in who if one != "fulmen"]
+    print("# Fulmen's kernels beside those of others\n")
     for fact in [f"Machine: {describe()}", *args.facts]:
         print(f"- {fact}")
     loads = [row["others"] for row in rows]
     print(f"- Others used {statistics.median(loads):.2f} CPUs at the median, {max(loads):.2f} at most", end="")
     print(f" (quiet: below {BUSY_CPUS})\n\nSpeed of the calls after the first, medians:\n")
-    faster = [f"fulmen / {who}" for who in WHO[1:]]
     print_table(
-        ["kernel", "unit", *WHO, *faster],
-        ([case, unit(case)] + [speed(rows, who, case) for who in WHO] + [ratio(rows, who, case) for who in WHO[1:]] for case in cases),
+        ["kernel", "unit", *who, *(f"fulmen / {other}" for other in others)],
+        ([case, unit(case)] + [speed(rows, one, case) for one in who] + [ratio(rows, one, case) for one in others] for case in cases),
     )
     print("Seconds of a process's first call, with an empty shader cache and with a filled one:\n")
     print_table(
-        ["kernel", *(f"{who}, {cache}" for who in WHO for cache in ("empty", "filled"))],
-        ([case] + [seconds(first(of(rows, who, case), again)) for who in WHO for again in (False, True)] for case in cases),
+        ["kernel", *(f"{one}, {cache}" for one in who for cache in ("empty", "filled"))],
+        ([case] + [seconds(first(of(rows, one, case), again)) for one in who for again in (False, True)] for case in cases),
     )
 
 
