@@ -1,5 +1,6 @@
 //! The arguments of `fulmen bench`.
 
+use super::generate::PrecisionArg;
 use super::help;
 
 /// Measures how fast this machine draws, kernel by kernel if asked for; needs no model
@@ -9,6 +10,10 @@ pub(crate) struct BenchArgs {
     /// auto, cpu, gpu, gpu:N, or part of a device's name; `fulmen devices` lists them
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub(crate) device: String,
+    /// How values are stored between layers, and multiplied: see `fulmen generate --help` [default: f16 on a GPU, f32 on
+    /// the CPU]
+    #[arg(long, value_name = "P")]
+    pub(crate) precision: Option<PrecisionArg>,
     /// The model whose shapes are computed: SDXL, or the small one inside this program
     #[arg(long, value_name = "CONFIG", default_value = "sdxl", value_parser = ["sdxl", "demo"])]
     pub(crate) config: String,

@@ -144,7 +144,7 @@ Exit codes: 0 everything agrees, 1 something does not, 2 the command line is wro
 
 pub(super) const BENCH: &str = "\
 Weights of the model's shapes are made up in memory, which does not change how long anything takes. A picture
-is drawn twice, as SDXL-Lightning draws it: without guidance. Then the text encoders, the UNet and the VAE's
+is drawn twice, as SDXL-Lightning draws it: without guidance, and at the end once in another size. Then the text encoders, the UNet and the VAE's
 decoder run by themselves, several times where that is quick, and the median counts. Shares are of what the device
 was measured to do at best: multiply-adds in registers, or products on matrix units where kernels use them, and a
 copy in memory. SDXL takes about 8 GiB of memory; on the CPU, try --size 512.
@@ -164,6 +164,7 @@ Events of --json, one object a line on standard output; the last one is `done` o
    \"stages\":[{\"stage\":\"text\"|\"unet\"|\"vae\",\"seconds\",\"runs\",\"flops\",\"flops_per_second\",\"of_peak\"}…],
    \"picture\":{\"flops_per_second\",\"of_peak\"},
    \"picture_seconds\",\"first_picture_seconds\",\"load_seconds\",\"predicted_bytes\",\"allocated_bytes\",
+   \"other_size\":{\"size\":[width,height],\"seconds\",\"load_seconds\"},
    \"kernels\":[{\"stage\",\"clock\",\"seconds\",\"rows\":[{\"kernel\",\"extents\",\"variant\",\"calls\",\"seconds\",\"share\",
    \"flops\",\"bytes\",\"flops_per_second\" or \"bytes_per_second\",\"of_peak\"}…]}…] with --kernels,\"line\":…}
 

@@ -33,9 +33,11 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         Runner { cancel: signals::cancel_on_stop(), progress: Progress::new(args.json), request };
 
     let start = Instant::now();
-    let backend = runner.progress.during("opening the device", || device.open())?;
+    let precision = args.precision.map(Precision::from);
+    let backend = runner.progress.during("opening the device", || device.open_in(precision))?;
     let opening = start.elapsed().as_secs_f64();
-    let precision = if backend.is_host() { Precision::F32 } else { Precision::F16 };
+    let usual = if backend.is_host() { Precision::F32 } else { Precision::F16 };
+    let precision = precision.unwrap_or(usual);
     let machine = Machine::new(devices::full_name(&args.device, backend.as_ref()), precision);
     let making = || Engine::synthetic(backend, &configs, precision);
     let mut engine = runner.progress.during("making weights", making)?;
@@ -44,8 +46,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
 
     let memory = Watcher::start();
     let before = memory.peaks().anonymous.unwrap_or(0);
-    let first = runner.draw(&mut engine, "first picture")?;
-    let second = runner.draw(&mut engine, "second picture")?;
+    let request = runner.request.clone();
+    let first = runner.draw(&mut engine, &request, "first picture")?;
+    let second = runner.draw(&mut engine, &request, "second picture")?;
     let on_host = memory.peaks().anonymous.map(|peak| peak.saturating_sub(before));
     let allocated_bytes = engine.allocated().or(on_host);
     drop(memory);
@@ -53,6 +56,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let peak = runner.progress.during("measuring the device's peak", || engine.peak())?;
     let stages = runner.measure(&mut engine, &second, &peak)?;
     let kernels = if args.kernels { runner.time_kernels(&mut engine, &peak)? } else { vec![] };
+    let other_size = runner.draw_another_size(&mut engine)?;
     runner.progress.finish();
 
     let report = Report {
@@ -65,6 +69,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
         picture_seconds: second.seconds,
         first_picture_seconds: opening + first.seconds,
         load_seconds: first.stages.load,
+        other_size,
         predicted_bytes: first.predicted_bytes,
         allocated_bytes,
         kernels,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::kernels::StageKernels;
 use super::rate::{Rate, gib, tflops, time};
-use super::stages::{StageTime, network};
+use super::stages::{OtherSize, StageTime, network};
 use crate::console;
 
 /// What it was measured on.
@@ -39,6 +39,7 @@ pub(super) struct Report {
     /// With opening the device, compiling kernels and copying weights.
     pub(super) first_picture_seconds: f64,
     pub(super) load_seconds: f64,
+    pub(super) other_size: OtherSize,
     pub(super) predicted_bytes: u64,
     pub(super) allocated_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -94,6 +95,12 @@ impl Report {
         lines.push(format!(
             "{:<16} {first:>12}   of which {load} to compile kernels and to copy weights",
             "first picture"
+        ));
+        let OtherSize { size: (width, height), seconds, load_seconds } = &self.other_size;
+        let (seconds, load) = (time(*seconds), time(*load_seconds));
+        lines.push(format!(
+            "{:<16} {seconds:>12}   the first at {width}×{height}, of which {load} to compile kernels",
+            "another size"
         ));
         let allocated = self.allocated_bytes.map_or("not told".into(), gib);
         lines.push(format!("memory: {} predicted, {allocated} allocated", gib(*predicted_bytes)));

@@ -15,6 +15,9 @@ use crate::failure::Failure;
 /// Seconds for the runs of one stage. One that takes longer has run often enough in a picture.
 const LONG: f64 = 3.0;
 
+/// Pixels.
+const NARROWER: usize = 64;
+
 /// Runs of a stage at the most.
 const MOST_RUNS: usize = 15;
 
@@ -33,6 +36,16 @@ pub(super) struct Picture {
     pub(super) predicted_bytes: u64,
 }
 
+/// The first picture of a size, once everything is ready for another.
+#[derive(Debug, Serialize)]
+pub(super) struct OtherSize {
+    /// Width and height.
+    pub(super) size: (usize, usize),
+    pub(super) seconds: f64,
+    /// To compile kernels. Weights are there.
+    pub(super) load_seconds: f64,
+}
+
 /// How long a stage takes.
 #[derive(Debug, Serialize)]
 pub(super) struct StageTime {
@@ -46,8 +59,22 @@ pub(super) struct StageTime {
 }
 
 impl Runner {
-    /// Draws the picture.
-    pub(super) fn draw(&mut self, engine: &mut Engine, name: &str) -> Result<Picture, Failure> {
+    /// Draws a picture that is a little narrower, or wider where that would be none.
+    pub(super) fn draw_another_size(&mut self, engine: &mut Engine) -> Result<OtherSize, Failure> {
+        let (width, height) = engine.plan(&self.request)?.finished_size();
+        let width = if width > 2 * NARROWER { width - NARROWER } else { width + NARROWER };
+        let request = Request { width: Some(width), height: Some(height), ..self.request.clone() };
+        let Picture { seconds, stages, .. } = self.draw(engine, &request, "first picture of another size")?;
+        Ok(OtherSize { size: (width, height), seconds, load_seconds: stages.load })
+    }
+
+    /// Draws a picture.
+    pub(super) fn draw(
+        &mut self,
+        engine: &mut Engine,
+        request: &Request,
+        name: &str,
+    ) -> Result<Picture, Failure> {
         let start = Instant::now();
         let (mut drawn, mut predicted_bytes) = (None, 0);
         let progress = &mut self.progress;
@@ -61,7 +88,7 @@ impl Runner {
             _ => {}
         };
         let cancel = self.cancel.clone();
-        engine.generate(&self.request, &mut Watch { event: &mut event, trace: None, previews: 0, cancel })?;
+        engine.generate(request, &mut Watch { event: &mut event, trace: None, previews: 0, cancel })?;
         self.progress.end();
         let stages = drawn.ok_or_else(|| Failure::Run("nothing was drawn".into()))?;
         Ok(Picture { seconds: start.elapsed().as_secs_f64(), stages, predicted_bytes })

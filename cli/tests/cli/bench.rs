@@ -38,6 +38,9 @@ fn a_benchmark_tells_stages_kernels_and_a_line_to_paste() {
         assert!((told / expected - 1.0).abs() < 1e-9, "{stage}: {told}, {expected}");
     }
     assert!(done["predicted_bytes"].as_u64() > Some(0), "{done}");
+    let other = &done["other_size"];
+    assert_eq!((&other["size"][0], &other["size"][1]), (&128.into(), &64.into()), "{done}");
+    assert!(other["seconds"].as_f64() >= other["load_seconds"].as_f64(), "{done}");
     let line = done["line"].as_str().unwrap();
     assert!(line.contains("demo at 64×64 in 2 steps, f32") && line.contains("UNet call"), "{line}");
 }
@@ -45,10 +48,18 @@ fn a_benchmark_tells_stages_kernels_and_a_line_to_paste() {
 #[test]
 fn a_benchmark_is_a_table_for_people() {
     let place = Place::new();
-    let table = place.run(&[&SMALL[..], &["1", "--kernels"]].concat()).succeeded().stdout;
-    for word in
-        ["measured peak: ", "VAE decode", "first picture", "memory: ", "kernels of the VAE", "conv3x3"]
-    {
+    let table =
+        place.run(&[&SMALL[..], &["1", "--kernels", "--precision", "f16"]].concat()).succeeded().stdout;
+    assert!(table.contains("demo at 64×64 in 1 step") && table.contains(", f16"), "{table}");
+    for word in [
+        "measured peak: ",
+        "VAE decode",
+        "first picture",
+        "another size",
+        "memory: ",
+        "kernels of the VAE",
+        "conv3x3",
+    ] {
         assert!(table.contains(word), "no `{word}` in: {table}");
     }
     assert!(table.trim_end().lines().last().unwrap().starts_with("fulmen "), "{table}");
@@ -60,6 +71,7 @@ fn what_cannot_be_measured_is_refused_before_anything_is_opened() {
     let place = Place::new();
     place.run(&["bench", "--device", "cpu", "--size", "65"]).failed(2, &["--size 65", "multiple of 8"]);
     place.run(&["bench", "--device", "cpu", "--steps", "0"]).failed(2, &["--steps"]);
+    place.run(&["bench", "--precision", "f64"]).failed(2, &["f32", "bf16"]);
     place.run(&["bench", "--config", "other"]).failed(2, &["sdxl", "demo"]);
     place.run(&["bench", "--device", "no such device"]).failed(2, &["no such device"]);
 }

@@ -99,7 +99,15 @@ impl Device {
     /// # Errors
     /// [`Error::Device`] where no such device is there or it cannot be opened.
     pub fn open(&self) -> Result<Arc<dyn Backend>> {
-        Ok(self.choose(None)?.backend)
+        self.open_in(None)
+    }
+
+    /// The same, for what is to be computed in this precision.
+    ///
+    /// # Errors
+    /// As [`Device::open`]; [`Error::Request`] where the device does not multiply so.
+    pub fn open_in(&self, precision: Option<Precision>) -> Result<Arc<dyn Backend>> {
+        Ok(self.choose(precision)?.backend)
     }
 
     /// What is to be computed on it in this precision.
