@@ -1,47 +1,116 @@
 //! Weights that stay as products want them, where a graph is run often and there is memory for it.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+use half::f16;
+use half::slice::HalfFloatSliceExt;
 
 /// Words in a cache line: a panel starts at one, since a vector load across two lines costs two.
 const LINE: usize = 16;
+
+/// As what the words of panels stay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// As they are multiplied.
+    Words,
+    /// As halves, where every word is one exactly: half the memory, and little time beside that of products.
+    Halves,
+}
+
+impl Form {
+    /// Bytes of so many words.
+    fn bytes(self, words: usize) -> usize {
+        match self {
+            Self::Words => (words + LINE) * size_of::<f32>(),
+            Self::Halves => words * size_of::<f16>(),
+        }
+    }
+}
+
+/// The words of one panel.
+#[derive(Debug)]
+enum Panel {
+    Words(Box<[f32]>),
+    Halves(Box<[f16]>),
+}
+
+impl Panel {
+    fn new(words: &[f32], form: Form) -> Self {
+        match form {
+            Form::Words => {
+                let mut kept = vec![0.0; words.len() + LINE].into_boxed_slice();
+                let start = first_line(&kept);
+                kept[start..][..words.len()].copy_from_slice(words);
+                Self::Words(kept)
+            }
+            Form::Halves => {
+                let mut kept = vec![f16::ZERO; words.len()].into_boxed_slice();
+                kept.convert_from_f32_slice(words);
+                Self::Halves(kept)
+            }
+        }
+    }
+
+    /// As it is multiplied, in `space` where it is not kept so.
+    fn words<'a>(&'a self, space: &'a mut [f32]) -> &'a [f32] {
+        match self {
+            Self::Words(kept) => &kept[first_line(kept)..][..kept.len() - LINE],
+            Self::Halves(kept) => {
+                let words = &mut space[..kept.len()];
+                kept.convert_to_f32_slice(words);
+                words
+            }
+        }
+    }
+}
 
 /// The panels of one weight.
 #[derive(Debug)]
 pub(super) struct Kept {
     /// `[blocks of depth][panels]`, each made by the first task that needs it.
-    panels: Vec<OnceLock<Box<[f32]>>>,
+    panels: Vec<OnceLock<Panel>>,
+    made: AtomicUsize,
     in_block: usize,
-    /// Words of a panel of each block, with those before its first cache line.
+    /// Words of a panel of each block.
     words: Vec<usize>,
+    form: Form,
 }
 
 impl Kept {
     /// Room for `in_block` panels in each block of depth, which have so many words.
-    pub(super) fn new(words: impl Iterator<Item = usize>, in_block: usize) -> Self {
-        let words: Vec<usize> = words.map(|words| words + LINE).collect();
+    pub(super) fn new(words: impl Iterator<Item = usize>, in_block: usize, form: Form) -> Self {
+        let words: Vec<usize> = words.collect();
         let panels = (0..words.len() * in_block).map(|_| OnceLock::new()).collect();
-        Self { panels, in_block, words }
+        Self { panels, made: AtomicUsize::new(0), in_block, words, form }
     }
 
-    /// A panel; where there is none yet, a copy of what `make` gives.
-    pub(super) fn panel<'m>(&self, block: usize, panel: usize, make: impl FnOnce() -> &'m [f32]) -> &[f32] {
+    /// A panel's words. Where there is none yet, it is what `make` gives, for which it has the `spaces`; once no panel
+    /// is missing, the weight itself is not read again, and `complete` is told so.
+    pub(super) fn panel<'a>(
+        &'a self,
+        (block, panel): (usize, usize),
+        spaces: [&'a mut [f32]; 2],
+        make: impl for<'m> FnOnce([&'m mut [f32]; 2]) -> &'m [f32],
+        complete: impl FnOnce(),
+    ) -> &'a [f32] {
+        let ([weights, space], mut is_last) = (spaces, false);
         let kept = self.panels[block * self.in_block + panel].get_or_init(|| {
-            let made = make();
-            let mut kept = vec![0.0; made.len() + LINE].into_boxed_slice();
-            let start = first_line(&kept);
-            kept[start..][..made.len()].copy_from_slice(made);
-            kept
+            is_last = self.made.fetch_add(1, Ordering::Relaxed) + 1 == self.panels.len();
+            Panel::new(make([&mut *weights, space]), self.form)
         });
-        &kept[first_line(kept)..][..kept.len() - LINE]
+        if is_last {
+            complete();
+        }
+        kept.words(weights)
     }
 
     /// Bytes of the panels that are not made yet.
     pub(super) fn missing_bytes(&self) -> u64 {
-        let missing =
-            |block: &[OnceLock<Box<[f32]>>]| block.iter().filter(|panel| panel.get().is_none()).count();
+        let missing = |block: &[OnceLock<Panel>]| block.iter().filter(|panel| panel.get().is_none()).count();
         let blocks = self.panels.chunks(self.in_block.max(1)).zip(&self.words);
-        blocks.map(|(block, words)| (missing(block) * words * size_of::<f32>()) as u64).sum()
+        blocks.map(|(block, words)| (missing(block) * self.form.bytes(*words)) as u64).sum()
     }
 }
 
@@ -69,9 +138,13 @@ pub(super) type KeptKey = (u64, Layout);
 pub(super) struct Store(Mutex<HashMap<KeptKey, Weak<Kept>>>);
 
 impl Store {
-    /// Room for the panels of all `wanted`, shared with the programs that have it already; none where what is new takes
+    /// Room for the panels of all `wanted`, shared with the programs that have it already; `None` where what is new takes
     /// more than `most` bytes.
-    pub(super) fn room(&self, wanted: Vec<Option<(KeptKey, Kept)>>, most: u64) -> Vec<Option<Arc<Kept>>> {
+    pub(super) fn room(
+        &self,
+        wanted: Vec<Option<(KeptKey, Kept)>>,
+        most: u64,
+    ) -> Option<Vec<Option<Arc<Kept>>>> {
         let mut store = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         store.retain(|_, kept| kept.strong_count() > 0);
         let mut new: HashMap<KeptKey, Arc<Kept>> = HashMap::new();
@@ -82,10 +155,10 @@ impl Store {
         };
         let found: Vec<Option<Arc<Kept>>> = wanted.into_iter().map(find).collect();
         if new.values().map(|kept| kept.missing_bytes()).sum::<u64>() > most {
-            return vec![None; found.len()];
+            return None;
         }
         store.extend(new.into_iter().map(|(key, kept)| (key, Arc::downgrade(&kept))));
-        found
+        Some(found)
     }
 }
 
@@ -100,31 +173,59 @@ pub(super) fn missing_bytes(kept: &[Option<Arc<Kept>>]) -> u64 {
 mod tests {
     use super::*;
 
-    fn of(id: u64, words: usize) -> Option<(KeptKey, Kept)> {
-        Some(((id, Layout::Plain), Kept::new([words - LINE].into_iter(), 1)))
+    /// Room for a weight that takes so many bytes.
+    fn of(id: u64, bytes: usize) -> Option<(KeptKey, Kept)> {
+        Some(((id, Layout::Plain), Kept::new([bytes / 4 - LINE].into_iter(), 1, Form::Words)))
     }
 
     #[test]
     fn programs_share_what_is_kept_until_the_last_is_gone() {
         let store = Store::default();
-        let first = store.room(vec![of(1, 100), None, of(2, 50), of(1, 100)], 600);
+        let first = store.room(vec![of(1, 400), None, of(2, 200), of(1, 400)], 600).unwrap();
         assert_eq!(missing_bytes(&first), 600);
         assert!(first[1].is_none() && Arc::ptr_eq(first[0].as_ref().unwrap(), first[3].as_ref().unwrap()));
-        let second = store.room(vec![of(2, 50), of(3, 20)], 80);
+        let second = store.room(vec![of(2, 200), of(3, 80)], 80).unwrap();
         assert!(Arc::ptr_eq(first[2].as_ref().unwrap(), second[0].as_ref().unwrap()));
         drop(first);
-        assert!(store.room(vec![of(1, 100), of(2, 50)], 399).iter().all(Option::is_none));
-        assert_eq!(missing_bytes(&store.room(vec![of(1, 100), of(2, 50)], 400)), 600);
+        assert!(store.room(vec![of(1, 400), of(2, 200)], 399).is_none());
+        assert_eq!(missing_bytes(&store.room(vec![of(1, 400), of(2, 200)], 400).unwrap()), 600);
+    }
+
+    /// A panel of the numbers from 0 on, and whether it was the last to be made.
+    fn panel(kept: &Kept, at: (usize, usize), is_new: bool) -> bool {
+        let right: Vec<f32> = (0..kept.words[at.0]).map(|i| i as f32).collect();
+        let (mut spaces, mut completed) = ([[0.0; 64]; 2], false);
+        let [weights, space] = &mut spaces;
+        let words = kept.panel(
+            at,
+            [weights, space],
+            |[weights, _]| {
+                assert!(is_new, "it is there");
+                weights[..right.len()].copy_from_slice(&right);
+                &weights[..right.len()]
+            },
+            || completed = true,
+        );
+        assert_eq!(words, right, "{:?}, {at:?}", kept.form);
+        completed
     }
 
     #[test]
-    fn a_panel_is_made_once_and_begins_at_a_cache_line() {
-        let kept = Kept::new([64, 32].into_iter(), 2);
-        let made: Vec<f32> = (0..32).map(|i| i as f32).collect();
-        let first = kept.panel(1, 1, || &made);
-        assert_eq!((first, first.as_ptr().align_offset(64)), (&made[..], 0));
-        let again = kept.panel(1, 1, || unreachable!("it is there"));
-        assert_eq!(first.as_ptr(), again.as_ptr());
-        assert_eq!(kept.missing_bytes(), 2 * (64 + 16) * 4 + (32 + 16) * 4);
+    fn a_panel_is_made_once_and_whoever_makes_the_last_is_told() {
+        for form in [Form::Words, Form::Halves] {
+            let kept = Kept::new([64, 32].into_iter(), 2, form);
+            assert!(![(0, 0), (1, 1), (0, 1)].map(|at| panel(&kept, at, true)).contains(&true));
+            assert_eq!(kept.missing_bytes(), form.bytes(32) as u64);
+            assert!(!panel(&kept, (1, 1), false));
+            assert!(panel(&kept, (1, 0), true) && !panel(&kept, (0, 0), false));
+            assert_eq!(kept.missing_bytes(), 0);
+        }
+    }
+
+    #[test]
+    fn words_that_are_multiplied_where_they_lie_begin_at_a_cache_line() {
+        let panel = Panel::new(&[1.0; 40], Form::Words);
+        let words = panel.words(&mut []);
+        assert_eq!((words, words.as_ptr().align_offset(64)), (&[1.0; 40][..], 0));
     }
 }

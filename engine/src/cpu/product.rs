@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use super::arithmetic::Arithmetic;
 use super::bf16;
 use super::epilogue::Finish;
-use super::kept::Kept;
+use super::kept::{Form, Kept};
 use super::panel::{self, Outputs, PANEL};
 use super::rows::{Places, ROWS, Rows};
 use super::scratch::{self, OfNode};
@@ -62,6 +62,10 @@ pub(super) trait Factors: Sync {
     fn rows<'a>(&'a self, block: usize, places: &'a Places, space: &'a mut [f32]) -> Rows<'a>;
     /// The weight.
     fn weight(&self) -> &Weight;
+    /// Whether panels hold the weight's own numbers.
+    fn takes_numbers_as_they_are(&self) -> bool {
+        true
+    }
     /// Where its panels stay, if they do.
     fn kept(&self) -> Option<&Kept> {
         None
@@ -158,7 +162,9 @@ fn make_panel<'a>(
 /// Room for all panels of the weight.
 pub(super) fn room(factors: &impl Factors, outputs: usize, is_geglu: bool) -> Kept {
     let words = (0..factors.blocks()).map(|block| panel_words(factors, block));
-    Kept::new(words, outputs.div_ceil(Outputs::width(is_geglu)))
+    let is_exact = factors.takes_numbers_as_they_are() && factors.weight().reads_halves();
+    let form = if is_exact && !factors.arithmetic().is_in_pairs() { Form::Halves } else { Form::Words };
+    Kept::new(words, outputs.div_ceil(Outputs::width(is_geglu)), form)
 }
 
 /// How the outputs are cut into tasks.
@@ -255,10 +261,15 @@ impl<F: Factors> Job<'_, F> {
         (block, panel): (usize, usize),
         spaces: [&'a mut [f32]; 2],
     ) -> &'a [f32] {
-        let make = || make_panel(self.factors, block, self.outputs(panel), spaces);
+        let (factors, outputs) = (self.factors, self.outputs(panel));
         match panels {
-            Panels::Kept(kept) => kept.panel(block, panel, make),
-            Panels::InTasks => make(),
+            Panels::Kept(kept) => kept.panel(
+                (block, panel),
+                spaces,
+                |spaces| make_panel(factors, block, outputs, spaces),
+                || factors.weight().release(),
+            ),
+            Panels::InTasks => make_panel(factors, block, outputs, spaces),
             Panels::Made(words) => {
                 let before: usize =
                     (0..block).map(|block| panel_words(self.factors, block) * self.panels).sum();

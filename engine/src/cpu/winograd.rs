@@ -184,6 +184,10 @@ impl Factors for WinogradFactors<'_> {
         self.0.weight()
     }
 
+    fn takes_numbers_as_they_are(&self) -> bool {
+        false
+    }
+
     fn kept(&self) -> Option<&Kept> {
         self.0.kept()
     }

@@ -118,6 +118,15 @@ impl Mapped {
     }
 }
 
+/// Gives the pages of a mapped file that hold nothing but these bytes back to the system, as [`Mapped::release`] does for
+/// a whole file. Bytes that are not a map's stay.
+pub(crate) fn release(bytes: &[u8]) {
+    #[cfg(target_os = "linux")]
+    super::guard::release(bytes);
+    #[cfg(not(target_os = "linux"))]
+    let _ = bytes;
+}
+
 /// That a file did not stay as it was while it was needed.
 pub(crate) fn changed(file: &Path) -> Error {
     bad_file(file, "was changed or truncated while it was in use; put the file back and try again")

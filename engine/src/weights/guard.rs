@@ -9,6 +9,8 @@
 
 #[cfg(unix)]
 pub(crate) use unix::Guard;
+#[cfg(target_os = "linux")]
+pub(crate) use unix::release;
 
 /// Where files cannot be truncated while they are mapped.
 #[cfg(not(unix))]
@@ -36,6 +38,8 @@ mod unix {
 
     use nix::libc::{_SC_PAGESIZE, c_int, c_void, siginfo_t, sysconf};
     use nix::sys::mman::{MapFlags, ProtFlags, mmap_anonymous};
+    #[cfg(target_os = "linux")]
+    use nix::sys::mman::{MmapAdvise, madvise};
     use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
     /// A guarded map. Entries are never freed but used again, so that the handler may walk the list at
@@ -94,6 +98,29 @@ mod unix {
             self.0.end.store(0, Ordering::Release);
             self.0.taken.store(false, Ordering::Release);
         }
+    }
+
+    /// Gives the whole pages among these bytes back to the system, if they are a guarded map's.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn release(bytes: &[u8]) {
+        let (start, page) = (bytes.as_ptr() as usize, PAGE.load(Ordering::Acquire));
+        let end = start + bytes.len();
+        let holds = |entry: &Entry| {
+            entry.start.load(Ordering::Relaxed) <= start && end <= entry.end.load(Ordering::Acquire)
+        };
+        if page == 0 || !entries().any(holds) {
+            return;
+        }
+        let (first, end) = (start.next_multiple_of(page), end / page * page);
+        let Some((first, length)) = ptr::NonNull::new(first as *mut c_void).zip(end.checked_sub(first))
+        else {
+            return;
+        };
+        // SAFETY: whoever has the bytes keeps their map alive. It is of a file, read-only and never written to, so a page
+        // that is dropped is read again from the file with the same bytes; zeros that stand for a truncated file stay zeros.
+        let released = unsafe { madvise(first, length, MmapAdvise::MADV_DONTNEED) };
+        // Only a saving: without it the program is larger, not wrong.
+        let _ = released;
     }
 
     fn added() -> &'static Entry {

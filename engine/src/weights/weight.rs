@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use half::f16;
 
+use super::file;
 use super::numbers::{self, NumberFormat, Numbers};
 
 /// Which numbers of a stored tensor a weight has.
@@ -189,6 +190,17 @@ impl Weight {
         self.numbers == Numbers::Plain(NumberFormat::F16)
     }
 
+    /// Whether every number that is read is a half exactly.
+    pub(crate) fn reads_halves(&self) -> bool {
+        self.has_halves() && !self.is_changed() && !self.eight_bits
+    }
+
+    /// Gives the memory of a mapped file's bytes back to the system: they are not needed soon, and come back by
+    /// themselves.
+    pub(crate) fn release(&self) {
+        file::release(&self.bytes);
+    }
+
     /// Bytes in memory that no one else has: those of a file are the file's.
     pub(crate) fn own_bytes(&self) -> usize {
         if self.bytes.is_unique() { self.bytes.len() } else { 0 }
@@ -279,7 +291,7 @@ impl Weight {
     /// As [`Weight::read`].
     pub(crate) fn read_halves(&self, start: usize, out: &mut [f16]) {
         let place = self.place(start, out.len());
-        if self.has_halves() && self.patches.is_empty() && self.view != View::Transposed && !self.eight_bits {
+        if self.reads_halves() && self.view != View::Transposed {
             return numbers::copy_halves(&self.bytes, place, out);
         }
         numbers::rounded(out, |first, some| self.read(start + first, some));

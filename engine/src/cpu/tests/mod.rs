@@ -230,9 +230,9 @@ fn weights_that_are_kept_change_no_bit_and_are_counted() {
         assert_eq!(before.weights, 0);
         program.run_often();
         let memory = program.memory();
-        // Panels of 64: of queries, keys and values, of values with gates, of the last layer, of the convolution.
-        let numbers = 64 * (3 * 64 + 10 * 64 + 300 + 9 * 64);
-        let bytes = numbers * 4 / backend.arithmetic.numbers() as u64;
+        // Panels of 64: of queries, keys and values, of values with gates, of the last layer, of the convolution. Two bytes
+        // for each number, whether in pairs of bf16 or in the halves that weights are.
+        let bytes = 2 * 64 * (3 * 64 + 10 * 64 + 300 + 9 * 64);
         assert!((bytes..bytes + bytes / 50).contains(&memory.weights), "{memory:?}, {bytes} expected");
         assert!(memory.scratch < before.scratch, "panels are not made once more");
         for _ in 0..2 {
