@@ -1,6 +1,6 @@
 // Attention over all heads by matrix units: y = softmax(q · kᵀ / √head_dim) · v, head by head.
 //
-//   q, y  [queries, heads · HEAD_DIM]   k, v  [keys, heads · HEAD_DIM]     halves
+//   q  [queries, pitch]   k, v  [keys, pitch]   y  [queries, y_pitch]     halves, heads side by side in a row
 //
 // A workgroup takes QUERIES queries of a head, each of its subgroups 16, and goes over the keys in blocks of
 // KEYS. Scores and the product with v are made by matrix units; both pass through workgroup memory, where
@@ -70,6 +70,8 @@ fn main(
 /// The outputs of a head for the window's queries from `first_query` on.
 fn attend(head: u32, first_query: u32, lane: u32) {
     let pitch = params.pitch / 8u;
+    let k_column = params.k_column / 8u;
+    let v_column = params.v_column / 8u;
     let column = head * PIECES;
     let subgroup = lane / SUBGROUP_LANES;
     let own = subgroup * ROWS;
@@ -107,8 +109,8 @@ fn attend(head: u32, first_query: u32, lane: u32) {
         for (var i = lane; i < KEYS * PIECES; i += LANES) {
             let key = min(first + i / PIECES, params.keys - 1u);
             let place = 2u * (i / PIECES * STRIDE + i % PIECES);
-            let of_key = k[(key + params.k_skip) * pitch + column + i % PIECES];
-            let of_value = v[(key + params.v_skip) * pitch + column + i % PIECES];
+            let of_key = k[(key + params.k_skip) * pitch + k_column + column + i % PIECES];
+            let of_value = v[(key + params.v_skip) * pitch + v_column + column + i % PIECES];
             key_tile[place] = of_key[0];
             key_tile[place + 1u] = of_key[1];
             value_tile[place] = of_value[0];
@@ -209,7 +211,8 @@ fn attend(head: u32, first_query: u32, lane: u32) {
             total += scores[line * SCORE_STRIDE + i].x;
         }
         if first_query + line < params.queries {
-            let place = (first_query + line + params.y_skip) * pitch + column + share * LANE_PART / 2u;
+            let y_row = (first_query + line + params.y_skip) * (params.y_pitch / 8u);
+            let place = y_row + column + share * LANE_PART / 2u;
             for (var p = 0u; p < PARTS; p++) { // unrolled
                 for (var i = 0u; i < LANE_PAIRS; i++) { // unrolled
                     let lo = outputs[r * LANE_OUTPUTS + p * LANE_PART + 2u * i];

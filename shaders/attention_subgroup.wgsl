@@ -1,7 +1,7 @@
 // Softmax(q · kᵀ · scale) · v for each head, without the matrix of scores: the same as
 // attention_tiled.wgsl, for devices whose subgroups have a fixed size and heads of a multiple of 8.
 //
-//   q, y  [queries, pitch]   k, v  [keys, pitch]   halves or f32, heads side by side in a row
+//   q  [queries, pitch]   k, v  [keys, pitch]   y  [queries, y_pitch]   halves or f32, heads side by side in a row
 //
 // One workgroup for 128 queries and 64 numbers of one head, one band (shared/band.wgsl) for 16
 // queries. It goes through the keys in blocks of 32: a lane owns the scores of four keys for all 16
@@ -38,7 +38,7 @@ fn load_q(row: u32, column: u32) -> Eight {
 }
 
 fn load_k(row: u32, column: u32) -> Eight {
-    let element = (min(row, params.keys - 1u) + params.k_skip) * params.pitch + column;
+    let element = (min(row, params.keys - 1u) + params.k_skip) * params.pitch + params.k_column + column;
     if K_HALF {
         return unpack_eight(k[element / 8u]);
     }
@@ -46,7 +46,7 @@ fn load_k(row: u32, column: u32) -> Eight {
 }
 
 fn load_v(row: u32, column: u32) -> Eight {
-    let element = (min(row, params.keys - 1u) + params.v_skip) * params.pitch + column;
+    let element = (min(row, params.keys - 1u) + params.v_skip) * params.pitch + params.v_column + column;
     if V_HALF {
         return unpack_eight(v[element / 8u]);
     }
@@ -247,7 +247,7 @@ fn write_row(i: u32, query: u32, column: u32, owned: bool) {
     }
     if query + i < params.queries && owned {
         let value = Eight(mixed[i].lo / total, mixed[i].hi / total);
-        let element = (query + i + params.y_skip) * params.pitch + column;
+        let element = (query + i + params.y_skip) * params.y_pitch + column;
         if Y_HALF {
             y[element / 8u] = pack_eight(value);
         } else {

@@ -1,6 +1,6 @@
 // Softmax(q · kᵀ · scale) · v for each head, without the matrix of scores.
 //
-//   q, y  [queries, pitch]   k, v  [keys, pitch]   halves or f32, heads side by side in a row
+//   q  [queries, pitch]   k, v  [keys, pitch]   y  [queries, y_pitch]   halves or f32, heads side by side in a row
 //
 // One workgroup for 64 queries and 64 numbers of one head (shared/tile.wgsl). It goes through the
 // keys in blocks of 64: scores as a product of tiles, a running maximum and sum for every query
@@ -57,7 +57,7 @@ fn load_q(row: u32, first: u32, column: u32) -> vec4f {
 
 fn load_k(row: u32, first: u32, column: u32) -> vec4f {
     var four: vec4f;
-    let element = (min(row, params.keys - 1u) + params.k_skip) * params.pitch + first + column;
+    let element = (min(row, params.keys - 1u) + params.k_skip) * params.pitch + params.k_column + first + column;
     if ALIGNED {
         if column < params.head_dim {
             if K_HALF {
@@ -75,7 +75,7 @@ fn load_k(row: u32, first: u32, column: u32) -> vec4f {
 
 fn load_v(row: u32, first: u32, column: u32) -> vec4f {
     var four: vec4f;
-    let element = (min(row, params.keys - 1u) + params.v_skip) * params.pitch + first + column;
+    let element = (min(row, params.keys - 1u) + params.v_skip) * params.pitch + params.v_column + first + column;
     if ALIGNED {
         if column < params.head_dim {
             if V_HALF {
@@ -263,7 +263,7 @@ fn write_tile(lane: u32, query: u32, first: u32, chunk: u32, parity: u32, sums: 
         let row = query + place;
         let column = chunk + tile_column(lane, i % 2u);
         if row < params.queries && column < params.head_dim {
-            let element = (row + params.y_skip) * params.pitch + first + column;
+            let element = (row + params.y_skip) * params.y_pitch + first + column;
             write_four(element, params.head_dim - column, parity, (*sums)[0] / total_of(place));
         }
         turn(sums);
@@ -275,14 +275,14 @@ fn write_padding(row: u32) {
     if row >= params.queries {
         return;
     }
-    let start = (row + params.y_skip) * params.pitch;
+    let start = (row + params.y_skip) * params.y_pitch;
     let used = params.heads * params.head_dim;
     if Y_HALF {
-        for (var word = (used + 1u) / 2u; word < params.pitch / 2u; word++) {
+        for (var word = (used + 1u) / 2u; word < params.y_pitch / 2u; word++) {
             y[start / 2u + word] = 0u;
         }
     } else {
-        for (var element = used; element < params.pitch; element++) {
+        for (var element = used; element < params.y_pitch; element++) {
             y[start + element] = 0u;
         }
     }

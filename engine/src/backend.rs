@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use crate::graph::{Graph, Node, Shape};
+use crate::graph::{Graph, Node, Op, Shape};
 use crate::{Error, Result};
 
 /// Numbers on the host.
@@ -69,6 +69,42 @@ impl HostTensor {
             Values::F32(_) => panic!("activations where ids were expected"),
         }
     }
+
+    /// Whether both have the same bits.
+    fn is(&self, other: &Self) -> bool {
+        fn bits(values: &Values) -> &[u32] {
+            match values {
+                Values::F32(values) => bytemuck::cast_slice(values),
+                Values::U32(values) => values,
+            }
+        }
+        self.shape == other.shape && bits(&self.values) == bits(&other.values)
+    }
+}
+
+/// The lasting inputs that a run was given: what was made of them holds for the next one that is given the same.
+#[derive(Debug)]
+pub(crate) struct LastingInputs(Vec<HostTensor>);
+
+impl LastingInputs {
+    /// Those of a graph among what a run is given.
+    pub(crate) fn of(graph: &Graph, given: &[(&str, &HostTensor)]) -> Self {
+        Self(Self::among(graph, given).cloned().collect())
+    }
+
+    /// Whether a run of the same graph is given the same.
+    pub(crate) fn are_those_of(&self, graph: &Graph, given: &[(&str, &HostTensor)]) -> bool {
+        let mut others = Self::among(graph, given);
+        self.0.iter().all(|mine| others.next().is_some_and(|other| mine.is(other)))
+    }
+
+    fn among<'a>(graph: &'a Graph, given: &'a [(&str, &HostTensor)]) -> impl Iterator<Item = &'a HostTensor> {
+        let find = |wanted: &str| given.iter().find(|(name, _)| *name == wanted).map(|(_, input)| *input);
+        graph.nodes().iter().filter_map(move |node| match &node.op {
+            Op::Input { name, lasts: true } => find(name),
+            _ => None,
+        })
+    }
 }
 
 /// Asks a running program to stop at its next node. Clones are the same token.
@@ -127,6 +163,8 @@ impl CancelToken {
 pub struct MemoryNeed {
     /// Bytes for the values of the graph at their peak, buffers being reused.
     pub activations: u64,
+    /// Bytes of values that are kept from one run to the next.
+    pub kept: u64,
     /// Bytes of weights copied to the device (or converted on the host); mapped files not counted.
     pub weights: u64,
     /// Bytes of working space of the operations.
@@ -139,7 +177,13 @@ impl MemoryNeed {
     /// All of it.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.activations + self.weights + self.scratch + self.picture
+        self.values() + self.weights + self.scratch + self.picture
+    }
+
+    /// Bytes of all values of the graph.
+    #[must_use]
+    pub fn values(&self) -> u64 {
+        self.activations + self.kept
     }
 
     /// What of it is this machine's memory, where the device keeps its values there or not.
@@ -251,10 +295,11 @@ pub trait Program: Send {
     fn run_often(&mut self) {}
 
     /// Runs the graph. `inputs` by name, in any order; the outputs in the order in which the graph
-    /// lists them.
+    /// lists them. What depends on lasting inputs alone may be computed only where one of these is another than in the run
+    /// before.
     fn run(&mut self, inputs: &[(&str, &HostTensor)], cancel: &CancelToken) -> Result<Vec<HostTensor>>;
 
-    /// Runs the graph and shows every node's value as it is made: the microscope. Slow; every
+    /// Runs all of the graph and shows every node's value as it is made: the microscope. Slow; every
     /// value is copied to the host.
     fn trace(
         &mut self,
@@ -262,7 +307,7 @@ pub trait Program: Send {
         visit: &mut dyn FnMut(&Node, &HostTensor) -> Result<()>,
     ) -> Result<()>;
 
-    /// Runs the graph and tells how long each kernel took. Slower than [`Program::run`]: kernels wait for each other, and
+    /// Runs the graph, as [`Program::run`] would, and tells how long each kernel took. Slower than [`Program::run`]: kernels wait for each other, and
     /// for the clock.
     fn profile(&mut self, inputs: &[(&str, &HostTensor)], cancel: &CancelToken) -> Result<Profiled>;
 }

@@ -14,7 +14,7 @@ struct Params {
     keys: u32,
     heads: u32,
     head_dim: u32,
-    /// Numbers in a row.
+    /// Numbers in a row of q, k and v.
     pitch: u32,
     /// Rows that are bound before the first.
     q_skip: u32,
@@ -23,7 +23,11 @@ struct Params {
     y_skip: u32,
     /// log₂ e / √head_dim: powers of two are cheaper than of e.
     scale: f32,
-    padding: u32,
+    /// Numbers in a row of y.
+    y_pitch: u32,
+    /// Where in a row keys and values begin: they may be side by side with the queries, in one value.
+    k_column: u32,
+    v_column: u32,
 }
 
 @group(0) @binding(0) var<uniform> params: Params;

@@ -6,6 +6,7 @@
 
 mod device;
 mod kernels;
+mod lasting;
 mod pictures;
 mod runtime;
 

@@ -61,7 +61,7 @@ impl Report for Json {
             }
             Event::Memory(need) => Line::Memory {
                 predicted_bytes: need.total(),
-                activation_bytes: need.activations,
+                activation_bytes: need.values(),
                 weight_bytes: need.weights,
                 scratch_bytes: need.scratch,
             },

@@ -41,6 +41,10 @@ const SIZES: [[usize; 4]; 28] = [
 const CAUSAL: [[usize; 3]; 7] =
     [[1, 1, 1], [1, 1, 16], [77, 2, 64], [66, 3, 32], [150, 1, 8], [33, 3, 5], [300, 1, 5]];
 
+/// Tokens, heads, head_dim of what lies side by side: whole vectors, halves of words, and one token.
+const PACKED: [[usize; 3]; 8] =
+    [[1, 2, 8], [65, 10, 64], [130, 5, 64], [33, 4, 32], [70, 3, 40], [50, 3, 5], [40, 2, 6], [77, 2, 160]];
+
 pub(super) fn attention(table: &mut Table) {
     for (place, [queries, keys, heads, head_dim]) in SIZES.into_iter().enumerate() {
         let images = 1 + place % 2;
@@ -66,6 +70,14 @@ pub(super) fn attention(table: &mut Table) {
             Shape::tokens(2, tokens, heads * head_dim),
             Keys { keys: tokens, heads, causal: true },
         );
+    }
+    for (place, [tokens, heads, head_dim]) in PACKED.into_iter().enumerate() {
+        let shape = Shape::tokens(1 + place % 2, tokens, 3 * heads * head_dim);
+        let variant = format!("{tokens}×{tokens}, {heads}×{head_dim}, side by side");
+        table.add("attention", &variant, move |f| {
+            let qkv = f.x(shape);
+            f.graph.attention_packed(qkv, heads, place % 3 == 2)
+        });
     }
     // Scores in the hundreds: without the running maximum they would overflow.
     table.far("attention", "80×80, 2×64, large scores", |f| {

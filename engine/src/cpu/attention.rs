@@ -32,7 +32,7 @@ pub(super) fn attention(heads: usize, causal: bool, turn: &Turn<'_>, out: &mut [
     // As even as whole panels allow.
     let share = panels.div_ceil(wanted.max(panels.div_ceil(PANELS))) * PANEL;
     let tasks = queries.div_ceil(share);
-    let keys = turn.inputs[1].shape.pixels();
+    let keys = turn.inputs[turn.inputs.len().min(2) - 1].shape.pixels();
     let head_dim = shape.channels / heads;
     let out = Strips::of(out, shape.channels);
     (0..heads_in_all * tasks).into_par_iter().for_each(|task| {
@@ -42,6 +42,15 @@ pub(super) fn attention(heads: usize, causal: bool, turn: &Turn<'_>, out: &mut [
         // SAFETY: no two tasks share both a query and a head.
         unsafe { head.run(first..(first + share).min(queries), turn, &out) };
     });
+}
+
+/// Queries, keys or values (0, 1, 2), and the numbers from one row of them to the next: they may be side by side in one
+/// value.
+fn side<'a>(turn: &Turn<'a>, place: usize) -> (&'a [f32], usize) {
+    match turn.inputs {
+        [all] => (&all.numbers[place * turn.shape.channels..], all.shape.channels),
+        each => (each[place].numbers, turn.shape.channels),
+    }
 }
 
 /// One head of one image.
@@ -98,8 +107,8 @@ impl Head {
     /// Turns the queries and clears what runs.
     fn begin<'a>(&self, panel: Panel<'a>, turn: &Turn<'_>) -> Panel<'a> {
         let first = self.image * turn.shape.pixels() + panel.queries.start;
-        let stride = turn.shape.channels;
-        let numbers = &turn.inputs[0].numbers[first * stride + self.channel..];
+        let (numbers, stride) = side(turn, 0);
+        let numbers = &numbers[first * stride + self.channel..];
         let rows = Rows { numbers, stride, count: panel.queries.len(), width: self.head_dim };
         let scale = std::f32::consts::LOG2_E / (self.head_dim as f32).sqrt();
         transpose::to_columns::<PANEL>(rows, scale, panel.q);
@@ -113,9 +122,9 @@ impl Head {
         if keys.is_empty() {
             return;
         }
-        let start = (self.image * self.keys + keys.start) * turn.shape.channels + self.channel;
-        let [k, v] = [1, 2].map(|input| &turn.inputs[input].numbers[start..]);
-        let stride = turn.shape.channels;
+        let [(k, stride), (v, _)] = [1, 2].map(|place| side(turn, place));
+        let start = (self.image * self.keys + keys.start) * stride + self.channel;
+        let (k, v) = (&k[start..], &v[start..]);
         let scores = &mut scores[..keys.len() * PANEL];
         // Scores by keys: columns of queries.
         let key = Factor { numbers: k, along: 1, across: stride, count: keys.len() };

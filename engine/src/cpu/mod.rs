@@ -17,6 +17,7 @@ mod functions;
 mod group_norm;
 mod guide;
 mod kept;
+mod lasting;
 mod layer_norm;
 mod linear;
 mod lines;
@@ -46,7 +47,7 @@ mod x86;
 use std::sync::Arc;
 
 use self::arithmetic::Arithmetic;
-use self::kept::Store;
+use self::program::{CpuProgram, Shared};
 use crate::backend::{Backend, Peak, Program};
 use crate::graph::Graph;
 use crate::{Error, Result};
@@ -55,15 +56,14 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct CpuBackend {
     arithmetic: Arithmetic,
-    shelf: Arc<slots::Shelf>,
-    store: Arc<Store>,
+    shared: Arc<Shared>,
 }
 
 impl CpuBackend {
     /// There is always one. Threads are those of the rayon pool that a program is run in.
     #[must_use]
     pub fn new() -> Self {
-        Self { arithmetic: Arithmetic::singles(), shelf: Arc::default(), store: Arc::default() }
+        Self { arithmetic: Arithmetic::singles(), shared: Arc::default() }
     }
 
     /// The same by every way of multiplying f32 that this processor has.
@@ -99,8 +99,7 @@ impl Backend for CpuBackend {
     fn compile(&self, graph: Arc<Graph>) -> Result<Box<dyn Program>> {
         // Panels are made as `gemm` wants them; it need not copy them once more.
         gemm::set_lhs_packing_threshold_single_thread(256);
-        let (shelf, store) = (self.shelf.clone(), self.store.clone());
-        Ok(Box::new(program::CpuProgram::new(graph, self.arithmetic, shelf, store)))
+        Ok(Box::new(CpuProgram::new(graph, self.arithmetic, self.shared.clone())))
     }
 
     fn multiplies_bf16(&self) -> bool {
@@ -117,6 +116,7 @@ impl Backend for CpuBackend {
     }
 
     fn rest(&self) {
-        self.shelf.rest();
+        self.shared.shelf.rest();
+        self.shared.keeper.rest();
     }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::arithmetic::Arithmetic;
 use super::direct::Taps;
 use super::kept::{self, Kept, KeptKey, Layout, Store};
+use super::lasting::{self, Keeper};
 use super::pad::Frame;
 use super::scratch::NodeWords;
 use super::slots::Shelf;
@@ -14,37 +15,45 @@ use super::{
     attention, conv3x3, embed, group_norm, guide, layer_norm, linear, pad, picture, pointwise, product,
     resample,
 };
-use crate::backend::{CancelToken, Clock, HostTensor, KernelRun, MemoryNeed, Profiled, Program, Values};
-use crate::graph::plan::{Slots, plan};
-use crate::graph::{Activation, Element, Graph, Node, NodeId, Op};
+use crate::backend::{
+    CancelToken, Clock, HostTensor, KernelRun, LastingInputs, MemoryNeed, Profiled, Program, Values,
+};
+use crate::graph::plan::{Keep, Slots, plan};
+use crate::graph::{Activation, Element, Graph, Lasting, Node, NodeId, Op};
 use crate::memory::Memory;
 use crate::{Error, Result};
 
 /// Of the memory that is free, the part that kept weights may take.
 const SHARE: u64 = 3;
 
+/// What the programs of a backend share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    pub(super) shelf: Shelf,
+    pub(super) store: Store,
+    pub(super) keeper: Keeper,
+}
+
 /// A graph with its memory plan. Slots live only during a run, in memory that a backend's programs share.
 pub(super) struct CpuProgram {
     graph: Arc<Graph>,
     plan: Slots,
     arithmetic: Arithmetic,
-    shelf: Arc<Shelf>,
-    store: Arc<Store>,
+    shared: Arc<Shared>,
+    /// By which the keeper knows it.
+    number: u64,
+    lasting: Lasting,
     /// Where each node's weight stays.
     kept: Vec<Option<Arc<Kept>>>,
 }
 
 impl CpuProgram {
-    /// One that takes its memory from this shelf, and its weights from this store.
-    pub(super) fn new(
-        graph: Arc<Graph>,
-        arithmetic: Arithmetic,
-        shelf: Arc<Shelf>,
-        store: Arc<Store>,
-    ) -> Self {
-        let plan = plan(&graph, |id| bytes(graph.node(id)), false);
+    /// One that shares memory and weights with the other programs of its backend.
+    pub(super) fn new(graph: Arc<Graph>, arithmetic: Arithmetic, shared: Arc<Shared>) -> Self {
+        let plan = plan(&graph, |id| bytes(graph.node(id)), Keep::Lasting);
         let kept = vec![None; graph.nodes().len()];
-        Self { graph, plan, arithmetic, shelf, store, kept }
+        let (number, lasting) = (lasting::number(), graph.lasting());
+        Self { graph, plan, arithmetic, shared, number, lasting, kept }
     }
 
     /// Words that a whole node works in beside its tasks.
@@ -88,18 +97,38 @@ impl CpuProgram {
         }
     }
 
-    /// Runs every node in order and shows each to `done`, with its value.
-    fn each_node(
+    /// Runs the nodes that are not known from the run before.
+    fn needed_nodes(
         &self,
         inputs: &[(&str, &HostTensor)],
         cancel: &CancelToken,
         done: &mut dyn FnMut(NodeId, Value<'_>) -> Result<()>,
     ) -> Result<()> {
+        let mut values = self.shared.keeper.lend(self.number, self.plan.kept())?;
+        let is_known = values.hold(&self.graph, inputs);
+        self.each_node((inputs, cancel), (is_known, &mut values), done)?;
+        if !is_known {
+            values.made_of(LastingInputs::of(&self.graph, inputs));
+        }
+        Ok(())
+    }
+
+    /// Runs every node in order, without those that are known where they are, and shows each to `done`, with its value.
+    fn each_node(
+        &self,
+        (inputs, cancel): (&[(&str, &HostTensor)], &CancelToken),
+        (is_known, values): (bool, &mut lasting::Lent<'_>),
+        done: &mut dyn FnMut(NodeId, Value<'_>) -> Result<()>,
+    ) -> Result<()> {
         let _of_nodes = self.largest_node().reserve();
-        let mut lent = self.shelf.lend(&self.plan.bytes)?;
+        let mut lent = self.shared.shelf.lend(&self.plan.bytes[..self.plan.turns])?;
         let mut slots = lent.slots();
+        slots.extend(values.slots());
         let given = self.graph.nodes().iter().map(|node| given(node, inputs)).collect::<Result<Vec<_>>>()?;
         for (id, node) in self.graph.nodes().iter().enumerate() {
+            if is_known && self.lasting.is(id) {
+                continue;
+            }
             cancel.check()?;
             // The node's own slot is taken out while the others are read.
             let slot = std::mem::take(&mut slots[self.plan.slot_of[id]]);
@@ -132,8 +161,8 @@ impl CpuProgram {
 impl Program for CpuProgram {
     fn memory(&self) -> MemoryNeed {
         let scratch = (rayon::current_num_threads() as u64) * product::SCRATCH + self.largest_node().bytes();
-        let weights = kept::missing_bytes(&self.kept);
-        MemoryNeed { activations: self.plan.peak(), weights, scratch, ..MemoryNeed::default() }
+        let (weights, kept) = (kept::missing_bytes(&self.kept), self.plan.kept().iter().sum());
+        MemoryNeed { activations: self.plan.peak(), kept, weights, scratch, picture: 0 }
     }
 
     /// Where not all weights have room, those of products may: transformed for Winograd's way, a weight takes four times as
@@ -143,7 +172,7 @@ impl Program for CpuProgram {
         let among = |suits: fn(Layout) -> bool| {
             let rooms = self.graph.nodes().iter().map(|node| self.room(node));
             let wanted = rooms.map(|room| room.filter(|((_, layout), _)| suits(*layout))).collect();
-            self.store.room(wanted, most)
+            self.shared.store.room(wanted, most)
         };
         let kept = among(|_| true).or_else(|| among(|layout| layout != Layout::Lines));
         self.kept = kept.unwrap_or_else(|| vec![None; self.graph.nodes().len()]);
@@ -151,7 +180,7 @@ impl Program for CpuProgram {
 
     fn run(&mut self, inputs: &[(&str, &HostTensor)], cancel: &CancelToken) -> Result<Vec<HostTensor>> {
         let mut kept = vec![None; self.graph.outputs().len()];
-        self.each_node(inputs, cancel, &mut |id, value| {
+        self.needed_nodes(inputs, cancel, &mut |id, value| {
             keep(&self.graph, id, value, &mut kept);
             Ok(())
         })?;
@@ -163,7 +192,9 @@ impl Program for CpuProgram {
         inputs: &[(&str, &HostTensor)],
         visit: &mut dyn FnMut(&Node, &HostTensor) -> Result<()>,
     ) -> Result<()> {
-        self.each_node(inputs, &CancelToken::default(), &mut |id, value| {
+        let mut values = self.shared.keeper.lend(self.number, self.plan.kept())?;
+        values.forget();
+        self.each_node((inputs, &CancelToken::default()), (false, &mut values), &mut |id, value| {
             let node = self.graph.node(id);
             visit(node, &to_host(node, value))
         })
@@ -172,7 +203,7 @@ impl Program for CpuProgram {
     fn profile(&mut self, inputs: &[(&str, &HostTensor)], cancel: &CancelToken) -> Result<Profiled> {
         let (graph, mut kernels, mut kept) = (&self.graph, vec![], vec![None; self.graph.outputs().len()]);
         let mut last = Instant::now();
-        self.each_node(inputs, cancel, &mut |id, value| {
+        self.needed_nodes(inputs, cancel, &mut |id, value| {
             let (node, seconds) = (graph.node(id), last.elapsed().as_secs_f64());
             kernels.extend(kernel_run(graph, node, seconds));
             keep(graph, id, value, &mut kept);
@@ -217,7 +248,7 @@ fn bytes(node: &Node) -> u64 {
 
 /// For an input the value that the caller gave; `None` for any other node.
 fn given<'a>(node: &Node, inputs: &[(&str, &'a HostTensor)]) -> Result<Option<&'a HostTensor>> {
-    let Op::Input { name } = &node.op else { return Ok(None) };
+    let Op::Input { name, .. } = &node.op else { return Ok(None) };
     let error = |what| Error::Graph { node: node.label.clone(), what };
     let Some((_, tensor)) = inputs.iter().find(|(given, _)| given == name) else {
         return Err(error("the run was given no such input".into()));

@@ -12,14 +12,14 @@ use crate::memory::Memory;
 use crate::{Error, Result};
 
 /// Bytes of a block that is kept while nothing is drawn, at most.
-const SMALL: usize = 64 << 20;
+pub(super) const SMALL: usize = 64 << 20;
 /// Every slot starts at a cache line: bytes of one.
 const LINE: usize = 64;
 
 /// A cache line.
 #[repr(C, align(64))]
 #[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
-struct Line([f32; LINE / size_of::<f32>()]);
+pub(super) struct Line([f32; LINE / size_of::<f32>()]);
 
 /// The block that is kept, for all programs of a backend: one at a time.
 #[derive(Debug, Default)]
@@ -30,7 +30,6 @@ pub(super) struct Lent<'a> {
     shelf: &'a Shelf,
     /// There until the end.
     block: Option<Vec<Line>>,
-    /// Bytes of each slot, to the next line.
     bytes: Vec<usize>,
 }
 
@@ -40,14 +39,12 @@ impl Shelf {
     /// # Errors
     /// [`Error::Memory`] where the system has none.
     pub(super) fn lend(&self, slots: &[u64]) -> Result<Lent<'_>> {
-        let bytes: Vec<usize> = slots.iter().map(|bytes| (*bytes as usize).next_multiple_of(LINE)).collect();
-        let total = bytes.iter().sum::<usize>().max(LINE);
+        let bytes = in_lines(slots);
+        let total = total(&bytes);
         // One of another size goes before the new one comes; what was predicted leaves room for a little more.
         let fits = total..=SMALL.max(total + total / 16);
         let kept = self.kept().take().filter(|block| fits.contains(&size_of_val(block.as_slice())));
-        let none =
-            |_| Error::Memory { device: "the CPU".into(), need: total as u64, have: Memory::now().free };
-        let block = kept.map_or_else(|| cleared(total).map_err(none), Ok)?;
+        let block = kept.map_or_else(|| cleared(total), Ok)?;
         Ok(Lent { shelf: self, block: Some(block), bytes })
     }
 
@@ -61,24 +58,43 @@ impl Shelf {
     }
 }
 
-/// So many bytes, in whole lines, of zeros; an error where the system has none.
-fn cleared(bytes: usize) -> std::result::Result<Vec<Line>, std::collections::TryReserveError> {
+/// Bytes of each slot, to the next line.
+pub(super) fn in_lines(slots: &[u64]) -> Vec<usize> {
+    slots.iter().map(|bytes| (*bytes as usize).next_multiple_of(LINE)).collect()
+}
+
+/// Bytes of a block for slots of so many bytes.
+pub(super) fn total(bytes: &[usize]) -> usize {
+    bytes.iter().sum::<usize>().max(LINE)
+}
+
+/// So many bytes, in whole lines, of zeros.
+///
+/// # Errors
+/// [`Error::Memory`] where the system has none.
+pub(super) fn cleared(bytes: usize) -> Result<Vec<Line>> {
     let (mut block, lines) = (Vec::new(), bytes.div_ceil(LINE));
-    block.try_reserve_exact(lines)?;
+    let none = |_| Error::Memory { device: "the CPU".into(), need: bytes as u64, have: Memory::now().free };
+    block.try_reserve_exact(lines).map_err(none)?;
     block.resize(lines, Line::zeroed());
     Ok(block)
+}
+
+/// The slots of a block, in order.
+pub(super) fn split<'a>(block: &'a mut [Line], bytes: &[usize]) -> Vec<&'a mut [f32]> {
+    let mut rest: &mut [u8] = bytemuck::cast_slice_mut(block);
+    let slot = |bytes: &usize| {
+        let (slot, after) = std::mem::take(&mut rest).split_at_mut(*bytes);
+        rest = after;
+        bytemuck::cast_slice_mut(slot)
+    };
+    bytes.iter().map(slot).collect()
 }
 
 impl Lent<'_> {
     /// All slots, in order.
     pub(super) fn slots(&mut self) -> Vec<&mut [f32]> {
-        let mut rest: &mut [u8] = bytemuck::cast_slice_mut(self.block.as_deref_mut().unwrap_or_default());
-        let slot = |bytes: &usize| {
-            let (slot, after) = std::mem::take(&mut rest).split_at_mut(*bytes);
-            rest = after;
-            bytemuck::cast_slice_mut(slot)
-        };
-        self.bytes.iter().map(slot).collect()
+        split(self.block.as_deref_mut().unwrap_or_default(), &self.bytes)
     }
 }
 

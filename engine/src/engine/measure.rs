@@ -35,13 +35,14 @@ impl Stage {
 pub struct StageRun<'a> {
     compiled: &'a mut Compiled,
     inputs: Vec<(String, HostTensor)>,
+    flops: u64,
 }
 
 impl StageRun<'_> {
-    /// Multiplications and additions of one run.
+    /// Multiplications and additions of one run after another.
     #[must_use]
     pub fn flops(&self) -> u64 {
-        self.compiled.graph().flops()
+        self.flops
     }
 
     /// Runs it; the seconds that it took.
@@ -98,13 +99,16 @@ impl Engine {
     pub fn stage(&mut self, stage: Stage, request: &Request) -> Result<StageRun<'_>> {
         let plan = self.plan(request)?;
         let frame = plan.frame(self.model.vae.latents());
+        let is_on_host = self.is_on_host();
         let compiled = match stage {
             Stage::Text => self.text()?,
             Stage::Unet => self.unet(&plan.unet_inputs(frame, 1), &plan.nets)?,
             Stage::Vae => self.decoder(Purpose::Picture, frame)?,
         };
         let inputs = made_up(compiled.graph());
-        Ok(StageRun { compiled, inputs })
+        let graph = compiled.graph();
+        let flops = if is_on_host { graph.flops_again() } else { graph.flops() };
+        Ok(StageRun { compiled, inputs, flops })
     }
 }
 
@@ -112,7 +116,7 @@ impl Engine {
 fn made_up(graph: &Graph) -> Vec<(String, HostTensor)> {
     let mut rng = TorchRng::seed(1);
     let mut input = |node: &Node| {
-        let Op::Input { name } = &node.op else { return None };
+        let Op::Input { name, .. } = &node.op else { return None };
         let (shape, count) = (node.shape, node.shape.len());
         let tensor = match node.element {
             Element::U32 => HostTensor::u32(shape, vec![0; count]),

@@ -387,9 +387,11 @@ fn picture_need(latents: Shape, plan: &DrawPlan, sizes: Sizes) -> u64 {
     (latents * LATENTS + decoded) as u64 + picture::encoding(width, height, plan.has_alpha())
 }
 
-/// Programs follow each other: activations and scratch are those of the largest; weights stay.
+/// Programs follow each other: activations and scratch are those of the largest; weights stay, and what one program at a time
+/// keeps.
 fn one_after_the_other(needs: &[MemoryNeed]) -> MemoryNeed {
     let peak = needs.iter().max_by_key(|need| need.activations + need.scratch);
     let weights = needs.iter().map(|need| need.weights).sum();
-    MemoryNeed { weights, ..peak.copied().unwrap_or_default() }
+    let kept = needs.iter().map(|need| need.kept).max().unwrap_or(0);
+    MemoryNeed { weights, kept, ..peak.copied().unwrap_or_default() }
 }

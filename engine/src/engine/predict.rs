@@ -86,6 +86,7 @@ impl Engine {
 
     /// The UNet for inputs of these extents, with those of the nets beside it that they name.
     pub(super) fn unet(&mut self, inputs: &UNetInputs, nets: &[Arc<GuideNet>]) -> Result<&mut Compiled> {
+        let inputs = &UNetInputs { packs: !self.is_on_host(), ..inputs.clone() };
         let key = self.key(Network::Unet(inputs.clone()));
         let (unet, element) = (&self.model.unet, self.element);
         let net = |id: &u64| nets.iter().find(|net| net.id() == *id)?.control();

@@ -22,7 +22,7 @@ impl GpuProgram {
         let timer = Timer::new(&shared.device)?;
         let (mut seconds, mut next) = (vec![], 0);
         for (id, node) in self.graph.nodes().iter().enumerate() {
-            let Op::Input { name } = &node.op else { continue };
+            let Op::Input { name, .. } = &node.op else { continue };
             // An input may take over the buffer of a value that is computed before it.
             let before = self.steps.partition_point(|step| step.dispatch.node < id);
             seconds.extend(timer.run(&launches(&self.steps[next..before])?, cancel)?);

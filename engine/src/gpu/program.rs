@@ -11,7 +11,7 @@ use super::packing::packed_extents;
 use super::pipelines::Wanted;
 use super::store::StoredWeight;
 use crate::backend::{CancelToken, HostTensor, MemoryNeed, Profiled, Program};
-use crate::graph::plan::plan;
+use crate::graph::plan::{Keep, plan};
 use crate::graph::{Graph, Node, NodeId};
 use crate::{Error, Result};
 
@@ -79,9 +79,10 @@ impl GpuProgram {
         let lowering = Lowering::run(&graph, &facts)?;
         let value_bytes = |id: NodeId| Value::new(id, graph.node(id)).bytes();
         // With guards every value has a buffer of its own, or nobody would watch its end.
-        let plan = plan(&graph, value_bytes, device.facts.guards);
+        let plan = plan(&graph, value_bytes, if device.facts.guards { Keep::All } else { Keep::Nothing });
         let memory = MemoryNeed {
             activations: plan.peak(),
+            kept: 0,
             weights: lowering.weights.iter().map(|(w, packing)| packed_extents(w, *packing).bytes()).sum(),
             scratch: lowering.scratch.iter().sum(),
             picture: 0,

@@ -36,7 +36,7 @@ impl GpuProgram {
         let mut stream = Stream::new(self, cancel);
         for (id, node) in self.graph.nodes().iter().enumerate() {
             match &node.op {
-                Op::Input { name } => {
+                Op::Input { name, .. } => {
                     // An input may take over the buffer of a value that is computed before it.
                     stream.submit()?;
                     self.upload(&pool, id, input_named(&self.graph, inputs, name, node)?)?;
@@ -64,7 +64,7 @@ impl GpuProgram {
         let mut stream = Stream::new(self, &never);
         for (id, node) in self.graph.nodes().iter().enumerate() {
             match &node.op {
-                Op::Input { name } => {
+                Op::Input { name, .. } => {
                     self.upload(&pool, id, input_named(&self.graph, inputs, name, node)?)?;
                 }
                 _ => stream.node(id)?,

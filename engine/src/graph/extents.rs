@@ -20,7 +20,7 @@ impl Graph {
                 format!("{images}{from} → {to} at {}×{}{stride}", shape.width, shape.height)
             }
             Op::Attention { heads, causal } => {
-                let (queries, keys) = (shape.pixels(), input(1).pixels());
+                let (queries, keys) = (shape.pixels(), self.nodes[node.keys()].shape.pixels());
                 let causal = if *causal { " causal" } else { "" };
                 format!("{images}{queries} over {keys}, {heads} × {}{causal}", shape.channels / heads)
             }

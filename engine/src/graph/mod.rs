@@ -6,6 +6,7 @@
 
 mod extents;
 mod fuse;
+mod lasting;
 mod op;
 pub mod plan;
 mod record;
@@ -13,6 +14,7 @@ mod shape;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use lasting::Lasting;
 pub use op::{Activation, Affine, Epilogue, Op};
 pub use record::{Recorder, Tensor};
 pub use shape::{ConvWindow, Element, Padding, Shape, Tiling};
@@ -33,6 +35,13 @@ pub struct Node {
     pub element: Element,
     /// Where in the model it stands: `unet.down_blocks.0.resnets.0.conv1`.
     pub label: String,
+}
+
+impl Node {
+    /// Of attention, the value that has its keys.
+    pub(crate) fn keys(&self) -> NodeId {
+        self.inputs[self.inputs.len().min(2) - 1]
+    }
 }
 
 /// A finished graph: nodes in an order in which they can run.
@@ -67,14 +76,22 @@ impl Graph {
     /// The input of this name.
     #[must_use]
     pub fn input(&self, wanted: &str) -> Option<NodeId> {
-        self.nodes.iter().position(|n| matches!(&n.op, Op::Input { name } if name == wanted))
+        self.nodes.iter().position(|n| matches!(&n.op, Op::Input { name, .. } if name == wanted))
     }
 
-    /// Multiplications and additions of one run, two for each product of two numbers: products,
+    /// Multiplications and additions of one run in which everything is computed, two for each product of two numbers: products,
     /// convolutions and attention. The rest is bound by memory, not by arithmetic.
     #[must_use]
     pub fn flops(&self) -> u64 {
         self.nodes.iter().map(|node| self.node_flops(node)).sum()
+    }
+
+    /// [`Graph::flops`] of a run whose lasting inputs are those of the run before.
+    #[must_use]
+    pub fn flops_again(&self) -> u64 {
+        let lasting = self.lasting();
+        let again = self.nodes.iter().enumerate().filter(|(id, _)| !lasting.is(*id));
+        again.map(|(_, node)| self.node_flops(node)).sum()
     }
 
     /// [`Graph::flops`] of one node.
@@ -83,7 +100,7 @@ impl Graph {
         match &node.op {
             Op::Linear { weight, .. } | Op::Conv3x3 { weight, .. } => 2 * rows * weight.len() as u64,
             Op::Attention { .. } => {
-                let keys = self.nodes[node.inputs[1]].shape.pixels() as u64;
+                let keys = self.nodes[node.keys()].shape.pixels() as u64;
                 4 * rows * keys * node.shape.channels as u64
             }
             _ => 0,

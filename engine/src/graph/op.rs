@@ -63,6 +63,8 @@ pub enum Op {
     Input {
         /// The name by which a program is given it.
         name: String,
+        /// Whether many runs in a row are given the same: of a picture's text, not of a step.
+        lasts: bool,
     },
     /// `x · weightᵀ` over the channels, then the epilogue. Weight `[out, in]` or `[out, in, 1, 1]`.
     /// `[x, per_image?, residual?]`
@@ -84,7 +86,8 @@ pub enum Op {
         /// What follows the sums.
         epilogue: Epilogue,
     },
-    /// Softmax(q · kᵀ / √head_dim) · v for each head, heads side by side in the channels. `[q, k, v]`
+    /// Softmax(q · kᵀ / √head_dim) · v for each head, heads side by side in the channels. `[q, k, v]`, or all three side by
+    /// side in the channels of one value, `[qkv]`
     Attention {
         /// Heads; `channels / heads` is head_dim.
         heads: usize,

@@ -5,8 +5,10 @@ use super::{Graph, NodeId};
 /// Buffers ("slots") and the value that each node writes to which of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Slots {
-    /// Bytes of every slot.
+    /// Bytes of every slot: first those that values take in turn, then those of values that are kept, one for each.
     pub bytes: Vec<u64>,
+    /// How many are taken in turn.
+    pub turns: usize,
     /// The slot of each node's value.
     pub slot_of: Vec<usize>,
     /// The last node that reads each value; for outputs the end of the graph.
@@ -14,40 +16,65 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
-    /// All slots together: the peak, since slots are allocated once and reused.
+    /// All slots that are taken in turn: the peak, since slots are allocated once and reused.
     pub(crate) fn peak(&self) -> u64 {
-        self.bytes.iter().sum()
+        self.bytes[..self.turns].iter().sum()
+    }
+
+    /// Bytes of each value that is kept from one run to the next.
+    pub(crate) fn kept(&self) -> &[u64] {
+        &self.bytes[self.turns..]
     }
 }
 
-/// Values that live at the same time never share a slot; a value takes the free slot that fits it
+/// Which values have a slot that no other value takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// None but outputs.
+    Nothing,
+    /// Those that outlast a run.
+    Lasting,
+    /// All, so that a trace can look at every one.
+    All,
+}
+
+/// Values that live at the same time, or are kept, never share a slot; a value takes the free slot that fits it
 /// most closely, or grows the largest free one, or opens a new one.
 ///
-/// `bytes` tells a value's size on the device. With `keep_all` nothing is reused, so that a trace
-/// can look at every value.
-pub(crate) fn plan(graph: &Graph, bytes: impl Fn(NodeId) -> u64, keep_all: bool) -> Slots {
-    let last_use = last_uses(graph, keep_all);
+/// `bytes` tells a value's size on the device.
+pub(crate) fn plan(graph: &Graph, bytes: impl Fn(NodeId) -> u64, keep: Keep) -> Slots {
+    let lasting = graph.lasting();
+    let is_kept = |id| keep == Keep::Lasting && lasting.is_kept(id);
+    let last_use = last_uses(graph, keep == Keep::All);
     let mut slots: Vec<u64> = Vec::new();
     let mut free: Vec<usize> = Vec::new();
     let mut slot_of = vec![usize::MAX; graph.nodes().len()];
     for (id, node) in graph.nodes().iter().enumerate() {
-        let need = bytes(id);
-        let slot = match choose(&slots, &free, need) {
-            Some(place) => free.swap_remove(place),
-            None => {
-                slots.push(0);
-                slots.len() - 1
-            }
-        };
-        slots[slot] = slots[slot].max(need);
-        slot_of[id] = slot;
+        if !is_kept(id) {
+            let need = bytes(id);
+            let slot = match choose(&slots, &free, need) {
+                Some(place) => free.swap_remove(place),
+                None => {
+                    slots.push(0);
+                    slots.len() - 1
+                }
+            };
+            slots[slot] = slots[slot].max(need);
+            slot_of[id] = slot;
+        }
         // An input's slot is free only after this node has run: never read and written at once.
-        let mut dying: Vec<NodeId> = node.inputs.iter().copied().filter(|&i| last_use[i] == id).collect();
+        let is_over = |&input: &NodeId| last_use[input] == id && !is_kept(input);
+        let mut dying: Vec<NodeId> = node.inputs.iter().copied().filter(is_over).collect();
         dying.sort_unstable();
         dying.dedup();
         free.extend(dying.into_iter().map(|input| slot_of[input]));
     }
-    Slots { bytes: slots, slot_of, last_use }
+    let turns = slots.len();
+    for id in (0..slot_of.len()).filter(|id| is_kept(*id)) {
+        slot_of[id] = slots.len();
+        slots.push(bytes(id));
+    }
+    Slots { bytes: slots, turns, slot_of, last_use }
 }
 
 /// A slot more than this many times as large as a value is kept for larger values: the moments of a

@@ -34,6 +34,7 @@ pub struct Recorder {
     nodes: Vec<Node>,
     element: Element,
     tiling: Tiling,
+    packs: bool,
     error: Option<Error>,
 }
 
@@ -41,7 +42,7 @@ impl Recorder {
     /// An empty graph whose inner values are stored as `element`.
     #[must_use]
     pub fn new(element: Element) -> Self {
-        Self { nodes: Vec::new(), element, tiling: Tiling::default(), error: None }
+        Self { nodes: Vec::new(), element, tiling: Tiling::default(), packs: false, error: None }
     }
 
     /// The same for pictures that continue on their opposite sides: convolutions see those where there would be zeros
@@ -50,9 +51,28 @@ impl Recorder {
         Self { tiling, ..self }
     }
 
+    /// The same for devices on which one large product takes less time than three: queries, keys and values of
+    /// self-attentions are made by one.
+    pub(crate) fn packing(self, packs: bool) -> Self {
+        Self { packs, ..self }
+    }
+
+    /// Whether it is [`Self::packing`].
+    pub(crate) fn packs(&self) -> bool {
+        self.packs
+    }
+
     /// A value given from outside as f32.
     pub fn input(&mut self, name: &str, shape: Shape) -> Tensor {
         self.input_as(name, shape, Element::F32)
+    }
+
+    /// The same of which many runs in a row are given the same numbers: what is computed from such inputs alone is computed
+    /// when one of them changes.
+    pub fn lasting_input(&mut self, name: &str, shape: Shape) -> Tensor {
+        let input = self.input(name, shape);
+        self.nodes[input.id].op = Op::Input { name: name.into(), lasts: true };
+        input
     }
 
     /// Token ids or places, given from outside.
@@ -107,6 +127,14 @@ impl Recorder {
             && channels.is_multiple_of(heads);
         self.check(fits, "attention", || format!("{} with keys {}, {heads} heads", q.shape, k.shape));
         self.push(Op::Attention { heads, causal }, &[q, k, v], q.shape)
+    }
+
+    /// The same of queries, keys and values that are side by side: `qkv [n, .., 3 · channels] → [n, .., channels]`.
+    pub(crate) fn attention_packed(&mut self, qkv: Tensor, heads: usize, causal: bool) -> Tensor {
+        let fits = qkv.shape.channels.is_multiple_of(3 * heads);
+        self.check(fits, "attention", || format!("{} with {heads} heads", qkv.shape));
+        let shape = qkv.shape.with_channels(qkv.shape.channels / 3);
+        self.push(Op::Attention { heads, causal }, &[qkv], shape)
     }
 
     /// Normalised attention guidance of each image; see [`Op::Guide`]. `guidance` is in f32, as inputs are.
@@ -291,7 +319,7 @@ impl Recorder {
     }
 
     fn input_as(&mut self, name: &str, shape: Shape, element: Element) -> Tensor {
-        let input = self.push(Op::Input { name: name.into() }, &[], shape);
+        let input = self.push(Op::Input { name: name.into(), lasts: false }, &[], shape);
         self.nodes[input.id].element = element;
         self.nodes[input.id].label = name.into();
         input

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Activation, Affine, ConvWindow, Element, Graph, NodeId, Op, Padding, Recorder, Shape, plan::plan,
+    Activation, Affine, ConvWindow, Element, Graph, NodeId, Op, Padding, Recorder, Shape,
+    plan::{Keep, plan},
 };
 use crate::weights::Weight;
 
@@ -80,7 +81,7 @@ fn shapes_that_do_not_fit_are_reported_by_name() {
 #[test]
 fn values_that_live_together_have_slots_of_their_own() {
     let graph = res_block();
-    let plan = plan(&graph, |id| graph.node(id).shape.len() as u64 * 4, false);
+    let plan = plan(&graph, |id| graph.node(id).shape.len() as u64 * 4, Keep::Nothing);
     for a in 0..graph.nodes().len() {
         for b in a + 1..graph.nodes().len() {
             let together = plan.last_use[a] >= b;
@@ -100,4 +101,33 @@ fn a_window_steps_along_the_picture_and_its_zeros() {
     assert_eq!(steps(Padding::NONE, 1), [1, 2, 3, 6].map(Some));
     assert_eq!(steps(Padding::AFTER, 2), [1, 2, 2, 4].map(Some));
     assert_eq!(Padding::NONE.steps(2, 1), None);
+}
+
+#[test]
+fn what_depends_on_lasting_inputs_alone_is_kept_where_others_read_it() {
+    let mut g = Recorder::new(Element::F32);
+    let text = g.lasting_input("text", Shape::tokens(1, 4, 8));
+    let x = g.input("x", Shape::tokens(1, 4, 8));
+    let inner = g.linear(text, &weight("inner.weight", &[8, 8]), None);
+    let key = g.linear(inner, &weight("key.weight", &[8, 8]), None);
+    let h = g.linear(x, &weight("query.weight", &[8, 8]), None);
+    let y = g.attention(h, key, key, 2, false);
+    let also = g.silu(text);
+    let graph = g.finish(&[y, also]).expect("shapes fit");
+    let named = |label: &str| graph.nodes().iter().position(|node| node.label == label).expect("it is there");
+    let lasting = graph.lasting();
+    let of = |label: &str| (lasting.is(named(label)), lasting.is_kept(named(label)));
+    assert_eq!(of("text"), (true, true), "an output reads it");
+    assert_eq!(of("inner"), (true, false), "the key alone reads it");
+    assert_eq!(of("key"), (true, true));
+    assert_eq!([of("x"), of("query"), of("activate of text")], [(false, false); 3]);
+    assert_eq!(graph.flops() - graph.flops_again(), 2 * 2 * 4 * 8 * 8);
+
+    let plan = plan(&graph, |id| graph.node(id).shape.len() as u64 * 4, Keep::Lasting);
+    let value = 4 * 8 * 4;
+    assert_eq!(plan.kept(), [value; 2]);
+    let kept = [named("text"), named("key")].map(|id| plan.slot_of[id]);
+    let others = (0..graph.nodes().len()).filter(|id| !lasting.is_kept(*id)).map(|id| plan.slot_of[id]);
+    assert!(others.clone().all(|slot| slot < plan.turns && !kept.contains(&slot)));
+    assert_eq!(kept, [plan.turns, plan.turns + 1]);
 }

@@ -1,9 +1,11 @@
 //! Attention with its four projections.
 
+use std::sync::Arc;
+
 use super::Linear;
 use crate::Result;
 use crate::graph::{Recorder, Shape, Tensor};
-use crate::weights::Weights;
+use crate::weights::{Weight, Weights};
 
 /// What an attention layer reads, how wide it is, and in how many heads.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +61,8 @@ pub struct Attention {
     key: Linear,
     value: Linear,
     out: Linear,
+    /// Where tokens may look at each other, in several heads: the weights of queries, keys and values, one above the other.
+    packed: Option<Arc<Weight>>,
     heads: usize,
     causal: bool,
 }
@@ -80,6 +84,7 @@ impl Attention {
             key: Linear::without_bias(&w.at("to_k"), context_channels, inner)?,
             value: Linear::without_bias(&w.at("to_v"), context_channels, inner)?,
             out: Linear::without_bias(&w.at("to_out"), inner, channels)?,
+            packed: None,
             heads,
             causal,
         })
@@ -90,20 +95,29 @@ impl Attention {
         let AttentionShape { channels, context_channels, heads, causal, bias } = shape;
         let [query, key, value, out] = names;
         let linear = if bias { Linear::load } else { Linear::without_bias };
-        Ok(Self {
-            query: linear(&w.at(query), channels, channels)?,
-            key: linear(&w.at(key), context_channels, channels)?,
-            value: linear(&w.at(value), context_channels, channels)?,
-            out: Linear::load(&w.at(out), channels, channels)?,
-            heads,
-            causal,
-        })
+        let out = Linear::load(&w.at(out), channels, channels)?;
+        let query = linear(&w.at(query), channels, channels)?;
+        let key = linear(&w.at(key), context_channels, channels)?;
+        let value = linear(&w.at(value), context_channels, channels)?;
+        let packed = (channels == context_channels && heads > 1 && !bias).then(|| {
+            let weights = [&query, &key, &value].map(|linear| linear.weight().clone());
+            Arc::new(Weight::stacked(weights[0].name().replace("to_q", "to_qkv"), weights))
+        });
+        Ok(Self { query, key, value, out, packed, heads, causal })
     }
 
     /// `x [n, .., channels]` looks at `context [n, .., context_channels]`, itself for self-attention.
     pub fn forward(&self, g: &mut Recorder, x: Tensor, context: Tensor) -> Tensor {
-        let q = self.query.forward(g, x);
-        let h = self.find(g, q, context);
+        let h = match &self.packed {
+            Some(weight) if g.packs() && x == context => {
+                let qkv = g.linear(x, weight, None);
+                g.attention_packed(qkv, self.heads, self.causal)
+            }
+            _ => {
+                let q = self.query.forward(g, x);
+                self.find(g, q, context)
+            }
+        };
         self.out.forward(g, h)
     }
 
@@ -114,7 +128,7 @@ impl Attention {
         let mut found = self.find(g, q, to.context);
         for (at, tokens) in to.image_tokens.iter().enumerate() {
             let shape = Shape::tokens(x.shape().images, *tokens, self.key.outputs());
-            let [k, v] = image_inputs(self.name(), at).map(|name| g.input(&name, shape));
+            let [k, v] = image_inputs(self.name(), at).map(|name| g.lasting_input(&name, shape));
             let seen = g.attention(q, k, v, self.heads, false);
             found = g.add(found, seen);
         }

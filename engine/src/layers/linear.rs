@@ -43,6 +43,11 @@ impl Linear {
         Ok(Self { weight: Arc::new(matrix), bias: None })
     }
 
+    /// `[out, in]`.
+    pub(super) fn weight(&self) -> &Arc<Weight> {
+        &self.weight
+    }
+
     /// What its weight is called.
     pub(super) fn name(&self) -> &str {
         self.weight.name()

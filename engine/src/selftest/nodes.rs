@@ -116,7 +116,7 @@ fn judge(program: &'static str, node: &Node, value: &HostTensor, values: &[HostT
 fn inputs(graph: &Graph) -> Vec<(String, HostTensor)> {
     let mut rng = TorchRng::seed(0);
     let input = |node: &Node| {
-        let Op::Input { name } = &node.op else { return None };
+        let Op::Input { name, .. } = &node.op else { return None };
         let tensor = match node.element {
             Element::U32 => {
                 let ids = (0..node.shape.len() as u32).map(|i| 17 * i % 1000).collect();

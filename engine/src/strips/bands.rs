@@ -63,7 +63,7 @@ impl<'a> Bands<'a> {
     pub(super) fn new(graph: &Graph, inputs: &[(&str, &'a HostTensor)]) -> Result<Self> {
         let mut values: Vec<Vec<Band<'a>>> = graph.nodes().iter().map(|_| vec![]).collect();
         for (node, bands) in graph.nodes().iter().zip(&mut values) {
-            let Op::Input { name } = &node.op else { continue };
+            let Op::Input { name, .. } = &node.op else { continue };
             let error = |what| Error::Graph { node: node.label.clone(), what };
             let Some((_, tensor)) = inputs.iter().find(|(given, _)| given == name) else {
                 return Err(error("the run was given no such input".into()));

@@ -159,7 +159,7 @@ impl<'a> Part<'a> {
     /// An input of the strip. What was kept is in f32.
     fn give(&mut self, id: NodeId, rows: Rows) {
         let name = format!("value {id}");
-        let at = self.push(id, Op::Input { name: name.clone() }, vec![], rows.len());
+        let at = self.push(id, Op::Input { name: name.clone(), lasts: false }, vec![], rows.len());
         if self.nodes[at].element == Element::F16 {
             self.nodes[at].element = Element::F32;
         }

@@ -22,6 +22,8 @@ pub struct UNetInputs {
     pub image_tokens: Vec<usize>,
     /// Where latents continue on their opposite sides.
     pub tiling: Tiling,
+    /// Whether queries, keys and values of self-attentions are one product, as GPUs do them best.
+    pub packs: bool,
     /// Which nets stand beside it, by the numbers that tell them apart.
     pub nets: Vec<u64>,
     /// Of features that are added on the way down, one for each level, then for the middle; none where there is no adapter.
@@ -32,8 +34,16 @@ impl UNetInputs {
     /// Latents and a prompt alone.
     #[must_use]
     pub fn new(latents: Shape, tokens: usize) -> Self {
-        let (negative_tokens, image_tokens, tiling) = (None, vec![], Tiling::default());
-        Self { latents, tokens, negative_tokens, image_tokens, tiling, nets: vec![], features: vec![] }
+        Self {
+            latents,
+            tokens,
+            negative_tokens: None,
+            image_tokens: vec![],
+            tiling: Tiling::default(),
+            packs: false,
+            nets: vec![],
+            features: vec![],
+        }
     }
 }
 
@@ -104,6 +114,9 @@ impl UNet {
     /// Every image prompt brings two inputs more for each cross-attention, named by `image_inputs`:
     /// keys and values of its pictures, `[n, 1, tokens, channels]`.
     ///
+    /// All but latents, time and what stands beside the UNet last: what is made of them alone, such as the text's keys and
+    /// values, is made once for all steps.
+    ///
     /// # Errors
     /// [`crate::Error::Graph`].
     pub fn graph(&self, inputs: &UNetInputs, element: Element) -> Result<Graph> {
@@ -119,19 +132,19 @@ impl UNet {
     ) -> Result<Graph> {
         let (config, n) = (&self.config, inputs.latents.images);
         let text = |tokens| Shape::tokens(n, tokens, config.cross_attention_dim);
-        let mut g = Recorder::new(element).tiled(inputs.tiling);
+        let mut g = Recorder::new(element).tiled(inputs.tiling).packing(inputs.packs);
         let latents = g.input("latents", inputs.latents);
         let time = g.input("time", Shape::vector(n, config.block_out_channels[0]));
-        let context = g.input("context", text(inputs.tokens));
+        let context = g.lasting_input("context", text(inputs.tokens));
         let context = g.in_own_element(context);
         let negative = inputs.negative_tokens.map(|tokens| {
-            let context = g.input("negative", text(tokens));
+            let context = g.lasting_input("negative", text(tokens));
             Negative {
                 context: g.in_own_element(context),
-                guidance: g.input("guidance", Shape::vector(n, 3)),
+                guidance: g.lasting_input("guidance", Shape::vector(n, 3)),
             }
         });
-        let added = g.input("added", Shape::vector(n, config.projection_class_embeddings_input_dim));
+        let added = g.lasting_input("added", Shape::vector(n, config.projection_class_embeddings_input_dim));
         let features = inputs.features.iter().enumerate();
         let features: Vec<Tensor> = features.map(|(i, shape)| g.input(&feature_name(i), *shape)).collect();
 

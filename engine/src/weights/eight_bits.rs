@@ -108,6 +108,9 @@ impl Weight {
     /// # Panics
     /// If the weight is not in eight bits, or does not have so many outputs.
     pub(crate) fn read_blocks(&self, first: usize, place: usize, out: &mut [EightBits]) {
+        if !self.parts().is_empty() {
+            return self.read_blocks_of_parts(first, place, out);
+        }
         assert!(self.has_eight_bits(), "`{}` in eight bits", self.name());
         let (group, taps) = (self.group(), self.taps());
         let start = first * self.fan_in() + place * group;

@@ -37,6 +37,7 @@ mod pickle;
 mod place;
 mod scale;
 mod source;
+mod stacked;
 mod standalone;
 mod stored;
 mod tensors;

@@ -80,9 +80,12 @@ pub struct Weight {
     patches: Vec<Arc<dyn Patch>>,
     /// Whether what is read is rounded to eight bits with scales.
     eight_bits: bool,
+    /// Where it is made of several, one above the other: these. It has no bytes of its own then.
+    parts: Vec<Arc<Self>>,
 }
 
-fn next_id() -> u64 {
+/// A number that no other weight has.
+pub(super) fn next_id() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
@@ -116,7 +119,27 @@ impl Weight {
         let name = name.into();
         let stored = view.whole_shape(&shape).iter().product();
         assert_eq!(bytes.len(), numbers.bytes(stored), "bytes of `{name}`");
-        Self { id: next_id(), name, shape, numbers, view, bytes, patches: Vec::new(), eight_bits: false }
+        let (id, patches, parts) = (next_id(), Vec::new(), Vec::new());
+        Self { id, name, shape, numbers, view, bytes, patches, eight_bits: false, parts }
+    }
+
+    /// Matrices of one input, one above the other.
+    pub(super) fn of_parts(id: u64, name: String, parts: Vec<Arc<Self>>) -> Self {
+        let numbers = if parts.iter().all(|part| part.numbers == parts[0].numbers) {
+            parts[0].numbers
+        } else {
+            Numbers::Plain(NumberFormat::F32)
+        };
+        let mut shape = parts[0].shape.clone();
+        shape[0] = parts.iter().map(|part| part.outputs()).sum();
+        let eight_bits = parts.iter().all(|part| part.eight_bits);
+        let (view, bytes, patches) = (View::Whole, Bytes::new(), Vec::new());
+        Self { id, name, shape, numbers, view, bytes, patches, eight_bits, parts }
+    }
+
+    /// Those that it is made of; none where it is none of several.
+    pub(super) fn parts(&self) -> &[Arc<Self>] {
+        &self.parts
     }
 
     /// A tensor of which only the name and the shape are asked: there is nothing to read.
@@ -161,7 +184,8 @@ impl Weight {
 
     /// How and where the numbers are stored, where nothing changes them.
     pub(super) fn unchanged(&self) -> Option<(Numbers, View, &[u8])> {
-        self.patches.is_empty().then_some((self.numbers, self.view, &self.bytes))
+        let is_as_stored = self.patches.is_empty() && self.parts.is_empty();
+        is_as_stored.then_some((self.numbers, self.view, &self.bytes))
     }
 
     /// Unlike for any other weight of this process: what backends key their own copies by.
@@ -199,6 +223,7 @@ impl Weight {
     /// themselves.
     pub(crate) fn release(&self) {
         file::release(&self.bytes);
+        self.parts.iter().for_each(|part| part.release());
     }
 
     /// Bytes in memory that no one else has: those of a file are the file's.
@@ -233,6 +258,9 @@ impl Weight {
     /// # Panics
     /// If the range does not lie within the tensor.
     pub(crate) fn read(&self, start: usize, out: &mut [f32]) {
+        if !self.parts.is_empty() {
+            return self.read_parts(start, out, Self::read);
+        }
         if self.eight_bits && !out.is_empty() {
             return self.read_rounded(start, self.fan_in(), out.len(), out);
         }
@@ -246,6 +274,9 @@ impl Weight {
     /// # Panics
     /// As [`Weight::read`].
     pub(crate) fn read_rows(&self, start: usize, step: usize, count: usize, out: &mut [f32]) {
+        if !self.parts.is_empty() {
+            return self.read_rows_of_parts(start, step, count, out);
+        }
         if self.eight_bits {
             return self.read_rounded(start, step, count, out);
         }
@@ -261,13 +292,13 @@ impl Weight {
 
     /// Whether anything changes its numbers while they are read.
     pub(crate) fn is_changed(&self) -> bool {
-        !self.patches.is_empty()
+        !self.patches.is_empty() || self.parts.iter().any(|part| part.is_changed())
     }
 
     /// The weight and differences to be added to it. Changes that are nothing of the kind stay in the weight, and keep
     /// all others there: their order matters.
     pub(crate) fn split(&self) -> (Self, Vec<LowRank<'_>>) {
-        if self.eight_bits {
+        if self.eight_bits || !self.parts.is_empty() {
             return (self.clone(), vec![]);
         }
         match self.patches.iter().map(|patch| patch.low_rank()).collect() {
@@ -290,6 +321,9 @@ impl Weight {
     /// # Panics
     /// As [`Weight::read`].
     pub(crate) fn read_halves(&self, start: usize, out: &mut [f16]) {
+        if !self.parts.is_empty() {
+            return self.read_parts(start, out, Self::read_halves);
+        }
         let place = self.place(start, out.len());
         if self.reads_halves() && self.view != View::Transposed {
             return numbers::copy_halves(&self.bytes, place, out);

@@ -153,7 +153,7 @@ impl Metrics {
 
     pub(crate) fn memory(&self, need: MemoryNeed) {
         for (what, bytes) in
-            [("weights", need.weights), ("activations", need.activations), ("scratch", need.scratch)]
+            [("weights", need.weights), ("activations", need.values()), ("scratch", need.scratch)]
         {
             self.memory.get_or_create(&[("kind", what)]).set(bytes as i64);
         }

@@ -26,7 +26,9 @@ params! {
         v_skip: u32,
         y_skip: u32,
         scale: f32,
-        padding: u32,
+        y_pitch: u32,
+        k_column: u32,
+        v_column: u32,
     }
 }
 
@@ -53,6 +55,8 @@ struct Attention {
     k: Value,
     v: Value,
     y: Value,
+    /// The first columns of keys and of values: they may be side by side with the queries.
+    columns: [usize; 2],
     heads: usize,
     head_dim: usize,
     chosen: AttentionKernel,
@@ -64,10 +68,12 @@ struct Attention {
 /// A window is some queries of one image; it binds all keys and values of that image.
 pub(super) fn lower_attention(lowering: &mut Lowering, id: NodeId) -> Result<()> {
     let Op::Attention { heads, causal } = lowering.node(id).op else { unreachable!("an attention node") };
-    let (q, k, v) = (lowering.input(0), lowering.input(1), lowering.input(2));
-    let head_dim = q.shape.channels / heads;
     let y = lowering.value(id);
-    if heads == 1 && !causal && attention_wide::lower(lowering, [q, k, v, y])? {
+    let (channels, head_dim) = (y.shape.channels, y.shape.channels / heads);
+    let (is_packed, q) = (lowering.node(id).inputs.len() == 1, lowering.input(0));
+    let (k, v) = if is_packed { (q, q) } else { (lowering.input(1), lowering.input(2)) };
+    let columns = if is_packed { [channels, 2 * channels] } else { [0; 2] };
+    if heads == 1 && !causal && !is_packed && attention_wide::lower(lowering, [q, k, v, y])? {
         return Ok(());
     }
     let task = Task {
@@ -81,7 +87,7 @@ pub(super) fn lower_attention(lowering: &mut Lowering, id: NodeId) -> Result<()>
         out: y.element.into(),
     };
     let chosen = lowering.choose(Work { task, rows: y.rows() });
-    let attention = Attention { q, k, v, y, heads, head_dim, chosen, causal };
+    let attention = Attention { q, k, v, y, columns, heads, head_dim, chosen, causal };
     for window in lowering.windows(y.rows(), 1, |rows| vec![(q, rows.clone()), (y, rows)])? {
         for rows in attention.by_image(window) {
             attention.emit(lowering, &rows)?;
@@ -118,7 +124,9 @@ impl Attention {
             v_skip: v.skip,
             y_skip: y.skip,
             scale: LOG2_E / (self.head_dim as f32).sqrt(),
-            padding: 0,
+            y_pitch: self.y.pitch as u32,
+            k_column: self.columns[0] as u32,
+            v_column: self.columns[1] as u32,
         };
         let (kernel, units) = self.kernel(lowering);
         let grid = lowering.fold(rows.len().div_ceil(self.chosen.queries) * units);

@@ -101,3 +101,36 @@ fn patches_change_what_is_read_one_after_the_other_and_not_the_weight_itself() {
     assert_ne!(patched.id(), plain.id());
     assert_eq!(plain.to_f32()[1], 33.0);
 }
+
+/// Three matrices of one input, stored in three ways, of which LoRAs change one.
+#[test]
+fn weights_one_above_the_other_read_the_numbers_of_each() {
+    let plain = |numbers, rows: usize| {
+        Arc::new(Weight::of("x", vec![rows, 32], numbers, View::Whole, counted(numbers, rows * 32)))
+    };
+    let changed = Arc::new(plain(STORED[1], 2).patched(Arc::new(Ramp(0.5))));
+    for parts in [
+        [plain(STORED[0], 3), changed.clone(), plain(STORED[3], 4)],
+        [plain(STORED[1], 1), plain(STORED[1], 2), plain(STORED[1], 3)],
+        [1, 2, 3].map(|rows| Arc::new(plain(STORED[3], rows).in_eight_bits().expect("it is a matrix"))),
+    ] {
+        let weight = Weight::stacked("all", parts.clone());
+        let wanted: Vec<f32> = parts.iter().flat_map(|part| part.to_f32()).collect();
+        assert_eq!((weight.shape()[1], weight.to_f32()), (32, wanted.clone()));
+        assert_eq!(weight.is_changed(), parts.iter().any(|part| part.is_changed()));
+        assert_eq!(weight.id(), Weight::stacked("again", parts.clone()).id());
+        for start in 0..weight.len() {
+            let mut halves = vec![f16::ZERO; weight.len() - start];
+            weight.read_halves(start, &mut halves);
+            assert!(
+                halves.iter().zip(&wanted[start..]).all(|(found, wanted)| *found == f16::from_f32(*wanted))
+            );
+        }
+        for (first, rows, column, count) in [(0, weight.outputs(), 0, 32), (1, 4, 3, 7), (2, 1, 31, 1)] {
+            let mut found = vec![0.0; rows * count];
+            weight.read_rows(first * 32 + column, 32, count, &mut found);
+            let row = |row: usize| wanted[(first + row) * 32 + column..][..count].to_vec();
+            assert_eq!(found, (0..rows).flat_map(row).collect::<Vec<_>>(), "{rows} rows from {first}");
+        }
+    }
+}
