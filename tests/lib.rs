@@ -6,6 +6,7 @@ mod companions;
 mod configs;
 mod control;
 mod demo;
+mod device_memory;
 mod devices;
 mod drawing;
 mod edits;

@@ -1,6 +1,6 @@
 //! `fulmen devices`: what can draw here.
 
-use fulmen_engine::backend::Backend;
+use fulmen_engine::backend::{Backend, DeviceMemory};
 use fulmen_engine::gpu::{AdapterDescription, AdapterKind, choose_adapter, list_adapters};
 use serde::Serialize;
 
@@ -66,7 +66,7 @@ pub(crate) fn full_name(choice: &str, backend: &dyn Backend) -> String {
     )
 }
 
-/// An adapter in four lines.
+/// An adapter in five lines.
 fn adapter_lines(adapter: &AdapterDescription) -> String {
     let AdapterDescription { index, name, backend, driver, .. } = adapter;
     let subgroups = match adapter.subgroup_sizes {
@@ -77,8 +77,11 @@ fn adapter_lines(adapter: &AdapterDescription) -> String {
     let f16 = if adapter.f16 { "native f16" } else { "no native f16 (not needed)" };
     let timestamps = if adapter.timestamps { "timestamps" } else { "no timestamps" };
     let core = format!("{:?}", adapter.core).to_lowercase();
+    let DeviceMemory { total, budget, is_shared } = adapter.memory;
+    let whose = if is_shared { " of this machine's" } else { "" };
+    let memory = format!("{}{whose} memory, {} free for this program", mib(total), mib(budget));
     format!(
-        "gpu:{index}  {name} ({backend}, {})\n       driver {driver}\n       {core} core; {subgroups}, {f16}, {timestamps}\n       \
+        "gpu:{index}  {name} ({backend}, {})\n       driver {driver}\n       {memory}\n       {core} core; {subgroups}, {f16}, {timestamps}\n       \
          buffers of {}, bindings of {}, {} KiB of workgroup memory",
         kind(adapter.kind),
         mib(adapter.max_buffer_bytes),

@@ -1,5 +1,6 @@
 //! What a device must be able to do: compile a graph once, run it many times.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -193,6 +194,73 @@ impl MemoryNeed {
     }
 }
 
+/// How a program has its weights on a device with memory of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Holding {
+    /// They are copied once, and stay.
+    #[default]
+    Held,
+    /// They are copied in every run, piece by piece, while the device computes with the piece before.
+    Streamed,
+}
+
+/// What programs take of a device's own memory.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeviceNeed {
+    /// Bytes of weights that stay, by what tells each from all others: programs share those that are the same.
+    pub weights: HashMap<u64, u64>,
+    /// Bytes of the buffers that programs use in turn, falling: the largest of each is one and the same.
+    pub buffers: Vec<u64>,
+    /// Bytes that each program has for itself.
+    pub own: u64,
+    /// Bytes of this machine's memory that streamed weights are still to take, where they stay packed there.
+    pub packed: u64,
+}
+
+impl DeviceNeed {
+    /// Of two programs, or of more, that are ready at the same time.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.weights.extend(&other.weights);
+        self.own += other.own;
+        self.packed += other.packed;
+        let missing = other.buffers.len().saturating_sub(self.buffers.len());
+        self.buffers.extend(std::iter::repeat_n(0, missing));
+        self.buffers.iter_mut().zip(&other.buffers).for_each(|(own, other)| *own = (*own).max(*other));
+        self
+    }
+
+    /// Bytes of weights.
+    #[must_use]
+    pub fn weight_bytes(&self) -> u64 {
+        self.weights.values().sum()
+    }
+
+    /// Bytes of buffers.
+    #[must_use]
+    pub fn buffer_bytes(&self) -> u64 {
+        self.buffers.iter().sum()
+    }
+
+    /// All of it.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.weight_bytes() + self.buffer_bytes() + self.own
+    }
+}
+
+/// The memory of a device, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct DeviceMemory {
+    /// All that it has.
+    pub total: u64,
+    /// What this process may have of it at this moment, with what it has already; `total` where the driver does not tell.
+    pub budget: u64,
+    /// Whether it is this machine's memory.
+    pub is_shared: bool,
+}
+
 /// By which clock kernels are timed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -273,12 +341,27 @@ pub trait Backend: Send + Sync {
     /// Gives back the memory that it keeps for the next run: a picture is done, or memory is counted.
     fn rest(&self) {}
 
-    /// Plans memory, prepares weights and kernels. Nothing is computed yet.
+    /// Plans memory and kernels. Nothing is computed yet, and nothing is taken of a device's own memory.
     fn compile(&self, graph: Arc<Graph>) -> Result<Box<dyn Program>>;
 
     /// Bytes of its memory that were allocated at the peak, where it has memory of its own and counts it.
     fn allocated(&self) -> Option<u64> {
         None
+    }
+
+    /// The memory of its own; `None` where it has none, or where nobody tells.
+    fn device_memory(&self) -> Option<DeviceMemory> {
+        None
+    }
+
+    /// Bytes of weights that programs have on the device at this moment, whoever they belong to.
+    fn held(&self) -> u64 {
+        0
+    }
+
+    /// Makes the buffers that programs use in turn as large as these, and no larger.
+    fn reserve(&self, _buffers: &[u64]) -> Result<()> {
+        Ok(())
     }
 
     /// Measures what the device does at best, which takes less than a second or two.
@@ -289,6 +372,32 @@ pub trait Backend: Send + Sync {
 pub trait Program: Send {
     /// What it takes.
     fn memory(&self) -> MemoryNeed;
+
+    /// What it takes of a device's own memory with its weights held so; nothing where it is this machine's.
+    fn device_need(&self, _holding: Holding) -> DeviceNeed {
+        DeviceNeed::default()
+    }
+
+    /// The same as weights are held now.
+    fn own_need(&self) -> DeviceNeed {
+        DeviceNeed::default()
+    }
+
+    /// Says how weights are held from now on. What is held otherwise goes.
+    fn hold(&mut self, _holding: Holding) {}
+
+    /// Takes what it needs of a device's memory, which otherwise its first run does.
+    fn load(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Gives it back. Another run takes it anew.
+    fn unload(&mut self) {}
+
+    /// Whether it has memory of a device.
+    fn is_loaded(&self) -> bool {
+        false
+    }
 
     /// Says that it will be run many times: what is worth the memory may be made ready for all of them. What it takes is
     /// then asked anew.

@@ -83,6 +83,9 @@ pub enum Error {
         have: u64,
     },
 
+    /// A picture takes more of a device's memory than may be taken, however its weights are held there.
+    DoesNotFit(Message),
+
     /// No such device, or it failed.
     Device(String),
 
@@ -103,16 +106,22 @@ impl Error {
     #[must_use]
     pub fn message(&self) -> Message {
         match self {
-            Self::Request(message) => message.clone(),
+            Self::Request(message) | Self::DoesNotFit(message) => message.clone(),
             Self::PictureNotFinite { layer } => not_finite(layer),
             Self::Memory { device, need, have } => too_large(device, *need, *have),
             other => other.to_string().into(),
         }
     }
 
+    /// Whether there is not as much memory.
+    #[must_use]
+    pub fn is_of_memory(&self) -> bool {
+        matches!(self, Self::Memory { .. } | Self::DoesNotFit(_))
+    }
+
     fn sentence(&self) -> String {
         match self {
-            Self::Request(message) => message.to_string(),
+            Self::Request(message) | Self::DoesNotFit(message) => message.to_string(),
             Self::Device(what) => what.clone(),
             Self::Read { file, source } if source.kind() == std::io::ErrorKind::NotFound => {
                 format!("cannot read {}: there is no such file or folder; check the path", file.display())

@@ -72,6 +72,10 @@ pub enum Setting {
     Device,
     /// How activations are stored.
     Precision,
+    /// Whether little is taken of a GPU's memory.
+    LowMemory,
+    /// How weights are kept.
+    Weights,
     /// What the sides are multiplied by before a second pass.
     Hires,
     /// How much of that is drawn anew.
@@ -118,6 +122,8 @@ impl Setting {
             Self::Outpaint => "--outpaint",
             Self::Device => "--device",
             Self::Precision => "--precision",
+            Self::LowMemory => "--low-memory",
+            Self::Weights => "--weights",
             Self::Hires => "--hires",
             Self::HiresStrength => "--hires-strength",
             Self::UpscaleBy => "--upscale-by",
@@ -160,6 +166,12 @@ impl Message {
     /// The sentence goes on with the name of this setting.
     pub(crate) fn setting(mut self, setting: Setting) -> Self {
         self.0.push(Fragment::Setting(setting));
+        self
+    }
+
+    /// The sentence goes on with this one.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
         self
     }
 

@@ -1,7 +1,7 @@
 //! The arguments of `fulmen bench`.
 
 use super::generate::PrecisionArg;
-use super::help;
+use super::{DeviceMemoryArgs, help};
 
 /// Measures how fast this machine draws, kernel by kernel if asked for; needs no model
 #[derive(Debug, clap::Args)]
@@ -23,6 +23,8 @@ pub(crate) struct BenchArgs {
     /// Steps of a picture
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) steps: u16,
+    #[command(flatten)]
+    pub(crate) memory: DeviceMemoryArgs,
     /// Also time every kernel by itself
     #[arg(long)]
     pub(crate) kernels: bool,

@@ -139,6 +139,10 @@ pub(crate) struct GenerateArgs {
     /// Print events as JSON lines on standard output, for programs
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
+
+    /// Draw nothing: say what would be drawn, and the memory that it would take
+    #[arg(long, help_heading = "Output")]
+    pub(crate) dry_run: bool,
 }
 
 /// Kinds of files.

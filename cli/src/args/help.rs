@@ -49,7 +49,8 @@ Files:
   A picture carries its settings in the form that A1111 began, unless --png-text none says otherwise. A file is
   there whole or not at all.
 
-Events of --json, one object a line on standard output; the last one is `done` or `error`:
+Events of --json, one object a line on standard output; the last one is `done` or `error`, or, with --dry-run,
+`memory` or `fit`:
   {\"event\":\"warning\",\"message\":…}
   {\"event\":\"plan\",\"width\":…,\"height\":…,\"steps\":…,
    \"init\":{\"denoising_strength\",\"of_steps\",\"masked\",\"finished_size\"} with --init,\"guidance\":…,\"sampler\":…,\"spacing\":…,
@@ -60,6 +61,8 @@ Events of --json, one object a line on standard output; the last one is `done` o
   {\"event\":\"lora\",\"path\":…,\"weight\":…,\"used\":…,\"modules\":…}, of each that the prompt asks for
   {\"event\":\"stage\",\"stage\":\"load\"|\"text\"|\"encode\"|\"denoise\"|\"decode\"|\"upscale\",\"image\":…}
   {\"event\":\"memory\",\"predicted_bytes\":…}
+  {\"event\":\"fit\",\"device_bytes\":…,\"budget_bytes\":…,\"text\":\"held\"|\"streamed\",\"unet\":\"held\"|\"streamed\",
+   \"vae_rows\":rows of latents in a strip, or null}, on a GPU
   {\"event\":\"step\",\"image\":…,\"step\":…,\"steps\":…,\"seconds\":…}
   {\"event\":\"tile\",\"image\":…,\"tile\":…,\"tiles\":…,\"seconds\":…}, of a picture that is enlarged
   {\"event\":\"picture\",\"path\":…,\"seed\":…,\"width\":…,\"height\":…}

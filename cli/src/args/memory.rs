@@ -1,7 +1,7 @@
 //! How a model is fitted into the memory of its device.
 
 use clap::ValueEnum;
-use fulmen_engine::engine::{Options, VaeStrips, WeightFormat};
+use fulmen_engine::engine::{MemoryOptions, Options, VaeStrips, WeightFormat};
 
 /// What `generate` and `serve` take alike.
 #[derive(Debug, clap::Args)]
@@ -15,12 +15,47 @@ pub(crate) struct MemoryArgs {
     /// same picture; or in strips where the whole does not fit
     #[arg(long, value_name = "auto|off|ROWS", default_value = "auto")]
     vae_strips: VaeStrips,
+
+    #[command(flatten)]
+    device: DeviceMemoryArgs,
+}
+
+/// What may be taken of a GPU's memory.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct DeviceMemoryArgs {
+    /// GiB of the GPU's memory that may be taken [default: nine tenths of what its driver says is free]
+    #[arg(long, value_name = "GIB", value_parser = gib)]
+    memory_budget: Option<u64>,
+
+    /// Take little of the GPU's memory, 3 GiB for SDXL: its weights are copied there in every step, which takes longer
+    #[arg(long)]
+    low_memory: bool,
+}
+
+impl DeviceMemoryArgs {
+    pub(crate) fn options(self) -> MemoryOptions {
+        MemoryOptions { budget: self.memory_budget, low: self.low_memory }
+    }
+}
+
+/// Bytes of so many GiB.
+fn gib(text: &str) -> Result<u64, String> {
+    let gib: f64 = text.parse().map_err(|_| "a number of GiB is expected, such as 6 or 7.5".to_owned())?;
+    if !(gib > 0.0 && gib <= 4096.0) {
+        return Err("expected are GiB above 0, such as 6 or 7.5".into());
+    }
+    Ok((gib * (1u64 << 30) as f64) as u64)
 }
 
 impl MemoryArgs {
     /// What engines are opened with.
     pub(crate) fn options(&self) -> Options {
-        Options { weights: self.weights.into(), vae_strips: self.vae_strips, ..Options::default() }
+        Options {
+            weights: self.weights.into(),
+            vae_strips: self.vae_strips,
+            memory: self.device.options(),
+            ..Options::default()
+        }
     }
 }
 

@@ -34,6 +34,7 @@ pub(crate) use control::{ControlArg, ControlArgs};
 pub(crate) use generate::GenerateArgs;
 pub(crate) use image_prompt::ImagePromptArg;
 pub(crate) use init::InitArgs;
+pub(crate) use memory::DeviceMemoryArgs;
 pub(crate) use model::ModelArg;
 pub(crate) use models::{InspectArgs, ModelsArgs, ModelsCommand, SynthArgs};
 pub(crate) use number::SeedArg;

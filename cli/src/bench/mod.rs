@@ -40,7 +40,8 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let precision = precision.unwrap_or(usual);
     let machine = Machine::new(devices::full_name(&args.device, backend.as_ref()), precision);
     let making = || Engine::synthetic(backend, &configs, precision);
-    let mut engine = runner.progress.during("making weights", making)?;
+    let engine = runner.progress.during("making weights", making)?;
+    let mut engine = engine.with_memory(args.memory.options());
     // Whatever is wrong with the request is told before anything takes long.
     let size = engine.plan(&runner.request)?.finished_size();
 

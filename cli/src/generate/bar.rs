@@ -6,7 +6,7 @@ use fulmen_engine::engine::{Drawn, Event};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::plain::plan_line;
-use super::report::{Done, PlanReport, Report, Saved, memory_line, picture_line, words};
+use super::report::{Done, PlanReport, Report, Saved, fit_line, memory_line, need_line, picture_line, words};
 use crate::console;
 
 /// One bar over the steps of all pictures.
@@ -58,7 +58,9 @@ impl Report for Bar {
             Event::Tile { tile, tiles, .. } => {
                 self.bar.set_message(format!("{}, tile {tile}/{tiles}", self.stage));
             }
-            Event::Memory(_) | Event::Preview { .. } | Event::Picture(_) => {}
+            Event::Memory(need) => self.line(|| console::err(&need_line(need))),
+            Event::Fit(fit) => self.line(|| console::err(&fit_line(fit))),
+            Event::Preview { .. } | Event::Picture(_) => {}
         }
     }
 

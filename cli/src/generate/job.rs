@@ -18,6 +18,8 @@ pub(super) struct Job {
     pub(super) output: Output,
     pub(super) trace: Option<PathBuf>,
     pub(super) json: bool,
+    /// Whether nothing is to be drawn.
+    pub(super) is_dry: bool,
     /// What the user should know before the start.
     pub(super) notes: Vec<String>,
 }
@@ -81,7 +83,8 @@ impl Job {
         }
         // Whatever cannot be written is known before minutes are spent on it.
         output.check(&request, args.json, args.trace.as_deref())?;
-        Ok(Self { options, request, output, trace: args.trace, json: args.json, notes })
+        let (json, is_dry) = (args.json, args.dry_run);
+        Ok(Self { options, request, output, trace: args.trace, json, is_dry, notes })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Events as JSON lines on standard output, for programs.
 
-use fulmen_engine::engine::{DrawStage, Drawn, Event};
+use fulmen_engine::engine::{DrawStage, Drawn, Event, Fit};
 use serde::Serialize;
 
 use super::report::{Done, LoraUse, PlanReport, Report, Saved};
@@ -28,6 +28,7 @@ enum Line<'a> {
         weight_bytes: u64,
         scratch_bytes: u64,
     },
+    Fit(&'a Fit),
     Step {
         image: usize,
         step: usize,
@@ -65,6 +66,7 @@ impl Report for Json {
                 weight_bytes: need.weights,
                 scratch_bytes: need.scratch,
             },
+            Event::Fit(fit) => Line::Fit(fit),
             &Event::Step { image, step, steps, seconds } => Line::Step { image, step, steps, seconds },
             &Event::Tile { image, tile, tiles, seconds } => Line::Tile { image, tile, tiles, seconds },
             Event::Preview { .. } | Event::Picture(_) => return,

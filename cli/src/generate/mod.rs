@@ -58,6 +58,12 @@ pub(crate) fn run(args: GenerateArgs) -> Result<(), Failure> {
     let mut engine = Engine::open(&job.options)?;
     let plan = engine.plan(&job.request)?;
     report.plan(&PlanReport::new(&plan, &engine));
+    if job.is_dry {
+        let (need, fit) = engine.foresee(&job.request)?;
+        report.event(&Event::Memory(need));
+        fit.into_iter().for_each(|fit| report.event(&Event::Fit(fit)));
+        return Ok(());
+    }
     // From here on the seed is known, and stays.
     let request = Request { seed: Some(plan.seed), ..job.request };
 

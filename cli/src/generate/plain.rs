@@ -2,7 +2,7 @@
 
 use fulmen_engine::engine::{Drawn, Event};
 
-use super::report::{Done, PlanReport, Report, Saved, memory_line, picture_line, words};
+use super::report::{Done, PlanReport, Report, Saved, fit_line, memory_line, need_line, picture_line, words};
 use crate::console;
 
 /// A line an event.
@@ -28,7 +28,8 @@ impl Report for Lines {
             Event::Warning(what) => console::err(&format!("warning: {what}")),
             Event::Lora(lora) => console::err(&lora.to_string()),
             Event::Stage(stage) => console::err(&words(*stage, self.images)),
-            Event::Memory(need) => console::err(&format!("{} MiB will be needed", need.total() >> 20)),
+            Event::Memory(need) => console::err(&need_line(need)),
+            Event::Fit(fit) => console::err(&fit_line(fit)),
             Event::Step { step, steps, seconds, .. } => {
                 console::err(&format!("step {step}/{steps}: {seconds:.2} s"));
             }

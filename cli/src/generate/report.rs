@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use fulmen_engine::backend::MemoryNeed;
 use fulmen_engine::edit::Preprocessor;
-use fulmen_engine::engine::{DrawPlan, DrawStage, Drawn, Engine, Event, Seconds};
+use fulmen_engine::engine::{DrawPlan, DrawStage, Drawn, Engine, Event, Fit, Seconds};
 use fulmen_engine::request::{Control, ControlMode, ImagePrompt};
 use fulmen_engine::weights::Lora;
 use serde::Serialize;
@@ -247,6 +248,18 @@ pub(super) fn picture_line(saved: &Saved, seconds: &Seconds) -> String {
         steps / count.max(1) as f64,
         seconds.vae,
     )
+}
+
+/// `412 MiB will be needed`.
+pub(super) fn need_line(need: &MemoryNeed) -> String {
+    format!("{} MiB will be needed", need.total() >> 20)
+}
+
+/// `5.3 GiB of the GPU's memory will be taken, 6.4 may be: the text encoders …`.
+pub(super) fn fit_line(fit: &Fit) -> String {
+    let gib = |bytes: u64| bytes as f64 / (1u64 << 30) as f64;
+    let most = fit.budget_bytes.map_or(String::new(), |most| format!(", {:.2} may be", gib(most)));
+    format!("{:.2} GiB of the GPU's memory will be taken{most}: {}", gib(fit.device_bytes), fit.plan)
 }
 
 /// `memory: 412 MiB at the peak, 401 MiB predicted`.

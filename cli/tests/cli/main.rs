@@ -8,6 +8,7 @@ mod changed_files;
 mod commands;
 mod control;
 mod events;
+mod foreseen;
 mod headless;
 mod image_nets;
 mod init;

@@ -262,9 +262,9 @@ impl Engine {
     pub(super) fn encoder(&mut self, frame: Frame) -> Result<&mut Compiled> {
         let height = frame.shape.height / self.model.vae.latents().scale;
         let rows = self.vae_cut.rows(height);
-        let (key, making) = (self.key(Network::Encoder(frame, rows)), self.vae_cut.making(rows));
+        let key = self.key(Network::Encoder(frame, rows));
         let (vae, element): (&Vae, _) = (&self.model.vae, self.element);
-        self.programs.get_made(&key, making, || vae.encoder_graph(frame.shape, frame.tiling, element))
+        self.programs.get_made(&key, rows, || vae.encoder_graph(frame.shape, frame.tiling, element))
     }
 
     /// Compiles the encoder where a plan needs it, and the memory that it takes.

@@ -149,10 +149,10 @@ impl Engine {
             Purpose::Colours => Network::Colours(frame, rows),
             Purpose::Picture | Purpose::Preview => Network::Vae(frame, rows),
         };
-        let (key, making) = (self.key(network), self.vae_cut.making(rows));
+        let key = self.key(network);
         let (vae, element) = (self.model.decoding(purpose), self.element);
         let has_colours = purpose == Purpose::Colours;
-        self.programs.get_made(&key, making, || vae.graph(frame.shape, frame.tiling, element, has_colours))
+        self.programs.get_made(&key, rows, || vae.graph(frame.shape, frame.tiling, element, has_colours))
     }
 }
 

@@ -10,6 +10,7 @@ use super::controls::Signals;
 use super::decode::is_due;
 use super::encode::UNetConditioning;
 use super::layout::Frame;
+use super::preparing::Fitted;
 use super::second_pass::{Asked, Given};
 use super::watch::{DrawStage, Event, OnTrace, Seconds, Watch};
 use super::{DrawPlan, Engine};
@@ -99,7 +100,7 @@ impl Engine {
         }
     }
 
-    fn check(&mut self, request: &Request) -> Result<DrawPlan> {
+    pub(super) fn check(&mut self, request: &Request) -> Result<DrawPlan> {
         let mut plan = self.plan(request)?;
         self.open_image_prompts(&mut plan)?;
         self.open_controls(&mut plan)?;
@@ -128,14 +129,19 @@ impl Engine {
         let images = drawings.iter().map(|drawing| drawing.plan.images).sum();
         let previews = drawings.iter().map(|drawing| drawing.order.watch.previews).max().unwrap_or(0);
         let before = self.model.id();
-        let (batch, need) = self.fit(&drawings[0].plan, images, previews)?;
+        let fitted = self.fit(&drawings[0].plan, images, previews)?;
+        let Fitted { batch, need, fit } = fitted;
         if self.model.id() != before {
             let asked = self.model.checkpoint.loras().iter().skip(self.loras().len());
             asked.for_each(|lora| drawings[0].tell(Event::Lora(lora.clone())));
         }
-        drawings.iter_mut().for_each(|drawing| drawing.tell(Event::Memory(need)));
+        drawings.iter_mut().for_each(|drawing| {
+            drawing.tell(Event::Memory(need));
+            fit.into_iter().for_each(|fit| drawing.tell(Event::Fit(fit)));
+        });
         CancelToken::once_all(drawings.iter().map(Drawing::cancel)).check()?;
         self.check_memory(need)?;
+        self.settle(&fitted)?;
         Ok(batch)
     }
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::decode::Purpose;
 use super::programs::Compiled;
-use super::{Engine, Model, Precision};
+use super::{Engine, MemoryOptions, Model, Precision};
 use crate::Result;
 use crate::backend::{Backend, CancelToken, HostTensor, Peak, Profiled};
 use crate::graph::{Element, Graph, Node, Op};
@@ -76,6 +76,12 @@ impl Engine {
     pub fn synthetic(backend: Arc<dyn Backend>, configs: &Configs, precision: Precision) -> Result<Self> {
         let model = Model::load(&synth::in_memory(configs)?, Request::default())?;
         Ok(Self::new(Arc::new(model), backend, precision))
+    }
+
+    /// The same with other limits for the device's memory.
+    #[must_use]
+    pub fn with_memory(self, memory: MemoryOptions) -> Self {
+        Self { memory, ..self }
     }
 
     /// Measures what the device does at best.

@@ -10,8 +10,10 @@ mod decode;
 mod device;
 mod draw;
 mod encode;
+mod fitting;
 mod guided;
 mod image_prompts;
+mod instead;
 mod kept;
 mod layout;
 mod loras;
@@ -21,6 +23,8 @@ mod outlook;
 mod plan;
 mod precision;
 mod predict;
+mod prediction;
+mod preparing;
 mod programs;
 mod prompts;
 mod second_pass;
@@ -38,6 +42,7 @@ use std::time::Instant;
 use device::Opened;
 pub use device::{Device, TrustMatrixUnits};
 pub use draw::{OnEnd, Order};
+pub use fitting::{Fit, MemoryOptions, MemoryPlan};
 pub use measure::{Stage, StageRun};
 pub use model::{Model, WeightFormat};
 pub use outlook::Outlook;
@@ -48,28 +53,20 @@ pub use upscale::Enlarger;
 pub use vae::VaeStrips;
 pub use watch::{DrawStage, Drawn, Event, OnTrace, Seconds, TraceRow, Watch};
 
-use self::beginning::kept_bytes;
 use self::decode::Purpose;
 use self::image_prompts::ImageNets;
 use self::kept::Kept;
-use self::layout::Frame;
 use self::programs::{Network, ProgramKey, Programs};
 use self::vae::VaeCut;
-use crate::backend::{Backend, CancelToken, MemoryNeed};
+use crate::backend::{Backend, CancelToken};
 use crate::controlnet::GuideNet;
-use crate::graph::{Element, Shape};
-use crate::init::Sizes;
+use crate::graph::Element;
 use crate::layer_diffuse::{LayerDiffuseFiles, TransparentDecoder};
-use crate::memory::Memory;
 use crate::message::{Message, Setting};
-use crate::picture::{self, Picture};
+use crate::picture::Picture;
 use crate::request::Request;
 use crate::weights::{Checkpoint, Lora, LoraFile, Part};
 use crate::{Error, Result};
-
-/// Copies of the latents at the most: noise, latents, what the model is given and what it predicts, each in torch's
-/// order and in that of graphs.
-const LATENTS: usize = 12;
 
 /// What an engine is opened with.
 #[derive(Debug, Clone, Default)]
@@ -92,6 +89,8 @@ pub struct Options {
     pub weights: WeightFormat,
     /// Whether the VAE goes over pictures in strips.
     pub vae_strips: VaeStrips,
+    /// What may be taken of a device's memory.
+    pub memory: MemoryOptions,
     /// Settings of requests that leave them open, instead of the model's own. Prompts, sizes and seeds are not used.
     pub defaults: Request,
 }
@@ -108,6 +107,7 @@ pub struct Engine {
     element: Element,
     programs: Programs,
     vae_cut: VaeCut,
+    memory: MemoryOptions,
     image_nets: ImageNets,
     guide_nets: Kept<GuideNet>,
     enlarger: Enlarger,
@@ -159,7 +159,7 @@ impl Engine {
         }
         let vae_cut = VaeCut::new(options.vae_strips);
         let loading = start.elapsed().as_secs_f64();
-        Ok(Self { loading, vae_cut, ..Self::new(model, backend, precision) })
+        Ok(Self { loading, vae_cut, memory: options.memory, ..Self::new(model, backend, precision) })
     }
 
     /// Opens another model on this engine's device: both take their memory from the same.
@@ -186,6 +186,7 @@ impl Engine {
             element: precision.into(),
             programs,
             vae_cut: VaeCut::default(),
+            memory: MemoryOptions::default(),
             image_nets: ImageNets::default(),
             guide_nets: Kept::default(),
             enlarger,
@@ -276,89 +277,10 @@ impl Engine {
         ProgramKey { model: self.model.id(), network }
     }
 
-    /// Compiles what `plan` needs with `batch` pictures side by side and as many previews, and returns the memory that
-    /// it will take at its peak.
-    fn prepare(&mut self, plan: &DrawPlan, batch: usize, previews: usize) -> Result<MemoryNeed> {
-        let start = Instant::now();
-        self.apply(&plan.loras)?;
-        let frame = plan.frame(self.model.vae.latents());
-        let text = self.text()?.memory();
-        let mut needs = self.image_prompt_needs(plan)?;
-        needs.extend(self.control_needs(plan)?);
-        let last = plan.second().map(|second| second.frame(self.model.vae.latents()));
-        needs.extend(self.transparency_needs(plan, last.unwrap_or(frame))?);
-        let unet = self.unet_need(plan, frame, batch)?;
-        let purpose = if last.is_some() { Purpose::Picture } else { plan.purpose() };
-        needs.extend([text, unet, self.decoder(purpose, frame)?.memory()]);
-        needs.extend(self.encoder_need(plan)?);
-        if previews > 0 && self.model.preview_vae.is_some() {
-            let previewed = self.previewed(frame);
-            needs.push(self.decoder(Purpose::Preview, previewed)?.memory());
-        }
-        // What is kept between strips on the host of a device.
-        let bands = needs.iter().map(|need| need.picture).max().unwrap_or(0);
-        let second = self.second_needs(plan)?;
-        let enlarged = self.prepare_upscale(plan)?;
-        needs.extend(second.iter().copied().chain(enlarged));
-        self.loading += start.elapsed().as_secs_f64();
-        let need = one_after_the_other(&needs);
-        let weights = need.weights + if self.is_on_host() { self.model.lora_bytes() } else { 0 };
-        Ok(MemoryNeed {
-            picture: (picture_need(Shape { images: batch, ..frame.shape }, plan, plan.sizes())
-                + plan.init_bytes())
-            .max(self.second_picture_need(plan))
-            .max(second.iter().copied().chain(enlarged).map(|need| need.picture).max().unwrap_or(0))
-                + batch as u64 * self.image_prompt_bytes(plan)
-                + self.control_bytes(plan, frame, batch)
-                + Self::transparency_bytes(plan)
-                + bands,
-            weights,
-            ..need
-        })
-    }
-
-    /// Compiles the UNet with all that stands beside it at any step; the memory of the largest of these programs, which
-    /// share their weights.
-    fn unet_need(&mut self, plan: &DrawPlan, frame: Frame, batch: usize) -> Result<MemoryNeed> {
-        let (mut most, mut largest) = (MemoryNeed::default(), vec![]);
-        for set in plan.guided_sets() {
-            let inputs = self.guided_inputs(plan, &plan.unet_inputs(frame, batch), &set);
-            let need = self.unet(&inputs, &plan.nets)?.memory();
-            let peak =
-                if need.activations + need.scratch > most.activations + most.scratch { need } else { most };
-            let is_larger = need.weights > most.weights;
-            most = MemoryNeed { weights: need.weights.max(most.weights), ..peak };
-            if is_larger {
-                largest = set;
-            }
-        }
-        // Where weights are copied, those of nets that are never beside the others are there, too.
-        let others = (0..plan.nets.len()).filter(|place| most.weights > 0 && !largest.contains(place));
-        most.weights += others.map(|place| plan.nets[place].bytes()).sum::<u64>();
-        Ok(most)
-    }
-
-    /// Bytes on the host of the second pass, where there is one.
-    fn second_picture_need(&self, plan: &DrawPlan) -> u64 {
-        let Some((second, sizes)) = plan.second().zip(plan.second_sizes()) else { return 0 };
-        let kept = if plan.is_partial() { plan.init_bytes() + kept_bytes(sizes) } else { 0 };
-        picture_need(second.frame(self.model.vae.latents()).shape, plan, sizes) + kept
-    }
-
     /// Whether the device keeps values in this machine's own memory.
     #[must_use]
     pub fn is_on_host(&self) -> bool {
         self.backend.is_host()
-    }
-
-    /// Whether this machine has as much memory. What a device has besides is known only when it is asked for it.
-    fn check_memory(&self, need: MemoryNeed) -> Result<()> {
-        let (need, have) = (need.on_host(self.is_on_host()), Memory::now().free);
-        if need <= have {
-            return Ok(());
-        }
-        let device = if self.is_on_host() { "the CPU" } else { "this machine" };
-        Err(Error::Memory { device: device.into(), need, have })
     }
 
     /// Draws one picture, with no one watching.
@@ -377,21 +299,4 @@ impl Engine {
         self.generate(&Request { images: 1, ..request.clone() }, &mut watch)?;
         picture.ok_or_else(|| Error::Graph { node: "engine".into(), what: "nothing was drawn".into() })
     }
-}
-
-/// Bytes on the host while one picture is made, beside the values of the graphs.
-fn picture_need(latents: Shape, plan: &DrawPlan, sizes: Sizes) -> u64 {
-    let (latents, pixels) = (latents.len() * size_of::<f32>(), sizes.drawn.0 * sizes.drawn.1);
-    let decoded = pixels * (size_of::<u32>() + picture::CHANNELS);
-    let (width, height) = sizes.whole;
-    (latents * LATENTS + decoded) as u64 + picture::encoding(width, height, plan.has_alpha())
-}
-
-/// Programs follow each other: activations and scratch are those of the largest; weights stay, and what one program at a time
-/// keeps.
-fn one_after_the_other(needs: &[MemoryNeed]) -> MemoryNeed {
-    let peak = needs.iter().max_by_key(|need| need.activations + need.scratch);
-    let weights = needs.iter().map(|need| need.weights).sum();
-    let kept = needs.iter().map(|need| need.kept).max().unwrap_or(0);
-    MemoryNeed { weights, kept, ..peak.copied().unwrap_or_default() }
 }

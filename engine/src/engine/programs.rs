@@ -3,9 +3,10 @@
 use std::mem::discriminant;
 use std::sync::Arc;
 
+use super::fitting::MemoryPlan;
 use super::layout::Frame;
 use super::watch::{TraceRow, Watch};
-use crate::backend::{Backend, HostTensor, MemoryNeed, Program, Values};
+use crate::backend::{Backend, DeviceNeed, Holding, HostTensor, MemoryNeed, Program, Values};
 use crate::graph::{Graph, Shape, Tiling};
 use crate::strips::{Height, StripProgram};
 use crate::unet::UNetInputs;
@@ -87,60 +88,56 @@ impl ProgramKey {
 }
 
 impl Network {
+    /// How its weights are held.
+    fn holding(&self, plan: &MemoryPlan) -> Holding {
+        match self {
+            Self::Unet(_) => plan.unet,
+            // Small, and in strips read again and again.
+            Self::Vae(..) | Self::Colours(..) | Self::PreviewVae(..) | Self::Encoder(..) => Holding::Held,
+            _ => plan.text,
+        }
+    }
+
     /// Whether both are of the same weights.
     fn shares_weights(&self, other: &Self) -> bool {
         discriminant(self) == discriminant(other)
     }
 }
 
-/// How a program is made.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Making {
-    /// Rows of strips, in those of its smallest value; none where it runs whole.
-    pub(super) rows: Option<usize>,
-    /// Whether others go where there is no memory for it.
-    pub(super) makes_room: bool,
-}
-
-impl Making {
-    const WHOLE: Self = Self { rows: None, makes_room: true };
-}
-
 /// Programs by what they were compiled for, the one that was used last at the end.
 pub(super) struct Programs {
     backend: Arc<dyn Backend>,
     compiled: Vec<(ProgramKey, Compiled)>,
+    /// What is needed for the pictures that are drawn now.
+    planned: Vec<ProgramKey>,
 }
 
 impl Programs {
     pub(super) fn new(backend: Arc<dyn Backend>) -> Self {
-        Self { backend, compiled: vec![] }
+        Self { backend, compiled: vec![], planned: vec![] }
     }
 
     /// The program for `key`, compiled from what `record` records where there is none yet.
-    ///
-    /// Programs of one network share its weights on the device, so an older one goes only after the new one stands.
-    /// Where the device cannot hold both, all others go first.
     pub(super) fn get(
         &mut self,
         key: &ProgramKey,
         record: impl Fn() -> Result<Graph>,
     ) -> Result<&mut Compiled> {
-        self.get_made(key, Making::WHOLE, record)
+        self.get_made(key, None, record)
     }
 
-    /// The same, made in another way.
+    /// The same in strips of so many rows of its smallest value; whole where there are none.
     pub(super) fn get_made(
         &mut self,
         key: &ProgramKey,
-        making: Making,
+        rows: Option<usize>,
         record: impl Fn() -> Result<Graph>,
     ) -> Result<&mut Compiled> {
         let known = self.compiled.iter().position(|(known, _)| known == key);
         let used = match known {
             Some(place) => self.compiled.remove(place),
             None => {
-                let mut compiled = self.compile(making, record)?;
+                let mut compiled = Compiled::made(self.backend.as_ref(), record()?, rows)?;
                 if matches!(key.network, Network::Unet(_)) {
                     compiled.program.run_often();
                 }
@@ -148,23 +145,83 @@ impl Programs {
             }
         };
         self.compiled.push(used);
-        // Weights that both have were handed on; those of the other model are not needed any more.
-        let is_other = |known: &ProgramKey| !known.network.shares_weights(&key.network);
-        self.compiled.retain(|(known, _)| is_other(known) || known.model == key.model);
+        if !self.planned.contains(key) {
+            self.planned.push(key.clone());
+        }
+        if self.backend.is_host() {
+            self.drop_replaced();
+        }
         let extra = self.compiled.len().saturating_sub(KEPT);
         self.compiled.drain(..extra);
         let (_, program) = self.compiled.last_mut().ok_or_else(|| never("no program was kept"))?;
         Ok(program)
     }
 
-    fn compile(&mut self, making: Making, record: impl Fn() -> Result<Graph>) -> Result<Compiled> {
-        match Compiled::made(self.backend.as_ref(), record()?, making) {
-            Err(Error::Memory { .. }) if making.makes_room && !self.compiled.is_empty() => {
-                self.compiled.clear();
-                Compiled::made(self.backend.as_ref(), record()?, making)
-            }
-            compiled => compiled,
+    /// Forgets what was planned: what is asked for from now on is a plan.
+    pub(super) fn begin(&mut self) {
+        self.planned.clear();
+    }
+
+    /// What the planned programs take of a device's memory.
+    pub(super) fn device_need(&self, plan: &MemoryPlan) -> DeviceNeed {
+        let planned = self.compiled.iter().filter(|(key, _)| self.planned.contains(key));
+        let needs = planned.map(|(key, one)| one.program.device_need(key.network.holding(plan)));
+        needs.fold(DeviceNeed::default(), |all, one| all.and(&one))
+    }
+
+    /// Bytes that these programs have on a device beside the buffers that all share.
+    pub(super) fn held(&self) -> u64 {
+        let loaded = self.compiled.iter().filter(|(_, one)| one.program.is_loaded());
+        let needs = loaded.map(|(_, one)| one.program.own_need());
+        let all = needs.fold(DeviceNeed::default(), |all, one| all.and(&one));
+        all.weight_bytes() + all.own
+    }
+
+    /// Brings what is planned to its device. What is not goes where both do not fit into `room`.
+    ///
+    /// Programs of one network share weights, so those of another model go only after the new ones stand.
+    pub(super) fn settle(&mut self, plan: &MemoryPlan, room: Option<u64>) -> Result<()> {
+        if self.backend.is_host() {
+            return Ok(());
         }
+        let need = self.device_need(plan);
+        let others =
+            self.compiled.iter().filter(|(key, one)| one.program.is_loaded() && !self.planned.contains(key));
+        let all = others.map(|(_, one)| one.program.own_need()).fold(need.clone(), |all, one| all.and(&one));
+        if room.is_some_and(|room| all.weight_bytes() + need.buffer_bytes() > room) {
+            self.unload_others();
+        }
+        for (key, one) in self.compiled.iter_mut().filter(|(key, _)| self.planned.contains(key)) {
+            one.program.hold(key.network.holding(plan));
+        }
+        self.backend.reserve(&need.buffers)?;
+        if let Err(Error::Memory { .. }) = self.load() {
+            self.unload_others();
+            self.load()?;
+        }
+        self.drop_replaced();
+        Ok(())
+    }
+
+    fn load(&mut self) -> Result<()> {
+        let planned = self.compiled.iter_mut().filter(|(key, _)| self.planned.contains(key));
+        planned.map(|(_, one)| one.program.load()).collect()
+    }
+
+    /// Gives back what programs have on the device that are not planned.
+    fn unload_others(&mut self) {
+        let others = self.compiled.iter_mut().filter(|(key, _)| !self.planned.contains(key));
+        others.for_each(|(_, one)| one.program.unload());
+    }
+
+    /// Programs of the same networks of models that are not planned go.
+    fn drop_replaced(&mut self) {
+        let is_new = |known: &ProgramKey| {
+            let mut alike =
+                self.planned.iter().filter(|key| key.network.shares_weights(&known.network)).peekable();
+            alike.peek().is_none() || alike.any(|key| key.model == known.model)
+        };
+        self.compiled.retain(|(known, _)| is_new(known));
     }
 }
 
@@ -181,12 +238,12 @@ pub(super) struct Compiled {
 
 impl Compiled {
     pub(super) fn new(backend: &dyn Backend, graph: Graph) -> Result<Self> {
-        Self::made(backend, graph, Making::WHOLE)
+        Self::made(backend, graph, None)
     }
 
-    fn made(backend: &dyn Backend, graph: Graph, making: Making) -> Result<Self> {
+    fn made(backend: &dyn Backend, graph: Graph, rows: Option<usize>) -> Result<Self> {
         let graph = Arc::new(graph);
-        let program = match making.rows {
+        let program = match rows {
             None => backend.compile(graph.clone())?,
             Some(rows) => Box::new(StripProgram::compile(backend, graph.clone(), Height::Largest(rows))?),
         };

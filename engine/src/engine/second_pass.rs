@@ -81,7 +81,7 @@ impl DrawPlan {
 
     /// How a picture is enlarged before the second pass; nothing where its latents alone are. Where a part of it stays, that
     /// comes back as it is once it is enlarged.
-    fn enlarging(&self) -> Option<Upscale> {
+    pub(super) fn enlarging(&self) -> Option<Upscale> {
         let (pass, _) = self.second_pass.as_ref()?;
         let by = Some(pass.ratio);
         match &pass.of {

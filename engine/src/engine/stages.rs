@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::fitting::MemoryOptions;
 use super::programs::{Compiled, never};
 use super::watch::{Event, Watch};
 use crate::backend::{Backend, HostTensor, MemoryNeed};
@@ -22,6 +23,9 @@ const LARGEST_WHOLE: usize = 512;
 
 /// Parts of a network in their order, and the tiles of each.
 type Course = Vec<(Stage, Cut)>;
+
+/// An upscaler takes no more than one part in so many of a device's memory: the rest is for what draws.
+const PART_OF_ROOM: u64 = 5;
 
 /// Sizes of pictures of which the courses are remembered.
 const KNOWN: usize = 16;
@@ -92,7 +96,7 @@ impl Stages {
             // Half is left to others, until there is nothing smaller.
             let share = if place + 1 < courses.len() { 2 } else { 1 };
             let (takes, have) = (need.on_host(backend.is_host()), Memory::now().free / share);
-            if takes <= have {
+            if takes <= have && (share == 1 || is_small(backend, &need)) {
                 let extra = (self.known.len() + 1).saturating_sub(KNOWN);
                 self.known.drain(..extra);
                 self.known.push(Known { network: network.id(), size, course: course.clone(), need });
@@ -178,6 +182,12 @@ impl Stages {
         }
         Ok(large)
     }
+}
+
+/// Whether a device has room for this beside a model.
+fn is_small(backend: &dyn Backend, need: &MemoryNeed) -> bool {
+    let room = MemoryOptions::default().room(backend.device_memory()).filter(|_| !backend.is_host());
+    room.is_none_or(|room| need.total() - need.picture <= room / PART_OF_ROOM)
 }
 
 /// Whether all of its programs may stay.

@@ -3,14 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::programs::Making;
-use super::{DrawPlan, Engine};
-use crate::backend::MemoryNeed;
 use crate::{Error, Result};
-
-/// How high strips are, in rows of latents, in the order in which they are tried. Higher ones take more memory, and on
-/// the CPU more time too.
-const HEIGHTS: [usize; 2] = [2, 1];
 
 /// What may be asked for with `--vae-strips`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,7 +44,7 @@ impl fmt::Display for VaeStrips {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct VaeCut {
     pub(super) asked: VaeStrips,
-    rows: Option<usize>,
+    pub(super) rows: Option<usize>,
 }
 
 impl VaeCut {
@@ -62,50 +55,6 @@ impl VaeCut {
     /// The rows of strips for latents of this height.
     pub(super) fn rows(&self, height: usize) -> Option<usize> {
         self.rows.filter(|rows| *rows < height)
-    }
-
-    /// How the VAE is compiled. Whatever else is on a device stays as long as smaller strips may do.
-    pub(super) fn making(&self, rows: Option<usize>) -> Making {
-        let is_last = self.asked != VaeStrips::Auto || rows == HEIGHTS.last().copied();
-        Making { rows, makes_room: is_last }
-    }
-}
-
-impl Engine {
-    /// How many of `images` can be drawn side by side, with the memory that takes: a whole batch, or one after the
-    /// other, or one with the VAE in strips.
-    pub(super) fn fit(
-        &mut self,
-        plan: &DrawPlan,
-        images: usize,
-        previews: usize,
-    ) -> Result<(usize, MemoryNeed)> {
-        let asked = self.vae_cut.asked;
-        self.vae_cut.rows = if let VaeStrips::Rows(rows) = asked { Some(rows) } else { None };
-        let batch = self.base.outlook.batch((plan.width, plan.height)).min(images);
-        if batch > 1 {
-            match self.prepare_within(plan, batch, previews) {
-                Err(Error::Memory { .. }) => {}
-                need => return Ok((batch, need?)),
-            }
-        }
-        if asked != VaeStrips::Auto {
-            return Ok((1, self.prepare(plan, 1, previews)?));
-        }
-        for rows in std::iter::once(None).chain(HEIGHTS.map(Some)) {
-            self.vae_cut.rows = rows;
-            match self.prepare_within(plan, 1, previews) {
-                Err(Error::Memory { .. }) => {}
-                need => return Ok((1, need?)),
-            }
-        }
-        Ok((1, self.prepare(plan, 1, previews)?))
-    }
-
-    /// As [`Engine::prepare`], and an error where there is less memory.
-    fn prepare_within(&mut self, plan: &DrawPlan, batch: usize, previews: usize) -> Result<MemoryNeed> {
-        let need = self.prepare(plan, batch, previews)?;
-        self.check_memory(need).map(|()| need)
     }
 }
 

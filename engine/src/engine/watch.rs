@@ -1,5 +1,6 @@
 //! What a caller sees while a picture is drawn: events, a trace, and the way to stop it.
 
+use super::Fit;
 use crate::Result;
 use crate::backend::{CancelToken, MemoryNeed};
 use crate::graph::{Node, Shape};
@@ -35,6 +36,8 @@ pub enum Event {
     /// What the run will take at its peak, known before it starts. Whoever needs more for what they do with the
     /// pictures says so now, by cancelling.
     Memory(MemoryNeed),
+    /// How that fits into the memory of a device, where it has memory of its own.
+    Fit(Fit),
     /// A step of a picture is done.
     Step {
         /// Which picture, from 0.

@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use serde::Serialize;
 
-use super::{Core, instance, nodes};
+use super::{Core, heaps, instance, nodes};
+use crate::backend::DeviceMemory;
 use crate::message::{Message, Setting};
 use crate::{Error, Result};
 
@@ -46,6 +47,8 @@ pub struct AdapterDescription {
     pub matrix_units: Option<u32>,
     /// Whether the device can time its own work.
     pub timestamps: bool,
+    /// Its memory, as it was when devices were listed.
+    pub memory: DeviceMemory,
     /// The most bytes of one buffer.
     pub max_buffer_bytes: u64,
     /// The most bytes that a kernel can see of one buffer; larger values are worked in windows.
@@ -70,6 +73,7 @@ impl AdapterDescription {
             subgroup_sizes: features.contains(wgpu::Features::SUBGROUP).then_some(sizes),
             matrix_units: matrix_units(adapter),
             timestamps: features.contains(wgpu::Features::TIMESTAMP_QUERY),
+            memory: heaps::memory(adapter, 0),
             max_buffer_bytes: limits.max_buffer_size,
             max_binding_bytes: limits.max_storage_buffer_binding_size,
             workgroup_memory_bytes: limits.max_compute_workgroup_storage_size,
@@ -254,6 +258,7 @@ mod tests {
                 subgroup_sizes: None,
                 matrix_units: None,
                 timestamps: false,
+                memory: DeviceMemory { total: 8 << 30, budget: 7 << 30, is_shared: false },
                 max_buffer_bytes: 1 << 30,
                 max_binding_bytes: 1 << 27,
                 workgroup_memory_bytes: 16 << 10,

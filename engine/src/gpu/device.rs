@@ -1,7 +1,6 @@
 //! An opened device. Whatever wgpu or the driver says becomes a sentence here, never a panic.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -9,6 +8,7 @@ use std::time::Duration;
 use super::adapters::AdapterKind;
 use super::kernel_table::KernelTable;
 use super::matrix_units::MatrixUnits;
+use super::tally::{Allocated, Tally};
 use super::{AdapterDescription, Core, GpuOptions};
 use crate::backend::CancelToken;
 use crate::{Error, Result};
@@ -42,6 +42,8 @@ pub(super) struct Facts {
     pub window: u64,
     /// The most bytes of one buffer.
     pub max_buffer: u64,
+    /// The most bytes of weights that are streamed at once; less than usual only in tests.
+    pub segment: u64,
     /// Bindings start at multiples of this.
     pub alignment: u64,
     /// The most workgroups in one dimension of a grid; lower than the device's own only in tests.
@@ -73,6 +75,7 @@ impl Facts {
             max_binding,
             window: options.window_bytes.unwrap_or(max_binding).min(max_binding),
             max_buffer: limits.max_buffer_size,
+            segment: options.segment_bytes.unwrap_or(u64::MAX),
             alignment: u64::from(limits.min_storage_buffer_offset_alignment),
             max_workgroups: options.grid_width.unwrap_or(max_workgroups).min(max_workgroups),
             general: options.general == Some(true),
@@ -119,6 +122,7 @@ impl Facts {
             max_binding: most,
             window: most,
             max_buffer: most,
+            segment: u64::MAX,
             alignment: 256,
             max_workgroups: u32::from(u16::MAX),
             general: false,
@@ -166,9 +170,7 @@ pub(super) struct Device {
     failure: Arc<Mutex<Option<String>>>,
     /// Held by whoever submits or waits.
     turn: Mutex<()>,
-    allocated: AtomicU64,
-    /// The most that was allocated at any time.
-    most: AtomicU64,
+    pub tally: Arc<Tally>,
 }
 
 impl Device {
@@ -204,15 +206,7 @@ impl Device {
         let failure = Arc::new(Mutex::new(None));
         watch(&device, &failure);
         let facts = Facts::new(&device, description, options);
-        Ok(Self {
-            wgpu: device,
-            queue,
-            facts,
-            failure,
-            turn: Mutex::default(),
-            allocated: AtomicU64::new(0),
-            most: AtomicU64::new(0),
-        })
+        Ok(Self { wgpu: device, queue, facts, failure, turn: Mutex::default(), tally: Arc::default() })
     }
 
     /// Calls into wgpu and turns what it complains of into an error.
@@ -233,7 +227,7 @@ impl Device {
     }
 
     /// A new buffer, counted.
-    pub(super) fn buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages) -> Result<wgpu::Buffer> {
+    pub(super) fn buffer(&self, label: &str, size: u64, usage: wgpu::BufferUsages) -> Result<Allocated> {
         let descriptor =
             wgpu::BufferDescriptor { label: Some(label), size, usage, mapped_at_creation: false };
         let buffer =
@@ -243,23 +237,11 @@ impl Device {
                     other => other,
                 },
             )?;
-        let allocated = self.allocated.fetch_add(size, Ordering::Relaxed) + size;
-        self.most.fetch_max(allocated, Ordering::Relaxed);
-        Ok(buffer)
-    }
-
-    /// The most bytes that were allocated at any time.
-    pub(super) fn most_allocated(&self) -> u64 {
-        self.most.load(Ordering::Relaxed)
-    }
-
-    /// Counts a buffer as given back.
-    pub(super) fn release(&self, size: u64) {
-        self.allocated.fetch_sub(size, Ordering::Relaxed);
+        Ok(self.tally.count(buffer))
     }
 
     fn out_of_memory(&self, more: u64) -> Error {
-        let have = self.allocated.load(Ordering::Relaxed);
+        let have = self.tally.now();
         Error::Memory { device: self.facts.name.clone(), need: have + more, have }
     }
 

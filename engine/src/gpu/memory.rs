@@ -4,10 +4,10 @@
 //! a validation error even where the ranges are disjoint.
 
 use std::num::NonZeroU64;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::device::Device;
+use super::tally::Allocated;
 use crate::{Error, Result};
 
 /// A pattern that is not a number, read as f32 and as halves: whoever reads a guard spoils the
@@ -26,7 +26,7 @@ pub(super) const STAGE_BYTES: usize = 64 << 20;
 
 /// A storage buffer; in tests with a pattern before and after it.
 pub(super) struct DeviceBuffer {
-    device: Arc<wgpu::Buffer>,
+    device: Allocated,
     /// Bytes that can be used.
     pub bytes: u64,
     guard: u64,
@@ -39,7 +39,7 @@ impl DeviceBuffer {
         let guard = if device.facts.guards { GUARD_BYTES } else { 0 };
         let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
         let buffer = device.buffer(label, bytes + 2 * guard, usage)?;
-        let buffer = Self { device: Arc::new(buffer), bytes, guard, guard_word: next_guard_word() };
+        let buffer = Self { device: buffer, bytes, guard, guard_word: next_guard_word() };
         buffer.fill_with_guard(device)?;
         Ok(buffer)
     }
@@ -92,7 +92,6 @@ impl DeviceBuffer {
             drop(view);
             staging.unmap();
         }
-        device.release(stage);
         Ok(bytes)
     }
 
@@ -112,12 +111,6 @@ impl DeviceBuffer {
         let mut words = self.read_raw(device, 0, self.guard)?;
         words.extend(self.read_raw(device, self.guard + self.bytes, self.guard)?);
         Ok(words.as_chunks::<4>().0.iter().all(|word| u32::from_le_bytes(*word) == self.guard_word))
-    }
-
-    /// Frees the memory now, whoever still holds a bind group with it.
-    pub(super) fn destroy(self, device: &Device) {
-        device.release(self.bytes + 2 * self.guard);
-        self.device.destroy();
     }
 }
 
@@ -141,11 +134,29 @@ impl Pool {
         }
         self.generation += 1;
         // All that are too small go before the first new one comes.
-        self.buffers.drain(keep..).for_each(|old| old.destroy(device));
+        self.buffers.truncate(keep);
         for &size in &sizes[keep..] {
             self.buffers.push(DeviceBuffer::new(device, "values", size)?);
         }
         Ok(())
+    }
+
+    /// Brings it to these sizes, so that it grows no more while programs of no larger ones run.
+    pub(super) fn reserve(&mut self, device: &Device, sizes: &[u64]) -> Result<()> {
+        // With guards each program has buffers of its own sizes.
+        if device.facts.guards {
+            return Ok(());
+        }
+        if self.buffers.len() > sizes.len() || self.bytes() > sizes.iter().sum() {
+            self.generation += 1;
+            self.buffers.clear();
+        }
+        self.ensure(device, sizes)
+    }
+
+    /// Bytes of all buffers.
+    pub(super) fn bytes(&self) -> u64 {
+        self.buffers.iter().map(|buffer| buffer.bytes).sum()
     }
 
     /// The buffers.

@@ -3,7 +3,7 @@
 //! ```text
 //! adapters  which devices there are, which one is meant
 //! instance  the drivers that know              nodes      whether they are worth asking
-//! device    an opened device; errors become sentences here
+//! device    an opened device; errors become sentences here   heaps  its memory
 //! cores     the shapes of the kernels for products and attention, and which of them a node runs on
 //! work      what that choice sees of a node   kernel_table  what was measured for it
 //! shaders   the table of WGSL files           pipelines  compiled once each
@@ -12,7 +12,9 @@
 //! ops       one `lower_…` for each operation
 //! packing   weights as kernels want them      eight_bits  those with scales
 //! store     their copies on the device    stored     how numbers lie there
-//! memory    the pool of buffers               transfer   host values to rows and back
+//! memory    the pool of buffers               tally      their bytes
+//! transfer  host values to rows and back
+//! blueprint what a program takes, before it takes it   segments  weights that are not kept
 //! program   compile once, replay every step   pace       how much work is submitted at once
 //! timing    seconds of dispatches             profile    those of a whole program
 //! peak      what the device does at best
@@ -20,9 +22,11 @@
 //! ```
 
 mod adapters;
+mod blueprint;
 mod cores;
 mod device;
 mod eight_bits;
+mod heaps;
 mod instance;
 mod kernel_table;
 mod lowering;
@@ -40,9 +44,11 @@ mod pipelines;
 mod profile;
 mod program;
 mod replay;
+mod segments;
 mod shaders;
 mod store;
 mod stored;
+mod tally;
 mod timing;
 mod transfer;
 mod variants;
@@ -53,6 +59,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use adapters::{AdapterDescription, AdapterKind, choose_adapter, list_adapters};
 pub(crate) use adapters::{find_adapter, has_gpu};
+pub use blueprint::device_need;
 pub use kernel_table::{KernelName, KernelTable};
 pub use lowering::{KernelConstant, ParamsLayout};
 pub use options::{Core, GpuOptions};
@@ -62,7 +69,7 @@ pub use variants::{KernelVariant, cooperative_sources, kernel_variants};
 pub use work::{Finish, Operation, Task, Work};
 
 use crate::Result;
-use crate::backend::{Backend, Peak, Program};
+use crate::backend::{Backend, DeviceMemory, Peak, Program};
 use crate::graph::Graph;
 use device::Device;
 use lowering::Lowering;
@@ -91,6 +98,7 @@ pub fn cooperative_tiles() -> usize {
 /// A GPU, opened.
 pub struct GpuBackend {
     shared: Arc<Shared>,
+    adapter: wgpu::Adapter,
     description: AdapterDescription,
 }
 
@@ -152,7 +160,7 @@ impl GpuBackend {
             kernels: Mutex::default(),
             pool: Mutex::new(Pool::default()),
         };
-        Ok(Self { shared: Arc::new(shared), description })
+        Ok(Self { shared: Arc::new(shared), adapter, description })
     }
 
     /// What was opened.
@@ -210,7 +218,19 @@ impl Backend for GpuBackend {
     }
 
     fn allocated(&self) -> Option<u64> {
-        Some(self.shared.device.most_allocated())
+        Some(self.shared.device.tally.most())
+    }
+
+    fn device_memory(&self) -> Option<DeviceMemory> {
+        Some(heaps::memory(&self.adapter, self.shared.device.tally.now()))
+    }
+
+    fn held(&self) -> u64 {
+        self.shared.device.tally.now().saturating_sub(self.shared.lock_pool().bytes())
+    }
+
+    fn reserve(&self, buffers: &[u64]) -> Result<()> {
+        self.shared.lock_pool().reserve(&self.shared.device, buffers)
     }
 
     fn peak(&self) -> Result<Peak> {

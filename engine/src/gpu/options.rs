@@ -31,6 +31,9 @@ pub struct GpuOptions {
     pub window_bytes: Option<u64>,
     /// The most workgroups in one dimension of a grid; the device's own limit if it is lower.
     pub grid_width: Option<u32>,
+    /// Bytes of weights that are copied at once where they are streamed, at the most. For tests: small models would never
+    /// be cut.
+    pub segment_bytes: Option<u64>,
     /// Compile kernels with wgpu's run-time checks.
     pub checked: bool,
     /// Use matrix units where the device has them.
@@ -57,6 +60,7 @@ impl Default for GpuOptions {
             default_limits: false,
             window_bytes: None,
             grid_width: None,
+            segment_bytes: None,
             checked: false,
             matrix_units: true,
             subgroups: true,

@@ -96,7 +96,6 @@ impl Bench<'_> {
             let seconds = self.seconds(kernel.clone(), &[(&sums, Access::Write)], &params, WORKGROUPS)?;
             // A driver without a clock of its own takes a while to submit, too.
             if seconds >= 0.5 * LONG || rounds == MOST_ROUNDS {
-                sums.destroy(device);
                 return Ok(flops * f64::from(rounds) / seconds.max(1e-9));
             }
             let more = (LONG / seconds.max(1e-9)).clamp(2.0, 32.0);
@@ -114,8 +113,6 @@ impl Bench<'_> {
         let kernel = Kernel::new(&shaders::COPY);
         let bound = [(&from, Access::Read), (&to, Access::Write)];
         let seconds = self.seconds(kernel, &bound, &CopyParams { count }, count.div_ceil(THREADS))?;
-        from.destroy(device);
-        to.destroy(device);
         Ok(2.0 * bytes as f64 / seconds.max(1e-9))
     }
 

@@ -1,6 +1,9 @@
 //! Running a compiled program with a clock at every dispatch.
 
+use std::ops::Range;
+
 use super::lowering::Dispatch;
+use super::memory::Pool;
 use super::program::{GpuProgram, Step};
 use super::replay::input_named;
 use super::timing::{Launch, Timer};
@@ -25,16 +28,36 @@ impl GpuProgram {
             let Op::Input { name, .. } = &node.op else { continue };
             // An input may take over the buffer of a value that is computed before it.
             let before = self.steps.partition_point(|step| step.dispatch.node < id);
-            seconds.extend(timer.run(&launches(&self.steps[next..before])?, cancel)?);
+            seconds.extend(self.time(&timer, &pool, next..before, cancel)?);
             next = before;
             self.upload(&pool, id, input_named(&self.graph, inputs, name, node)?)?;
         }
-        seconds.extend(timer.run(&launches(&self.steps[next..])?, cancel)?);
+        seconds.extend(self.time(&timer, &pool, next..self.steps.len(), cancel)?);
         let outputs = self.graph.outputs().iter().map(|&id| self.download(&pool, id));
         let outputs = outputs.collect::<Result<_>>()?;
         let kernels =
             self.steps.iter().zip(seconds).map(|(step, seconds)| self.run_of(&step.dispatch, seconds));
         Ok(Profiled { outputs, clock: timer.clock(), kernels: kernels.collect() })
+    }
+
+    /// Times some steps, each segment of weights by itself where they are streamed.
+    fn time(
+        &self,
+        timer: &Timer<'_>,
+        pool: &Pool,
+        steps: Range<usize>,
+        cancel: &CancelToken,
+    ) -> Result<Vec<f64>> {
+        let (mut seconds, mut next) = (Vec::with_capacity(steps.len()), steps.start);
+        while next < steps.end {
+            if self.begins_segment(next) {
+                self.bring_segment(pool, next)?;
+            }
+            let end = self.end_of_segment(next).min(steps.end);
+            seconds.extend(timer.run(&launches(&self.steps[next..end])?, cancel)?);
+            next = end;
+        }
+        Ok(seconds)
     }
 
     fn run_of(&self, dispatch: &Dispatch, seconds: f64) -> KernelRun {

@@ -1,17 +1,18 @@
-//! A graph made ready for a GPU: all decisions are taken here, once.
+//! A graph made ready for a GPU: all decisions are taken here, once. Memory is taken when it is loaded, or first run.
 
 use std::sync::Arc;
 
 use super::Shared;
+use super::blueprint::{Blueprint, Places};
 use super::device::{Device, Facts};
-use super::lowering::{BufferName, Dispatch, Lowering, Value};
+use super::lowering::{BufferName, Dispatch};
 use super::makers::Makers;
 use super::memory::{DeviceBuffer, Pool};
-use super::packing::packed_extents;
 use super::pipelines::Wanted;
+use super::segments::{BUFFERS, Packed, Segment};
 use super::store::StoredWeight;
-use crate::backend::{CancelToken, HostTensor, MemoryNeed, Profiled, Program};
-use crate::graph::plan::{Keep, plan};
+use super::tally::Allocated;
+use crate::backend::{CancelToken, DeviceNeed, Holding, HostTensor, MemoryNeed, Profiled, Program};
 use crate::graph::{Graph, Node, NodeId};
 use crate::{Error, Result};
 
@@ -24,14 +25,10 @@ pub(super) struct GpuProgram {
     pub(super) shared: Arc<Shared>,
     pub(super) graph: Arc<Graph>,
     pub(super) steps: Vec<Step>,
-    memory: MemoryNeed,
+    blueprint: Blueprint,
+    holding: Holding,
     places: Places,
-    weights: Vec<Arc<StoredWeight>>,
-    params: wgpu::Buffer,
-    /// What kernels bind that read nothing.
-    nothing: DeviceBuffer,
-    /// The pool's generation that the bind groups were made for.
-    generation: u64,
+    loaded: Option<Loaded>,
     /// Whether all pipelines are made.
     is_ready: bool,
 }
@@ -44,71 +41,64 @@ pub(super) struct Step {
     pub bind_group: Option<wgpu::BindGroup>,
 }
 
-/// Which buffer of the pool holds what.
-struct Places {
-    /// For every node.
-    values: Vec<usize>,
-    /// For every scratch buffer.
-    scratch: Vec<usize>,
-    /// Bytes of every buffer, falling.
-    sizes: Vec<u64>,
+/// What a program has on the device beside the pool.
+struct Loaded {
+    weights: Weights,
+    params: Allocated,
+    /// What kernels bind that read nothing.
+    nothing: DeviceBuffer,
+    /// The pool's generation that the bind groups were made for.
+    generation: u64,
 }
 
-impl Places {
-    /// Values and scratch side by side, largest first: then programs of one device share best.
-    fn new(slots: &[u64], slot_of: &[usize], scratch: &[u64]) -> Self {
-        // A binding of four words is the least that a kernel declares.
-        let all: Vec<u64> = slots.iter().chain(scratch).map(|&bytes| bytes.max(16)).collect();
-        let mut order: Vec<usize> = (0..all.len()).collect();
-        order.sort_by_key(|&slot| std::cmp::Reverse(all[slot]));
-        let mut rank = vec![0; all.len()];
-        order.iter().enumerate().for_each(|(place, &slot)| rank[slot] = place);
-        Self {
-            values: slot_of.iter().map(|&slot| rank[slot]).collect(),
-            scratch: rank[slots.len()..].to_vec(),
-            sizes: order.iter().map(|&slot| all[slot]).collect(),
-        }
-    }
+enum Weights {
+    Held(Vec<Arc<StoredWeight>>),
+    Streamed(Packed),
 }
 
 impl GpuProgram {
-    /// Lowers, plans, allocates, copies weights, compiles kernels.
+    /// Lowers and plans.
     pub(super) fn compile(shared: Arc<Shared>, graph: Arc<Graph>) -> Result<Self> {
         let device = &shared.device;
-        let facts = facts_for(&shared, &graph);
-        let lowering = Lowering::run(&graph, &facts)?;
-        let value_bytes = |id: NodeId| Value::new(id, graph.node(id)).bytes();
-        // With guards every value has a buffer of its own, or nobody would watch its end.
-        let plan = plan(&graph, value_bytes, if device.facts.guards { Keep::All } else { Keep::Nothing });
-        let memory = MemoryNeed {
-            activations: plan.peak(),
-            kept: 0,
-            weights: lowering.weights.iter().map(|(w, packing)| packed_extents(w, *packing).bytes()).sum(),
-            scratch: lowering.scratch.iter().sum(),
-            picture: 0,
-        };
-        let places = Places::new(&plan.bytes, &plan.slot_of, &lowering.scratch);
+        let mut blueprint = Blueprint::new(&graph, &facts_for(&shared, &graph))?;
+        let places = blueprint.places(Holding::Held);
         refuse_too_large(device, &places.sizes)?;
-        let Lowering { dispatches, weights, .. } = lowering;
-        // Values first: where they do not fit, no time was spent on weights.
-        shared.lock_pool().ensure(device, &places.sizes)?;
-        // From here on threads make pipelines. The first run waits for them.
-        let steps = dispatches.into_iter().map(|dispatch| {
+        let steps = std::mem::take(&mut blueprint.dispatches).into_iter().map(|dispatch| {
             let wanted = shared.pipelines.want(&dispatch);
             Step { dispatch, wanted, bind_group: None }
         });
-        let steps: Vec<Step> = steps.collect();
-        Makers::begin(&shared, each_once(&steps));
-        let weights = shared.weights.get(device, &weights)?;
-        let params = upload_params(device, steps.iter().map(|step| &step.dispatch))?;
-        let nothing = DeviceBuffer::new(device, "nothing", 16)?;
-        nothing.write(device, 0, &[0; 16])?;
-        let (generation, is_ready) = (0, false);
-        Ok(Self { graph, steps, memory, places, weights, params, nothing, generation, is_ready, shared })
+        let (steps, holding) = (steps.collect(), Holding::Held);
+        Ok(Self { steps, graph, blueprint, holding, places, loaded: None, is_ready: false, shared })
     }
 
-    /// Waits until all pipelines are made, and helps to make them.
+    /// Takes what it needs of the device's memory, where it has none.
+    pub(super) fn load_beside(&mut self, pool: &mut Pool) -> Result<()> {
+        let shared = self.shared.clone();
+        let device = &shared.device;
+        // Values first: where they do not fit, no time was spent on weights.
+        pool.ensure(device, &self.places.sizes)?;
+        if self.loaded.is_some() {
+            return Ok(());
+        }
+        // From here on threads make pipelines. The first run waits for them.
+        Makers::begin(&shared, each_once(&self.steps));
+        let wanted = &self.blueprint.weights;
+        let weights = match self.holding {
+            Holding::Held => Weights::Held(shared.weights.get(device, wanted)?),
+            Holding::Streamed => Weights::Streamed(Packed::new(wanted.clone(), self.blueprint.all_weights())),
+        };
+        let params = upload_params(device, self.steps.iter().map(|step| &step.dispatch))?;
+        let nothing = DeviceBuffer::new(device, "nothing", 16)?;
+        nothing.write(device, 0, &[0; 16])?;
+        self.loaded = Some(Loaded { weights, params, nothing, generation: 0 });
+        Ok(())
+    }
+
+    /// Loads it where it is not, and waits until all pipelines are made, and helps to make them.
     pub(super) fn await_pipelines(&mut self, cancel: &CancelToken) -> Result<()> {
+        if self.loaded.is_none() {
+            self.load()?;
+        }
         if !self.is_ready {
             for wanted in each_once(&self.steps) {
                 cancel.check()?;
@@ -124,53 +114,103 @@ impl GpuProgram {
         &pool.buffers()[self.places.values[id]]
     }
 
-    /// Brings the pool to this program's size, and the bind groups to the pool.
+    /// The segment of a step, with its number, where weights are streamed.
+    fn segment(&self, step: usize) -> Option<(usize, &Segment)> {
+        let segments = &self.blueprint.segments;
+        let number = segments.partition_point(|segment| segment.dispatches.end <= step);
+        segments.get(number).filter(|_| self.holding == Holding::Streamed).map(|segment| (number, segment))
+    }
+
+    /// Whether what this step reads has to be copied before it.
+    pub(super) fn begins_segment(&self, step: usize) -> bool {
+        self.segment(step).is_some_and(|(_, segment)| segment.dispatches.start == step)
+    }
+
+    /// The step after the last of those that read what the device has at this step.
+    pub(super) fn end_of_segment(&self, step: usize) -> usize {
+        self.segment(step).map_or(self.steps.len(), |(_, segment)| segment.dispatches.end)
+    }
+
+    /// Copies what the segment of a step reads. Whatever was submitted before still finds what it reads: the device takes
+    /// copies and work in turn.
+    pub(super) fn bring_segment(&self, pool: &Pool, step: usize) -> Result<()> {
+        let Some((number, segment)) = self.segment(step) else { return Ok(()) };
+        let Some(Loaded { weights: Weights::Streamed(packed), .. }) = &self.loaded else { return Ok(()) };
+        let buffer = self.segment_buffer(pool, number);
+        segment.weights.iter().try_for_each(|&(place, offset)| {
+            packed.with(place, |words| buffer.write(&self.shared.device, offset, bytemuck::cast_slice(words)))
+        })
+    }
+
+    fn segment_buffer<'a>(&self, pool: &'a Pool, number: usize) -> &'a DeviceBuffer {
+        &pool.buffers()[self.places.streamed[number % BUFFERS]]
+    }
+
+    /// Brings the pool to this program's size, its weights to the device, and the bind groups to both.
     pub(super) fn bind(&mut self, pool: &mut Pool) -> Result<()> {
+        self.load_beside(pool)?;
         let shared = self.shared.clone();
-        let device = &shared.device;
-        pool.ensure(device, &self.places.sizes)?;
-        if self.generation == pool.generation {
+        let Some(loaded) = self.loaded.as_ref().filter(|loaded| loaded.generation != pool.generation) else {
             return Ok(());
-        }
-        let groups = device.attempt("binding buffers", || {
+        };
+        let groups = shared.device.attempt("binding buffers", || {
             (0..self.steps.len())
-                .map(|place| self.bind_group(device, pool, place))
+                .map(|place| self.bind_group(loaded, pool, place))
                 .collect::<Result<Vec<_>>>()
         })??;
         for (step, group) in self.steps.iter_mut().zip(groups) {
             step.bind_group = Some(group);
         }
-        self.generation = pool.generation;
+        if let Some(loaded) = &mut self.loaded {
+            loaded.generation = pool.generation;
+        }
         Ok(())
     }
 
-    fn bind_group(&self, device: &Device, pool: &Pool, place: usize) -> Result<wgpu::BindGroup> {
+    fn bind_group(&self, loaded: &Loaded, pool: &Pool, place: usize) -> Result<wgpu::BindGroup> {
         let step = &self.steps[place];
         let layout = &step.wanted.pipeline()?.bindings;
         let params = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-            buffer: &self.params,
+            buffer: &loaded.params,
             offset: (place * Dispatch::PARAMS_BYTES) as u64,
             size: std::num::NonZeroU64::new(Dispatch::PARAMS_BYTES as u64),
         });
         let storage = step.dispatch.bindings.iter().map(|binding| {
-            let buffer = match binding.buffer {
-                BufferName::Value(id) => self.value_buffer(pool, id),
-                BufferName::Weight(place) => &self.weights[place].buffer,
-                BufferName::Scratch(place) => &pool.buffers()[self.places.scratch[place]],
-                BufferName::Nothing => &self.nothing,
+            let (buffer, start) = match binding.buffer {
+                BufferName::Value(id) => (self.value_buffer(pool, id), 0),
+                BufferName::Weight(weight) => self.weight_buffer(loaded, pool, place, weight),
+                BufferName::Scratch(scratch) => (&pool.buffers()[self.places.scratch[scratch]], 0),
+                BufferName::Nothing => (&loaded.nothing, 0),
             };
-            buffer.range(binding.offset, binding.size)
+            buffer.range(start + binding.offset, binding.size)
         });
         let entries: Vec<_> = std::iter::once(params)
             .chain(storage)
             .enumerate()
             .map(|(binding, resource)| wgpu::BindGroupEntry { binding: binding as u32, resource })
             .collect();
-        Ok(device.wgpu.create_bind_group(&wgpu::BindGroupDescriptor {
+        Ok(self.shared.device.wgpu.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some(step.dispatch.kernel.shader.name),
             layout,
             entries: &entries,
         }))
+    }
+
+    /// Where a step finds a weight.
+    fn weight_buffer<'a>(
+        &'a self,
+        loaded: &'a Loaded,
+        pool: &'a Pool,
+        step: usize,
+        weight: usize,
+    ) -> (&'a DeviceBuffer, u64) {
+        match (&loaded.weights, self.segment(step)) {
+            (Weights::Held(weights), _) => (&weights[weight].buffer, 0),
+            (Weights::Streamed(_), Some((number, segment))) => {
+                (self.segment_buffer(pool, number), segment.offset(weight).unwrap_or(0))
+            }
+            (Weights::Streamed(_), None) => (&loaded.nothing, 0),
+        }
     }
 }
 
@@ -205,7 +245,7 @@ fn each_once(steps: &[Step]) -> impl Iterator<Item = Arc<Wanted>> + use<> {
 pub(super) fn upload_params<'a>(
     device: &Device,
     dispatches: impl ExactSizeIterator<Item = &'a Dispatch>,
-) -> Result<wgpu::Buffer> {
+) -> Result<Allocated> {
     let mut bytes = vec![0; dispatches.len().max(1) * Dispatch::PARAMS_BYTES];
     for (slot, dispatch) in bytes.chunks_exact_mut(Dispatch::PARAMS_BYTES).zip(dispatches) {
         slot[..dispatch.params.len()].copy_from_slice(&dispatch.params);
@@ -218,7 +258,39 @@ pub(super) fn upload_params<'a>(
 
 impl Program for GpuProgram {
     fn memory(&self) -> MemoryNeed {
-        self.memory
+        self.blueprint.memory(self.holding)
+    }
+
+    fn device_need(&self, holding: Holding) -> DeviceNeed {
+        let need = self.blueprint.device_need(holding);
+        let is_packed = matches!(&self.loaded, Some(Loaded { weights: Weights::Streamed(_), .. }));
+        DeviceNeed { packed: if is_packed { 0 } else { need.packed }, ..need }
+    }
+
+    fn own_need(&self) -> DeviceNeed {
+        self.device_need(self.holding)
+    }
+
+    fn hold(&mut self, holding: Holding) {
+        if self.holding != holding {
+            self.unload();
+            self.holding = holding;
+            self.places = self.blueprint.places(holding);
+        }
+    }
+
+    fn load(&mut self) -> Result<()> {
+        let shared = self.shared.clone();
+        self.load_beside(&mut shared.lock_pool())
+    }
+
+    fn unload(&mut self) {
+        self.loaded = None;
+        self.steps.iter_mut().for_each(|step| step.bind_group = None);
+    }
+
+    fn is_loaded(&self) -> bool {
+        self.loaded.is_some()
     }
 
     fn run(&mut self, inputs: &[(&str, &HostTensor)], cancel: &CancelToken) -> Result<Vec<HostTensor>> {

@@ -33,7 +33,7 @@ impl GpuProgram {
         let mut pool = shared.lock_pool();
         self.bind(&mut pool)?;
         fill_guards(&shared, &pool)?;
-        let mut stream = Stream::new(self, cancel);
+        let mut stream = Stream::new(self, &pool, cancel);
         for (id, node) in self.graph.nodes().iter().enumerate() {
             match &node.op {
                 Op::Input { name, .. } => {
@@ -61,7 +61,7 @@ impl GpuProgram {
         let mut pool = shared.lock_pool();
         self.bind(&mut pool)?;
         fill_guards(&shared, &pool)?;
-        let mut stream = Stream::new(self, &never);
+        let mut stream = Stream::new(self, &pool, &never);
         for (id, node) in self.graph.nodes().iter().enumerate() {
             match &node.op {
                 Op::Input { name, .. } => {
@@ -97,6 +97,7 @@ impl GpuProgram {
 /// Dispatches on their way to the device, cut into submissions.
 struct Stream<'a> {
     program: &'a GpuProgram,
+    pool: &'a Pool,
     cancel: &'a CancelToken,
     /// The next step to be encoded.
     next: usize,
@@ -118,9 +119,10 @@ struct Submitted {
 }
 
 impl<'a> Stream<'a> {
-    fn new(program: &'a GpuProgram, cancel: &'a CancelToken) -> Self {
+    fn new(program: &'a GpuProgram, pool: &'a Pool, cancel: &'a CancelToken) -> Self {
         Self {
             program,
+            pool,
             cancel,
             next: 0,
             pending: 0,
@@ -138,6 +140,11 @@ impl<'a> Stream<'a> {
             let is_full = self.next - self.pending >= self.most;
             if is_full || (self.work > 0 && self.work + step.dispatch.work > pace.submission()) {
                 self.submit()?;
+            }
+            if self.program.begins_segment(self.next) {
+                // What was recorded reads what lies there now, or in the other buffer.
+                self.submit()?;
+                self.program.bring_segment(self.pool, self.next)?;
             }
             self.work += step.dispatch.work;
             self.next += 1;

@@ -27,7 +27,9 @@ use self::bands::Bands;
 pub use self::heights::Height;
 use self::turns::{Turn, TurnBytes, Turns};
 use crate::Result;
-use crate::backend::{Backend, CancelToken, Clock, HostTensor, MemoryNeed, Profiled, Program};
+use crate::backend::{
+    Backend, CancelToken, Clock, DeviceNeed, Holding, HostTensor, MemoryNeed, Profiled, Program,
+};
 use crate::graph::{Graph, Node, Op};
 
 /// A graph of one image, made ready to be run in strips.
@@ -101,6 +103,32 @@ fn need(turns: &[Turn], programs: &[Box<dyn Program>], is_host: bool) -> MemoryN
 impl Program for StripProgram {
     fn memory(&self) -> MemoryNeed {
         self.memory
+    }
+
+    fn device_need(&self, holding: Holding) -> DeviceNeed {
+        let needs = self.programs.iter().map(|program| program.device_need(holding));
+        needs.fold(DeviceNeed::default(), |all, one| all.and(&one))
+    }
+
+    fn own_need(&self) -> DeviceNeed {
+        let needs = self.programs.iter().map(|program| program.own_need());
+        needs.fold(DeviceNeed::default(), |all, one| all.and(&one))
+    }
+
+    fn hold(&mut self, holding: Holding) {
+        self.programs.iter_mut().for_each(|program| program.hold(holding));
+    }
+
+    fn load(&mut self) -> Result<()> {
+        self.programs.iter_mut().try_for_each(|program| program.load())
+    }
+
+    fn unload(&mut self) {
+        self.programs.iter_mut().for_each(|program| program.unload());
+    }
+
+    fn is_loaded(&self) -> bool {
+        self.programs.iter().any(|program| program.is_loaded())
     }
 
     fn run(&mut self, inputs: &[(&str, &HostTensor)], cancel: &CancelToken) -> Result<Vec<HostTensor>> {

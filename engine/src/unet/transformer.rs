@@ -127,7 +127,7 @@ impl FeedForward {
     fn load(w: &Weights, channels: usize) -> Result<Self> {
         let inner = 4 * channels;
         Ok(Self {
-            gate_weight: w.tensor("0.proj.weight", &[2 * inner, channels])?,
+            gate_weight: w.matrix("0.proj.weight", &[2 * inner, channels])?,
             gate_bias: w.vector("0.proj.bias", 2 * inner)?,
             narrow: Linear::load(&w.at("2"), inner, channels)?,
         })

@@ -64,7 +64,7 @@ impl Foresight {
 pub(super) fn refusal(family: Family, error: &Error) -> Problem {
     let message = error.message();
     let said = message.named(|setting| member(family, setting).said());
-    let code = if matches!(error, Error::Memory { .. }) { "too_large" } else { "invalid_request" };
+    let code = if error.is_of_memory() { "too_large" } else { "invalid_request" };
     let field = message.settings().find_map(|setting| member(family, setting).field());
     Problem { field, ..Problem::new(400, code, said) }
 }
@@ -161,6 +161,8 @@ fn member(family: Family, setting: Setting) -> Member {
         (Setting::Outpaint, _) => Words("the sides to extend"),
         (Setting::Device, _) => Words("device"),
         (Setting::Precision, _) => Words("precision"),
+        (Setting::LowMemory, _) => Words("the server's option --low-memory"),
+        (Setting::Weights, _) => Words("the server's option --weights"),
     }
 }
 
@@ -171,7 +173,7 @@ mod tests {
     const FAMILIES: [Family; 3] = [Family::Images, Family::OpenAi, Family::Leonardo];
 
     /// Every setting there is.
-    const SETTINGS: [Setting; 36] = [
+    const SETTINGS: [Setting; 38] = [
         Setting::Prompt,
         Setting::Negative,
         Setting::Width,
@@ -208,6 +210,8 @@ mod tests {
         Setting::UpscaleBy,
         Setting::Device,
         Setting::Precision,
+        Setting::LowMemory,
+        Setting::Weights,
     ];
 
     #[test]

@@ -70,6 +70,7 @@ impl<'a> Watching<'a> {
                 self.previews += 1;
             }
             Event::Memory(need) => self.remember(need),
+            Event::Fit(fit) => tracing::debug!(bytes = fit.device_bytes, "in the GPU's memory {}", fit.plan),
             Event::Lora(lora) => log_lora(&lora),
             Event::Picture(drawn) => {
                 self.setting.metrics.drawn(&drawn.seconds);
@@ -175,7 +176,7 @@ fn name(stage: DrawStage) -> &'static str {
 
 /// Whether an error is neither the caller's affair nor a lack of memory: whatever it is, the engine is opened again.
 pub(super) fn is_fault(error: &Error) -> bool {
-    !matches!(error, Error::Request(_) | Error::Memory { .. } | Error::Cancelled)
+    !error.is_of_memory() && !matches!(error, Error::Request(_) | Error::Cancelled)
 }
 
 /// How a job ends that cannot be drawn.
