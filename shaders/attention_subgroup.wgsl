@@ -1,5 +1,5 @@
 // Softmax(q · kᵀ · scale) · v for each head, without the matrix of scores: the same as
-// attention_tiled.wgsl, for devices whose subgroups have a fixed size and heads of a multiple of 8.
+// attention_tiled.wgsl, for devices whose subgroups have a multiple of eight lanes and heads of a multiple of 8.
 //
 //   q  [queries, pitch]   k, v  [keys, pitch]   y  [queries, y_pitch]   halves or f32, heads side by side in a row
 //

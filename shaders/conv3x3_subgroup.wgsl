@@ -1,5 +1,5 @@
 // 3×3 convolution, with zeros beyond the picture, then the epilogue: the same as conv3x3_tiled.wgsl,
-// for devices whose subgroups have a fixed size.
+// for devices whose subgroups have a multiple of eight lanes.
 //
 //   x       [images, in_height, in_width, depth]   halves or f32; depth is a multiple of 8
 //   weight  [9 taps · depth, columns]              packed as shared/weight.wgsl says

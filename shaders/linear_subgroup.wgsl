@@ -1,5 +1,5 @@
 // Product of activations and a weight, then the epilogue: the same as linear_tiled.wgsl, for devices
-// whose subgroups have a fixed size.
+// whose subgroups have a multiple of eight lanes.
 //
 //   x       [rows, depth]      halves or f32; depth is a multiple of 8
 //   weight  [depth, columns]   packed as shared/weight.wgsl says

@@ -4,9 +4,10 @@
 //
 // A band's tile has 16 rows × 32 columns. For eight steps of depth lane l fetches rows l and 8 + l,
 // and for each step its own four columns of the right side; the 16 values of the step then go round.
-// A subgroup of 8 is one band and broadcasts; of 16, 32 or 64 it is several, which shuffle.
+// A subgroup of 8 is one band and broadcasts; of 16, 32 or 64 it is several, which shuffle. Which it is
+// a driver may decide for each kernel: where a band is in its subgroup is asked when it runs.
 
-/// Whether subgroups have 8 lanes. They have a multiple of 8 in any case.
+/// Whether every subgroup has 8 lanes. They have a multiple of 8 in any case.
 override ONE_BAND: bool = true;
 
 const LANES: u32 = 64u;

@@ -79,14 +79,27 @@ impl AdapterDescription {
             workgroup_memory_bytes: limits.max_compute_workgroup_storage_size,
             core: Core::Tiled,
         };
-        // On software drivers workgroup memory and barriers cost six times what they give. On a
-        // GPU it is expected to be the other way round.
-        if description.kind == AdapterKind::Software && description.has_subgroup_core() {
-            description.core = Core::Subgroup;
-        } else if description.matrix_units.is_some() && description.fixed_subgroup().is_some() {
-            description.core = Core::Cooperative;
-        }
+        description.core = description.best_core();
         description
+    }
+
+    /// The core for most of the work. On software drivers workgroup memory and barriers cost six times what they give. On a
+    /// GPU it is expected to be the other way round.
+    fn best_core(&self) -> Core {
+        if self.kind == AdapterKind::Software && self.has_subgroup_core() {
+            Core::Subgroup
+        } else if self.matrix_units.is_some() && self.matrix_lanes().is_some() {
+            Core::Cooperative
+        } else {
+            Core::Tiled
+        }
+    }
+
+    /// Lanes of the subgroups whose matrix units multiply. Of the sizes that Radeons have Mesa's compiler takes 64 for
+    /// that (`tools/offline`); where one does not, the trial of the units sees it.
+    pub(crate) fn matrix_lanes(&self) -> Option<u32> {
+        let of_radeon = self.driver.starts_with("radv ") && self.subgroup_sizes == Some((32, 64));
+        self.fixed_subgroup().or(of_radeon.then_some(64))
     }
 
     /// The subgroup size, where it is the same for every kernel. wgpu cannot pin it.
@@ -94,10 +107,12 @@ impl AdapterDescription {
         self.subgroup_sizes.filter(|(min, max)| min == max).map(|(min, _)| min)
     }
 
-    /// Whether the subgroup core runs: its bands of eight lanes (`shared/band.wgsl`) must fit.
+    /// Whether the subgroup core runs: its bands of eight lanes (`shared/band.wgsl`) must fit subgroups of every size that
+    /// the driver may choose for a kernel.
     #[must_use]
     pub fn has_subgroup_core(&self) -> bool {
-        self.fixed_subgroup().is_some_and(|size| size.is_multiple_of(8))
+        self.subgroup_sizes
+            .is_some_and(|(min, max)| min >= 8 && min.is_multiple_of(8) && max.is_multiple_of(8))
     }
 }
 
@@ -294,17 +309,38 @@ mod tests {
     }
 
     #[test]
-    fn the_subgroup_core_needs_subgroups_of_one_size_that_bands_of_eight_fit() {
+    fn the_subgroup_core_needs_subgroups_that_bands_of_eight_fit_whatever_their_size() {
         let mut adapter = machine(&[("SwiftShader", "vulkan", AdapterKind::Software)]).remove(0);
         for (sizes, fits) in [
             (None, false),
             (Some((4, 4)), false),
             (Some((8, 8)), true),
             (Some((32, 32)), true),
-            (Some((8, 32)), false),
+            (Some((8, 32)), true),
+            (Some((32, 64)), true),
+            (Some((4, 64)), false),
         ] {
             adapter.subgroup_sizes = sizes;
             assert_eq!(adapter.has_subgroup_core(), fits, "subgroups of {sizes:?}");
+        }
+    }
+
+    #[test]
+    fn the_core_is_that_which_the_kind_of_device_suggests() {
+        let mut adapter = machine(&[("a device", "vulkan", AdapterKind::Discrete)]).remove(0);
+        let (gpu, software) = (AdapterKind::Discrete, AdapterKind::Software);
+        for (driver, kind, sizes, units, core) in [
+            ("NVIDIA 580", gpu, (32, 32), Some(16), Core::Cooperative),
+            ("NVIDIA 580", gpu, (32, 32), None, Core::Tiled),
+            ("radv Mesa 25.0.7", gpu, (32, 64), Some(16), Core::Cooperative),
+            ("radv Mesa 25.0.7", gpu, (32, 64), None, Core::Tiled),
+            ("another driver", gpu, (32, 64), Some(16), Core::Tiled),
+            ("llvmpipe", software, (8, 8), Some(8), Core::Subgroup),
+            ("SwiftShader driver", software, (4, 4), None, Core::Tiled),
+        ] {
+            adapter.driver = driver.into();
+            (adapter.kind, adapter.subgroup_sizes, adapter.matrix_units) = (kind, Some(sizes), units);
+            assert_eq!(adapter.best_core(), core, "{driver}, subgroups of {sizes:?}, units {units:?}");
         }
     }
 

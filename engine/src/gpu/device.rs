@@ -116,7 +116,7 @@ impl Facts {
             kernels: Arc::default(),
             units,
             tile: None,
-            workgroup_memory: 32 << 10,
+            workgroup_memory: 64 << 10,
             max_lanes: 1024,
             subgroup,
             max_binding: most,
@@ -156,7 +156,7 @@ fn cores(description: &AdapterDescription, options: GpuOptions) -> Vec<Core> {
 /// The matrix units of a device, as its options want them.
 fn matrix_units(description: &AdapterDescription, options: GpuOptions) -> Option<MatrixUnits> {
     let wanted = options.matrix_units && options.subgroups && !options.default_limits;
-    let lanes = description.fixed_subgroup().filter(|_| wanted)?;
+    let lanes = description.matrix_lanes().filter(|_| wanted)?;
     let fragment = options.fragment.or(description.matrix_units);
     description.matrix_units.and(fragment).map(|fragment| MatrixUnits { fragment, lanes })
 }

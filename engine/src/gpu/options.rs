@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub enum Core {
     /// Tiles in workgroup memory: needs nothing, runs everywhere.
     Tiled,
-    /// A subgroup owns a tile and broadcasts: needs subgroups of one fixed size.
+    /// A subgroup owns a tile and broadcasts: needs subgroups whose sizes are multiples of eight.
     Subgroup,
     /// Matrix units multiply halves: what is not stored in halves runs on one of the others.
     Cooperative,

@@ -15,33 +15,37 @@ use crate::graph::Graph;
 pub struct KernelVariant {
     /// The file in `shaders/`, without `.wgsl`.
     pub name: &'static str,
+    /// Its sizes, where it has several: `128×160×64, 64×80 a subgroup`.
+    pub sizes: String,
     /// WGSL, complete.
     pub source: String,
     /// Values of its overrides, as its lowering chose them.
     pub constants: Vec<(&'static str, f64)>,
 }
 
-/// The kernels that `graph` runs on `core`, each variant once, on a device without limits of its own whose subgroups
-/// have `subgroup` lanes.
+/// The kernels that `graph` runs on `core`, in all its sizes, each variant once, on a device without limits of its own
+/// whose subgroups have `subgroup` lanes.
 ///
 /// # Errors
 /// What lowering fails with.
 pub fn kernel_variants(graph: &Graph, core: Core, subgroup: Option<u32>) -> Result<Vec<KernelVariant>> {
-    let facts = Facts::unlimited(core, subgroup);
+    let tiles = if core == Core::Cooperative { TILES.len() } else { 1 };
     let mut variants: Vec<KernelVariant> = Vec::new();
-    for dispatch in Lowering::run(graph, &facts)?.dispatches {
-        let kernel = dispatch.kernel;
-        let source = kernel.source();
-        let known = |variant: &KernelVariant| {
-            variant.name == kernel.shader.name
-                && variant.constants == kernel.constants
-                && variant.source == source
-        };
-        if !variants.iter().any(known) {
-            variants.push(KernelVariant { name: kernel.shader.name, source, constants: kernel.constants });
+    for tile in 0..tiles {
+        let facts = Facts { tile: Some(tile), ..Facts::unlimited(core, subgroup) };
+        for dispatch in Lowering::run(graph, &facts)?.dispatches {
+            let variant = variant(dispatch.kernel);
+            if !variants.contains(&variant) {
+                variants.push(variant);
+            }
         }
     }
     Ok(variants)
+}
+
+fn variant(kernel: Kernel) -> KernelVariant {
+    let sizes = kernel.sizes.as_ref().map(Sizes::label).unwrap_or_default();
+    KernelVariant { name: kernel.shader.name, sizes, source: kernel.source(), constants: kernel.constants }
 }
 
 /// The kernels of the cooperative core with all their sizes, for matrices of `fragment` and subgroups of `lanes`.

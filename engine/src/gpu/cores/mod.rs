@@ -40,6 +40,18 @@ impl Sizes {
             Self::Peak(units) => units.constants(),
         }
     }
+
+    /// As people say them.
+    pub(super) fn label(&self) -> String {
+        match self {
+            Self::Product(tile, _) => {
+                let Tile { rows, columns, depth, subgroup_rows, subgroup_columns, .. } = tile;
+                format!("{rows}×{columns}×{depth}, {subgroup_rows}×{subgroup_columns} a subgroup")
+            }
+            Self::Attention(heads, _) => format!("heads of {}, {} keys", heads.head_dim, heads.keys),
+            Self::Peak(_) => String::new(),
+        }
+    }
 }
 
 /// A kernel that a core has for a task.

@@ -1,4 +1,4 @@
-//! The subgroup core: a subgroup owns a tile and broadcasts.
+//! The subgroup core: bands of eight lanes of a subgroup own a tile each, and broadcast.
 
 use super::{AttentionKernel, ProductKernel};
 use crate::gpu::options::Core;
