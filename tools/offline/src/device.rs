@@ -1,6 +1,6 @@
 //! The card that is not there: a Vulkan device that compiles, and tells what it made.
 
-use ash::khr::pipeline_executable_properties as executable;
+use ash::khr::{cooperative_matrix, pipeline_executable_properties as executable};
 use ash::vk;
 
 /// Buffers of a kernel: its parameters at 0, then storage.
@@ -53,7 +53,14 @@ impl Device {
             let physical = instance.enumerate_physical_devices().map_err(failed("no Vulkan device"))?;
             let physical =
                 *physical.first().ok_or("no Vulkan device: is this Mesa's RADV, older than 26?")?;
-            let device = create_device(&instance, physical).map_err(failed("the device cannot be opened"))?;
+            let extensions = instance.enumerate_device_extension_properties(physical);
+            let extensions = extensions.map_err(failed("the device has no extensions"))?;
+            let is_matrices = |known: &vk::ExtensionProperties| {
+                known.extension_name_as_c_str() == Ok(cooperative_matrix::NAME)
+            };
+            let has_matrices = extensions.iter().any(is_matrices);
+            let device = create_device(&instance, physical, has_matrices)
+                .map_err(failed("the device cannot be opened"))?;
             let layout = create_layout(&device).map_err(failed("the layout cannot be made"))?;
             let executables = executable::Device::new(&instance, &device);
             Ok(Self { family, device, executables, layout, _instance: instance, _entry: entry })
@@ -63,6 +70,12 @@ impl Device {
     /// What the environment calls the GPU.
     pub(crate) fn family(&self) -> &str {
         &self.family
+    }
+
+    /// Lanes of a subgroup: 64 where the environment does not ask for 32. Kernels for matrix units get 64 in any case.
+    pub(crate) fn lanes(&self) -> u32 {
+        let narrow = std::env::var("RADV_PERFTEST").is_ok_and(|asked| asked.contains("cswave32"));
+        if narrow { 32 } else { 64 }
     }
 
     /// Compiles a kernel and reads what became of it.
@@ -75,7 +88,10 @@ impl Device {
             let module =
                 self.device.create_shader_module(&vk::ShaderModuleCreateInfo::default().code(spirv), None);
             let module = module.map_err(&failed)?;
+            // As wgpu asks for it.
+            let varying = vk::PipelineShaderStageCreateFlags::ALLOW_VARYING_SUBGROUP_SIZE;
             let stage = vk::PipelineShaderStageCreateInfo::default()
+                .flags(varying)
                 .stage(vk::ShaderStageFlags::COMPUTE)
                 .module(module)
                 .name(c"main");
@@ -133,20 +149,28 @@ fn statistic(found: &vk::PipelineExecutableStatisticKHR) -> (String, f64) {
 unsafe fn create_device(
     instance: &ash::Instance,
     physical: vk::PhysicalDevice,
+    has_matrices: bool,
 ) -> Result<ash::Device, vk::Result> {
-    let extensions = [executable::NAME.as_ptr()];
+    let mut extensions = vec![executable::NAME.as_ptr()];
+    let mut matrices = vk::PhysicalDeviceCooperativeMatrixFeaturesKHR::default().cooperative_matrix(true);
     let queues = [vk::DeviceQueueCreateInfo::default().queue_family_index(0).queue_priorities(&[1.0])];
     let mut properties =
         vk::PhysicalDevicePipelineExecutablePropertiesFeaturesKHR::default().pipeline_executable_info(true);
+    let mut newest = vk::PhysicalDeviceVulkan13Features::default().subgroup_size_control(true);
     let mut newer = vk::PhysicalDeviceVulkan12Features::default()
         .shader_float16(true)
         .vulkan_memory_model(true)
         .vulkan_memory_model_device_scope(true);
     let mut older = vk::PhysicalDeviceVulkan11Features::default().storage_buffer16_bit_access(true);
-    let info = vk::DeviceCreateInfo::default()
-        .queue_create_infos(&queues)
+    let mut info = vk::DeviceCreateInfo::default().queue_create_infos(&queues);
+    if has_matrices {
+        extensions.push(cooperative_matrix::NAME.as_ptr());
+        info = info.push_next(&mut matrices);
+    }
+    let info = info
         .enabled_extension_names(&extensions)
         .push_next(&mut properties)
+        .push_next(&mut newest)
         .push_next(&mut newer)
         .push_next(&mut older);
     // SAFETY: all that `info` points to lives until the call returns.

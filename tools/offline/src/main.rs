@@ -5,8 +5,10 @@
 //! are then known. `tools/offline/run` sets it up for RDNA 2, 3 and 4.
 
 mod accepted;
+mod cards;
 mod device;
 mod inner_loop;
+mod prediction;
 mod report;
 mod spirv;
 mod variants;
@@ -16,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use cards::Family;
 use device::Device;
 use report::Row;
 
@@ -34,6 +37,9 @@ struct Arguments {
     /// Fail where a product, a convolution or an attention spills, or holds fewer waves than in this file.
     #[arg(long, value_name = "FILE")]
     accepted: Option<PathBuf>,
+    /// Print what a call of SDXL's UNet would take at best on cards of this generation.
+    #[arg(long)]
+    predict: bool,
 }
 
 fn main() -> ExitCode {
@@ -48,17 +54,25 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<(), String> {
     let device = Device::open()?;
+    let family = Family::of(device.family())?;
     let wanted = |name: &str| arguments.kernel.as_ref().is_none_or(|part| name.contains(part));
     let mut rows: Vec<Row> = Vec::new();
-    for variant in variants::all()?.into_iter().filter(|variant| wanted(variant.kernel.name)) {
+    // The driver gives kernels for matrix units 64 lanes, and lists those of RDNA 4 in later versions only.
+    let has_matrices = family != Family::Rdna2 && device.lanes() == 64;
+    let all = variants::all(device.lanes(), has_matrices)?;
+    for variant in all.into_iter().filter(|variant| wanted(variant.kernel.name)) {
         let compiled = device.compile(&spirv::of(&variant.kernel)?)?;
         if arguments.isa {
-            println!("== {}, {}\n{}", variant.kernel.name, variant.label, compiled.isa);
+            println!("== {} {}, {}", variant.kernel.name, variant.kernel.sizes, variant.label);
+            println!("{:?}\n{}", compiled.statistics, compiled.isa);
         }
-        rows.push(Row::new(device.family(), &variant, &compiled));
+        rows.push(Row::new(&device, family, &variant, &compiled));
     }
     let rows = report::worst(rows);
     print!("{}", report::table(&rows));
+    if arguments.predict {
+        print!("{}", prediction::table(family, &rows)?);
+    }
     if let Some(file) = &arguments.json {
         report::append(file, &rows)?;
     }

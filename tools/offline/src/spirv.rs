@@ -18,7 +18,7 @@ pub(crate) fn of(kernel: &KernelVariant) -> Result<Vec<u32>, String> {
         process_overrides(&module, &info, entry, &constants).map_err(|e| format!("{}: {e}", kernel.name))?;
     let info = validate(&module, kernel)?;
     let options = spv::Options {
-        lang_version: (1, 3),
+        lang_version: (1, 6),
         zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::None,
         bounds_check_policies: BoundsCheckPolicies {
             index: BoundsCheckPolicy::Unchecked,
@@ -26,6 +26,7 @@ pub(crate) fn of(kernel: &KernelVariant) -> Result<Vec<u32>, String> {
             ..BoundsCheckPolicies::default()
         },
         force_loop_bounding: false,
+        emit_int_div_checks: false,
         ..spv::Options::default()
     };
     spv::write_vec(&module, &info, &options, None).map_err(|e| format!("{}: {e}", kernel.name))

@@ -9,9 +9,6 @@ use fulmen_engine::graph::{Affine, ConvWindow, Element, Graph, Recorder, Shape, 
 use fulmen_engine::weights::Weight;
 use half::f16;
 
-/// Lanes of a subgroup on RDNA; kernels only ask whether they are eight.
-const SUBGROUP: u32 = 32;
-
 /// A kernel, and what it is for.
 pub(crate) struct Variant {
     pub kernel: KernelVariant,
@@ -21,14 +18,16 @@ pub(crate) struct Variant {
     pub sdxl: bool,
 }
 
-/// Each variant once; SDXL's first.
-pub(crate) fn all() -> Result<Vec<Variant>, String> {
+/// Each variant once; SDXL's first. `lanes` are those of a subgroup; those of the cooperative core, whose kernels have many
+/// sizes and few variants, are SDXL's alone.
+pub(crate) fn all(lanes: u32, has_matrices: bool) -> Result<Vec<Variant>, String> {
     let mut all: Vec<Variant> = Vec::new();
     let layers = layers()?.into_iter().map(|(label, graph)| (label.to_owned(), graph, true));
     let cases = cases::all().map(|case| (case.variant, case.graph, false));
     for (label, graph, sdxl) in layers.chain(cases) {
-        for core in [Core::Tiled, Core::Subgroup] {
-            let kernels = kernel_variants(&graph, core, Some(SUBGROUP)).map_err(|error| error.to_string())?;
+        let cooperative = (sdxl && has_matrices).then_some(Core::Cooperative);
+        for core in [Core::Tiled, Core::Subgroup].into_iter().chain(cooperative) {
+            let kernels = kernel_variants(&graph, core, Some(lanes)).map_err(|error| error.to_string())?;
             for kernel in kernels {
                 if !all.iter().any(|known| known.kernel == kernel) {
                     all.push(Variant { kernel, label: label.clone(), sdxl });
