@@ -7,14 +7,23 @@ use serde::Serialize;
 use crate::args::DevicesArgs;
 use crate::console;
 use crate::failure::Failure;
+use crate::kernels;
 
 /// All devices of this machine.
 #[derive(Debug, Serialize)]
 pub(crate) struct Devices {
-    adapters: Vec<AdapterDescription>,
+    adapters: Vec<Adapter>,
     cpu: Cpu,
     /// What `--device auto` takes: `gpu:N` or `cpu`.
     auto: String,
+}
+
+/// A device, and for how many shapes its kernels were timed.
+#[derive(Debug, Serialize)]
+struct Adapter {
+    #[serde(flatten)]
+    description: AdapterDescription,
+    tuned_shapes: usize,
 }
 
 /// The processor.
@@ -42,7 +51,11 @@ impl Devices {
     pub(crate) fn find() -> Self {
         let adapters = list_adapters();
         let auto = choose_adapter("auto", &adapters).map_or_else(|_| "cpu".into(), |n| format!("gpu:{n}"));
-        Self { adapters, cpu: Cpu::find(), auto }
+        let adapters = adapters.into_iter().map(|description| {
+            let tuned_shapes = kernels::count(&description);
+            Adapter { description, tuned_shapes }
+        });
+        Self { adapters: adapters.collect(), cpu: Cpu::find(), auto }
     }
 
     pub(crate) fn print(&self) {
@@ -58,16 +71,20 @@ pub(crate) fn full_name(choice: &str, backend: &dyn Backend) -> String {
         let Cpu { name, threads, .. } = Cpu::find();
         return format!("{name} ({threads} threads)");
     }
-    let adapters = list_adapters();
-    let opened = choose_adapter(choice, &adapters).ok().and_then(|place| adapters.get(place));
-    opened.map_or_else(
+    opened(choice, backend).map_or_else(
         || backend.name().to_owned(),
         |adapter| format!("{} ({}, {})", adapter.name, adapter.backend, adapter.driver),
     )
 }
 
+/// The adapter that was opened as `choice`, where it was one.
+pub(crate) fn opened(choice: &str, backend: &dyn Backend) -> Option<AdapterDescription> {
+    let adapters = (!backend.is_host()).then(list_adapters)?;
+    choose_adapter(choice, &adapters).ok().and_then(|place| adapters.get(place).cloned())
+}
+
 /// An adapter in five lines.
-fn adapter_lines(adapter: &AdapterDescription) -> String {
+fn adapter_lines(Adapter { description: adapter, tuned_shapes }: &Adapter) -> String {
     let AdapterDescription { index, name, backend, driver, .. } = adapter;
     let subgroups = match adapter.subgroup_sizes {
         None => "no subgroups".to_owned(),
@@ -77,11 +94,15 @@ fn adapter_lines(adapter: &AdapterDescription) -> String {
     let f16 = if adapter.f16 { "native f16" } else { "no native f16 (not needed)" };
     let timestamps = if adapter.timestamps { "timestamps" } else { "no timestamps" };
     let core = format!("{:?}", adapter.core).to_lowercase();
+    let tuned = match tuned_shapes {
+        0 => String::new(),
+        shapes => format!(", kernels timed for {shapes} shapes"),
+    };
     let DeviceMemory { total, budget, is_shared } = adapter.memory;
     let whose = if is_shared { " of this machine's" } else { "" };
     let memory = format!("{}{whose} memory, {} free for this program", mib(total), mib(budget));
     format!(
-        "gpu:{index}  {name} ({backend}, {})\n       driver {driver}\n       {memory}\n       {core} core; {subgroups}, {f16}, {timestamps}\n       \
+        "gpu:{index}  {name} ({backend}, {})\n       driver {driver}\n       {memory}\n       {core} core{tuned}; {subgroups}, {f16}, {timestamps}\n       \
          buffers of {}, bindings of {}, {} KiB of workgroup memory",
         kind(adapter.kind),
         mib(adapter.max_buffer_bytes),

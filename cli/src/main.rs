@@ -6,11 +6,13 @@ mod args;
 mod aside;
 mod backup;
 mod bench;
+mod cached;
 mod console;
 mod crash;
 mod devices;
 mod failure;
 mod generate;
+mod kernels;
 mod matrix_units;
 mod memory;
 mod models;
@@ -18,6 +20,7 @@ mod pipe;
 mod selftest;
 mod serve;
 mod signals;
+mod tune;
 mod upscale;
 
 use std::process::ExitCode;
@@ -56,6 +59,7 @@ fn run() -> Result<(), Failure> {
             Command::Devices(args) => devices::run(&args),
             Command::Selftest(args) => selftest::run(&args),
             Command::Bench(args) => bench::run(&args),
+            Command::Tune(args) => tune::run(&args),
             Command::MatrixUnits(args) => matrix_units::run(&args.device),
             Command::Models(args) => models::run(&args.command),
         },

@@ -2,8 +2,6 @@
 //! that end the process in which such a kernel is compiled.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -11,47 +9,39 @@ use std::time::{Duration, Instant};
 use fulmen_engine::gpu::AdapterDescription;
 use fulmen_engine::selftest;
 
+use crate::cached::{self, Found};
 use crate::console;
 use crate::failure::Failure;
 
 /// The file in the cache's folder that remembers what was found, by device, driver and version of this program.
 const FILE: &str = "matrix-units.json";
 
-/// The most bytes of it that are read.
-const LARGEST: u64 = 1 << 20;
-
 /// A driver that is not done after this long is taken for one that hangs.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// What was found, by [`key`].
+/// What was found, by [`cached::key`].
 type Known = BTreeMap<String, bool>;
 
 /// Whether matrix units of this device may be used: as `cache` remembers it, else as a trial shows.
 pub(crate) fn trust(device: &AdapterDescription, cache: Option<&Path>) -> bool {
-    let key = key(device);
+    let key = cached::key(device);
     let file = cache.map(|folder| folder.join(FILE));
-    if let Some(known) = file.as_deref().and_then(read).and_then(|known| known.get(&key).copied()) {
+    let read = |file: &Path| match cached::read::<Known>(file) {
+        Found::Whole(known) => known,
+        Found::Nothing | Found::Damaged => Known::new(),
+    };
+    if let Some(known) = file.as_deref().and_then(|file| read(file).get(&key).copied()) {
         return known;
     }
     console::err(&format!("trying the matrix units of {} with its driver, once", device.name));
     let found = try_out(device);
     if let (Some(file), Some(found)) = (file, found) {
-        let mut known = read(&file).unwrap_or_default();
+        let mut known = read(&file);
         known.insert(key, found);
         // Where nothing can be kept, the next start tries again.
-        let _ = write(&file, &known);
+        let _ = cached::write(&file, &known);
     }
     found == Some(true)
-}
-
-fn key(device: &AdapterDescription) -> String {
-    format!(
-        "{} ({}), driver {}, fulmen {}",
-        device.name,
-        device.backend,
-        device.driver,
-        env!("CARGO_PKG_VERSION")
-    )
 }
 
 /// Runs [`run`] in a process of its own. `None` where that cannot be done or was interrupted, which says nothing.
@@ -91,22 +81,6 @@ fn verdict(status: ExitStatus) -> Option<bool> {
     Some(status.success())
 }
 
-/// What a file remembers; nothing, if it is damaged.
-fn read(file: &Path) -> Option<Known> {
-    let is_small = fs::metadata(file).is_ok_and(|about| about.is_file() && about.len() <= LARGEST);
-    is_small.then(|| fs::read(file).ok()).flatten().and_then(|text| serde_json::from_slice(&text).ok())
-}
-
-/// Aside, then renamed.
-fn write(file: &Path, known: &Known) -> std::io::Result<()> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder)?;
-    let mut aside = tempfile::NamedTempFile::new_in(folder)?;
-    aside.write_all(&serde_json::to_vec_pretty(known)?)?;
-    aside.persist(file)?;
-    Ok(())
-}
-
 /// The trial itself.
 pub(crate) fn run(device: &str) -> Result<(), Failure> {
     match selftest::matrix_units(device)? {
@@ -124,19 +98,6 @@ pub(crate) fn run(device: &str) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_was_found_is_remembered_and_a_damaged_file_is_not_believed() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("deeper").join(FILE);
-        assert_eq!(read(&file), None);
-        let known = Known::from([("a device".to_owned(), false), ("another".to_owned(), true)]);
-        write(&file, &known).unwrap();
-        assert_eq!(read(&file), Some(known));
-        fs::write(&file, b"{\"a device\": tru").unwrap();
-        assert_eq!(read(&file), None);
-        assert_eq!(read(folder.path()), None);
-    }
 
     #[cfg(unix)]
     #[test]

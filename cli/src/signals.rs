@@ -1,6 +1,7 @@
 //! Signals: the first one that asks to stop lets the work end in order, the second ends the process. What a limit, a
 //! timer or another program sends by habit ends nothing.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use fulmen_engine::backend::CancelToken;
@@ -16,9 +17,17 @@ const KILLED: i32 = 130;
 /// Whether a run still reads what it is given.
 static READING: AtomicBool = AtomicBool::new(false);
 
+/// The token that the first signal cancels, where a run has one.
+static TOKEN: OnceLock<CancelToken> = OnceLock::new();
+
+/// It; one that nobody cancels where a run has none.
+pub(crate) fn asked_to_stop() -> CancelToken {
+    TOKEN.get().cloned().unwrap_or_default()
+}
+
 /// A token that is cancelled by the first signal; it is looked at between two nodes of a graph.
 pub(crate) fn cancel_on_stop() -> CancelToken {
-    let token = CancelToken::default();
+    let token = TOKEN.get_or_init(CancelToken::default).clone();
     let theirs = token.clone();
     let asked = AtomicBool::new(false);
     let handler = move || {

@@ -25,6 +25,9 @@ pub(crate) struct BenchArgs {
     pub(crate) steps: u16,
     #[command(flatten)]
     pub(crate) memory: DeviceMemoryArgs,
+    /// Run every layer on the kernel that rules choose, not on what was found to be fastest
+    #[arg(long)]
+    pub(crate) no_tuning: bool,
     /// Also time every kernel by itself
     #[arg(long)]
     pub(crate) kernels: bool,

@@ -1,9 +1,9 @@
 //! The device that draws, and what is kept for it.
 
-use fulmen_engine::engine::Device;
+use fulmen_engine::engine::{Device, MeasuredKernels};
 
 use crate::failure::Failure;
-use crate::matrix_units;
+use crate::{cached, kernels, matrix_units};
 
 /// What every command that draws takes.
 #[derive(Debug, Clone, clap::Args)]
@@ -15,13 +15,19 @@ pub(crate) struct DeviceArgs {
     /// Do without the cache of compiled kernels in the user's cache folder: neither read nor write it
     #[arg(long)]
     no_cache: bool,
+
+    /// Run every layer on the kernel that rules choose, not on what `fulmen tune` or the first run found to be fastest,
+    /// and time nothing at the first run
+    #[arg(long)]
+    no_tuning: bool,
 }
 
 impl DeviceArgs {
     /// The device that is meant.
     pub(crate) fn device(&self) -> Result<Device, Failure> {
         let device: Device = self.device.parse()?;
-        let folder = dirs::cache_dir().filter(|_| !self.no_cache).map(|folder| folder.join("fulmen"));
-        Ok(device.with_cache(folder).with_trust(matrix_units::trust))
+        let folder = cached::folder().filter(|_| !self.no_cache);
+        let kernels = (!self.no_tuning).then_some(kernels::known_or_timed as MeasuredKernels);
+        Ok(device.with_cache(folder).with_trust(matrix_units::trust).with_kernels(kernels))
     }
 }

@@ -9,6 +9,7 @@ Examples:
   fulmen devices
   fulmen selftest > report.txt
   fulmen bench                                  how fast this machine draws
+  fulmen tune                                   finds the fastest kernels of a GPU
 
 Exit codes:
   0  done
@@ -145,6 +146,33 @@ right. Paste the whole table into a bug report.
 
 Exit codes: 0 everything agrees, 1 something does not, 2 the command line is wrong.";
 
+pub(super) const TUNE: &str = "\
+A product, a convolution and attention can run on several kernels, of one core or of several, and which is the
+fastest depends on the device, its driver and the shape. Rules choose well as a rule; this measures. Every distinct
+shape of the UNet and of the VAE is timed by the device's timestamps (where it has none, by this machine's clock), what
+takes most time first. The fastest kernel is kept where it beats the rules' by more than its times vary, one core for
+a shape whatever the number of rows, since cores differ in their last bits. What was found is kept in kernels.json in
+the user's cache folder, for this device, driver and version of fulmen, and used by every command that draws there.
+
+The first `generate` or `serve` on a new GPU does the same for SDXL in a few seconds; --no-tuning leaves that out, and
+draws with the kernels of the rules.
+
+In the table the first kernel of a row is the rules', and * marks the one that is used.
+
+Examples:
+  fulmen tune                                   SDXL's shapes at 1024×1024
+  fulmen tune --size 1216x832                   those of another size are kept beside them
+  fulmen tune --show                            what was found
+  fulmen tune --forget
+
+Events of --json, one object a line on standard output; the last one is `done` or `error`:
+  {\"event\":\"kernel\",\"done\":…,\"total\":…,\"shape\":…}
+  {\"event\":\"done\",\"device\",\"driver\",\"clock\",\"left\",\"file\",
+   \"kernels\":[{\"shape\",\"work\",\"nodes\",\"kernels\":[{\"kernel\":{\"core\",\"tile\"},\"seconds\",\"noise\"}…],
+   \"chosen\":{\"core\",\"tile\"},\"flops_per_second\",\"gain\"}…]}; with --forget {\"event\",\"device\",\"forgotten\"}
+
+Exit codes: 0 done, 1 failed or stopped with Ctrl-C, 2 the command line is wrong.";
+
 pub(super) const BENCH: &str = "\
 Weights of the model's shapes are made up in memory, which does not change how long anything takes. A picture
 is drawn twice, as SDXL-Lightning draws it: without guidance, and at the end once in another size. Then the text encoders, the UNet and the VAE's
@@ -162,7 +190,7 @@ Examples:
 
 Events of --json, one object a line on standard output; the last one is `done` or `error`:
   {\"event\":\"stage\",\"stage\":…,\"seconds\":…}
-  {\"event\":\"done\",\"version\",\"device\",\"precision\",\"config\",\"size\":[width,height],\"steps\",
+  {\"event\":\"done\",\"version\",\"device\",\"precision\",\"tuned_shapes\",\"config\",\"size\":[width,height],\"steps\",
    \"peak\":{\"multiply_add\",\"matrix\",\"bandwidth\"} in FLOP/s and bytes/s,
    \"stages\":[{\"stage\":\"text\"|\"unet\"|\"vae\",\"seconds\",\"runs\",\"flops\",\"flops_per_second\",\"of_peak\"}…],
    \"picture\":{\"flops_per_second\",\"of_peak\"},

@@ -20,6 +20,7 @@ mod nets;
 mod number;
 mod parts;
 mod serve;
+mod tune;
 mod upscale;
 
 use std::ffi::OsString;
@@ -39,6 +40,7 @@ pub(crate) use model::ModelArg;
 pub(crate) use models::{InspectArgs, ModelsArgs, ModelsCommand, SynthArgs};
 pub(crate) use number::SeedArg;
 pub(crate) use serve::{LogArg, ServeArgs};
+pub(crate) use tune::TuneArgs;
 pub(crate) use upscale::UpscaleArgs;
 
 use crate::console;
@@ -61,6 +63,7 @@ pub(crate) enum Command {
     Devices(DevicesArgs),
     Selftest(SelftestArgs),
     Bench(BenchArgs),
+    Tune(TuneArgs),
     Models(ModelsArgs),
     #[command(hide = true)]
     MatrixUnits(MatrixUnitsArgs),

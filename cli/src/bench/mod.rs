@@ -11,7 +11,8 @@ mod stages;
 
 use std::time::Instant;
 
-use fulmen_engine::engine::{Device, Engine, Precision};
+use fulmen_engine::backend::Backend;
+use fulmen_engine::engine::{Device, Engine, MeasuredKernels, Precision};
 use fulmen_engine::request::{Guidance, Request};
 use fulmen_engine::schedule::TimestepSpacing;
 use fulmen_engine::weights::{Checkpoint, Configs};
@@ -19,7 +20,7 @@ use fulmen_engine::weights::{Checkpoint, Configs};
 use crate::args::BenchArgs;
 use crate::failure::Failure;
 use crate::memory::Watcher;
-use crate::{devices, signals};
+use crate::{devices, kernels as kernel_choice, signals};
 use progress::Progress;
 use report::{Machine, Report};
 use stages::Runner;
@@ -27,6 +28,7 @@ use stages::Runner;
 /// Measures.
 pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let device: Device = args.device.parse()?;
+    let device = device.with_kernels((!args.no_tuning).then_some(kernel_choice::known as MeasuredKernels));
     let configs = configs(&args.config)?;
     let request = request(args)?;
     let mut runner =
@@ -38,7 +40,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let opening = start.elapsed().as_secs_f64();
     let usual = if backend.is_host() { Precision::F32 } else { Precision::F16 };
     let precision = precision.unwrap_or(usual);
-    let machine = Machine::new(devices::full_name(&args.device, backend.as_ref()), precision);
+    let machine = machine(args, backend.as_ref(), precision);
     let making = || Engine::synthetic(backend, &configs, precision);
     let engine = runner.progress.during("making weights", making)?;
     let mut engine = engine.with_memory(args.memory.options());
@@ -77,6 +79,13 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     };
     report.tell(args.json);
     Ok(())
+}
+
+/// What is measured.
+fn machine(args: &BenchArgs, backend: &dyn Backend, precision: Precision) -> Machine {
+    let adapter = devices::opened(&args.device, backend).filter(|_| !args.no_tuning);
+    let tuned_shapes = adapter.map_or(0, |adapter| kernel_choice::count(&adapter));
+    Machine::new(devices::full_name(&args.device, backend), precision, tuned_shapes)
 }
 
 /// The shapes that are computed.

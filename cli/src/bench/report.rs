@@ -15,11 +15,13 @@ pub(super) struct Machine {
     version: &'static str,
     device: String,
     precision: String,
+    /// Shapes whose kernels were timed here before, and are the fastest of them.
+    tuned_shapes: usize,
 }
 
 impl Machine {
-    pub(super) fn new(device: String, precision: Precision) -> Self {
-        Self { version: env!("CARGO_PKG_VERSION"), device, precision: precision.to_string() }
+    pub(super) fn new(device: String, precision: Precision, tuned_shapes: usize) -> Self {
+        Self { version: env!("CARGO_PKG_VERSION"), device, precision: precision.to_string(), tuned_shapes }
     }
 }
 
@@ -103,6 +105,12 @@ impl Report {
             "another size"
         ));
         let allocated = self.allocated_bytes.map_or("not told".into(), gib);
+        if machine.tuned_shapes > 0 {
+            lines.push(format!(
+                "kernels: those of {} shapes as `fulmen tune` found them",
+                machine.tuned_shapes
+            ));
+        }
         lines.push(format!("memory: {} predicted, {allocated} allocated", gib(*predicted_bytes)));
         lines
     }

@@ -28,5 +28,6 @@ mod settings;
 #[cfg(unix)]
 #[path = "../started/mod.rs"]
 mod started;
+mod tuning;
 mod upscaling;
 mod usage;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Precision;
 use crate::backend::Backend;
 use crate::cpu::CpuBackend;
-use crate::gpu::{self, AdapterDescription, Core, GpuBackend, GpuOptions};
+use crate::gpu::{self, AdapterDescription, Core, GpuBackend, GpuOptions, KernelTable};
 use crate::message::{Message, Setting};
 use crate::{Error, Result};
 
@@ -23,15 +23,21 @@ pub struct Device {
     cache: Option<PathBuf>,
     /// Says whether matrix units may be used.
     trust: Option<TrustMatrixUnits>,
+    /// Says which kernels were measured to be fastest.
+    kernels: Option<MeasuredKernels>,
 }
 
 /// Asked before the matrix units of a device are used: whether they compute what they should with its driver. Drivers are
 /// known that do not, or that end the process.
 pub type TrustMatrixUnits = fn(&AdapterDescription, Option<&Path>) -> bool;
 
+/// Asked before a device is opened: which kernels are fastest on it, opened with such options; it is given the folder of the
+/// cache, too.
+pub type MeasuredKernels = fn(&AdapterDescription, GpuOptions, Option<&Path>) -> KernelTable;
+
 impl Default for Device {
     fn default() -> Self {
-        Self { choice: "auto".into(), cache: None, trust: None }
+        Self { choice: "auto".into(), cache: None, trust: None, kernels: None }
     }
 }
 
@@ -41,7 +47,7 @@ impl FromStr for Device {
     fn from_str(text: &str) -> Result<Self> {
         match text.trim() {
             "" => Err(Error::Request("the device is empty; try auto, cpu or gpu".into())),
-            device => Ok(Self { choice: device.to_owned(), cache: None, trust: None }),
+            device => Ok(Self { choice: device.to_owned(), ..Self::default() }),
         }
     }
 }
@@ -75,6 +81,12 @@ impl Device {
         Self { trust: Some(trust), ..self }
     }
 
+    /// The same, with kernels as `kernels` says; where it says nothing, and by itself, rules choose them.
+    #[must_use]
+    pub fn with_kernels(self, kernels: Option<MeasuredKernels>) -> Self {
+        Self { kernels, ..self }
+    }
+
     /// The GPU that `choice` names.
     fn open_gpu(&self, choice: &str) -> Result<Opened> {
         let description = gpu::find_adapter(choice)?;
@@ -82,7 +94,9 @@ impl Device {
         let trusts = |trust: TrustMatrixUnits| trust(&description, self.cache.as_deref());
         let trusted = !has_units || self.trust.is_none_or(trusts);
         let options = GpuOptions { matrix_units: trusted, ..GpuOptions::default() };
+        let kernels = self.kernels.map(|kernels| kernels(&description, options, self.cache.as_deref()));
         let backend = GpuBackend::open_caching(choice, options, self.cache.as_deref())?;
+        backend.use_kernels(kernels.unwrap_or_default());
         let warning = (!trusted).then(|| {
             let name = &description.name;
             format!(

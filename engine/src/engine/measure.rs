@@ -12,6 +12,7 @@ use crate::graph::{Element, Graph, Node, Op};
 use crate::noise::TorchRng;
 use crate::request::Request;
 use crate::synth;
+use crate::unet::Attachments;
 use crate::weights::Configs;
 
 /// A network's call, as often as a picture asks for it.
@@ -115,6 +116,23 @@ impl Engine {
         let graph = compiled.graph();
         let flops = if is_on_host { graph.flops_again() } else { graph.flops() };
         Ok(StageRun { compiled, inputs, flops })
+    }
+}
+
+impl Engine {
+    /// The graphs of the UNet and of the VAE's decoder as they are compiled for what `request` asks for, in strips or not:
+    /// for tuning.
+    ///
+    /// # Errors
+    /// [`crate::Error::Request`].
+    pub fn graphs(&self, request: &Request) -> Result<Vec<Graph>> {
+        let plan = self.plan(request)?;
+        let frame = plan.frame(self.model.vae.latents());
+        let inputs = plan.unet_inputs(frame, 1);
+        let nothing = Attachments::default();
+        let unet = self.model.unet.graph_with(&inputs, &nothing, self.element)?;
+        let vae = self.model.vae.graph(frame.shape, frame.tiling, self.element, false)?;
+        Ok(vec![unet, vae])
     }
 }
 

@@ -28,7 +28,8 @@ impl fmt::Display for KernelName {
 /// A core for each task, and its tile for each number of rows.
 ///
 /// The core is the task's, whatever the rows: cores differ in their last bits, and a picture must be the same whether it is
-/// drawn alone or beside others. Tiles of one core differ in nothing but speed.
+/// drawn alone or beside others. Tiles of one core differ in nothing but
+/// speed: a kernel that sums in another order needs a core of its own here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KernelTable {
     tasks: BTreeMap<Task, Choice>,

@@ -18,6 +18,7 @@
 //! program   compile once, replay every step   pace       how much work is submitted at once
 //! timing    seconds of dispatches             profile    those of a whole program
 //! peak      what the device does at best
+//! tuning    which kernels are fastest
 //! variants  which kernels a graph needs, without a device
 //! ```
 
@@ -51,6 +52,7 @@ mod stored;
 mod tally;
 mod timing;
 mod transfer;
+mod tuning;
 mod variants;
 mod work;
 
@@ -65,6 +67,7 @@ pub use lowering::{KernelConstant, ParamsLayout};
 pub use options::{Core, GpuOptions};
 pub use shaders::shader_sources;
 pub use stored::Stored;
+pub use tuning::{Measured, Timed, Tuned, TuningProgress, chosen_kernels};
 pub use variants::{KernelVariant, cooperative_sources, kernel_variants};
 pub use work::{Finish, Operation, Task, Work};
 

@@ -83,7 +83,7 @@ impl GpuProgram {
 }
 
 /// What these steps dispatch.
-fn launches(steps: &[Step]) -> Result<Vec<Launch<'_>>> {
+pub(super) fn launches(steps: &[Step]) -> Result<Vec<Launch<'_>>> {
     steps.iter().map(launch).collect()
 }
 

@@ -59,8 +59,14 @@ enum Weights {
 impl GpuProgram {
     /// Lowers and plans.
     pub(super) fn compile(shared: Arc<Shared>, graph: Arc<Graph>) -> Result<Self> {
+        let facts = facts_for(&shared, &graph);
+        Self::compile_for(shared, graph, &facts)
+    }
+
+    /// The same by what is known of a device, or is to be assumed.
+    pub(super) fn compile_for(shared: Arc<Shared>, graph: Arc<Graph>, facts: &Facts) -> Result<Self> {
         let device = &shared.device;
-        let mut blueprint = Blueprint::new(&graph, &facts_for(&shared, &graph))?;
+        let mut blueprint = Blueprint::new(&graph, facts)?;
         let places = blueprint.places(Holding::Held);
         refuse_too_large(device, &places.sizes)?;
         let steps = std::mem::take(&mut blueprint.dispatches).into_iter().map(|dispatch| {

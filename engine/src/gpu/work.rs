@@ -72,8 +72,8 @@ impl Work {
     #[must_use]
     pub fn flops(&self) -> f64 {
         let Task { operation, columns, depth, heads, .. } = self.task;
-        let sums = if operation == Operation::Attention { 2 * heads as u64 } else { 1 };
-        2.0 * sums as f64 * self.rows as f64 * columns as f64 * depth as f64
+        let sums = if operation == Operation::Attention { 2.0 * heads as f64 } else { 1.0 };
+        2.0 * sums * self.rows as f64 * columns as f64 * depth as f64
     }
 }
 
