@@ -1,8 +1,8 @@
 //! Products with a weight that LoRAs change: differences of it that are products of two thin factors.
 //!
-//! Such a difference is added either beside the product, `(x · downᵀ) · upᵀ` as one more block of depth, or to
-//! each panel that is made of the weight. Which of the two is less work is a matter of the rows of one image:
-//! neither the batch nor the number of threads may change a bit.
+//! Such a difference is added either beside the product, `(x · downᵀ) · upᵀ` as one more block of depth, while the
+//! weight's own panels stay as they are from run to run; or to each panel that is made of the weight. Which of the two is
+//! less work is a matter of the rows of one image: neither the batch nor the number of threads may change a bit.
 //!
 //! Twin: `reference::product`. NMSE ≤ 1e-12.
 
@@ -11,6 +11,7 @@ use std::ops::Range;
 use super::arithmetic::Arithmetic;
 use super::bf16;
 use super::epilogue::Finish;
+use super::kept::Kept;
 use super::panel::{self, Depth, Outputs, PANEL};
 use super::product::{self, Factors};
 use super::rows::{Places, ROWS, Rows};
@@ -27,19 +28,33 @@ pub(super) fn run(factors: &impl Factors, finish: &Finish<'_>, turn: &Turn<'_>, 
     let is_beside = |difference: &LowRank<'_>| is_beside(difference, factors.depth(), turn.shape.pixels());
     let (beside, within) = differences.into_iter().partition(is_beside);
     let beside = Vec::into_iter(beside).map(|LowRank { up, down, factor }| {
-        let thin = Changed { factors, weight: down, within: vec![], beside: vec![] };
+        let thin = Changed { factors, weight: down, kept: None, within: vec![], beside: vec![] };
         let x = times(factor, down, turn, |finish, turn, out| product::run(&thin, finish, turn, out));
         Beside { x, up }
     });
-    let changed = Changed { factors, weight: &weight, within, beside: beside.collect() };
+    let kept = factors.kept().filter(|_| Vec::is_empty(&within));
+    let changed = Changed { factors, weight: &weight, kept, within, beside: beside.collect() };
     product::run(&changed, finish, turn, out);
 }
 
-/// Whether fewer numbers are multiplied beside the product than in the panels, which are made for each block of rows.
+/// What it takes to make a panel of a weight that is changed within, where it could have been kept: as much as this many
+/// multiplications for each of its numbers.
+const MAKING: usize = 64;
+
+/// Whether it takes less to multiply beside the product than within the panels, which are then made for each block of rows.
 fn is_beside(difference: &LowRank<'_>, depth: usize, rows: usize) -> bool {
     let (outputs, inputs) = (difference.up.outputs(), difference.down.fan_in());
-    let is_less = rows * (inputs + outputs) < rows.div_ceil(ROWS) * inputs * outputs;
-    is_less && difference.down.outputs() <= depth
+    let rank = difference.down.outputs();
+    let is_less = rows * (inputs + outputs) * rank < rows.div_ceil(ROWS) * inputs * outputs * (rank + MAKING);
+    is_less && rank <= depth
+}
+
+/// The weight whose panels can be kept for so many rows of an image: the one that differences are added to beside it. None
+/// where its panels are others in every block.
+pub(super) fn lasting(weight: &Weight, depth: usize, rows: usize) -> Option<Weight> {
+    let (base, differences) = weight.split();
+    let all_beside = differences.iter().all(|difference| is_beside(difference, depth, rows));
+    (!base.is_changed() && all_beside).then_some(base)
 }
 
 /// `factor · x · downᵀ`, by what multiplies with `down`.
@@ -60,6 +75,8 @@ pub(super) fn times(
 struct Changed<'a, F> {
     factors: &'a F,
     weight: &'a Weight,
+    /// Where its panels stay, if they do.
+    kept: Option<&'a Kept>,
     /// Those that are added to each panel.
     within: Vec<LowRank<'a>>,
     /// Those that are blocks of depth, the last ones.
@@ -152,6 +169,10 @@ impl<F: Factors> Factors for Changed<'_, F> {
 
     fn weight(&self) -> &Weight {
         self.weight
+    }
+
+    fn kept(&self) -> Option<&Kept> {
+        self.kept
     }
 
     fn space(&self) -> usize {

@@ -86,6 +86,11 @@ impl Kept {
         Self { panels, made: AtomicUsize::new(0), in_block, words, form }
     }
 
+    /// Whether these panels are among them.
+    pub(super) fn has(&self, block: usize) -> bool {
+        block < self.words.len()
+    }
+
     /// A panel's words. Where there is none yet, it is what `make` gives, for which it has the `spaces`; once no panel
     /// is missing, the weight itself is not read again, and `complete` is told so.
     pub(super) fn panel<'a>(

@@ -66,16 +66,19 @@ pub(super) fn node_words(
     NodeWords { rounded, panels }
 }
 
-/// Room for the panels of a weight, where a product with so many rows of an image makes any.
+/// Room for the panels of a weight, where a product with so many rows of an image makes any that stay as they are.
 pub(super) fn room(
     weight: &Weight,
     epilogue: &Epilogue,
     shape: Shape,
     arithmetic: Arithmetic,
 ) -> Option<Kept> {
-    let factors = LinearFactors { weight, arithmetic, kept: None, x: &[] };
-    let is_geglu = epilogue.activation == Activation::Geglu;
-    (shape.pixels() > FEW_ROWS).then(|| product::room(&factors, shape.channels, is_geglu))
+    if shape.pixels() <= FEW_ROWS {
+        return None;
+    }
+    let factors = |weight| LinearFactors { weight, arithmetic, kept: None, x: &[] };
+    let base = changed::lasting(weight, factors(weight).depth(), shape.pixels())?;
+    Some(product::room(&factors(&base), shape.channels, epilogue.activation == Activation::Geglu))
 }
 
 struct LinearFactors<'a> {

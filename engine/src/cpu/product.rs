@@ -99,7 +99,7 @@ pub(super) trait Factors: Sync {
 /// Where tasks find the words of panels.
 #[derive(Clone, Copy)]
 enum Panels<'a> {
-    /// Where they stay from run to run.
+    /// Where they stay from run to run; each task makes those that do not.
     Kept(&'a Kept),
     /// `[blocks of depth][panels]`, made once for all rows.
     Made(&'a [f32]),
@@ -263,13 +263,13 @@ impl<F: Factors> Job<'_, F> {
     ) -> &'a [f32] {
         let (factors, outputs) = (self.factors, self.outputs(panel));
         match panels {
-            Panels::Kept(kept) => kept.panel(
+            Panels::Kept(kept) if kept.has(block) => kept.panel(
                 (block, panel),
                 spaces,
                 |spaces| make_panel(factors, block, outputs, spaces),
                 || factors.weight().release(),
             ),
-            Panels::InTasks => make_panel(factors, block, outputs, spaces),
+            Panels::Kept(_) | Panels::InTasks => make_panel(factors, block, outputs, spaces),
             Panels::Made(words) => {
                 let before: usize =
                     (0..block).map(|block| panel_words(self.factors, block) * self.panels).sum();

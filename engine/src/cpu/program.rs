@@ -79,10 +79,10 @@ impl CpuProgram {
         each.fold(NodeWords::default(), NodeWords::max)
     }
 
-    /// Room for a node's weight, if it has one that stays as it is: what LoRAs change is made anew in every run.
+    /// Room for a node's weight, if it has one that stays as it is: what LoRAs change within is made anew in every run.
     fn room(&self, node: &Node) -> Option<(KeptKey, Kept)> {
         match &node.op {
-            Op::Linear { weight, epilogue } if !weight.is_changed() => {
+            Op::Linear { weight, epilogue } => {
                 let room = linear::room(weight, epilogue, node.shape, self.arithmetic)?;
                 let is_gated = epilogue.activation == Activation::Geglu;
                 Some(((weight.id(), if is_gated { Layout::Gated } else { Layout::Plain }), room))

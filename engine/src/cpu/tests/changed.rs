@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use super::{Maker, on_threads, recorded, run, worst};
-use crate::backend::HostTensor;
+use crate::backend::{Backend, CancelToken, HostTensor};
+use crate::cpu::CpuBackend;
 use crate::graph::{ConvWindow, Shape};
 use crate::noise::TorchRng;
 use crate::weights::{LowRank, Patch, Weight};
@@ -96,6 +97,28 @@ fn changed_weights_give_the_same_bits_in_a_batch_and_on_any_number_of_threads() 
         let batch = on_threads(3, || run(&case(3)));
         for image in batch.as_f32().chunks(alone.as_f32().len()) {
             assert!(image == alone.as_f32(), "{rows} rows");
+        }
+    }
+}
+
+#[test]
+fn the_weight_under_a_difference_beside_it_stays_and_changes_no_bit() {
+    // Of 600 rows the difference is within.
+    for (rows, stays) in [(1, false), (9, true), (20, true), (600, false)] {
+        let case = recorded(&[Shape::tokens(2, rows, 40)], |g, maker, x| {
+            g.linear(x[0], &maker.changed_weight(&[203, 40], &[16]), None)
+        });
+        for backend in CpuBackend::all().chain(CpuBackend::in_bf16()) {
+            let mut program = backend.compile(case.graph.clone()).expect("compiles");
+            let mut run = |often: bool| {
+                if often {
+                    program.run_often();
+                    assert_eq!(program.memory().weights > 0, stays, "{rows} rows");
+                }
+                program.run(&case.given(), &CancelToken::default()).expect("runs").remove(0)
+            };
+            let right = run(false);
+            assert!(run(true) == right && run(false) == right, "{rows} rows, by {:?}", backend.arithmetic);
         }
     }
 }
