@@ -12,7 +12,7 @@ use crate::graph::{Element, Graph, Node, Op};
 use crate::noise::TorchRng;
 use crate::request::Request;
 use crate::synth;
-use crate::unet::Attachments;
+use crate::unet::{Attachments, UNetInputs};
 use crate::weights::Configs;
 
 /// A network's call, as often as a picture asks for it.
@@ -128,7 +128,7 @@ impl Engine {
     pub fn graphs(&self, request: &Request) -> Result<Vec<Graph>> {
         let plan = self.plan(request)?;
         let frame = plan.frame(self.model.vae.latents());
-        let inputs = plan.unet_inputs(frame, 1);
+        let inputs = UNetInputs { packs: !self.is_on_host(), ..plan.unet_inputs(frame, 1) };
         let nothing = Attachments::default();
         let unet = self.model.unet.graph_with(&inputs, &nothing, self.element)?;
         let vae = self.model.vae.graph(frame.shape, frame.tiling, self.element, false)?;
