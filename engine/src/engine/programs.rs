@@ -204,8 +204,8 @@ impl Programs {
     }
 
     fn load(&mut self) -> Result<()> {
-        let planned = self.compiled.iter_mut().filter(|(key, _)| self.planned.contains(key));
-        planned.map(|(_, one)| one.program.load()).collect()
+        let mut planned = self.compiled.iter_mut().filter(|(key, _)| self.planned.contains(key));
+        planned.try_for_each(|(_, one)| one.program.load())
     }
 
     /// Gives back what programs have on the device that are not planned.
