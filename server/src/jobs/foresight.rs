@@ -161,8 +161,8 @@ fn member(family: Family, setting: Setting) -> Member {
         (Setting::Outpaint, _) => Words("the sides to extend"),
         (Setting::Device, _) => Words("device"),
         (Setting::Precision, _) => Words("precision"),
-        (Setting::LowMemory, _) => Words("the server's option --low-memory"),
-        (Setting::Weights, _) => Words("the server's option --weights"),
+        (Setting::LowMemory, _) => Words("the server's low-memory mode"),
+        (Setting::Weights, _) => Words("the server's weights"),
     }
 }
 
