@@ -95,11 +95,10 @@ pub(crate) fn run(device: &str) -> Result<(), Failure> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
-    #[cfg(unix)]
     #[test]
     fn a_crash_is_a_verdict_and_an_interrupt_is_none() {
         use std::os::unix::process::ExitStatusExt;
