@@ -14,9 +14,12 @@ const QUARTERS: [usize; 2] = [3, 2];
 /// Sides are offered in multiples of so many pixels.
 const GRAIN: usize = 64;
 
-/// Bytes as people compare them with what a card has.
-fn gib(bytes: u64) -> String {
-    format!("{:.1}", bytes as f64 / (1u64 << 30) as f64)
+/// Bytes as people compare them with what a card has, or with a budget that is far smaller.
+fn size(bytes: u64) -> String {
+    match bytes as f64 / (1u64 << 20) as f64 {
+        mib if mib < 1024.0 => format!("{mib:.0} MiB"),
+        mib => format!("{:.1} GiB", mib / 1024.0),
+    }
 }
 
 impl Engine {
@@ -27,10 +30,10 @@ impl Engine {
         if self.is_on_host() || room != Some(have) {
             return Error::Memory { device, need, have };
         }
-        let (width, height, have) = (plan.width, plan.height, gib(have));
-        let needs = gib(need);
+        let (width, height, have) = (plan.width, plan.height, size(have));
+        let needs = size(need);
         let what = format!(
-            "{width}×{height} needs {needs} GiB of the memory of {device}, of which {have} may be taken; "
+            "{width}×{height} needs {needs} of the memory of {device}, of which {have} may be taken; "
         );
         let offers = self.offers(plan, room);
         let told = offers.into_iter().reduce(|all, offer| all.text(" or ").and(offer));
@@ -45,7 +48,7 @@ impl Engine {
     /// What fits, each in words.
     fn offers(&mut self, plan: &DrawPlan, room: Option<u64>) -> Vec<Message> {
         let with = |setting: Setting, word: &str, bytes: u64| {
-            Message::from("with ").and(Message::of(setting)).text(format!("{word} ({} GiB)", gib(bytes)))
+            Message::from("with ").and(Message::of(setting)).text(format!("{word} ({})", size(bytes)))
         };
         let mut offers = vec![];
         if !self.memory.low
@@ -84,5 +87,15 @@ impl Engine {
         let mut engine = Self::new(Arc::new(model), self.backend.clone(), self.precision);
         (engine.vae_cut, engine.asked_loras) = (self.vae_cut, self.asked_loras.clone());
         Some(engine)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::size;
+
+    #[test]
+    fn sizes_are_told_in_the_unit_that_shows_them() {
+        assert_eq!([1 << 20, 1 << 30, 6_980_000_000].map(size), ["1 MiB", "1.0 GiB", "6.5 GiB"]);
     }
 }
