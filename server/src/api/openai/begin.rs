@@ -15,11 +15,18 @@ use crate::store::{Reservation, new_uuid};
 
 /// A request that was submitted.
 pub(super) struct Begun {
-    pub(super) job: Arc<Job>,
+    job: Arc<Job>,
     /// Room for the files that will be kept.
     _reservation: Reservation,
     /// What it is drawn from.
     _lent: Lent,
+}
+
+impl Begun {
+    /// Not a field: a closure would take that alone, and what the job is drawn from would go before it is drawn.
+    pub(super) fn job(&self) -> &Job {
+        &self.job
+    }
 }
 
 /// Submits a request, with room for the files that will be kept, and with its images.

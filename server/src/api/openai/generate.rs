@@ -62,7 +62,7 @@ fn draw(app: &Arc<App>, call: &Call, (fields, kind): (&'static [Field], Kind)) -
     if asked.stream {
         return Ok(stream(begun, call.request.client.clone(), asked).warned(warnings));
     }
-    let drawings = begun.job.wait(&call.request.client)?;
+    let drawings = begun.job().wait(&call.request.client)?;
     let data = if asked.b64 {
         files(drawings, &asked)?
     } else {

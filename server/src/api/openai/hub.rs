@@ -61,7 +61,7 @@ pub(super) fn draw(app: &Arc<App>, call: &Call) -> Result<Answer, Problem> {
     asked.warnings.extend(unanswered(&values));
     let begun = begin((app, call), &mut asked, &values, inputs)?;
     call.request.let_body_go();
-    let drawings = begun.job.wait(&call.request.client)?;
+    let drawings = begun.job().wait(&call.request.client)?;
     let links = links(app, call, drawings, &asked)?;
     drop(begun);
     let media_type = asked.output.format.media_type();

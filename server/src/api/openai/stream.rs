@@ -18,7 +18,7 @@ use crate::warning::sentences;
 /// Tells everything about a job as it happens.
 pub(super) fn stream(begun: Begun, client: Client, asked: Generation) -> Answer {
     Answer::events(move |events| {
-        let job = &begun.job;
+        let job = begun.job();
         let completed = format!("{}.completed", asked.kind.word());
         let drawn = job.watch(&client, &mut |progress| tell(events, &asked, &progress));
         // Each picture gives way to its file, before anybody can be slow to take it.

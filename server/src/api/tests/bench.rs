@@ -14,7 +14,7 @@ use super::{lora, nets};
 use crate::app::App;
 use crate::auth::{Keyring, Links};
 use crate::budget::Memory;
-use crate::http::{Answer, Body, Client, Method, Request};
+use crate::http::{Answer, Body, Client, Events, Method, Request};
 use crate::jobs::{Pictures, Places, Queue, Unstored, Worker};
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -356,6 +356,14 @@ fn bytes(answer: Answer) -> Vec<u8> {
         Body::Bytes(bytes) => bytes,
         Body::Events(_) => panic!("events"),
     }
+}
+
+/// What an answer says event by event, as it is sent.
+pub(super) fn events(answer: Answer) -> String {
+    let Body::Events(stream) = answer.body else { panic!("no events") };
+    let mut sent = vec![];
+    stream(&mut Events::new(&mut sent)).unwrap();
+    String::from_utf8(sent).unwrap()
 }
 
 pub(super) fn base64(text: &str) -> Vec<u8> {

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::bench::{self, Bench};
 use super::tested;
+use crate::http::Method;
 
 tested! {
     "prompt" is the_prompt_is_drawn |bench| {
@@ -82,4 +83,21 @@ fn a_background_is_transparent_where_that_is_asked_for_and_the_file_can_be() {
     assert_eq!((plain.picture.alpha, cut.picture.alpha.unwrap()[0]), (None, 0));
     let jpeg = of(json!({"background": "transparent", "output_format": "jpeg"}));
     assert_eq!((jpeg.picture.alpha.is_none(), jpeg.warnings().len()), (true, 1));
+}
+
+#[test]
+fn what_a_streamed_edit_is_drawn_from_stays_until_it_is_drawn() {
+    let bench = Bench::new();
+    let picture = bench.openai(&json!({"response_format": "b64_json"}));
+    let members = json!({
+        "prompt": "a green circle",
+        "image": base64::prelude::BASE64_STANDARD.encode(&picture.file),
+        "size": "auto",
+        "stream": true,
+    });
+    let answer = bench.ask(Method::Post, "/v1/images/edits", &members);
+    assert_eq!(bench.files(), 1, "it may not be its turn yet");
+    let events = bench::events(answer);
+    assert!(events.starts_with("event: image_edit.completed\n"), "{events}");
+    assert_eq!(bench.files(), 0);
 }
