@@ -92,9 +92,7 @@ fn holds_on(backend: &dyn Backend, element: Element) {
     first.run(program);
     cancelled_runs_and_traces_leave_no_other_text(program, &first, &second);
     assert_eq!(second.run(program), fresh(1, &second), "{}", backend.name());
-    if backend.is_host() {
-        only_the_rest_runs_again(program, &graphs[1], &second);
-    }
+    only_the_rest_runs_again(program, &graphs[1], &second);
 }
 
 fn cancelled_runs_and_traces_leave_no_other_text(program: &mut dyn Program, first: &Given, second: &Given) {

@@ -55,7 +55,7 @@ pub struct DeviceNeed {
     pub weights: HashMap<u64, u64>,
     /// Bytes of the buffers that programs use in turn, falling: the largest of each is one and the same.
     pub buffers: Vec<u64>,
-    /// Bytes that each program has for itself.
+    /// Bytes that each program has for itself, what it keeps from one run to the next among them.
     pub own: u64,
     /// Bytes of this machine's memory that streamed weights are still to take, where they stay packed there.
     pub packed: u64,

@@ -106,7 +106,6 @@ impl Engine {
     pub fn stage(&mut self, stage: Stage, request: &Request) -> Result<StageRun<'_>> {
         let plan = self.plan(request)?;
         let frame = plan.frame(self.model.vae.latents());
-        let is_on_host = self.is_on_host();
         let compiled = match stage {
             Stage::Text => self.text()?,
             Stage::Unet => self.unet(&plan.unet_inputs(frame, 1), &plan.nets)?,
@@ -114,7 +113,7 @@ impl Engine {
         };
         let inputs = made_up(compiled.graph());
         let graph = compiled.graph();
-        let flops = if is_on_host { graph.flops_again() } else { graph.flops() };
+        let flops = graph.flops_again();
         Ok(StageRun { compiled, inputs, flops })
     }
 }

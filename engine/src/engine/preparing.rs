@@ -236,7 +236,8 @@ fn on_device(need: MemoryNeed, upscaling: MemoryNeed, device: &DeviceNeed) -> Me
         activations: buffers - scratch,
         weights: device.weight_bytes() + device.own + upscaling.weights,
         scratch,
-        kept: need.kept,
+        // Every program has its own.
+        kept: 0,
         picture: need.picture + device.packed,
     }
 }

@@ -30,6 +30,7 @@ mod eight_bits;
 mod heaps;
 mod instance;
 mod kernel_table;
+mod lasting;
 mod lowering;
 mod makers;
 mod matrix_units;

@@ -1,7 +1,5 @@
 //! Running a compiled program with a clock at every dispatch.
 
-use std::ops::Range;
-
 use super::lowering::Dispatch;
 use super::memory::Pool;
 use super::program::{GpuProgram, Step};
@@ -12,7 +10,7 @@ use crate::backend::{CancelToken, HostTensor, KernelRun, Profiled};
 use crate::graph::{NodeId, Op};
 
 impl GpuProgram {
-    /// Runs every node; the outputs, and what each dispatch took.
+    /// Runs every node that is not known from the run before; the outputs, and what each dispatch took.
     pub(super) fn replay_timed(
         &mut self,
         inputs: &[(&str, &HostTensor)],
@@ -23,39 +21,42 @@ impl GpuProgram {
         let mut pool = shared.lock_pool();
         self.bind(&mut pool)?;
         let timer = Timer::new(&shared.device)?;
+        let is_known = self.is_known(inputs);
+        let is_needed = |id: NodeId| !(is_known && self.lasting.is(id));
+        let node_of = |place: usize| self.steps[place].dispatch.node;
+        let places: Vec<usize> = (0..self.steps.len()).filter(|&place| is_needed(node_of(place))).collect();
         let (mut seconds, mut next) = (vec![], 0);
-        for (id, node) in self.graph.nodes().iter().enumerate() {
+        for (id, node) in self.graph.nodes().iter().enumerate().filter(|(id, _)| is_needed(*id)) {
             let Op::Input { name, .. } = &node.op else { continue };
             // An input may take over the buffer of a value that is computed before it.
-            let before = self.steps.partition_point(|step| step.dispatch.node < id);
-            seconds.extend(self.time(&timer, &pool, next..before, cancel)?);
+            let before = places.partition_point(|&place| node_of(place) < id);
+            seconds.extend(self.time((&timer, cancel), (&pool, is_known), &places[next..before])?);
             next = before;
             self.upload(&pool, id, input_named(&self.graph, inputs, name, node)?)?;
         }
-        seconds.extend(self.time(&timer, &pool, next..self.steps.len(), cancel)?);
-        let outputs = self.graph.outputs().iter().map(|&id| self.download(&pool, id));
-        let outputs = outputs.collect::<Result<_>>()?;
+        seconds.extend(self.time((&timer, cancel), (&pool, is_known), &places[next..])?);
+        let kernels = places.iter().zip(seconds);
         let kernels =
-            self.steps.iter().zip(seconds).map(|(step, seconds)| self.run_of(&step.dispatch, seconds));
-        Ok(Profiled { outputs, clock: timer.clock(), kernels: kernels.collect() })
+            kernels.map(|(&place, seconds)| self.run_of(&self.steps[place].dispatch, seconds)).collect();
+        self.is_made_of(inputs);
+        let outputs = self.graph.outputs().iter().map(|&id| self.download(&pool, id));
+        Ok(Profiled { outputs: outputs.collect::<Result<_>>()?, clock: timer.clock(), kernels })
     }
 
-    /// Times some steps, each segment of weights by itself where they are streamed.
+    /// Times some steps, those of each segment of weights by themselves where they are streamed.
     fn time(
         &self,
-        timer: &Timer<'_>,
-        pool: &Pool,
-        steps: Range<usize>,
-        cancel: &CancelToken,
+        (timer, cancel): (&Timer<'_>, &CancelToken),
+        (pool, is_known): (&Pool, bool),
+        places: &[usize],
     ) -> Result<Vec<f64>> {
-        let (mut seconds, mut next) = (Vec::with_capacity(steps.len()), steps.start);
-        while next < steps.end {
-            if self.begins_segment(next) {
-                self.bring_segment(pool, next)?;
+        let mut seconds = Vec::with_capacity(places.len());
+        for steps in places.chunk_by(|&one, &next| self.segment_of(one) == self.segment_of(next)) {
+            if let Some(number) = self.segment_of(steps[0]) {
+                self.bring_segment(pool, number, is_known)?;
             }
-            let end = self.end_of_segment(next).min(steps.end);
-            seconds.extend(timer.run(&launches(&self.steps[next..end])?, cancel)?);
-            next = end;
+            let steps = steps.iter().map(|&place| &self.steps[place]);
+            seconds.extend(timer.run(&launches(steps)?, cancel)?);
         }
         Ok(seconds)
     }
@@ -83,8 +84,8 @@ impl GpuProgram {
 }
 
 /// What these steps dispatch.
-pub(super) fn launches(steps: &[Step]) -> Result<Vec<Launch<'_>>> {
-    steps.iter().map(launch).collect()
+pub(super) fn launches<'a>(steps: impl IntoIterator<Item = &'a Step>) -> Result<Vec<Launch<'a>>> {
+    steps.into_iter().map(launch).collect()
 }
 
 fn launch(step: &Step) -> Result<Launch<'_>> {

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use super::Shared;
-use super::blueprint::{Blueprint, Places};
+use super::blueprint::{Blueprint, Place, Places};
 use super::device::{Device, Facts};
+use super::lasting::LastingValues;
 use super::lowering::{BufferName, Dispatch};
 use super::makers::Makers;
 use super::memory::{DeviceBuffer, Pool};
 use super::pipelines::Wanted;
-use super::segments::{BUFFERS, Packed, Segment};
+use super::segments::{BUFFERS, Packed};
 use super::store::StoredWeight;
 use super::tally::Allocated;
 use crate::backend::{CancelToken, DeviceNeed, Holding, HostTensor, MemoryNeed, Profiled, Program};
-use crate::graph::{Graph, Node, NodeId};
+use crate::graph::{Graph, Lasting, Node, NodeId};
 use crate::{Error, Result};
 
 /// Floating-point operations of a graph that a software adapter does sooner than it compiles a kernel: either takes it a few
@@ -25,6 +26,7 @@ pub(super) struct GpuProgram {
     pub(super) shared: Arc<Shared>,
     pub(super) graph: Arc<Graph>,
     pub(super) steps: Vec<Step>,
+    pub(super) lasting: Lasting,
     blueprint: Blueprint,
     holding: Holding,
     places: Places,
@@ -47,6 +49,7 @@ struct Loaded {
     params: Allocated,
     /// What kernels bind that read nothing.
     nothing: DeviceBuffer,
+    lasting: LastingValues,
     /// The pool's generation that the bind groups were made for.
     generation: u64,
 }
@@ -73,8 +76,8 @@ impl GpuProgram {
             let wanted = shared.pipelines.want(&dispatch);
             Step { dispatch, wanted, bind_group: None }
         });
-        let (steps, holding) = (steps.collect(), Holding::Held);
-        Ok(Self { steps, graph, blueprint, holding, places, loaded: None, is_ready: false, shared })
+        let (steps, lasting, holding) = (steps.collect(), graph.lasting(), Holding::Held);
+        Ok(Self { steps, graph, lasting, blueprint, holding, places, loaded: None, is_ready: false, shared })
     }
 
     /// Takes what it needs of the device's memory, where it has none.
@@ -86,6 +89,7 @@ impl GpuProgram {
         if self.loaded.is_some() {
             return Ok(());
         }
+        let lasting = LastingValues::new(device, &self.blueprint.kept)?;
         // From here on threads make pipelines. The first run waits for them.
         Makers::begin(&shared, each_once(&self.steps));
         let wanted = &self.blueprint.weights;
@@ -96,7 +100,7 @@ impl GpuProgram {
         let params = upload_params(device, self.steps.iter().map(|step| &step.dispatch))?;
         let nothing = DeviceBuffer::new(device, "nothing", 16)?;
         nothing.write(device, 0, &[0; 16])?;
-        self.loaded = Some(Loaded { weights, params, nothing, generation: 0 });
+        self.loaded = Some(Loaded { weights, params, nothing, lasting, generation: 0 });
         Ok(())
     }
 
@@ -115,35 +119,39 @@ impl GpuProgram {
         Ok(())
     }
 
+    /// Values that outlast a run; none before it is loaded.
+    pub(super) fn lasting_values(&mut self) -> Option<&mut LastingValues> {
+        self.loaded.as_mut().map(|loaded| &mut loaded.lasting)
+    }
+
+    /// The buffers of those.
+    pub(super) fn lasting_buffers(&self) -> &[DeviceBuffer] {
+        self.loaded.as_ref().map_or(&[], |loaded| loaded.lasting.buffers())
+    }
+
     /// The buffer that holds a node's value.
-    pub(super) fn value_buffer<'a>(&self, pool: &'a Pool, id: NodeId) -> &'a DeviceBuffer {
-        &pool.buffers()[self.places.values[id]]
+    pub(super) fn value_buffer<'a>(&'a self, pool: &'a Pool, id: NodeId) -> &'a DeviceBuffer {
+        match self.places.values[id] {
+            Place::Pool(place) => &pool.buffers()[place],
+            Place::Kept(place) => &self.lasting_buffers()[place],
+        }
     }
 
-    /// The segment of a step, with its number, where weights are streamed.
-    fn segment(&self, step: usize) -> Option<(usize, &Segment)> {
+    /// The number of a step's segment, where weights are streamed.
+    pub(super) fn segment_of(&self, step: usize) -> Option<usize> {
         let segments = &self.blueprint.segments;
-        let number = segments.partition_point(|segment| segment.dispatches.end <= step);
-        segments.get(number).filter(|_| self.holding == Holding::Streamed).map(|segment| (number, segment))
+        let number = || segments.partition_point(|segment| segment.dispatches.end <= step);
+        (self.holding == Holding::Streamed).then(number)
     }
 
-    /// Whether what this step reads has to be copied before it.
-    pub(super) fn begins_segment(&self, step: usize) -> bool {
-        self.segment(step).is_some_and(|(_, segment)| segment.dispatches.start == step)
-    }
-
-    /// The step after the last of those that read what the device has at this step.
-    pub(super) fn end_of_segment(&self, step: usize) -> usize {
-        self.segment(step).map_or(self.steps.len(), |(_, segment)| segment.dispatches.end)
-    }
-
-    /// Copies what the segment of a step reads. Whatever was submitted before still finds what it reads: the device takes
-    /// copies and work in turn.
-    pub(super) fn bring_segment(&self, pool: &Pool, step: usize) -> Result<()> {
-        let Some((number, segment)) = self.segment(step) else { return Ok(()) };
+    /// Copies what a segment reads, without what only known values are made with. Whatever was submitted before still finds
+    /// what it reads: the device takes copies and work in turn.
+    pub(super) fn bring_segment(&self, pool: &Pool, number: usize, is_known: bool) -> Result<()> {
         let Some(Loaded { weights: Weights::Streamed(packed), .. }) = &self.loaded else { return Ok(()) };
-        let buffer = self.segment_buffer(pool, number);
-        segment.weights.iter().try_for_each(|&(place, offset)| {
+        let (buffer, segment) = (self.segment_buffer(pool, number), &self.blueprint.segments[number]);
+        let is_needed = |(place, _): &&(usize, u64)| !(is_known && segment.lasting.contains(place));
+        let mut needed = segment.weights.iter().filter(is_needed);
+        needed.try_for_each(|&(place, offset)| {
             packed.with(place, |words| buffer.write(&self.shared.device, offset, bytemuck::cast_slice(words)))
         })
     }
@@ -210,10 +218,11 @@ impl GpuProgram {
         step: usize,
         weight: usize,
     ) -> (&'a DeviceBuffer, u64) {
-        match (&loaded.weights, self.segment(step)) {
+        match (&loaded.weights, self.segment_of(step)) {
             (Weights::Held(weights), _) => (&weights[weight].buffer, 0),
-            (Weights::Streamed(_), Some((number, segment))) => {
-                (self.segment_buffer(pool, number), segment.offset(weight).unwrap_or(0))
+            (Weights::Streamed(_), Some(number)) => {
+                let offset = self.blueprint.segments[number].offset(weight);
+                (self.segment_buffer(pool, number), offset.unwrap_or(0))
             }
             (Weights::Streamed(_), None) => (&loaded.nothing, 0),
         }

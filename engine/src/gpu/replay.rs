@@ -4,13 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Shared;
 use super::device::Device;
 use super::lowering::Value;
 use super::memory::Pool;
 use super::program::{GpuProgram, Step};
 use super::transfer::{from_rows, spoiled_row, to_rows};
-use crate::backend::{CancelToken, HostTensor};
+use crate::backend::{CancelToken, HostTensor, LastingInputs};
 use crate::graph::{Graph, Node, NodeId, Op};
 use crate::{Error, Result};
 
@@ -22,7 +21,7 @@ const SUBMITS_IN_FLIGHT: usize = 2;
 const FIRST_DISPATCHES: usize = 64;
 
 impl GpuProgram {
-    /// Runs every node; the outputs.
+    /// Runs every node that is not known from the run before; the outputs.
     pub(super) fn replay(
         &mut self,
         inputs: &[(&str, &HostTensor)],
@@ -32,10 +31,12 @@ impl GpuProgram {
         self.await_pipelines(cancel)?;
         let mut pool = shared.lock_pool();
         self.bind(&mut pool)?;
-        fill_guards(&shared, &pool)?;
-        let mut stream = Stream::new(self, &pool, cancel);
+        let is_known = self.is_known(inputs);
+        self.fill_guards(&pool, is_known)?;
+        let mut stream = Stream::new(self, &pool, (is_known, cancel));
         for (id, node) in self.graph.nodes().iter().enumerate() {
             match &node.op {
+                _ if is_known && self.lasting.is(id) => stream.pass_by(id),
                 Op::Input { name, .. } => {
                     // An input may take over the buffer of a value that is computed before it.
                     stream.submit()?;
@@ -45,7 +46,8 @@ impl GpuProgram {
             }
         }
         stream.finish()?;
-        check_guards(&shared, &pool)?;
+        self.is_made_of(inputs);
+        self.check_guards(&pool)?;
         self.graph.outputs().iter().map(|&id| self.download(&pool, id)).collect()
     }
 
@@ -60,8 +62,11 @@ impl GpuProgram {
         self.await_pipelines(&never)?;
         let mut pool = shared.lock_pool();
         self.bind(&mut pool)?;
-        fill_guards(&shared, &pool)?;
-        let mut stream = Stream::new(self, &pool, &never);
+        if let Some(values) = self.lasting_values() {
+            values.forget();
+        }
+        self.fill_guards(&pool, false)?;
+        let mut stream = Stream::new(self, &pool, (false, &never));
         for (id, node) in self.graph.nodes().iter().enumerate() {
             match &node.op {
                 Op::Input { name, .. } => {
@@ -72,7 +77,43 @@ impl GpuProgram {
             stream.submit()?;
             visit(node, &self.download(&pool, id)?)?;
         }
-        check_guards(&shared, &pool)
+        self.check_guards(&pool)
+    }
+
+    /// Whether what lasts is known from the run before.
+    pub(super) fn is_known(&mut self, inputs: &[(&str, &HostTensor)]) -> bool {
+        let graph = self.graph.clone();
+        self.lasting_values().is_some_and(|values| values.hold(&graph, inputs))
+    }
+
+    /// What lasts is known from now on.
+    pub(super) fn is_made_of(&mut self, inputs: &[(&str, &HostTensor)]) {
+        let made_of = LastingInputs::of(&self.graph, inputs);
+        if let Some(values) = self.lasting_values() {
+            values.made_of(made_of);
+        }
+    }
+
+    /// Spoils what a run writes, so that what nobody wrote is found out where it is read.
+    fn fill_guards(&self, pool: &Pool, is_known: bool) -> Result<()> {
+        let lasting = self.lasting_buffers().iter().filter(|_| !is_known);
+        pool.buffers()
+            .iter()
+            .chain(lasting)
+            .try_for_each(|buffer| buffer.fill_with_guard(&self.shared.device))
+    }
+
+    fn check_guards(&self, pool: &Pool) -> Result<()> {
+        let device = &self.shared.device;
+        if !device.facts.guards {
+            return Ok(());
+        }
+        for (place, buffer) in pool.buffers().iter().chain(self.lasting_buffers()).enumerate() {
+            if !buffer.guards_hold(device)? {
+                return Err(Error::Device(format!("a kernel wrote outside buffer {place}")));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn upload(&self, pool: &Pool, id: NodeId, tensor: &HostTensor) -> Result<()> {
@@ -98,11 +139,14 @@ impl GpuProgram {
 struct Stream<'a> {
     program: &'a GpuProgram,
     pool: &'a Pool,
+    is_known: bool,
     cancel: &'a CancelToken,
     /// The next step to be encoded.
     next: usize,
-    /// The first step that is not submitted.
-    pending: usize,
+    /// Those that are not submitted.
+    pending: Vec<&'a Step>,
+    /// The last segment that was copied.
+    segment: Option<usize>,
     work: u64,
     /// Dispatches of the next submission at the most.
     most: usize,
@@ -119,13 +163,15 @@ struct Submitted {
 }
 
 impl<'a> Stream<'a> {
-    fn new(program: &'a GpuProgram, pool: &'a Pool, cancel: &'a CancelToken) -> Self {
+    fn new(program: &'a GpuProgram, pool: &'a Pool, (is_known, cancel): (bool, &'a CancelToken)) -> Self {
         Self {
             program,
             pool,
+            is_known,
             cancel,
             next: 0,
-            pending: 0,
+            pending: vec![],
+            segment: None,
             work: 0,
             most: FIRST_DISPATCHES,
             in_flight: VecDeque::new(),
@@ -137,17 +183,32 @@ impl<'a> Stream<'a> {
     fn node(&mut self, id: NodeId) -> Result<()> {
         let pace = &self.program.shared.pace;
         while let Some(step) = self.program.steps.get(self.next).filter(|step| step.dispatch.node == id) {
-            let is_full = self.next - self.pending >= self.most;
+            let is_full = self.pending.len() >= self.most;
             if is_full || (self.work > 0 && self.work + step.dispatch.work > pace.submission()) {
                 self.submit()?;
             }
-            if self.program.begins_segment(self.next) {
-                // What was recorded reads what lies there now, or in the other buffer.
-                self.submit()?;
-                self.program.bring_segment(self.pool, self.next)?;
-            }
+            self.bring_segment()?;
             self.work += step.dispatch.work;
+            self.pending.push(step);
             self.next += 1;
+        }
+        Ok(())
+    }
+
+    /// Leaves out a node's dispatches.
+    fn pass_by(&mut self, id: NodeId) {
+        let of_node = self.program.steps[self.next..].iter().take_while(|step| step.dispatch.node == id);
+        self.next += of_node.count();
+    }
+
+    /// Copies what the next step reads, where that is not there.
+    fn bring_segment(&mut self) -> Result<()> {
+        let segment = self.program.segment_of(self.next);
+        if let Some(number) = segment.filter(|_| segment != self.segment) {
+            // What was recorded reads what lies there now, or in the other buffer.
+            self.submit()?;
+            self.program.bring_segment(self.pool, number, self.is_known)?;
+            self.segment = segment;
         }
         Ok(())
     }
@@ -155,18 +216,19 @@ impl<'a> Stream<'a> {
     /// Submits what was added.
     fn submit(&mut self) -> Result<()> {
         self.cancel.check()?;
-        if self.pending == self.next {
+        if self.pending.is_empty() {
             return Ok(());
         }
         let device = &self.program.shared.device;
-        let commands = record(device, &self.program.steps[self.pending..self.next])?;
+        let commands = record(device, &self.pending)?;
         if self.in_flight.len() == SUBMITS_IN_FLIGHT {
             self.await_oldest()?;
         }
         let at = Instant::now();
         let index = device.submit(commands)?;
         self.in_flight.push_back(Submitted { index, work: self.work, at });
-        (self.pending, self.work) = (self.next, 0);
+        self.pending.clear();
+        self.work = 0;
         self.most *= 2;
         Ok(())
     }
@@ -193,7 +255,7 @@ impl<'a> Stream<'a> {
 }
 
 /// Commands that run these steps.
-fn record(device: &Device, steps: &[Step]) -> Result<wgpu::CommandBuffer> {
+fn record(device: &Device, steps: &[&Step]) -> Result<wgpu::CommandBuffer> {
     let pipelines = steps.iter().map(|step| step.wanted.pipeline()).collect::<Result<Vec<_>>>()?;
     device.attempt("recording work", || {
         let mut encoder = device.wgpu.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
@@ -225,20 +287,4 @@ pub(super) fn input_named<'a>(
         return Err(wrong(format!("{} was given, {} is expected", tensor.shape, node.shape)));
     }
     Ok(tensor)
-}
-
-fn fill_guards(shared: &Shared, pool: &Pool) -> Result<()> {
-    pool.buffers().iter().try_for_each(|buffer| buffer.fill_with_guard(&shared.device))
-}
-
-fn check_guards(shared: &Shared, pool: &Pool) -> Result<()> {
-    if !shared.device.facts.guards {
-        return Ok(());
-    }
-    for (place, buffer) in pool.buffers().iter().enumerate() {
-        if !buffer.guards_hold(&shared.device)? {
-            return Err(Error::Device(format!("a kernel wrote outside buffer {place}")));
-        }
-    }
-    Ok(())
 }

@@ -32,6 +32,8 @@ pub(super) struct Segment {
     pub weights: Vec<(usize, u64)>,
     /// Bytes of all of them.
     pub bytes: u64,
+    /// Places of those that are read by nothing but what is known from the run before, where that is known.
+    pub lasting: Vec<usize>,
 }
 
 impl Segment {
@@ -39,30 +41,45 @@ impl Segment {
     pub(super) fn offset(&self, weight: usize) -> Option<u64> {
         self.weights.iter().find(|(place, _)| *place == weight).map(|(_, offset)| *offset)
     }
+
+    /// Adds a dispatch, and those of the weights that it reads which are not there yet.
+    fn add(&mut self, (at, dispatch): (usize, &Dispatch), lasts: bool, size: impl Fn(usize) -> u64) {
+        self.dispatches.end = at + 1;
+        for weight in weights_of(dispatch) {
+            if self.offset(weight).is_none() {
+                self.weights.push((weight, self.bytes));
+                self.bytes += size(weight);
+                self.lasting.extend(lasts.then_some(weight));
+            } else if !lasts {
+                self.lasting.retain(|&other| other != weight);
+            }
+        }
+    }
 }
 
-/// Cuts dispatches into segments of `most` bytes at the most, or fewer. `bytes` are those of every weight; in a buffer they
-/// begin at multiples of `alignment`.
-pub(super) fn cut(dispatches: &[Dispatch], bytes: &[u64], (most, alignment): (u64, u64)) -> Vec<Segment> {
+/// Cuts dispatches into segments of `most` bytes at the most, or fewer. `lasts` are those that are not run again as long as
+/// what they read lasts; `bytes` are those of every weight; in a buffer they begin at multiples of `alignment`.
+pub(super) fn cut(
+    dispatches: &[Dispatch],
+    lasts: impl Fn(&Dispatch) -> bool,
+    bytes: &[u64],
+    (most, alignment): (u64, u64),
+) -> Vec<Segment> {
     let most = most.min(MOST);
+    let size = |weight: usize| bytes[weight].next_multiple_of(alignment);
     let mut segments: Vec<Segment> = vec![];
     for (at, dispatch) in dispatches.iter().enumerate() {
         let read = weights_of(dispatch);
         let new = |segment: &Segment| {
             let missing = read.iter().filter(|&&weight| segment.offset(weight).is_none());
-            missing.map(|&weight| bytes[weight].next_multiple_of(alignment)).sum::<u64>()
+            missing.map(|&weight| size(weight)).sum::<u64>()
         };
         let fits = segments.last().is_some_and(|last| new(last) == 0 || last.bytes + new(last) <= most);
         if !fits {
-            segments.push(Segment { dispatches: at..at, weights: vec![], bytes: 0 });
+            segments.push(Segment { dispatches: at..at, weights: vec![], bytes: 0, lasting: vec![] });
         }
-        let Some(segment) = segments.last_mut() else { continue };
-        segment.dispatches.end = at + 1;
-        for weight in read {
-            if segment.offset(weight).is_none() {
-                segment.weights.push((weight, segment.bytes));
-                segment.bytes += bytes[weight].next_multiple_of(alignment);
-            }
+        if let Some(last) = segments.last_mut() {
+            last.add((at, dispatch), lasts(dispatch), size);
         }
     }
     segments
@@ -127,7 +144,7 @@ mod tests {
     fn a_segment_has_every_weight_once_and_takes_no_more_than_it_may() {
         let bytes = [MOST / 2 - 3, 100, MOST, 16];
         let reads: [&[usize]; 6] = [&[0, 1], &[0], &[], &[1, 3], &[2], &[1]];
-        let segments = cut(&reads.map(dispatch), &bytes, (u64::MAX, 256));
+        let segments = cut(&reads.map(dispatch), |_| false, &bytes, (u64::MAX, 256));
         let ranges: Vec<_> = segments.iter().map(|segment| segment.dispatches.clone()).collect();
         assert_eq!(ranges, [0..4, 4..5, 5..6]);
         assert_eq!(segments[0].weights, [(0, 0), (1, MOST / 2), (3, MOST / 2 + 256)]);
@@ -136,7 +153,15 @@ mod tests {
 
     #[test]
     fn a_weight_larger_than_a_segment_has_one_of_its_own() {
-        let segments = cut(&[dispatch(&[0]), dispatch(&[1])], &[3 * MOST, 16], (u64::MAX, 256));
+        let segments = cut(&[dispatch(&[0]), dispatch(&[1])], |_| false, &[3 * MOST, 16], (u64::MAX, 256));
         assert_eq!(segments.iter().map(|segment| segment.bytes).collect::<Vec<_>>(), [3 * MOST, 256]);
+    }
+
+    #[test]
+    fn a_weight_lasts_that_nothing_else_reads() {
+        let of_node = |(node, weights): (usize, &[usize])| Dispatch { node, ..dispatch(weights) };
+        let reads: [(usize, &[usize]); 4] = [(0, &[0, 1]), (1, &[2]), (0, &[2, 3]), (1, &[1])];
+        let segments = cut(&reads.map(of_node), |dispatch| dispatch.node == 0, &[16; 4], (u64::MAX, 256));
+        assert_eq!((segments.len(), &segments[0].lasting[..]), (1, &[0, 3][..]));
     }
 }

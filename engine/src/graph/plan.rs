@@ -34,7 +34,7 @@ pub(crate) enum Keep {
     Nothing,
     /// Those that outlast a run.
     Lasting,
-    /// All, so that a trace can look at every one.
+    /// All: those that outlast a run, and the others as if they were outputs.
     All,
 }
 
@@ -44,7 +44,7 @@ pub(crate) enum Keep {
 /// `bytes` tells a value's size on the device.
 pub(crate) fn plan(graph: &Graph, bytes: impl Fn(NodeId) -> u64, keep: Keep) -> Slots {
     let lasting = graph.lasting();
-    let is_kept = |id| keep == Keep::Lasting && lasting.is_kept(id);
+    let is_kept = |id| keep != Keep::Nothing && lasting.is_kept(id);
     let last_use = last_uses(graph, keep == Keep::All);
     let mut slots: Vec<u64> = Vec::new();
     let mut free: Vec<usize> = Vec::new();
