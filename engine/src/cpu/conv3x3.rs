@@ -5,39 +5,48 @@ use super::changed;
 use super::direct::{DirectFactors, Taps};
 use super::epilogue::Finish;
 use super::kept::{Kept, Layout};
-use super::product;
+use super::product::{self, Factors};
+use super::scratch::NodeWords;
 use super::value::{Turn, Value};
-use super::winograd::{self, WinogradFactors};
+use super::winograd::{self, LineFactors, SquareFactors, Way};
 use crate::graph::{Epilogue, Shape};
 
 pub(super) fn conv3x3(taps: Taps<'_>, epilogue: &Epilogue, turn: &Turn<'_>, out: &mut [f32]) {
     let Turn { inputs, shape, arithmetic, kept, .. } = *turn;
     let factors = DirectFactors { taps, x: inputs[0], to: shape, arithmetic, kept };
     let finish = Finish::new(epilogue, turn);
-    if winograd::suits(&factors) {
-        product::run(&WinogradFactors(factors), &finish, turn, out);
-    } else {
-        changed::run(&factors, &finish, turn, out);
+    match winograd::way(&factors) {
+        Some(Way::Lines) => product::run(&LineFactors(factors), &finish, turn, out),
+        Some(Way::Squares) => product::run(&SquareFactors(factors), &finish, turn, out),
+        None => changed::run(&factors, &finish, turn, out),
     }
 }
 
 /// Room for the panels of the weight, for a value of this shape made of one of that shape.
 pub(super) fn room(taps: Taps<'_>, [from, to]: [Shape; 2], arithmetic: Arithmetic) -> (Layout, Kept) {
     let factors = blank(taps, [from, to], (arithmetic, None));
-    if winograd::suits(&factors) {
-        (Layout::Lines, product::room(&WinogradFactors(factors), to.channels, false))
-    } else {
-        (Layout::Plain, product::room(&factors, to.channels, false))
+    match winograd::way(&factors) {
+        Some(Way::Lines) => (Layout::Lines, product::room(&LineFactors(factors), to.channels, false)),
+        Some(Way::Squares) => (Layout::Squares, product::room(&SquareFactors(factors), to.channels, false)),
+        None => (Layout::Plain, product::room(&factors, to.channels, false)),
     }
 }
 
-/// Words that the whole convolution works in beside its tasks.
-pub(super) fn node_words(taps: Taps<'_>, [from, to]: [Shape; 2], how: (Arithmetic, Option<&Kept>)) -> usize {
+/// Words that the convolution works in.
+pub(super) fn node_words(
+    taps: Taps<'_>,
+    [from, to]: [Shape; 2],
+    how: (Arithmetic, Option<&Kept>),
+) -> NodeWords {
+    fn words(factors: &impl Factors, to: Shape) -> NodeWords {
+        let panels = product::made_words(factors, to, false);
+        NodeWords { panels, tasks: product::thread_words(factors, to, false), ..NodeWords::default() }
+    }
     let factors = blank(taps, [from, to], how);
-    if winograd::suits(&factors) {
-        product::made_words(&WinogradFactors(factors), to, false)
-    } else {
-        product::made_words(&factors, to, false)
+    match winograd::way(&factors) {
+        Some(Way::Lines) => words(&LineFactors(factors), to),
+        Some(Way::Squares) => words(&SquareFactors(factors), to),
+        None => words(&factors, to),
     }
 }
 

@@ -146,7 +146,7 @@ impl Factors for DirectFactors<'_> {
         let channels = first..first + self.channels_of(block);
         let words = self.padded(block) / self.arithmetic.numbers();
         self.lines(places.rows.clone()).copy(channels, self.arithmetic, space);
-        Rows { words: space, starts: &places.starts, taps: &places.taps, pixel: words, run: words }
+        Rows { words: space, starts: &places.starts, taps: &places.taps, pixel: words, run: words, part: 0 }
     }
 
     fn weight(&self) -> &Weight {

@@ -133,6 +133,8 @@ pub(super) enum Layout {
     Gated,
     /// As Winograd's products along lines want them.
     Lines,
+    /// As those of squares do.
+    Squares,
 }
 
 /// What tells the panels of one weight from those of another: its id, and their layout.

@@ -63,7 +63,7 @@ pub(super) fn node_words(
     let factors = LinearFactors { weight, arithmetic, kept, x: &[] };
     let panels = product::made_words(&factors, shape, epilogue.activation == Activation::Geglu);
     let rounded = if arithmetic.is_in_pairs() { rounded_words(shape.rows(), weight.fan_in()) } else { 0 };
-    NodeWords { rounded, panels }
+    NodeWords { rounded, panels, tasks: 0 }
 }
 
 /// Room for the panels of a weight, where a product with so many rows of an image makes any that stay as they are.

@@ -23,10 +23,11 @@ use super::value::Turn;
 use crate::graph::Shape;
 use crate::weights::Weight;
 
-/// Panels of a task at most: what it costs to gather a pixel is spread over so many.
-const PANELS: usize = 5;
 /// Bytes of working space that a thread takes, at most.
 pub(super) const SCRATCH: u64 = 2 << 20;
+/// Numbers of a pixel that are multiplied at once where sums are put together from several parts: the rows of a panel that
+/// they go with stay in the first-level cache.
+const RUN: usize = 128;
 /// Tasks for each thread, so that threads that were held up do not hold up the rest for long.
 const TASKS: usize = 4;
 
@@ -37,6 +38,14 @@ pub(super) trait Factors: Sync {
     /// Pixels of a unit, for each of which sums are taken together: a row of outputs, or several.
     fn pixels(&self) -> usize {
         1
+    }
+    /// Units of a task at most.
+    fn most_units(&self) -> usize {
+        ROWS / self.pixels()
+    }
+    /// Panels of a task at most: what it costs to gather a pixel is spread over so many.
+    fn most_panels(&self) -> usize {
+        5
     }
     /// Units of a value of this shape.
     fn units(&self, shape: Shape) -> usize {
@@ -121,7 +130,7 @@ fn all_words(factors: &impl Factors, panels: usize) -> usize {
 pub(super) fn made_words(factors: &impl Factors, shape: Shape, is_geglu: bool) -> usize {
     let panels = shape.channels.div_ceil(Outputs::width(is_geglu));
     let units = factors.units(shape);
-    let is_shared = Tiling::choose(units, panels, factors.pixels()).units < units;
+    let is_shared = Tiling::choose(units, panels, factors).units < units;
     if factors.kept().is_none() && is_shared { all_words(factors, panels) } else { 0 }
 }
 
@@ -176,9 +185,10 @@ struct Tiling {
 
 impl Tiling {
     /// The largest tiles that still leave every thread enough of them.
-    fn choose(units: usize, panels: usize, pixels: usize) -> Self {
-        let wanted = TASKS * rayon::current_num_threads();
-        let mut tiling = Self { units: units.min(ROWS / pixels), panels: panels.min(PANELS) };
+    fn choose(units: usize, panels: usize, factors: &impl Factors) -> Self {
+        let (wanted, pixels) = (TASKS * rayon::current_num_threads(), factors.pixels());
+        let mut tiling =
+            Self { units: units.min(factors.most_units()), panels: panels.min(factors.most_panels()) };
         while tiling.tasks(units, panels) < wanted {
             match tiling {
                 Self { panels: 3.., .. } => tiling.panels -= 1,
@@ -230,7 +240,7 @@ impl<F: Factors> Job<'_, F> {
 
     fn run(&self, panels: Panels<'_>, out: &mut [f32]) {
         let units = self.factors.units(self.turn.shape);
-        let tiling = Tiling::choose(units, self.panels, self.factors.pixels());
+        let tiling = Tiling::choose(units, self.panels, self.factors);
         let out = Strips::of(out, self.turn.shape.channels);
         let bands = self.panels.div_ceil(tiling.panels);
         (0..tiling.tasks(units, self.panels)).into_par_iter().for_each(|task| {
@@ -247,10 +257,16 @@ impl<F: Factors> Job<'_, F> {
     fn multiply(&self, panel: usize, words: &[f32], rows: &Rows<'_>, (sums, more): (&mut [f32], bool)) {
         let (columns, parts) = (self.outputs(panel).columns(), self.factors.parts());
         let each = words.len() / parts;
+        // Sums that are made of one part take all of it at once.
+        let at_once = if parts > 1 { RUN.min(rows.run) } else { rows.run };
+        let step = at_once * rows.taps.len() * PANEL;
         for (part, panel) in words.chunks_exact(each).enumerate() {
-            let rows = Rows { words: &rows.words[part * rows.run..], ..*rows };
             let sums = &mut sums[part * rows.starts.len() * PANEL..];
-            self.factors.arithmetic().multiply(columns, panel, &rows, (sums, more));
+            for (first, panel) in (0..rows.run).step_by(at_once).zip(panel.chunks(step)) {
+                let run = at_once.min(rows.run - first);
+                let rows = Rows { words: &rows.words[part * rows.part + first..], run, ..*rows };
+                self.factors.arithmetic().multiply(columns, panel, &rows, (sums, more || first > 0));
+            }
         }
     }
 
@@ -280,6 +296,26 @@ impl<F: Factors> Job<'_, F> {
     }
 }
 
+/// Words of the sums of a panel.
+fn sums_of(factors: &impl Factors, units: usize) -> usize {
+    factors.parts() * units.max(2) * PANEL
+}
+
+/// Words that a task takes to make a panel.
+fn panel_spaces(factors: &impl Factors) -> [usize; 2] {
+    [factors.depth().next_multiple_of(2) * PANEL, factors.space()]
+}
+
+/// Words that a thread works in at the most.
+pub(super) fn thread_words(factors: &impl Factors, shape: Shape, is_geglu: bool) -> usize {
+    let panels = shape.channels.div_ceil(Outputs::width(is_geglu));
+    let units = factors.units(shape);
+    let tiling = Tiling::choose(units, panels, factors);
+    let held = if factors.blocks() == 1 { 1 } else { tiling.panels };
+    let gathered = factors.gathered(&Places::dense(0..tiling.units));
+    panel_spaces(factors).iter().sum::<usize>() + sums_of(factors, tiling.units) * held + gathered
+}
+
 /// One task's share of the outputs.
 struct Tile {
     units: Range<usize>,
@@ -289,15 +325,15 @@ struct Tile {
 impl Tile {
     fn run<F: Factors>(&self, job: &Job<'_, F>, panels: Panels<'_>, out: &Strips<'_>) {
         let (factors, units) = (job.factors, self.units.len());
-        let (places, panel_len) =
-            (factors.places(self.units.clone()), factors.parts() * units.max(2) * PANEL);
-        let makes = if let Panels::Made(_) = panels {
-            [0; 2]
-        } else {
-            [factors.depth().next_multiple_of(2) * PANEL, factors.space()]
-        };
-        let lengths = [makes[0], makes[1], panel_len * self.panels.len(), factors.gathered(&places)];
+        let (places, panel_len) = (factors.places(self.units.clone()), sums_of(factors, units));
+        let makes = if let Panels::Made(_) = panels { [0; 2] } else { panel_spaces(factors) };
+        let held = if factors.blocks() == 1 { 1 } else { self.panels.len() };
+        let lengths = [makes[0], makes[1], panel_len * held, factors.gathered(&places)];
         scratch::lend(lengths, |[weights, space, sums, gathered]| {
+            if factors.blocks() == 1 {
+                let ready = factors.rows(0, &places, gathered);
+                return self.run_at_once(job, &ready, panels, ([weights, space, sums], out));
+            }
             for block in 0..factors.blocks() {
                 if job.turn.cancelled() {
                     return;
@@ -309,10 +345,32 @@ impl Tile {
                 }
             }
             for (panel, sums) in self.panels.clone().zip(sums.chunks_exact_mut(panel_len)) {
-                let sums = &mut sums[..factors.parts() * units * PANEL];
-                // SAFETY: no two tiles share both a unit and a panel.
-                unsafe { factors.write(job.finish, sums, (self.units.clone(), job.outputs(panel)), out) };
+                self.write(job, panel, sums, out);
             }
         });
+    }
+
+    /// Where all of the depth is one block, every panel's sums are finished before the next one's.
+    fn run_at_once<F: Factors>(
+        &self,
+        job: &Job<'_, F>,
+        rows: &Rows<'_>,
+        panels: Panels<'_>,
+        ([weights, space, sums], out): ([&mut [f32]; 3], &Strips<'_>),
+    ) {
+        for panel in self.panels.clone() {
+            if job.turn.cancelled() {
+                return;
+            }
+            let words = job.panel(panels, (0, panel), [&mut *weights, &mut *space]);
+            job.multiply(panel, words, rows, (&mut *sums, false));
+            self.write(job, panel, sums, out);
+        }
+    }
+
+    fn write<F: Factors>(&self, job: &Job<'_, F>, panel: usize, sums: &mut [f32], out: &Strips<'_>) {
+        let sums = &mut sums[..job.factors.parts() * self.units.len() * PANEL];
+        // SAFETY: no two tiles share both a unit and a panel.
+        unsafe { job.factors.write(job.finish, sums, (self.units.clone(), job.outputs(panel)), out) };
     }
 }

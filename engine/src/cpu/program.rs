@@ -56,7 +56,7 @@ impl CpuProgram {
         Self { graph, plan, arithmetic, shared, number, lasting, kept }
     }
 
-    /// Words that a whole node works in beside its tasks.
+    /// Words that a node works in.
     fn node_words(&self, id: NodeId) -> NodeWords {
         let (node, kept) = (self.graph.node(id), self.kept[id].as_deref());
         match &node.op {
@@ -66,8 +66,7 @@ impl CpuProgram {
             Op::Conv3x3 { weight, stride, origin, .. } => {
                 let taps = Taps { weight, stride: *stride, origin: *origin };
                 let shapes = [self.graph.node(node.inputs[0]).shape, node.shape];
-                let panels = conv3x3::node_words(taps, shapes, (self.arithmetic, kept));
-                NodeWords { panels, ..NodeWords::default() }
+                conv3x3::node_words(taps, shapes, (self.arithmetic, kept))
             }
             _ => NodeWords::default(),
         }
@@ -160,7 +159,7 @@ impl CpuProgram {
 
 impl Program for CpuProgram {
     fn memory(&self) -> MemoryNeed {
-        let scratch = (rayon::current_num_threads() as u64) * product::SCRATCH + self.largest_node().bytes();
+        let scratch = self.largest_node().bytes((rayon::current_num_threads() as u64, product::SCRATCH));
         let (weights, kept) = (kept::missing_bytes(&self.kept), self.plan.kept().iter().sum());
         MemoryNeed { activations: self.plan.peak(), kept, weights, scratch, picture: 0 }
     }
@@ -174,7 +173,8 @@ impl Program for CpuProgram {
             let wanted = rooms.map(|room| room.filter(|((_, layout), _)| suits(*layout))).collect();
             self.shared.store.room(wanted, most)
         };
-        let kept = among(|_| true).or_else(|| among(|layout| layout != Layout::Lines));
+        let kept =
+            among(|_| true).or_else(|| among(|layout| !matches!(layout, Layout::Lines | Layout::Squares)));
         self.kept = kept.unwrap_or_else(|| vec![None; self.graph.nodes().len()]);
     }
 

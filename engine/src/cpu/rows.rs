@@ -34,6 +34,8 @@ pub(super) struct Rows<'a> {
     pub(super) pixel: usize,
     /// Words of each pixel that are multiplied.
     pub(super) run: usize,
+    /// Words from one part of a pixel to the next, where sums are put together from several.
+    pub(super) part: usize,
 }
 
 /// Pixels one after the other.
@@ -49,7 +51,7 @@ static DENSE: [usize; ROWS] = {
 impl<'a> Rows<'a> {
     /// `count` rows, at most [`ROWS`], one after the other, `pixel` words apart, of which `run` are multiplied.
     pub(super) fn dense(words: &'a [f32], count: usize, pixel: usize, run: usize) -> Self {
-        Self { words, starts: &DENSE[..count], taps: &[0], pixel, run }
+        Self { words, starts: &DENSE[..count], taps: &[0], pixel, run, part: 0 }
     }
 
     /// The words up to the last that is multiplied.

@@ -28,17 +28,23 @@ fn shelf(which: OfNode) -> MutexGuard<'static, Vec<f32>> {
     OF_NODES[which as usize].lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Words that whole nodes of a graph work in at the most.
+/// Words that the nodes of a graph work in at the most.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct NodeWords {
     pub(super) rounded: usize,
     pub(super) panels: usize,
+    /// Of each thread.
+    pub(super) tasks: usize,
 }
 
 impl NodeWords {
     /// What one buffer of each kind takes for either of two nodes.
     pub(super) fn max(self, other: Self) -> Self {
-        Self { rounded: self.rounded.max(other.rounded), panels: self.panels.max(other.panels) }
+        Self {
+            rounded: self.rounded.max(other.rounded),
+            panels: self.panels.max(other.panels),
+            tasks: self.tasks.max(other.tasks),
+        }
     }
 
     fn each(self) -> [(OfNode, usize); 2] {
@@ -46,8 +52,11 @@ impl NodeWords {
         [(OfNode::Rounded, with_line(self.rounded)), (OfNode::Panels, with_line(self.panels))]
     }
 
-    pub(super) fn bytes(self) -> u64 {
-        self.each().iter().map(|(_, words)| (words * size_of::<f32>()) as u64).sum()
+    /// Bytes of whole nodes, and of so many threads, each of which takes `least` at the least.
+    pub(super) fn bytes(self, (threads, least): (u64, u64)) -> u64 {
+        let bytes = |words: usize| (words * size_of::<f32>()) as u64;
+        let of_nodes: u64 = self.each().iter().map(|(_, words)| bytes(*words)).sum();
+        of_nodes + threads * least.max(bytes(self.tasks))
     }
 
     /// Takes that memory at once, for a run: buffers that grow leave holes behind them.

@@ -81,7 +81,7 @@ impl Product<'_> {
     /// As [`Product::columns`], and `TALL` rows lie ahead.
     #[inline(always)]
     unsafe fn tile<L: Lanes, const VECTORS: usize, const TALL: usize>(&mut self, row: usize, column: usize) {
-        let Rows { words, starts, taps, pixel, run } = self.rows;
+        let Rows { words, starts, taps, pixel, run, .. } = self.rows;
         let starts: [usize; TALL] = std::array::from_fn(|i| starts[row + i]);
         // SAFETY: the caller's promise.
         unsafe {

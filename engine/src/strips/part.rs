@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::bands::{Make, Read};
 use super::phases::Phases;
-use super::reach::{Reach, Rows, all, hull, is_beside};
+use super::reach::{Reach, Rows, all, hull, in_units, is_beside};
 use crate::graph::{Element, Graph, Node, NodeId, Op, Shape};
 use crate::{Error, Result};
 
@@ -75,7 +75,10 @@ impl<'a> Part<'a> {
             self.need(shown, rows.start as isize..rows.end as isize);
         }
         for id in self.phases.nodes(self.graph, phase).into_iter().rev() {
-            let Some(rows) = self.rows[id].clone() else { continue };
+            let Some(rows) = self.rows[id].take().map(|rows| in_units(self.graph.node(id), rows)) else {
+                continue;
+            };
+            self.rows[id] = Some(rows.clone());
             for (place, &input) in self.graph.node(id).inputs.iter().enumerate() {
                 let needed = self.needed(id, place, &rows);
                 self.need(input, needed);

@@ -106,3 +106,18 @@ pub(super) fn all(node: &Node) -> Rows {
 pub(super) fn hull(a: Option<Rows>, b: Rows) -> Rows {
     a.map_or(b.clone(), |a| a.start.min(b.start)..a.end.max(b.end))
 }
+
+/// Lines of a convolution that a backend may make together, counted from the first that is made: where strips begin with
+/// such a multiple, they have the bits of the whole.
+const UNIT: isize = 4;
+
+/// The rows of a node that are made where these are needed: of a convolution whole units, as far as the picture goes.
+pub(super) fn in_units(node: &Node, rows: Rows) -> Rows {
+    if !matches!(node.op, Op::Conv3x3 { stride: 1, .. }) {
+        return rows;
+    }
+    let height = node.shape.height as isize;
+    let end = (rows.end + UNIT - 1).div_euclid(UNIT) * UNIT;
+    let end = if rows.end <= height { end.min(height) } else { end };
+    rows.start.div_euclid(UNIT) * UNIT..end
+}

@@ -1,4 +1,4 @@
-//! Convolutions that are computed along lines: near what is right, and the same to the bit however they are cut.
+//! Convolutions by Winograd's ways: near what is right, and the same to the bit however they are cut.
 
 use super::super::CpuBackend;
 use super::{Maker, on_threads, recorded, run, worst};
@@ -26,13 +26,30 @@ fn sums_along_lines_are_near_those_of_all_products() {
 }
 
 #[test]
+fn sums_of_squares_are_near_those_of_all_products() {
+    let error = worst(&case(Shape::image(2, 14, 67, CHANNELS), [Padding::AROUND; 2], 70));
+    println!("NMSE {error:e}");
+    assert!(error > 2e-12 && error < 6e-12, "NMSE {error:e}");
+}
+
+#[test]
 fn a_strip_of_lines_has_the_bits_of_the_whole() {
-    let (height, width) = (12, 21);
+    strips_have_the_bits_of_the_whole((12, 21), &[(0, 3), (3, 5), (5, 4), (9, 3)]);
+}
+
+#[test]
+fn a_strip_of_squares_has_the_bits_of_the_whole() {
+    // Those lines that are made begin with multiples of four.
+    strips_have_the_bits_of_the_whole((34, 66), &[(3, 18), (7, 27), (11, 14)]);
+}
+
+/// Strips of lines, each by its first and their number.
+fn strips_have_the_bits_of_the_whole((height, width): (usize, usize), strips: &[(usize, usize)]) {
     let whole = case(Shape::image(1, height, width, CHANNELS), [Padding::AROUND; 2], 64);
     let right = run(&whole);
     let line = |channels: usize| width * channels;
     let Op::Conv3x3 { weight, .. } = &whole.graph.nodes()[1].op else { panic!("a convolution") };
-    for (first, count) in [(0, 3), (3, 5), (5, 4), (9, 3)] {
+    for &(first, count) in strips {
         let shape = Shape::image(1, count, width, CHANNELS);
         let window = ConvWindow { stride: 1, padding: [Padding::NONE, Padding::AROUND] };
         let mut strip = recorded(&[shape], |g, _, x| g.conv3x3(x[0], weight, None, window));
@@ -46,11 +63,26 @@ fn a_strip_of_lines_has_the_bits_of_the_whole() {
 
 #[test]
 fn threads_batches_and_instructions_change_no_bit() {
-    let shape = Shape::image(3, 7, 50, CHANNELS);
-    let case = case(shape, [Padding::AROUND; 2], 130);
-    let right = on_threads(1, || run(&case));
+    for shape in [Shape::image(3, 7, 50, CHANNELS), Shape::image(3, 13, 70, CHANNELS)] {
+        nothing_changes_a_bit(&case(shape, [Padding::AROUND; 2], 130));
+    }
+}
+
+#[test]
+fn a_picture_of_a_batch_has_the_bits_that_it_has_alone() {
+    let (shape, one) = (Shape::image(3, 13, 70, CHANNELS), Shape::image(1, 13, 70, CHANNELS));
+    let all = case(shape, [Padding::AROUND; 2], 64);
+    let Op::Conv3x3 { weight, .. } = &all.graph.nodes()[1].op else { panic!("a convolution") };
+    let mut alone = recorded(&[one], |g, _, x| g.conv3x3(x[0], weight, None, ConvWindow::SAME));
+    alone.inputs[0].1 = HostTensor::f32(one, all.inputs[0].1.as_f32()[one.len()..2 * one.len()].to_vec());
+    let made = one.pixels() * 64;
+    assert!(run(&alone).as_f32() == &run(&all).as_f32()[made..2 * made]);
+}
+
+fn nothing_changes_a_bit(case: &Case) {
+    let right = on_threads(1, || run(case));
     for threads in [2, 3, 16] {
-        assert!(on_threads(threads, || run(&case)) == right, "on {threads} threads");
+        assert!(on_threads(threads, || run(case)) == right, "on {threads} threads");
     }
     for backend in CpuBackend::all().filter(|backend| backend.arithmetic.sees_windows()) {
         let mut program = backend.compile(case.graph.clone()).expect("compiles");
@@ -66,12 +98,12 @@ fn threads_batches_and_instructions_change_no_bit() {
 #[test]
 fn what_is_kept_for_wide_pictures_is_not_what_narrow_ones_take() {
     let backend = CpuBackend::new();
-    // One weight in programs of two sizes, of which the narrow one is no line of units.
+    // One weight in programs of three sizes: one that is no line of units, one of lines, one of squares.
     let mut maker = Maker(TorchRng::seed(5));
     let weight = maker.half_weight(&[64, CHANNELS, 3, 3]);
-    let mut programs: Vec<_> = [8, 16]
-        .map(|width| {
-            let shape = Shape::image(1, 8, width, CHANNELS);
+    let mut programs: Vec<_> = [(8, 8), (8, 16), (12, 64)]
+        .map(|(height, width)| {
+            let shape = Shape::image(1, height, width, CHANNELS);
             let case = recorded(&[shape], |g, _, x| g.conv3x3(x[0], &weight, None, ConvWindow::SAME));
             let mut program = backend.compile(case.graph.clone()).expect("compiles");
             program.run_often();

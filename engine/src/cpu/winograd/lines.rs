@@ -1,102 +1,29 @@
-//! 3×3 convolutions of stride 1 by Winograd's F(4, 3) along each line: six products where four pixels take twelve.
-//!
-//! Lines stay apart: four pixels of a line are one unit, counted from the picture's left side, of which the six columns
-//! that it sees are brought to six numbers, multiplied with six numbers of each line of the kernel, and the sums over
-//! channels and lines brought back. So a strip of rows has the bits of the whole. F(4×4, 3×3) would halve the products
-//! once more, but its units lie where a strip begins, and its error is twice as large.
+//! F(4, 3) along each line. Lines stay apart: four pixels of a line are one unit, counted from the picture's left side, of
+//! which the six columns that it sees are brought to six numbers, multiplied with six numbers of each line of the kernel,
+//! and the sums over channels and lines brought back.
 //!
 //! Twin: `reference::product`. NMSE ≤ 1e-12.
 
 use std::ops::Range;
 
-use super::arithmetic::Arithmetic;
-use super::direct::{DirectFactors, TAPS};
-use super::epilogue::Finish;
-use super::functions::vectorised;
-use super::kept::Kept;
-use super::lines::{CHANNELS, Lines, Window};
-use super::panel::{Outputs, PANEL};
-use super::product::Factors;
-use super::rows::{Places, Rows};
-use super::strips::Strips;
+use super::{Column, LINES, PARTS, PIXELS, Pixel, restore, transform, transform_taps};
+use crate::cpu::arithmetic::Arithmetic;
+use crate::cpu::direct::{DirectFactors, TAPS};
+use crate::cpu::epilogue::Finish;
+use crate::cpu::functions::vectorised;
+use crate::cpu::kept::Kept;
+use crate::cpu::lines::{CHANNELS, Lines, Window};
+use crate::cpu::panel::{Outputs, PANEL};
+use crate::cpu::product::Factors;
+use crate::cpu::rows::{Places, Rows};
+use crate::cpu::strips::Strips;
 use crate::graph::Shape;
 use crate::weights::Weight;
 
-/// Pixels of a unit.
-const PIXELS: usize = 4;
-/// Products of a unit, and the columns that it sees.
-const PARTS: usize = 6;
-/// Lines of a kernel.
-const LINES: usize = 3;
-/// Channels from which on more is saved than the transformations take.
-const LEAST_INPUTS: usize = 128;
-const LEAST_OUTPUTS: usize = 64;
-/// Pixels of a line from which on few of its last unit are wasted.
-const LEAST_WIDTH: usize = 12;
+/// A convolution that is taken apart along its lines.
+pub(in crate::cpu) struct LineFactors<'a>(pub(in crate::cpu) DirectFactors<'a>);
 
-/// A convolution that is taken apart.
-pub(super) struct WinogradFactors<'a>(pub(super) DirectFactors<'a>);
-
-/// Whether a convolution is computed in this way.
-pub(super) fn suits(factors: &DirectFactors<'_>) -> bool {
-    let DirectFactors { taps, x, to, arithmetic, .. } = factors;
-    let inputs = x.shape.channels;
-    let is_wide = inputs >= LEAST_INPUTS && to.channels >= LEAST_OUTPUTS && to.width >= LEAST_WIDTH;
-    let is_whole = taps.stride == 1 && inputs.is_multiple_of(CHANNELS) && !taps.weight.is_changed();
-    is_wide && is_whole && arithmetic.sees_windows() && !arithmetic.is_in_pairs()
-}
-
-/// One number of each channel.
-type Pixel = [f32; CHANNELS];
-/// One number of each output of a panel.
-type Column = [f32; PANEL];
-
-/// Six columns to six numbers.
-#[inline(always)]
-fn transform(seen: [&Pixel; PARTS], to: &mut [Pixel; PARTS]) {
-    for c in 0..CHANNELS {
-        let [d0, d1, d2, d3, d4, d5] = seen.map(|pixel| pixel[c]);
-        let (even, odd) = (d4 - 4.0 * d2, d3 - 4.0 * d1);
-        let (near, far) = (d4 - d2, 2.0 * (d3 - d1));
-        to[0][c] = 4.0 * d0 - 5.0 * d2 + d4;
-        to[1][c] = even + odd;
-        to[2][c] = even - odd;
-        to[3][c] = near + far;
-        to[4][c] = near - far;
-        to[5][c] = 4.0 * d1 - 5.0 * d3 + d5;
-    }
-}
-
-/// Three taps of a line to six numbers.
-#[inline(always)]
-fn transform_taps([g0, g1, g2]: [&Column; LINES], to: &mut [Column; PARTS]) {
-    for i in 0..PANEL {
-        let (g0, g1, g2) = (g0[i], g1[i], g2[i]);
-        let (ends, far) = (g0 + g2, g0 + 4.0 * g2);
-        to[0][i] = 0.25 * g0;
-        to[1][i] = (ends + g1) * (-1.0 / 6.0);
-        to[2][i] = (ends - g1) * (-1.0 / 6.0);
-        to[3][i] = (far + 2.0 * g1) * (1.0 / 24.0);
-        to[4][i] = (far - 2.0 * g1) * (1.0 / 24.0);
-        to[5][i] = g2;
-    }
-}
-
-/// Six sums to those of four pixels.
-#[inline(always)]
-fn restore(sums: [&Column; PARTS], to: &mut [Column; PIXELS]) {
-    for i in 0..PANEL {
-        let [m0, m1, m2, m3, m4, m5] = sums.map(|sum| sum[i]);
-        let (near, far) = (m1 + m2, m3 + m4);
-        let (near_odd, far_odd) = (m1 - m2, m3 - m4);
-        to[0][i] = m0 + near + far;
-        to[1][i] = near_odd + 2.0 * far_odd;
-        to[2][i] = near + 4.0 * far;
-        to[3][i] = near_odd + 8.0 * far_odd + m5;
-    }
-}
-
-impl WinogradFactors<'_> {
+impl LineFactors<'_> {
     /// The value with a pixel for each unit.
     fn line_units(&self) -> Shape {
         Shape { width: self.0.to.width.div_ceil(PIXELS), ..self.0.to }
@@ -122,7 +49,7 @@ impl WinogradFactors<'_> {
     }
 }
 
-impl Factors for WinogradFactors<'_> {
+impl Factors for LineFactors<'_> {
     fn arithmetic(&self) -> Arithmetic {
         self.0.arithmetic
     }
@@ -177,7 +104,7 @@ impl Factors for WinogradFactors<'_> {
             );
         }
         let Places { starts, taps, .. } = places;
-        Rows { words: space, starts, taps, pixel: PARTS * CHANNELS, run: CHANNELS }
+        Rows { words: space, starts, taps, pixel: PARTS * CHANNELS, run: CHANNELS, part: CHANNELS }
     }
 
     fn weight(&self) -> &Weight {
