@@ -17,7 +17,7 @@ pub(super) fn conv3x3(taps: Taps<'_>, epilogue: &Epilogue, turn: &Turn<'_>, out:
     let finish = Finish::new(epilogue, turn);
     match winograd::way(&factors) {
         Some(Way::Lines) => product::run(&LineFactors(factors), &finish, turn, out),
-        Some(Way::Squares) => product::run(&SquareFactors(factors), &finish, turn, out),
+        Some(Way::Squares) => product::run(&SquareFactors::new(factors), &finish, turn, out),
         None => changed::run(&factors, &finish, turn, out),
     }
 }
@@ -27,7 +27,9 @@ pub(super) fn room(taps: Taps<'_>, [from, to]: [Shape; 2], arithmetic: Arithmeti
     let factors = blank(taps, [from, to], (arithmetic, None));
     match winograd::way(&factors) {
         Some(Way::Lines) => (Layout::Lines, product::room(&LineFactors(factors), to.channels, false)),
-        Some(Way::Squares) => (Layout::Squares, product::room(&SquareFactors(factors), to.channels, false)),
+        Some(Way::Squares) => {
+            (Layout::Squares, product::room(&SquareFactors::new(factors), to.channels, false))
+        }
         None => (Layout::Plain, product::room(&factors, to.channels, false)),
     }
 }
@@ -45,7 +47,7 @@ pub(super) fn node_words(
     let factors = blank(taps, [from, to], how);
     match winograd::way(&factors) {
         Some(Way::Lines) => words(&LineFactors(factors), to),
-        Some(Way::Squares) => words(&SquareFactors(factors), to),
+        Some(Way::Squares) => words(&SquareFactors::new(factors), to),
         None => words(&factors, to),
     }
 }

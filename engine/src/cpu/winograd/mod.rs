@@ -2,7 +2,8 @@
 //!
 //! [`lines`] does so along lines alone, which halves the products of a convolution; [`squares`] in both directions, which
 //! takes a quarter of them, where a picture is so large that its transformed weight, twice as large again, is read for many.
-//! Their error is some times that of sums of all products: the tests say how much.
+//! Their error is some times that of sums of all products: the tests say how much. Both are f32, for the transformations
+//! would make much of what is rounded; squares are faster than all products of bf16, too.
 //!
 //! Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2015: the points are 0, ±1, ±2 and infinity.
 
@@ -43,10 +44,11 @@ pub(super) fn way(factors: &DirectFactors<'_>) -> Option<Way> {
     let inputs = x.shape.channels;
     let is_wide = inputs >= LEAST_INPUTS && to.channels >= LEAST_OUTPUTS && to.width >= LEAST_WIDTH;
     let is_whole = taps.stride == 1 && inputs.is_multiple_of(CHANNELS) && !taps.weight.is_changed();
-    let suits = is_wide && is_whole && arithmetic.sees_windows() && !arithmetic.is_in_pairs();
     let [width, height] = LEAST_SQUARE;
     let is_large = to.width >= width && to.height >= height;
-    suits.then_some(if is_large { Way::Squares } else { Way::Lines })
+    let way = if is_large { Way::Squares } else { Way::Lines };
+    let is_faster = way == Way::Squares || !arithmetic.is_in_pairs();
+    (is_wide && is_whole && is_faster && arithmetic.sees_windows()).then_some(way)
 }
 
 /// One number of each channel.

@@ -28,12 +28,17 @@ const UNITS: Range<usize> = 16..64;
 const WORDS: usize = 1 << 20;
 
 /// A convolution that is taken apart in both directions.
-pub(in crate::cpu) struct SquareFactors<'a>(pub(in crate::cpu) DirectFactors<'a>);
+pub(in crate::cpu) struct SquareFactors<'a>(DirectFactors<'a>);
 
 /// A line of a unit, or a column of it.
 type Six = [Pixel; PARTS];
 
-impl SquareFactors<'_> {
+impl<'a> SquareFactors<'a> {
+    /// In f32, however others are computed.
+    pub(in crate::cpu) fn new(factors: DirectFactors<'a>) -> Self {
+        Self(DirectFactors { arithmetic: factors.arithmetic.in_singles(), ..factors })
+    }
+
     /// The value with a pixel for each unit.
     fn squares(&self) -> Shape {
         let Shape { width, height, .. } = self.0.to;
