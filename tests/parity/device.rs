@@ -65,6 +65,11 @@ fn open_all() -> Vec<Configuration> {
         ),
         ("on matrices of 16", GpuOptions { core: Some(Core::Cooperative), fragment: Some(16), ..guarded }),
         (ODD, guarded),
+        ("with convolutions by Winograd", GpuOptions { winograd: Some(true), ..guarded }),
+        (
+            "with convolutions by Winograd on the tiled core, in tiny windows and grids",
+            GpuOptions { winograd: Some(true), core: Some(Core::Tiled), ..tiny },
+        ),
         ("with checked kernels", GpuOptions { checked: true, ..guarded }),
         ("with general kernels", general),
         ("with general kernels on the tiled core", GpuOptions { core: Some(Core::Tiled), ..general }),

@@ -9,6 +9,7 @@ mod kernels;
 mod lasting;
 mod pictures;
 mod runtime;
+mod winograd;
 
 use device::{Configuration, configurations};
 use fulmen_engine::backend::{Backend, CancelToken, HostTensor, Program, Values};

@@ -192,6 +192,7 @@ pub(super) fn wide(table: &mut Table) {
     for (x, padding) in [
         (Shape::image(1, 1, 12, 128), [around; 2]),
         (Shape::image(2, 5, 17, 160), [around; 2]),
+        (Shape::image(2, 3, 37, 136), [around; 2]),
         (Shape::image(1, 4, 23, 128), [none; 2]),
     ] {
         let window = ConvWindow { stride: 1, padding };

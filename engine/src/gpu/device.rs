@@ -48,6 +48,8 @@ pub(super) struct Facts {
     pub alignment: u64,
     /// The most workgroups in one dimension of a grid; lower than the device's own only in tests.
     pub max_workgroups: u32,
+    /// Whether convolutions of stride 1 are computed by Winograd's F(4, 3); `None`: those that it suits.
+    pub winograd: Option<bool>,
     /// Whether one pipeline serves all products of a kind.
     pub general: bool,
     /// The most work of one dispatch, as `Dispatch::work` counts it: see `pace`.
@@ -78,6 +80,7 @@ impl Facts {
             segment: options.segment_bytes.unwrap_or(u64::MAX),
             alignment: u64::from(limits.min_storage_buffer_offset_alignment),
             max_workgroups: options.grid_width.unwrap_or(max_workgroups).min(max_workgroups),
+            winograd: options.winograd,
             general: options.general == Some(true),
             most_work: u64::MAX,
             guards: options.guards,
@@ -125,6 +128,7 @@ impl Facts {
             segment: u64::MAX,
             alignment: 256,
             max_workgroups: u32::from(u16::MAX),
+            winograd: None,
             general: false,
             most_work: u64::MAX,
             guards: false,

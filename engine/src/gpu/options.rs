@@ -43,6 +43,9 @@ pub struct GpuOptions {
     /// Treat a subgroup of eight lanes as the wider ones of most cards are, which hold several bands and shuffle where one
     /// band broadcasts. For tests: software adapters have eight.
     pub several_bands: bool,
+    /// Compute all convolutions of stride 1 by Winograd's F(4, 3), or none, instead of those that it suits. For tests:
+    /// small ones would never be.
+    pub winograd: Option<bool>,
     /// Let the parameters say what constants say otherwise, so that one pipeline serves all products of a kind; `None`:
     /// where compiling several takes longer than the work itself.
     pub general: Option<bool>,
@@ -65,6 +68,7 @@ impl Default for GpuOptions {
             matrix_units: true,
             subgroups: true,
             several_bands: false,
+            winograd: None,
             general: None,
             guards: false,
         }

@@ -67,6 +67,11 @@ shaders! {
     SOFTMAX = "softmax" with ["grid"];
     TAKE_TOKEN = "take_token" with ["grid", "threads", "half", "read_x", "write_y"];
     UPSAMPLE = "upsample" with ["grid", "threads", "half", "read_x", "write_y", "planes"];
+    WINOGRAD_FINISH = "winograd_finish" with ["grid", "threads", "activation", "epilogue"];
+    WINOGRAD_INPUT = "winograd_input" with ["grid", "threads", "half", "read_x"];
+    WINOGRAD_SUBGROUP = "winograd_subgroup" with ["grid", "half", "band", "weight", "weight_band", "winograd"];
+    WINOGRAD_TILED = "winograd_tiled" with ["grid", "tile", "weight", "weight_tile", "winograd"];
+    WINOGRAD_WEIGHT = "winograd_weight" with ["grid", "threads", "weight"];
 }
 
 /// Every kernel's name and complete text, but those of the cooperative core: for tests that translate them for other

@@ -16,6 +16,8 @@ pub(super) fn products(facts: &Facts, work: &Work) -> Vec<ProductKernel> {
     let Some(units) = facts.units.filter(|_| work.task.is_in_halves()) else { return vec![] };
     let shader = match work.task.operation {
         Operation::Conv3x3 => &shaders::CONV3X3_COOPERATIVE,
+        // Its factors are f32.
+        Operation::Winograd => return vec![],
         _ => &shaders::LINEAR_COOPERATIVE,
     };
     let kernel = |tile: Tile| ProductKernel {

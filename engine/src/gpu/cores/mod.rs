@@ -8,6 +8,7 @@ pub(super) mod cooperative;
 pub(super) mod subgroup;
 pub(super) mod tiled;
 mod unroll;
+pub(super) mod winograd;
 
 use super::device::Facts;
 use super::kernel_table::{KernelName, KernelTable};

@@ -16,6 +16,7 @@ pub(in crate::gpu) const QUERIES: usize = 128;
 pub(super) fn products(task: &Task) -> Vec<ProductKernel> {
     let shader = match task.operation {
         Operation::Conv3x3 => &shaders::CONV3X3_SUBGROUP,
+        Operation::Winograd => &shaders::WINOGRAD_SUBGROUP,
         _ => &shaders::LINEAR_SUBGROUP,
     };
     let tile = [TILE; 2];

@@ -17,6 +17,7 @@ pub(in crate::gpu) const QUERIES: usize = 64;
 pub(super) fn products(task: &Task) -> Vec<ProductKernel> {
     let shader = match task.operation {
         Operation::Conv3x3 => &shaders::CONV3X3_TILED,
+        Operation::Winograd => &shaders::WINOGRAD_TILED,
         _ => &shaders::LINEAR_TILED,
     };
     let tile = [TILE; 2];

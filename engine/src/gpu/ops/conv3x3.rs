@@ -2,10 +2,13 @@
 
 use std::ops::Range;
 
-use super::epilogue::Product;
+use super::epilogue::{Product, task_of};
+use super::seen::seen_by;
+use super::winograd;
 use crate::Result;
-use crate::gpu::lowering::{Lowering, Value, params};
-use crate::gpu::work::Operation;
+use crate::gpu::cores::winograd::suits;
+use crate::gpu::lowering::{Lowering, params};
+use crate::gpu::work::{Operation, Task};
 use crate::graph::{NodeId, Op};
 
 params! {
@@ -35,7 +38,13 @@ pub(super) fn lower_conv3x3(lowering: &mut Lowering, id: NodeId) -> Result<()> {
     let Op::Conv3x3 { weight, stride, origin, epilogue } = &lowering.node(id).op else {
         unreachable!("a convolution's node")
     };
-    let product = Product::new(lowering, id, Operation::Conv3x3, weight, epilogue)?;
+    let task = task_of(lowering, id, Operation::Conv3x3, (weight, epilogue));
+    if suits(lowering.facts(), &task, *stride, lowering.value(id).shape.width) {
+        let task = Task { operation: Operation::Winograd, ..task };
+        let product = Product::new(lowering, id, task, (weight, epilogue))?;
+        return winograd::lower(lowering, &product, *origin);
+    }
+    let product = Product::new(lowering, id, task, (weight, epilogue))?;
     let kernel = product.kernel(lowering);
     let (x, y) = (*product.x(), *product.y());
     let seen = |rows: &Range<usize>| seen_by(rows, &x, &y, *stride, origin[0]);
@@ -68,18 +77,4 @@ pub(super) fn lower_conv3x3(lowering: &mut Lowering, id: NodeId) -> Result<()> {
         lowering.emit(kernel.clone(), bindings, &params, product.grid(lowering, rows.len()));
     }
     Ok(())
-}
-
-/// The pixels of x that some output pixels see: three whole rows of pixels for each row of theirs,
-/// as far as the picture has them. `top` rows of zeros stand before it.
-fn seen_by(rows: &Range<usize>, x: &Value, y: &Value, stride: usize, top: usize) -> Range<usize> {
-    let row_of = |pixel: usize| {
-        let row = pixel / y.shape.width;
-        (row / y.shape.height * x.shape.height, row % y.shape.height * stride)
-    };
-    let (first_image, first) = row_of(rows.start);
-    let (last_image, last) = row_of(rows.end - 1);
-    let start = first_image + first.saturating_sub(top);
-    let end = last_image + (last + 3 - top).min(x.shape.height);
-    start * x.shape.width..end * x.shape.width
 }

@@ -8,6 +8,7 @@ use crate::gpu::cores::{ProductKernel, subgroup, tiled};
 use crate::gpu::lowering::{Binding, Kernel, KernelConstant, Lowering, PackedWeight, Value};
 use crate::gpu::options::Core;
 use crate::gpu::packing::Columns;
+use crate::gpu::shaders::Shader;
 use crate::gpu::work::{Finish, Operation, Task, Work};
 use crate::graph::{Activation, Epilogue, NodeId};
 use crate::weights::Weight;
@@ -29,11 +30,44 @@ pub(super) fn constants() -> Vec<KernelConstant> {
         ("linear_subgroup", subgroup::TILE),
         ("conv3x3_tiled", tiled::TILE),
         ("conv3x3_subgroup", subgroup::TILE),
+        ("winograd_tiled", tiled::TILE),
+        ("winograd_subgroup", subgroup::TILE),
     ] {
         constants.push(KernelConstant { kernel, name: "TILE", value: tile as u32 });
+    }
+    for kernel in ["linear_tiled", "linear_subgroup", "conv3x3_tiled", "conv3x3_subgroup", "winograd_finish"]
+    {
         constants.extend(activations.map(|(name, of)| KernelConstant { kernel, name, value: number_of(of) }));
     }
     constants
+}
+
+fn columns_of(epilogue: &Epilogue) -> Columns {
+    match epilogue.activation {
+        Activation::Geglu => Columns::Geglu,
+        _ => Columns::Plain,
+    }
+}
+
+/// Node `id`, as the choice of its kernel sees it.
+pub(super) fn task_of(
+    lowering: &Lowering,
+    id: NodeId,
+    operation: Operation,
+    (weight, epilogue): (&Weight, &Epilogue),
+) -> Task {
+    let (x, y) = (lowering.input(0), lowering.value(id));
+    let taps = if operation == Operation::Linear { 1 } else { 9 };
+    Task {
+        operation,
+        columns: columns_of(epilogue).padded(weight.outputs()),
+        depth: x.pitch * taps,
+        heads: 1,
+        finish: Finish::of(epilogue),
+        left: x.element.into(),
+        weight: lowering.stored_matrix(weight),
+        out: y.element.into(),
+    }
 }
 
 /// Everything of a product but its left side.
@@ -60,29 +94,13 @@ impl Product {
     pub(super) fn new(
         lowering: &mut Lowering,
         id: NodeId,
-        operation: Operation,
-        weight: &Arc<Weight>,
-        epilogue: &Epilogue,
+        task: Task,
+        (weight, epilogue): (&Arc<Weight>, &Epilogue),
     ) -> Result<Self> {
-        let columns = match epilogue.activation {
-            Activation::Geglu => Columns::Geglu,
-            _ => Columns::Plain,
-        };
+        let columns = columns_of(epilogue);
         let bias = epilogue.bias.as_ref().map(|bias| lowering.vector(bias, columns)).transpose()?;
         let (x, y) = (lowering.input(0), lowering.value(id));
-        let taps = if operation == Operation::Conv3x3 { 9 } else { 1 };
-        let task = Task {
-            operation,
-            columns: columns.padded(weight.outputs()),
-            depth: x.pitch * taps,
-            heads: 1,
-            finish: Finish::of(epilogue),
-            left: x.element.into(),
-            weight: lowering.stored_matrix(weight),
-            out: y.element.into(),
-        };
-        let work = Work { task, rows: y.rows() };
-        let chosen: ProductKernel = lowering.choose(work);
+        let chosen: ProductKernel = lowering.choose(Work { task, rows: y.rows() });
         Ok(Self {
             chosen,
             matrix: lowering.matrix(weight, columns, chosen.order)?,
@@ -119,11 +137,26 @@ impl Product {
     pub(super) fn kernel(&self, lowering: &Lowering) -> Kernel {
         if lowering.facts().general && self.chosen.core != Core::Cooperative {
             let kernel = Kernel::new(self.chosen.shader).flag("GENERAL", true);
-            let kernel = kernel.number("W_STORED", self.matrix.stored.code());
-            return if self.chosen.core == Core::Subgroup { banded(lowering, kernel) } else { kernel };
+            return self.banded(lowering, kernel.number("W_STORED", self.matrix.stored.code()));
         }
+        self.finishing(self.kernel_of_core(lowering))
+    }
+
+    /// A kernel that has nothing but the epilogue of it.
+    pub(super) fn kernel_of_epilogue(&self, lowering: &Lowering, shader: &'static Shader) -> Kernel {
+        let kernel = Kernel::new(shader);
+        if lowering.facts().general { kernel.flag("GENERAL", true) } else { self.finishing(kernel) }
+    }
+
+    /// A kernel of its core that multiplies f32 by f32 and has no epilogue.
+    pub(super) fn kernel_of_products(&self, lowering: &Lowering) -> Kernel {
+        self.banded(lowering, Kernel::new(self.chosen.shader))
+    }
+
+    /// Tells a kernel the epilogue.
+    fn finishing(&self, kernel: Kernel) -> Kernel {
         let half = |value: &Option<Value>| value.as_ref().is_some_and(Value::half);
-        self.kernel_of_core(lowering)
+        kernel
             .flag("Y_HALF", self.y.half())
             .flag("HAS_BIAS", self.bias.is_some())
             .flag("HAS_PER_IMAGE", self.per_image.is_some())
@@ -133,15 +166,18 @@ impl Product {
             .number("ACTIVATION", number_of(self.activation))
     }
 
+    fn banded(&self, lowering: &Lowering, kernel: Kernel) -> Kernel {
+        if self.chosen.core == Core::Subgroup { banded(lowering, kernel) } else { kernel }
+    }
+
     /// What its core must know.
     fn kernel_of_core(&self, lowering: &Lowering) -> Kernel {
         let kernel = Kernel::new(self.chosen.shader).with_sizes(self.chosen.sizes);
-        let kernel_of_any_element = |kernel: Kernel| {
-            kernel.flag("X_HALF", self.x.half()).number("W_STORED", self.matrix.stored.code())
-        };
         match self.chosen.core {
-            Core::Tiled => kernel_of_any_element(kernel),
-            Core::Subgroup => banded(lowering, kernel_of_any_element(kernel)),
+            Core::Tiled | Core::Subgroup => {
+                let kernel = kernel.flag("X_HALF", self.x.half());
+                self.banded(lowering, kernel.number("W_STORED", self.matrix.stored.code()))
+            }
             Core::Cooperative => {
                 let at_once = if self.activation == Activation::Geglu { 1 } else { 2 };
                 kernel
@@ -183,10 +219,20 @@ impl Product {
         Ok(BoundProduct { bindings, y_skip: y.skip, residual_skip })
     }
 
+    /// The packed weight.
+    pub(super) fn matrix(&self) -> &PackedWeight {
+        &self.matrix
+    }
+
     /// The grid for a window of `rows` rows.
     pub(super) fn grid(&self, lowering: &Lowering, rows: usize) -> [u32; 3] {
+        self.grid_of(lowering, rows, self.matrix.columns)
+    }
+
+    /// The grid for some rows of some columns.
+    pub(super) fn grid_of(&self, lowering: &Lowering, rows: usize, columns: usize) -> [u32; 3] {
         let [down, across] = self.chosen.tile;
-        lowering.fold(rows.div_ceil(down) * self.matrix.columns.div_ceil(across))
+        lowering.fold(rows.div_ceil(down) * columns.div_ceil(across))
     }
 }
 

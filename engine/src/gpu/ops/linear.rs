@@ -1,6 +1,6 @@
 //! The product of activations and a weight.
 
-use super::epilogue::Product;
+use super::epilogue::{Product, task_of};
 use crate::Result;
 use crate::gpu::lowering::{Lowering, params};
 use crate::gpu::work::Operation;
@@ -24,7 +24,8 @@ params! {
 /// `y = activation(x · weightᵀ + bias + per_image) + residual`: a workgroup for 64 × 64 sums.
 pub(super) fn lower_linear(lowering: &mut Lowering, id: NodeId) -> Result<()> {
     let Op::Linear { weight, epilogue } = &lowering.node(id).op else { unreachable!("a linear node") };
-    let product = Product::new(lowering, id, Operation::Linear, weight, epilogue)?;
+    let task = task_of(lowering, id, Operation::Linear, (weight, epilogue));
+    let product = Product::new(lowering, id, task, (weight, epilogue))?;
     let kernel = product.kernel(lowering);
     let (x, y) = (*product.x(), *product.y());
     let bound = |rows: std::ops::Range<usize>| {

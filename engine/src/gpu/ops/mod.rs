@@ -11,7 +11,9 @@ mod linear;
 mod norm;
 mod pointwise;
 mod resample;
+mod seen;
 mod token;
+mod winograd;
 
 use std::ops::Range;
 
@@ -79,6 +81,10 @@ pub(super) fn layouts() -> Vec<ParamsLayout> {
         resample::PlanesParams::LAYOUT,
         token::EmbedParams::LAYOUT,
         token::TakeTokenParams::LAYOUT,
+        winograd::InputParams::LAYOUT,
+        winograd::WeightParams::LAYOUT,
+        winograd::ProductsParams::LAYOUT,
+        winograd::FinishParams::LAYOUT,
     ]
 }
 
