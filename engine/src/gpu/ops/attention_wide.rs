@@ -80,23 +80,30 @@ pub(super) fn lower(lowering: &mut Lowering, [q, k, v, y]: [Value; 4]) -> Result
         return Ok(false);
     }
     let queries = q.shape.pixels();
+    // One for all: what is attended next waits for it.
+    let scores = lowering.scratch(row_bytes * rows.min(queries) as u64)?;
     for window in lowering.windows(y.rows(), 1, |rows| vec![(q, rows.clone()), (y, rows)])? {
         let mut first = window.start;
         while first < window.end {
             let end = window.end.min(first + rows).min((first / queries + 1) * queries);
-            attend(lowering, [&q, &k, &v, &y], first..end)?;
+            let scores = Binding { size: row_bytes * (end - first) as u64, ..scores.clone() };
+            attend(lowering, [&q, &k, &v, &y], first..end, &scores)?;
             first = end;
         }
     }
     Ok(true)
 }
 
-/// The outputs of some queries of one image.
-fn attend(lowering: &mut Lowering, [q, k, v, y]: [&Value; 4], rows: Range<usize>) -> Result<()> {
+/// The outputs of some queries of one image, by way of their `scores`.
+fn attend(
+    lowering: &mut Lowering,
+    [q, k, v, y]: [&Value; 4],
+    rows: Range<usize>,
+    scores: &Binding,
+) -> Result<()> {
     let keys = k.shape.pixels();
     let image = rows.start / q.shape.pixels();
     let seen = image * keys..(image + 1) * keys;
-    let scratch = lowering.scratch(4 * (rows.len() * keys) as u64)?;
     let (left, right) = (lowering.read(q, rows.clone()), lowering.write(y, rows.clone()));
     multiply(
         lowering,
@@ -107,7 +114,7 @@ fn attend(lowering: &mut Lowering, [q, k, v, y]: [&Value; 4], rows: Range<usize>
             matrix: k,
             side: Side::Columns,
             matrix_rows: seen.clone(),
-            y: scratch.clone(),
+            y: scores.clone(),
             y_half: false,
             y_skip: 0,
             rows: rows.len(),
@@ -118,11 +125,11 @@ fn attend(lowering: &mut Lowering, [q, k, v, y]: [&Value; 4], rows: Range<usize>
     let scale = LOG2_E / (q.shape.channels as f32).sqrt();
     let softmax = SoftmaxParams { rows: rows.len() as u32, columns: keys as u32, scale };
     let grid = lowering.fold(rows.len());
-    lowering.emit(Kernel::new(&shaders::SOFTMAX), vec![scratch.clone()], &softmax, grid);
+    lowering.emit(Kernel::new(&shaders::SOFTMAX), vec![scores.clone()], &softmax, grid);
     multiply(
         lowering,
         &Factors {
-            x: scratch.read(),
+            x: scores.read(),
             x_half: false,
             x_skip: 0,
             matrix: v,
