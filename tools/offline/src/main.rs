@@ -8,6 +8,8 @@ mod accepted;
 mod cards;
 mod device;
 mod inner_loop;
+mod layouts;
+mod modules;
 mod prediction;
 mod report;
 mod spirv;
@@ -21,6 +23,8 @@ use clap::Parser;
 use cards::Family;
 use device::Device;
 use report::Row;
+use spirv::Environment;
+use variants::Matrices;
 
 /// Compiles every kernel variant for the GPU that RADV_FORCE_FAMILY names and prints what its compiler says.
 #[derive(Parser)]
@@ -40,6 +44,9 @@ struct Arguments {
     /// Print what a call of SDXL's UNet would take at best on cards of this generation.
     #[arg(long)]
     predict: bool,
+    /// Write every kernel as SPIR-V below this folder, for a validator, and compile nothing.
+    #[arg(long, value_name = "FOLDER", exclusive = true)]
+    spirv: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -53,15 +60,20 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), String> {
+    if let Some(folder) = &arguments.spirv {
+        println!("{} modules", modules::write(folder)?);
+        return Ok(());
+    }
     let device = Device::open()?;
     let family = Family::of(device.family())?;
     let wanted = |name: &str| arguments.kernel.as_ref().is_none_or(|part| name.contains(part));
     let mut rows: Vec<Row> = Vec::new();
     // The driver gives kernels for matrix units 64 lanes, and lists those of RDNA 4 in later versions only.
     let has_matrices = family != Family::Rdna2 && device.lanes() == 64;
-    let all = variants::all(device.lanes(), has_matrices)?;
+    let matrices = if has_matrices { Matrices::OfSdxl } else { Matrices::None };
+    let all = variants::all(device.lanes(), matrices)?;
     for variant in all.into_iter().filter(|variant| wanted(variant.kernel.name)) {
-        let compiled = device.compile(&spirv::of(&variant.kernel)?)?;
+        let compiled = device.compile(&spirv::of(&variant.kernel, Environment::Trusted)?)?;
         if arguments.isa {
             println!("== {} {}, {}", variant.kernel.name, variant.kernel.sizes, variant.label);
             println!("{:?}\n{}", compiled.statistics, compiled.isa);

@@ -18,14 +18,23 @@ pub(crate) struct Variant {
     pub sdxl: bool,
 }
 
-/// Each variant once; SDXL's first. `lanes` are those of a subgroup; those of the cooperative core, whose kernels have many
-/// sizes and few variants, are SDXL's alone.
-pub(crate) fn all(lanes: u32, has_matrices: bool) -> Result<Vec<Variant>, String> {
+/// Of which operations there are kernels for matrix units. These have many sizes: where compiling takes long, SDXL's layers
+/// are enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Matrices {
+    None,
+    OfSdxl,
+    OfAll,
+}
+
+/// Each variant once; SDXL's first. `lanes` are those of a subgroup.
+pub(crate) fn all(lanes: u32, matrices: Matrices) -> Result<Vec<Variant>, String> {
     let mut all: Vec<Variant> = Vec::new();
     let layers = layers()?.into_iter().map(|(label, graph)| (label.to_owned(), graph, true));
     let cases = cases::all().map(|case| (case.variant, case.graph, false));
     for (label, graph, sdxl) in layers.chain(cases) {
-        let cooperative = (sdxl && has_matrices).then_some(Core::Cooperative);
+        let has_matrices = matrices == Matrices::OfAll || matrices == Matrices::OfSdxl && sdxl;
+        let cooperative = has_matrices.then_some(Core::Cooperative);
         for core in [Core::Tiled, Core::Subgroup].into_iter().chain(cooperative) {
             let kernels = kernel_variants(&graph, core, Some(lanes)).map_err(|error| error.to_string())?;
             for kernel in kernels {
