@@ -1,5 +1,7 @@
 //! The arguments of `fulmen bench`.
 
+use std::path::PathBuf;
+
 use super::generate::PrecisionArg;
 use super::{DeviceMemoryArgs, help};
 
@@ -28,6 +30,9 @@ pub(crate) struct BenchArgs {
     /// Run every layer on the kernel that rules choose, not on what was found to be fastest
     #[arg(long)]
     pub(crate) no_tuning: bool,
+    /// Run layers on the kernels that this file chooses: what `fulmen tune --show --json` prints, perhaps changed by hand
+    #[arg(long, value_name = "FILE", conflicts_with = "no_tuning")]
+    pub(crate) kernels_from: Option<PathBuf>,
     /// Also time every kernel by itself
     #[arg(long)]
     pub(crate) kernels: bool,

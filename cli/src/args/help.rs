@@ -155,21 +155,25 @@ a shape whatever the number of rows, since cores differ in their last bits. What
 the user's cache folder, for this device, driver and version of fulmen, and used by every command that draws there.
 
 The first `generate` or `serve` on a new GPU does the same for SDXL in a few seconds; --no-tuning leaves that out, and
-draws with the kernels of the rules.
+draws with the kernels of the rules. --kernels-from FILE draws with those that a file chooses: keep what --show --json
+prints, change what is `chosen`, and give it to generate, serve, upscale or bench. A kernel that the device does not
+have is named before anything is drawn.
 
 In the table the first kernel of a row is the rules', and * marks the one that is used.
 
 Examples:
   fulmen tune                                   SDXL's shapes at 1024×1024
   fulmen tune --size 1216x832                   those of another size are kept beside them
-  fulmen tune --show                            what was found
+  fulmen tune --show                            what was found, on every device
+  fulmen tune --show --json > kernels.json      and in a form for --kernels-from kernels.json
   fulmen tune --forget
 
 Events of --json, one object a line on standard output; the last one is `done` or `error`:
   {\"event\":\"kernel\",\"done\":…,\"total\":…,\"shape\":…}
   {\"event\":\"done\",\"device\",\"driver\",\"clock\",\"left\",\"file\",
    \"kernels\":[{\"shape\",\"work\",\"nodes\",\"kernels\":[{\"kernel\":{\"core\",\"tile\"},\"seconds\",\"noise\"}…],
-   \"chosen\":{\"core\",\"tile\"},\"flops_per_second\",\"gain\"}…]}; with --forget {\"event\",\"device\",\"forgotten\"}
+   \"chosen\":{\"core\",\"tile\"},\"flops_per_second\",\"gain\"}…]}; with --forget {\"event\",\"device\",\"forgotten\"};
+   with --show {\"event\",\"file\",\"devices\":[{\"device\",\"kernels\":[…]}…]}
 
 Exit codes: 0 done, 1 failed or stopped with Ctrl-C, 2 the command line is wrong.";
 
@@ -190,7 +194,7 @@ Examples:
 
 Events of --json, one object a line on standard output; the last one is `done` or `error`:
   {\"event\":\"stage\",\"stage\":…,\"seconds\":…}
-  {\"event\":\"done\",\"version\",\"device\",\"precision\",\"tuned_shapes\",\"config\",\"size\":[width,height],\"steps\",
+  {\"event\":\"done\",\"version\",\"device\",\"precision\",\"tuned_shapes\",\"kernels_from\",\"config\",\"size\":[width,height],\"steps\",
    \"peak\":{\"multiply_add\",\"matrix\",\"bandwidth\"} in FLOP/s and bytes/s,
    \"stages\":[{\"stage\":\"text\"|\"unet\"|\"vae\",\"seconds\",\"runs\",\"flops\",\"flops_per_second\",\"of_peak\"}…],
    \"picture\":{\"flops_per_second\",\"of_peak\"},

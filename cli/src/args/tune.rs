@@ -8,9 +8,10 @@ use super::help;
 #[derive(Debug, clap::Args)]
 #[command(after_help = help::TUNE)]
 pub(crate) struct TuneArgs {
-    /// auto, gpu, gpu:N, or part of a device's name; `fulmen devices` lists them
-    #[arg(long, value_name = "DEVICE", default_value = "auto")]
-    pub(crate) device: String,
+    /// auto, gpu, gpu:N, or part of a device's name; `fulmen devices` lists them [default: auto; with --show every device
+    /// of which something is remembered, whether it is there or not]
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<String>,
     /// The model whose layers are timed: SDXL, or the small one inside this program
     #[arg(long, value_name = "CONFIG", default_value = "sdxl", value_parser = ["sdxl", "demo"])]
     pub(crate) config: String,

@@ -28,6 +28,10 @@ use stages::Runner;
 /// Measures.
 pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let device: Device = args.device.parse()?;
+    let given =
+        args.kernels_from.as_deref().map(|file| kernel_choice::given(file, &args.device)).transpose()?;
+    let tuned = given.as_ref().map(|given| (given.table.len(), given.source.clone()));
+    let device = device.with_given_kernels(given);
     let device = device.with_kernels((!args.no_tuning).then_some(kernel_choice::known as MeasuredKernels));
     let configs = configs(&args.config)?;
     let request = request(args)?;
@@ -40,7 +44,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     let opening = start.elapsed().as_secs_f64();
     let usual = if backend.is_host() { Precision::F32 } else { Precision::F16 };
     let precision = precision.unwrap_or(usual);
-    let machine = machine(args, backend.as_ref(), precision);
+    let machine = machine(args, tuned, backend.as_ref(), precision);
     let making = || Engine::synthetic(backend, &configs, precision);
     let engine = runner.progress.during("making weights", making)?;
     let mut engine = engine.with_memory(args.memory.options());
@@ -81,11 +85,28 @@ pub(crate) fn run(args: &BenchArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What is measured.
-fn machine(args: &BenchArgs, backend: &dyn Backend, precision: Precision) -> Machine {
-    let adapter = devices::opened(&args.device, backend).filter(|_| !args.no_tuning);
-    let tuned_shapes = adapter.map_or(0, |adapter| kernel_choice::count(&adapter));
-    Machine::new(devices::full_name(&args.device, backend), precision, tuned_shapes)
+/// What is measured; `given` is for how many shapes a file chooses kernels, and where that is said.
+fn machine(
+    args: &BenchArgs,
+    given: Option<(usize, String)>,
+    backend: &dyn Backend,
+    precision: Precision,
+) -> Machine {
+    let (tuned_shapes, kernels_from) = given.map_or_else(
+        || {
+            let adapter = devices::opened(&args.device, backend).filter(|_| !args.no_tuning);
+            (adapter.map_or(0, |adapter| kernel_choice::count(&adapter)), None)
+        },
+        |(shapes, source)| (shapes, Some(source)),
+    );
+    let device = devices::full_name(&args.device, backend);
+    Machine {
+        version: env!("CARGO_PKG_VERSION"),
+        device,
+        precision: precision.to_string(),
+        tuned_shapes,
+        kernels_from,
+    }
 }
 
 /// The shapes that are computed.

@@ -1,7 +1,7 @@
 //! What was measured, as a table, as a line to be pasted, or as an event.
 
 use fulmen_engine::backend::Peak;
-use fulmen_engine::engine::{Precision, Stage};
+use fulmen_engine::engine::Stage;
 use serde::Serialize;
 
 use super::kernels::StageKernels;
@@ -12,17 +12,14 @@ use crate::console;
 /// What it was measured on.
 #[derive(Debug, Serialize)]
 pub(super) struct Machine {
-    version: &'static str,
-    device: String,
-    precision: String,
-    /// Shapes whose kernels were timed here before, and are the fastest of them.
-    tuned_shapes: usize,
-}
-
-impl Machine {
-    pub(super) fn new(device: String, precision: Precision, tuned_shapes: usize) -> Self {
-        Self { version: env!("CARGO_PKG_VERSION"), device, precision: precision.to_string(), tuned_shapes }
-    }
+    pub(super) version: &'static str,
+    pub(super) device: String,
+    pub(super) precision: String,
+    /// Shapes whose kernels were timed here before, and are the fastest of them, or were chosen by hand.
+    pub(super) tuned_shapes: usize,
+    /// Where that is said, if by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) kernels_from: Option<String>,
 }
 
 /// All that was measured.
@@ -106,10 +103,11 @@ impl Report {
         ));
         let allocated = self.allocated_bytes.map_or("not told".into(), gib);
         if machine.tuned_shapes > 0 {
-            lines.push(format!(
-                "kernels: those of {} shapes as `fulmen tune` found them",
-                machine.tuned_shapes
-            ));
+            let shapes = machine.tuned_shapes;
+            lines.push(match &machine.kernels_from {
+                None => format!("kernels: those of {shapes} shapes as `fulmen tune` found them"),
+                Some(source) => format!("kernels: those of {shapes} shapes by {source}"),
+            });
         }
         lines.push(format!("memory: {} predicted, {allocated} allocated", gib(*predicted_bytes)));
         lines

@@ -1,8 +1,9 @@
 //! Which kernels the nodes of a model run on: those that were timed on this device with this driver, by `fulmen tune` or
 //! at the first run.
 //!
-//! `remembered` is the file in which they are kept.
+//! `remembered` is the file in which they are kept; `given` is one that a user writes.
 
+mod given;
 mod remembered;
 
 use std::path::Path;
@@ -18,6 +19,7 @@ use fulmen_engine::weights::Configs;
 use fulmen_engine::{Error, Result};
 
 use crate::{cached, console, signals};
+pub(crate) use given::given;
 pub(crate) use remembered::Remembered;
 
 /// What the first run with a device spends on its kernels.

@@ -64,6 +64,11 @@ impl Remembered {
         self.devices.get(&cached::key(device)).map(Vec::as_slice)
     }
 
+    /// What was timed on every device that was ever here, by device, driver and version.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, &[Measured])> {
+        self.devices.iter().map(|(device, measured)| (device.as_str(), measured.as_slice()))
+    }
+
     /// Adds what was timed, in place of what was timed of the same before, and writes the file.
     pub(crate) fn remember(
         &mut self,

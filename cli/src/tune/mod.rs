@@ -25,18 +25,19 @@ use crate::{cached, console, matrix_units, signals};
 
 /// Does what was asked for.
 pub(crate) fn run(args: &TuneArgs) -> Result<(), Failure> {
-    let device = device(&args.device)?;
+    let device = args.device.as_deref().map(device).transpose()?;
     let folder = cached::folder().ok_or_else(|| {
         Failure::Run("this user has no cache folder to remember it in; set XDG_CACHE_HOME or HOME".into())
     })?;
     let mut remembered = Remembered::read(&folder);
     remembered.warn();
+    if args.show {
+        show(device.as_ref(), &remembered, args.json);
+        return Ok(());
+    }
+    let device = device.map_or_else(|| self::device("auto"), Ok)?;
     if args.forget {
         return forget(&device, &mut remembered, args.json);
-    }
-    if args.show {
-        show(&device, remembered.of(&device).unwrap_or_default(), args.json);
-        return Ok(());
     }
     let request = request(args)?;
     let tuned = time(args, &device, &request, &folder)?;
@@ -120,17 +121,28 @@ fn time(
     Ok(backend.tune(&graphs, budget, &mut |progress| bar.show(progress), &cancel)?)
 }
 
-fn show(device: &AdapterDescription, measured: &[Measured], json: bool) {
-    let AdapterDescription { name, driver, .. } = device;
+/// What is remembered of a device, or of all that were ever here: none of them need be there now.
+fn show(device: Option<&AdapterDescription>, remembered: &Remembered, json: bool) {
+    let devices: Vec<(String, &[Measured])> = match device {
+        Some(device) => vec![(cached::key(device), remembered.of(device).unwrap_or_default())],
+        None => remembered.all().map(|(device, measured)| (device.to_owned(), measured)).collect(),
+    };
     if json {
-        let kernels = report::rows(measured);
-        console::json(&json!({ "event": "done", "device": name, "driver": driver, "kernels": kernels }));
-    } else if measured.is_empty() {
-        console::out(&format!(
-            "nothing was timed on {name} with this driver ({driver}); `fulmen tune` does it"
-        ));
-    } else {
-        report::lines(measured).iter().for_each(|line| console::out(line));
+        let file = remembered.file().display().to_string();
+        let rows = |(device, measured): &(String, &[Measured])| json!({ "device": device, "kernels": report::rows(measured) });
+        let devices: Vec<_> = devices.iter().map(rows).collect();
+        return console::json(&json!({ "event": "done", "file": file, "devices": devices }));
+    }
+    if devices.is_empty() {
+        console::out("nothing was timed on this machine; `fulmen tune` does it");
+    }
+    for (device, measured) in devices {
+        if measured.is_empty() {
+            console::out(&format!("nothing was timed on {device}; `fulmen tune` does it"));
+        } else {
+            console::out(&device);
+            report::lines(measured).iter().for_each(|line| console::out(line));
+        }
     }
 }
 

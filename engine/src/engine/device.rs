@@ -25,6 +25,34 @@ pub struct Device {
     trust: Option<TrustMatrixUnits>,
     /// Says which kernels were measured to be fastest.
     kernels: Option<MeasuredKernels>,
+    /// Says which kernels are used, whatever was measured.
+    given: Option<GivenKernels>,
+}
+
+/// Kernels that someone chose.
+#[derive(Debug, Clone)]
+pub struct GivenKernels {
+    /// Which; rules choose the others.
+    pub table: KernelTable,
+    /// Where that is said, for errors: `--kernels-from kernels.json`.
+    pub source: String,
+}
+
+impl GivenKernels {
+    /// Refuses what the device does not have.
+    fn check(&self, backend: &GpuBackend) -> Result<()> {
+        let Some((work, name, has)) = backend.lacking(&self.table) else { return Ok(()) };
+        let has: Vec<String> = has.iter().map(ToString::to_string).collect();
+        Err(Error::Request(
+            format!(
+                "{} chooses the kernel {name} for {work}, and {} does not have it; it has {}",
+                self.source,
+                backend.name(),
+                has.join(", ")
+            )
+            .into(),
+        ))
+    }
 }
 
 /// Asked before the matrix units of a device are used: whether they compute what they should with its driver. Drivers are
@@ -37,7 +65,7 @@ pub type MeasuredKernels = fn(&AdapterDescription, GpuOptions, Option<&Path>) ->
 
 impl Default for Device {
     fn default() -> Self {
-        Self { choice: "auto".into(), cache: None, trust: None, kernels: None }
+        Self { choice: "auto".into(), cache: None, trust: None, kernels: None, given: None }
     }
 }
 
@@ -87,6 +115,14 @@ impl Device {
         Self { kernels, ..self }
     }
 
+    /// The same, with these kernels on a GPU, and nothing measured or asked for.
+    ///
+    /// A device that does not have one of them is not opened: that is an [`Error::Request`].
+    #[must_use]
+    pub fn with_given_kernels(self, given: Option<GivenKernels>) -> Self {
+        Self { given, ..self }
+    }
+
     /// The GPU that `choice` names.
     fn open_gpu(&self, choice: &str) -> Result<Opened> {
         let description = gpu::find_adapter(choice)?;
@@ -94,9 +130,12 @@ impl Device {
         let trusts = |trust: TrustMatrixUnits| trust(&description, self.cache.as_deref());
         let trusted = !has_units || self.trust.is_none_or(trusts);
         let options = GpuOptions { matrix_units: trusted, ..GpuOptions::default() };
-        let kernels = self.kernels.map(|kernels| kernels(&description, options, self.cache.as_deref()));
+        let measured = self.kernels.filter(|_| self.given.is_none());
+        let measured = measured.map(|kernels| kernels(&description, options, self.cache.as_deref()));
         let backend = GpuBackend::open_caching(choice, options, self.cache.as_deref())?;
-        backend.use_kernels(kernels.unwrap_or_default());
+        self.given.as_ref().map(|given| given.check(&backend)).transpose()?;
+        let given = self.given.as_ref().map(|given| given.table.clone());
+        backend.use_kernels(given.or(measured).unwrap_or_default());
         let warning = (!trusted).then(|| {
             let name = &description.name;
             format!(
@@ -141,6 +180,7 @@ impl Device {
             }
             choice => match self.open_gpu(choice) {
                 Ok(gpu) => Ok(gpu),
+                Err(error @ Error::Request(_)) => Err(error),
                 Err(error) if choice == "auto" => cpu(Some(format!("{error}; the CPU draws instead").into())),
                 Err(error) => Err(error),
             },

@@ -40,7 +40,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use device::Opened;
-pub use device::{Device, MeasuredKernels, TrustMatrixUnits};
+pub use device::{Device, GivenKernels, MeasuredKernels, TrustMatrixUnits};
 pub use draw::{OnEnd, Order};
 pub use fitting::{Fit, MemoryOptions, MemoryPlan};
 pub use measure::{Stage, StageRun};

@@ -187,6 +187,15 @@ impl GpuBackend {
         }
     }
 
+    /// The first choice of a table for whose work this device does not have that kernel, and the kernels that it has for it.
+    #[must_use]
+    pub fn lacking(&self, table: &KernelTable) -> Option<(Work, KernelName, Vec<KernelName>)> {
+        table.choices().find_map(|(work, name)| {
+            let has = cores::names(&self.shared.device.facts, &work);
+            (!has.contains(&name)).then_some((work, name, has))
+        })
+    }
+
     /// The nodes of a graph of whose kernels there is a choice, with these kernels, the one first that is preferred where
     /// nothing was measured.
     ///

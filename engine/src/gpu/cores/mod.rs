@@ -16,7 +16,7 @@ use super::matrix_units::MatrixUnits;
 use super::options::Core;
 use super::packing::Order;
 use super::shaders::Shader;
-use super::work::Work;
+use super::work::{Operation, Work};
 pub(super) use cooperative::{Heads, Tile};
 pub(super) use unroll::unroll;
 
@@ -69,6 +69,17 @@ pub(super) trait CoreKernel: Copy {
     /// As tables call it.
     fn name(&self) -> KernelName {
         KernelName { core: self.core(), tile: self.tile() }
+    }
+}
+
+/// The names of all kernels that a device has for some work, the one first that the rules prefer.
+pub(super) fn names(facts: &Facts, work: &Work) -> Vec<KernelName> {
+    fn of<K: CoreKernel>(facts: &Facts, work: &Work) -> Vec<KernelName> {
+        K::candidates(facts, work).iter().map(CoreKernel::name).collect()
+    }
+    match work.task.operation {
+        Operation::Attention => of::<AttentionKernel>(facts, work),
+        Operation::Linear | Operation::Conv3x3 => of::<ProductKernel>(facts, work),
     }
 }
 
