@@ -39,7 +39,7 @@ pub(crate) struct InitArgs {
     pub(crate) only_masked: Option<usize>,
 
     /// Extend the picture by so many pixels at each side, and draw these: 0,0,256,0 goes on to the right
-    #[arg(long, value_name = "LEFT,TOP,RIGHT,BOTTOM", requires = "init", value_parser = margins)]
+    #[arg(long, value_name = "LEFT,TOP,RIGHT,BOTTOM", requires = "init", value_parser = margins, allow_hyphen_values = true)]
     pub(crate) outpaint: Option<[usize; 4]>,
 }
 
@@ -66,8 +66,15 @@ impl From<FitArg> for Fit {
 
 /// Four numbers of pixels.
 fn margins(text: &str) -> Result<[usize; 4], String> {
-    let sides: Vec<usize> = text.split(',').map(|side| count(side.trim())).collect::<Result<_, _>>()?;
-    sides.try_into().map_err(|_| "four numbers are expected: LEFT,TOP,RIGHT,BOTTOM".into())
+    let sides: Vec<&str> = text.split(',').map(str::trim).collect();
+    let sides: [&str; 4] = sides
+        .try_into()
+        .map_err(|_| "four numbers are expected: LEFT,TOP,RIGHT,BOTTOM, such as 0,0,256,0")?;
+    let mut margins = [0; 4];
+    for ((margin, side), name) in margins.iter_mut().zip(sides).zip(["left", "top", "right", "bottom"]) {
+        *margin = count(side).map_err(|why| format!("of {name}, {side}: {why}"))?;
+    }
+    Ok(margins)
 }
 
 #[cfg(test)]
@@ -77,9 +84,11 @@ mod tests {
     #[test]
     fn margins_are_four_numbers() {
         assert_eq!(margins("0,8, 256 ,0"), Ok([0, 8, 256, 0]));
-        for (wrong, why) in
-            [("1,2,3", "four numbers"), ("1,2,3,4,5", "four numbers"), ("1,2,3,-4", "less than 0")]
-        {
+        for (wrong, why) in [
+            ("1,2,3", "four numbers"),
+            ("1,2,3,4,5", "four numbers"),
+            ("1,2,3,-4", "of bottom, -4: it cannot be less than 0"),
+        ] {
             assert!(margins(wrong).is_err_and(|said| said.contains(why)), "{wrong}: {:?}", margins(wrong));
         }
     }

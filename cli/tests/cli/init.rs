@@ -189,6 +189,7 @@ fn what_does_not_go_together_is_said_before_a_model_is_opened() {
     refused(&["--init", "in.png", "--mask", "alpha"], &["in.png is wholly opaque"]);
     refused(&["--init", "in.png", "--strength", "1.5"], &["--strength 1.5 is not possible; use 0 to 1"]);
     refused(&["--init", "in.png", "--outpaint", "1,2,3"], &["four numbers"]);
+    refused(&["--init", "in.png", "--outpaint", "-8,0,0,0"], &["--outpaint", "of left, -8", "less than 0"]);
     refused(&["--init", "in.png", "--outpaint", "0,0,0,0"], &["extends no side"]);
     place.draw(&["a cat", "--init", "none.png"]).failed(1, &["cannot read none.png"]).at_once();
     std::fs::write(place.path("cut.png"), &std::fs::read(place.path("in.png")).unwrap()[..90]).unwrap();

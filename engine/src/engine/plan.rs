@@ -88,6 +88,8 @@ impl DrawPlan {
         let schedule = Schedule::new(&settings.scheduler, settings.steps)?;
         let mut warnings = settings.warnings.clone();
         warnings.extend(outlook.check_init(request, schedule.steps())?);
+        let asked = [request.width, request.height];
+        warnings.extend(request.init.as_ref().and_then(|init| init.cut(asked, outlook.grain)));
         warnings.extend(of_loras);
         warnings.extend(far_from_own_size(width, height, own));
         let (prompts, about) = outlook.prompts(request, &settings);

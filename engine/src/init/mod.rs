@@ -166,6 +166,19 @@ impl Init {
         Sizes { drawn, whole }
     }
 
+    /// That a part of the margins is cut off, where they do not make whole latents and no size was asked for.
+    pub(crate) fn cut(&self, asked: [Option<usize>; 2], grain: usize) -> Option<Message> {
+        let ((width, height), (drawn_width, drawn_height)) =
+            (self.extended(), self.sizes(asked, grain).drawn);
+        let is_cut = self.outpaint.is_some() && asked == [None; 2] && self.only_masked.is_none();
+        let is_cut = is_cut && (drawn_width < width || drawn_height < height);
+        let what = format!(
+            " makes {width}x{height} pixels, of which {drawn_width}x{drawn_height} are drawn, for sides are multiples \
+             of {grain}; extend it to one"
+        );
+        is_cut.then(|| Message::of(Setting::Outpaint).text(what))
+    }
+
     /// Pixels of the picture with its margins, where it has any; else 0, for it is there already.
     pub(crate) fn pixels_of_margins(&self) -> usize {
         let (width, height) = self.extended();

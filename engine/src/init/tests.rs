@@ -41,6 +41,13 @@ fn a_picture_is_drawn_over_at_its_own_size_in_whole_latents_unless_another_is_as
     assert_eq!(drawn(&over(3, 2), [None, None]), (8, 8));
     let extended = Init { outpaint: Some([8, 0, 16, 40]), ..over(64, 64) };
     assert_eq!(drawn(&extended, [None, None]), (88, 104));
+    let cut = |init: &Init, asked| init.cut(asked, GRAIN).map(|told| told.to_string());
+    assert_eq!(cut(&extended, [None; 2]), None);
+    let odd = Init { outpaint: Some([5, 0, 0, 0]), ..over(64, 64) };
+    let told = cut(&odd, [None; 2]).expect("a warning");
+    assert!(told.starts_with("--outpaint makes 69x64 pixels, of which 64x64 are drawn"), "{told}");
+    assert_eq!(cut(&odd, [Some(72), Some(64)]), None);
+    assert_eq!(cut(&Init { fit: Fit::Pad, ..odd }, [None; 2]), None);
 }
 
 #[test]
