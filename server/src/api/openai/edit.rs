@@ -23,9 +23,13 @@ const SCALE: f32 = 0.5;
 /// What `input_fidelity: high` makes of that.
 const FIDELITY: f64 = 0.5;
 
+/// The members that images are sent as.
+const IMAGES: [&str; 2] = ["image", "images"];
+
 /// Images as they were sent.
 pub(super) struct Given<'a> {
-    images: Vec<Sent<'a>>,
+    /// Each with its member.
+    images: Vec<(&'static str, Sent<'a>)>,
     mask: Option<Sent<'a>>,
 }
 
@@ -41,22 +45,21 @@ pub(super) struct Inputs<'a> {
 impl<'a> Given<'a> {
     /// Takes them out of a request's members, and from among its files.
     pub(super) fn take(values: &mut Values, files: &[(&'static str, &'a [u8])]) -> Self {
-        let named = |names: &'static [&'static str]| {
-            files.iter().filter(|(name, _)| names.contains(name)).map(|(_, bytes)| Sent::File(bytes))
-        };
         let is_there = |text: &String| !text.is_empty();
-        let texts = ["image", "images"].map(|name| values.take_pictures(name)).into_iter().flatten();
-        let texts: Vec<Sent<'a>> = texts.filter(is_there).map(Sent::Text).collect();
-        let mask = values.take_pictures("mask").into_iter().filter(is_there).map(Sent::Text);
-        Self {
-            images: named(&["image", "images"]).chain(texts).collect(),
-            mask: named(&["mask"]).chain(mask).next(),
+        let images = files.iter().filter(|(name, _)| IMAGES.contains(name));
+        let mut images: Vec<_> = images.map(|&(name, bytes)| (name, Sent::File(bytes))).collect();
+        for name in IMAGES {
+            let texts = values.take_pictures(name).into_iter().filter(is_there);
+            images.extend(texts.map(|text| (name, Sent::Text(text))));
         }
+        let masks = files.iter().filter(|(name, _)| *name == "mask");
+        let text = values.take_pictures("mask").into_iter().filter(is_there).map(Sent::Text);
+        Self { images, mask: masks.map(|(_, bytes)| Sent::File(bytes)).chain(text).next() }
     }
 
     /// The same of texts alone.
     pub(super) fn texts(texts: Vec<String>) -> Self {
-        Self { images: texts.into_iter().map(Sent::Text).collect(), mask: None }
+        Self { images: texts.into_iter().map(|text| ("image", Sent::Text(text))).collect(), mask: None }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -75,7 +78,7 @@ impl<'a> Given<'a> {
             );
             return Err(Problem::field("image", message));
         }
-        let mut images = self.images.into_iter().map(|sent| Input::of(app, call, "image", sent));
+        let mut images = self.images.into_iter().map(|(name, sent)| Input::of(app, call, name, sent));
         let init = images.next().transpose()?;
         let others = images.collect::<Result<_, Problem>>()?;
         let mask = self.mask.map(|sent| Input::of(app, call, "mask", sent)).transpose()?;

@@ -101,3 +101,13 @@ fn what_a_streamed_edit_is_drawn_from_stays_until_it_is_drawn() {
     assert!(events.starts_with("event: image_edit.completed\n"), "{events}");
     assert_eq!(bench.files(), 0);
 }
+
+#[test]
+fn an_image_that_is_none_is_refused_by_the_name_under_which_it_was_sent() {
+    let bench = Bench::new();
+    for member in ["image", "images"] {
+        let (status, answer) =
+            bench.post("/v1/images/edits", &json!({"prompt": "a green circle", (member): ["aGk="]}));
+        assert_eq!((status, answer["error"]["param"].as_str()), (400, Some(member)), "{answer}");
+    }
+}
