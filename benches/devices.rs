@@ -38,6 +38,20 @@ impl Device {
         Ok(Self { name: "gpu0".into(), backend, element: Element::F16, on_cpu, peak: OnceLock::new() })
     }
 
+    /// The adapter of this choice, with kernels compiled for each shape however little its work is: software adapters
+    /// compile so slowly that small graphs run on general ones.
+    ///
+    /// # Errors
+    /// It does not open.
+    pub fn specialised(choice: &str) -> fulmen_engine::Result<Self> {
+        let options = GpuOptions { general: Some(false), ..GpuOptions::default() };
+        let backend = GpuBackend::open(choice, options)?;
+        let AdapterDescription { name, driver, kind, .. } = backend.description();
+        let (name, on_cpu) = (format!("{name}, {driver}"), *kind == AdapterKind::Software);
+        let backend = Arc::new(backend);
+        Ok(Self { name, backend, element: Element::F16, on_cpu, peak: OnceLock::new() })
+    }
+
     /// What it does at best, measured when that is first asked for.
     pub(crate) fn peak(&self) -> Option<&Peak> {
         let measure = || self.backend.peak().inspect_err(|error| eprintln!("no peak: {error}")).ok();

@@ -78,6 +78,23 @@ impl Sketch {
         })
     }
 
+    /// What runs the graph and answers the work of its products, convolutions and attention, and their seconds by the device's
+    /// clock.
+    ///
+    /// # Errors
+    /// As compiling.
+    pub fn profiled(self, device: &Device) -> Result<impl FnMut() -> Result<(u64, f64)> + use<>> {
+        let mut program = device.backend.compile(Arc::new(self.graph.finish(&self.outputs)?))?;
+        let (inputs, never) = (self.inputs, CancelToken::default());
+        Ok(move || {
+            let inputs: Vec<(&str, &HostTensor)> = inputs.iter().map(|(name, x)| (&**name, x)).collect();
+            let kernels = program.profile(&inputs, &never)?.kernels;
+            let work = kernels.iter().filter(|kernel| kernel.flops > 0);
+            Ok(work
+                .fold((0, 0.0), |(flops, seconds), kernel| (flops + kernel.flops, seconds + kernel.seconds)))
+        })
+    }
+
     /// The place 0 for each image.
     fn first_pixel(&mut self, images: usize) -> Tensor {
         let shape = Shape::vector(images, 1);
