@@ -28,7 +28,7 @@ fn without_a_desktop_the_first_line_is_the_address() {
     let mut bare = command(data.path(), &["--device", "auto"]);
     bare.env_remove("XDG_RUNTIME_DIR").env_remove("WAYLAND_DISPLAY").env_remove("DISPLAY");
     let server = Server::of(&mut bare);
-    assert_eq!(server.log(), "", "said before the address");
+    assert_eq!(server.before, "", "said before the address");
 }
 
 #[test]

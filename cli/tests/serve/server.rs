@@ -16,6 +16,8 @@ use super::started::Started;
 pub(crate) struct Server {
     child: Started,
     pub(crate) url: String,
+    /// What it said before its address.
+    pub(crate) before: String,
     log: Arc<Mutex<String>>,
     reader: Option<thread::JoinHandle<()>>,
 }
@@ -82,7 +84,7 @@ impl Server {
             before.push_str(&line);
             before.push('\n');
         };
-        let log = Arc::new(Mutex::new(before));
+        let log = Arc::new(Mutex::new(before.clone()));
         let keep = log.clone();
         // Lines that nobody reads are dropped.
         let reader = thread::spawn(move || {
@@ -92,7 +94,7 @@ impl Server {
                 log.push('\n');
             }
         });
-        Self { child, url, log, reader: Some(reader) }
+        Self { child, url, before, log, reader: Some(reader) }
     }
 
     /// Whether its log says this; lines come a little after the answers that they are about.
