@@ -1,8 +1,8 @@
 //! 3×3 convolutions of stride 1 by Winograd's F(4, 3) along each line: six products where four pixels take twelve.
 //!
-//! Lines stay apart, as on the CPU (`cpu/winograd.rs`): a strip of lines has the bits of the whole. F(4×4, 3×3) would halve
-//! the products once more, but its units lie where a strip begins; F(2×2, 3×3) reads and writes four numbers for each one
-//! that it transforms, and saves hardly more than this, which has one and a half.
+//! Lines stay apart, as on the CPU (`cpu/winograd/lines.rs`): a strip of lines has the bits of the whole. F(4×4, 3×3) would
+//! halve the products once more; F(2×2, 3×3) reads and writes four numbers for each one that it transforms, and saves hardly
+//! more than this, which has one and a half.
 //!
 //! Both sides are transformed by kernels of their own, since every workgroup of the products would do it again. What they
 //! make is scratch, some lines and some columns at a time: a GPU's caches hold much of it.
