@@ -6,9 +6,10 @@ use super::bands::{Bands, Make, Read, within};
 use super::phases::Phases;
 use super::*;
 use crate::cpu::CpuBackend;
-use crate::graph::{Element, Recorder, Shape, Tiling};
+use crate::graph::{ConvWindow, Element, Recorder, Shape, Tiling};
+use crate::noise::TorchRng;
 use crate::vae::{TinyConfig, TinyEncoder, VaeConfig, VaeDecoder, VaeEncoder};
-use crate::weights::{Configs, Weights, listed};
+use crate::weights::{Configs, Weight, Weights, listed};
 
 /// Bytes that are taken whole, and in strips of so many latents.
 fn takes(graph: Graph, rows: usize) -> [u64; 2] {
@@ -126,4 +127,29 @@ fn bands_are_read_across_their_borders_and_missing_inputs_are_told() {
     assert_eq!(bands.read(&read(2..5)).unwrap().as_f32(), [2.0, 3.0, 0.0]);
     assert_eq!(bands.joined(1).unwrap().as_f32(), [0.0, 1.0, 2.0, 3.0]);
     assert!(bands.read(&read(0..1)).is_err());
+}
+
+/// So wide that the CPU makes four lines of them together.
+#[test]
+fn wide_convolutions_in_strips_have_the_bits_of_the_whole() {
+    const CHANNELS: usize = 128;
+    let shape = Shape::image(1, 14, 64, CHANNELS);
+    let numbers = |seed, count| TorchRng::seed(seed).normals(count);
+    let mut g = Recorder::new(Element::F32);
+    let mut h = g.input("x", shape);
+    for seed in 1..3 {
+        let shape = vec![CHANNELS, CHANNELS, 3, 3];
+        let values = numbers(seed, CHANNELS * CHANNELS * 9);
+        let weight = Arc::new(Weight::from_f32(format!("weight.{seed}"), shape, &values));
+        h = g.conv3x3(h, &weight, None, ConvWindow::SAME);
+    }
+    let graph = Arc::new(g.finish(&[h]).unwrap());
+    let (backend, x) = (CpuBackend::new(), HostTensor::f32(shape, numbers(3, shape.len())));
+    let run =
+        |program: &mut dyn Program| program.run(&[("x", &x)], &CancelToken::default()).unwrap().remove(0);
+    let whole = run(backend.compile(graph.clone()).unwrap().as_mut());
+    for height in 1..6 {
+        let mut strips = StripProgram::compile(&backend, graph.clone(), Height::Every(height)).unwrap();
+        assert!(run(&mut strips) == whole, "strips of {height} lines");
+    }
 }

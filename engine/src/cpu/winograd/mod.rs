@@ -28,8 +28,8 @@ const LEAST_INPUTS: usize = 128;
 const LEAST_OUTPUTS: usize = 64;
 /// Pixels of a line from which on few of its last unit are wasted.
 const LEAST_WIDTH: usize = 12;
-/// Pixels of a line, and lines, from which on squares are faster.
-const LEAST_SQUARE: [usize; 2] = [64, 12];
+/// Pixels of a line from which on squares are faster. How many lines there are does not count: strips have fewer.
+const LEAST_SQUARES: usize = 64;
 
 /// By which way a convolution is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,9 +44,7 @@ pub(super) fn way(factors: &DirectFactors<'_>) -> Option<Way> {
     let inputs = x.shape.channels;
     let is_wide = inputs >= LEAST_INPUTS && to.channels >= LEAST_OUTPUTS && to.width >= LEAST_WIDTH;
     let is_whole = taps.stride == 1 && inputs.is_multiple_of(CHANNELS) && !taps.weight.is_changed();
-    let [width, height] = LEAST_SQUARE;
-    let is_large = to.width >= width && to.height >= height;
-    let way = if is_large { Way::Squares } else { Way::Lines };
+    let way = if to.width >= LEAST_SQUARES { Way::Squares } else { Way::Lines };
     let is_faster = way == Way::Squares || !arithmetic.is_in_pairs();
     (is_wide && is_whole && is_faster && arithmetic.sees_windows()).then_some(way)
 }
