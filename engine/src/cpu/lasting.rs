@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::slots::{self, Line, SMALL};
+use super::slots::{self, Block, SMALL};
 use crate::Result;
 use crate::backend::{HostTensor, LastingInputs};
 use crate::graph::Graph;
@@ -16,7 +16,7 @@ pub(super) struct Keeper(Mutex<Option<Values>>);
 #[derive(Debug)]
 struct Values {
     program: u64,
-    block: Vec<Line>,
+    block: Block,
     made_of: Option<LastingInputs>,
 }
 
@@ -45,14 +45,14 @@ impl Keeper {
             return Ok(Lent { keeper: self, values: None, bytes });
         }
         let values = self.values().take().filter(|values| values.program == program);
-        let new = || Ok(Values { program, block: slots::cleared(slots::total(&bytes))?, made_of: None });
+        let new = || Ok(Values { program, block: Block::new(slots::total(&bytes))?, made_of: None });
         let values = Some(values.map_or_else(new, Ok)?);
         Ok(Lent { keeper: self, values, bytes })
     }
 
     /// Gives a large block back to the system.
     pub(super) fn rest(&self) {
-        let _ = self.values().take_if(|values| size_of_val(values.block.as_slice()) > SMALL);
+        let _ = self.values().take_if(|values| values.block.bytes() > SMALL);
     }
 
     fn values(&self) -> MutexGuard<'_, Option<Values>> {
@@ -83,7 +83,7 @@ impl Lent<'_> {
 
     /// All slots, in order.
     pub(super) fn slots(&mut self) -> Vec<&mut [f32]> {
-        self.values.as_mut().map_or_else(Vec::new, |values| slots::split(&mut values.block, &self.bytes))
+        self.values.as_mut().map_or_else(Vec::new, |values| values.block.slots(&self.bytes))
     }
 }
 

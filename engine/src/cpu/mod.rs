@@ -16,6 +16,7 @@ mod epilogue;
 mod functions;
 mod group_norm;
 mod guide;
+mod huge_pages;
 mod kept;
 mod lasting;
 mod layer_norm;

@@ -1,13 +1,14 @@
 //! Memory for the values of a run: one block for all slots.
 //!
-//! The system clears memory that it hands out, which can take as long as the norms of a VAE; so a block is kept for the
-//! next run that needs as much: the next step, the next strip. A backend keeps one, and a run that needs another size
-//! has that one go first, so that text encoder, UNet and VAE do not add up.
+//! The system clears memory that it hands out, page by page as each is first written, which can take as long as the norms
+//! of a VAE; so a block is kept for the next run that needs as much: the next step, the next strip. A backend keeps one,
+//! and a run that needs another size has that one go first, so that text encoder, UNet and VAE do not add up.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bytemuck::Zeroable;
+use bytemuck::allocation::try_zeroed_slice_box;
 
+use super::huge_pages;
 use crate::memory::Memory;
 use crate::{Error, Result};
 
@@ -16,20 +17,22 @@ pub(super) const SMALL: usize = 64 << 20;
 /// Every slot starts at a cache line: bytes of one.
 const LINE: usize = 64;
 
-/// A cache line.
-#[repr(C, align(64))]
-#[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
-pub(super) struct Line([f32; LINE / size_of::<f32>()]);
+/// Memory for slots, from a cache line on.
+#[derive(Debug)]
+pub(super) struct Block {
+    numbers: Box<[f32]>,
+    bytes: usize,
+}
 
 /// The block that is kept, for all programs of a backend: one at a time.
 #[derive(Debug, Default)]
-pub(super) struct Shelf(Mutex<Option<Vec<Line>>>);
+pub(super) struct Shelf(Mutex<Option<Block>>);
 
 /// A block for one run, which goes back to its shelf.
 pub(super) struct Lent<'a> {
     shelf: &'a Shelf,
     /// There until the end.
-    block: Option<Vec<Line>>,
+    block: Option<Block>,
     bytes: Vec<usize>,
 }
 
@@ -43,17 +46,17 @@ impl Shelf {
         let total = total(&bytes);
         // One of another size goes before the new one comes; what was predicted leaves room for a little more.
         let fits = total..=SMALL.max(total + total / 16);
-        let kept = self.kept().take().filter(|block| fits.contains(&size_of_val(block.as_slice())));
-        let block = kept.map_or_else(|| cleared(total), Ok)?;
+        let kept = self.kept().take().filter(|block| fits.contains(&block.bytes()));
+        let block = kept.map_or_else(|| Block::new(total), Ok)?;
         Ok(Lent { shelf: self, block: Some(block), bytes })
     }
 
     /// Gives a large block back to the system.
     pub(super) fn rest(&self) {
-        let _ = self.kept().take_if(|block| size_of_val(block.as_slice()) > SMALL);
+        let _ = self.kept().take_if(|block| block.bytes() > SMALL);
     }
 
-    fn kept(&self) -> MutexGuard<'_, Option<Vec<Line>>> {
+    fn kept(&self) -> MutexGuard<'_, Option<Block>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -68,33 +71,42 @@ pub(super) fn total(bytes: &[usize]) -> usize {
     bytes.iter().sum::<usize>().max(LINE)
 }
 
-/// So many bytes, in whole lines, of zeros.
-///
-/// # Errors
-/// [`Error::Memory`] where the system has none.
-pub(super) fn cleared(bytes: usize) -> Result<Vec<Line>> {
-    let (mut block, lines) = (Vec::new(), bytes.div_ceil(LINE));
-    let none = |_| Error::Memory { device: "the CPU".into(), need: bytes as u64, have: Memory::now().free };
-    block.try_reserve_exact(lines).map_err(none)?;
-    block.resize(lines, Line::zeroed());
-    Ok(block)
-}
+impl Block {
+    /// So many bytes, in whole lines, of zeros.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] where the system has none.
+    pub(super) fn new(bytes: usize) -> Result<Self> {
+        let bytes = bytes.next_multiple_of(LINE);
+        let none =
+            |()| Error::Memory { device: "the CPU".into(), need: bytes as u64, have: Memory::now().free };
+        // One line more, since the first number may be within one: of numbers the system's zeros are taken as they are.
+        let mut numbers = try_zeroed_slice_box((bytes + LINE) / size_of::<f32>()).map_err(none)?;
+        huge_pages::ask_for(&mut numbers);
+        Ok(Self { numbers, bytes })
+    }
 
-/// The slots of a block, in order.
-pub(super) fn split<'a>(block: &'a mut [Line], bytes: &[usize]) -> Vec<&'a mut [f32]> {
-    let mut rest: &mut [u8] = bytemuck::cast_slice_mut(block);
-    let slot = |bytes: &usize| {
-        let (slot, after) = std::mem::take(&mut rest).split_at_mut(*bytes);
-        rest = after;
-        bytemuck::cast_slice_mut(slot)
-    };
-    bytes.iter().map(slot).collect()
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The slots of so many bytes each, in order.
+    pub(super) fn slots(&mut self, bytes: &[usize]) -> Vec<&mut [f32]> {
+        let start = self.numbers.as_ptr().align_offset(LINE);
+        let mut rest = &mut self.numbers[start..];
+        let slot = |bytes: &usize| {
+            let (slot, after) = std::mem::take(&mut rest).split_at_mut(bytes / size_of::<f32>());
+            rest = after;
+            slot
+        };
+        bytes.iter().map(slot).collect()
+    }
 }
 
 impl Lent<'_> {
     /// All slots, in order.
     pub(super) fn slots(&mut self) -> Vec<&mut [f32]> {
-        split(self.block.as_deref_mut().unwrap_or_default(), &self.bytes)
+        self.block.as_mut().map_or_else(Vec::new, |block| block.slots(&self.bytes))
     }
 }
 
@@ -140,7 +152,7 @@ mod tests {
     #[test]
     fn a_large_block_is_kept_for_its_like_alone_and_until_it_is_given_back() {
         let (shelf, large) = (Shelf::default(), 2 * SMALL as u64);
-        let kept = |shelf: &Shelf| shelf.kept().as_ref().map(|block| block.len() * LINE);
+        let kept = |shelf: &Shelf| shelf.kept().as_ref().map(Block::bytes);
         drop(shelf.lend(&[large]).expect("memory"));
         drop(shelf.lend(&[large - large / 32]).expect("memory"));
         assert_eq!(kept(&shelf), Some(2 * SMALL), "a little less finds room in it");
