@@ -24,8 +24,20 @@ impl Device {
     /// The CPU backend, with activations in f32.
     #[must_use]
     pub fn cpu() -> Self {
-        let backend = Arc::new(CpuBackend::new());
-        Self { name: "cpu".into(), backend, element: Element::F32, on_cpu: true, peak: OnceLock::new() }
+        Self::of_cpu("cpu", CpuBackend::new())
+    }
+
+    /// The CPU backend whose products are of bf16.
+    ///
+    /// # Errors
+    /// The processor has none.
+    pub fn cpu_in_bf16() -> fulmen_engine::Result<Self> {
+        Ok(Self::of_cpu("cpu bf16", CpuBackend::in_bf16()?))
+    }
+
+    fn of_cpu(name: &str, backend: CpuBackend) -> Self {
+        let (name, backend) = (name.into(), Arc::new(backend));
+        Self { name, backend, element: Element::F32, on_cpu: true, peak: OnceLock::new() }
     }
 
     /// The first adapter, as the engine opens it.

@@ -1,10 +1,10 @@
 //! One kernel of SDXL on the first adapter or on the CPU: the time of its first call and of those after it, as one line
 //! of JSON. `tools/compare/kernels/run` calls it in turn with other programs that take the same arguments.
 //!
-//!     fulmen-kernels adapter|cpu SECONDS linear ROWS INPUTS OUTPUTS
-//!     fulmen-kernels adapter|cpu SECONDS conv3x3 INPUTS OUTPUTS SIDE
-//!     fulmen-kernels adapter|cpu SECONDS attention HEADS QUERIES KEYS
-//!     fulmen-kernels adapter|cpu SECONDS group_norm CHANNELS SIDE
+//!     fulmen-kernels adapter|cpu|cpu-bf16 SECONDS linear ROWS INPUTS OUTPUTS
+//!     fulmen-kernels adapter|cpu|cpu-bf16 SECONDS conv3x3 INPUTS OUTPUTS SIDE
+//!     fulmen-kernels adapter|cpu|cpu-bf16 SECONDS attention HEADS QUERIES KEYS
+//!     fulmen-kernels adapter|cpu|cpu-bf16 SECONDS group_norm CHANNELS SIDE
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use fulmen_benches::{Device, Sketch};
 use fulmen_engine::graph::{Affine, ConvWindow, Recorder, Shape, Tensor};
 
 const USAGE: &str =
-    "usage: fulmen-kernels adapter|cpu SECONDS linear|conv3x3|attention|group_norm NUMBERS...";
+    "usage: fulmen-kernels adapter|cpu|cpu-bf16 SECONDS linear|conv3x3|attention|group_norm NUMBERS...";
 const MOST_CALLS: usize = 50;
 const LEAST_CALLS: usize = 3;
 
@@ -76,6 +76,7 @@ fn measure(arguments: &[String]) -> Result<(f64, Vec<f64>), String> {
     let device = match on.as_str() {
         "adapter" => Device::first_adapter().map_err(|error| error.to_string())?,
         "cpu" => Device::cpu(),
+        "cpu-bf16" => Device::cpu_in_bf16().map_err(|error| error.to_string())?,
         _ => return Err(USAGE.into()),
     };
     time(&device, kernel, &numbers, seconds)

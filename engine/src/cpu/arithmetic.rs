@@ -68,6 +68,17 @@ impl Arithmetic {
         self != Self::Gemm
     }
 
+    /// Writes lines of numbers, whole vectors of AVX-512 twice over, as words, each line `step` words behind the one before.
+    #[inline(always)]
+    pub(super) fn write_words<const N: usize>(self, lines: &[[f32; N]], (to, step): (&mut [f32], usize)) {
+        match self {
+            // SAFETY: whoever names it has asked the processor.
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512Bf16 => unsafe { x86::write_pairs(lines, (to, step)) },
+            _ => lines.iter().zip(to.chunks_mut(step)).for_each(|(line, to)| to[..N].copy_from_slice(line)),
+        }
+    }
+
     /// `sums [rows][PANEL] = rows · panel`, or `+=` where there are sums already, for so many `columns`.
     ///
     /// `gemm` computes a single row twice (`sums` has room): it would take it as a vector and add in

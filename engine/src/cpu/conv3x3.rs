@@ -1,37 +1,49 @@
-//! 3×3 convolutions, by Winograd's way where that suits them, else as one product.
+//! 3×3 convolutions, by Winograd's ways where those suit them, else as one product.
 
 use super::arithmetic::Arithmetic;
 use super::changed;
 use super::direct::{DirectFactors, Taps};
 use super::epilogue::Finish;
 use super::kept::{Kept, Layout};
-use super::product::{self, Factors};
+use super::product;
 use super::scratch::NodeWords;
 use super::value::{Turn, Value};
-use super::winograd::{self, LineFactors, SquareFactors, Way};
+use super::winograd::{self, FourFactors, TwoFactors, Way};
 use crate::graph::{Epilogue, Shape};
+
+/// What is done with a convolution's factors, by whichever way it is computed.
+macro_rules! by_its_way {
+    ($factors:ident => $done:expr) => {
+        match winograd::way(&$factors) {
+            Way::Direct => $done,
+            Way::Twos => {
+                let $factors = TwoFactors::new($factors);
+                $done
+            }
+            Way::Fours => {
+                let $factors = FourFactors::new($factors);
+                $done
+            }
+        }
+    };
+}
 
 pub(super) fn conv3x3(taps: Taps<'_>, epilogue: &Epilogue, turn: &Turn<'_>, out: &mut [f32]) {
     let Turn { inputs, shape, arithmetic, kept, .. } = *turn;
     let factors = DirectFactors { taps, x: inputs[0], to: shape, arithmetic, kept };
     let finish = Finish::new(epilogue, turn);
-    match winograd::way(&factors) {
-        Some(Way::Lines) => product::run(&LineFactors(factors), &finish, turn, out),
-        Some(Way::Squares) => product::run(&SquareFactors::new(factors), &finish, turn, out),
-        None => changed::run(&factors, &finish, turn, out),
-    }
+    by_its_way!(factors => changed::run(&factors, &finish, turn, out));
 }
 
 /// Room for the panels of the weight, for a value of this shape made of one of that shape.
 pub(super) fn room(taps: Taps<'_>, [from, to]: [Shape; 2], arithmetic: Arithmetic) -> (Layout, Kept) {
     let factors = blank(taps, [from, to], (arithmetic, None));
-    match winograd::way(&factors) {
-        Some(Way::Lines) => (Layout::Lines, product::room(&LineFactors(factors), to.channels, false)),
-        Some(Way::Squares) => {
-            (Layout::Squares, product::room(&SquareFactors::new(factors), to.channels, false))
-        }
-        None => (Layout::Plain, product::room(&factors, to.channels, false)),
-    }
+    let layout = match winograd::way(&factors) {
+        Way::Direct => Layout::Plain,
+        Way::Twos => Layout::Twos,
+        Way::Fours => Layout::Fours,
+    };
+    (layout, by_its_way!(factors => product::room(&factors, to.channels, false)))
 }
 
 /// Words that the convolution works in.
@@ -40,16 +52,11 @@ pub(super) fn node_words(
     [from, to]: [Shape; 2],
     how: (Arithmetic, Option<&Kept>),
 ) -> NodeWords {
-    fn words(factors: &impl Factors, to: Shape) -> NodeWords {
-        let panels = product::made_words(factors, to, false);
-        NodeWords { panels, tasks: product::thread_words(factors, to, false), ..NodeWords::default() }
-    }
     let factors = blank(taps, [from, to], how);
-    match winograd::way(&factors) {
-        Some(Way::Lines) => words(&LineFactors(factors), to),
-        Some(Way::Squares) => words(&SquareFactors::new(factors), to),
-        None => words(&factors, to),
-    }
+    by_its_way!(factors => {
+        let panels = product::made_words(&factors, to, false);
+        NodeWords { panels, tasks: product::thread_words(&factors, to, false), ..NodeWords::default() }
+    })
 }
 
 /// The factors without a picture.

@@ -59,7 +59,7 @@ impl DirectFactors<'_> {
     /// What rows see of a picture.
     fn lines(&self, rows: Range<usize>) -> Lines<'_> {
         let [top, left] = self.taps.origin;
-        let window = Window { stride: self.taps.stride, columns: 3, top, left };
+        let window = Window { stride: self.taps.stride, top, left };
         Lines::new(self.x, self.to, window, rows)
     }
 

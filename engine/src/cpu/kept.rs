@@ -131,10 +131,17 @@ pub(super) enum Layout {
     Plain,
     /// Gates beside values.
     Gated,
-    /// As Winograd's products along lines want them.
-    Lines,
-    /// As those of squares do.
-    Squares,
+    /// As Winograd's F(2×2, 3×3) wants them.
+    Twos,
+    /// As F(4×4, 3×3) does.
+    Fours,
+}
+
+impl Layout {
+    /// Whether panels hold other numbers than the weight, and more of them.
+    pub(super) fn is_transformed(self) -> bool {
+        matches!(self, Self::Twos | Self::Fours)
+    }
 }
 
 /// What tells the panels of one weight from those of another: its id, and their layout.

@@ -30,8 +30,6 @@ pub(super) struct Lines<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Window {
     pub(super) stride: usize,
-    /// Columns that it is wide: three, or one that stands for all of them.
-    pub(super) columns: usize,
     pub(super) top: usize,
     pub(super) left: usize,
 }
@@ -57,7 +55,7 @@ impl<'a> Lines<'a> {
             0..to.width
         };
         let (first_column, width) =
-            (columns.start * window.stride, (columns.len() - 1) * window.stride + window.columns);
+            (columns.start * window.stride, (columns.len() - 1) * window.stride + SIDE);
         Self { x, to, window, rows, first_column, width }
     }
 
@@ -70,11 +68,6 @@ impl<'a> Lines<'a> {
             let (first, count) = (outputs.start % height * stride, (outputs.len() - 1) * stride + SIDE);
             Piece { image, first, count, outputs }
         })
-    }
-
-    /// Columns that are kept.
-    pub(super) fn columns(&self) -> Range<usize> {
-        self.first_column..self.first_column + self.width
     }
 
     /// Pixels that are kept.
@@ -95,13 +88,13 @@ impl<'a> Lines<'a> {
             }
             line += piece.count;
         }
-        let of_line = |line: usize| (0..self.window.columns).map(move |column| line * self.width + column);
+        let of_line = |line: usize| (0..SIDE).map(move |column| line * self.width + column);
         let taps = (0..SIDE).flat_map(of_line).collect();
         Places { rows: self.rows.clone(), starts, taps }
     }
 
     /// Every line that is kept; none of them where there are zeros.
-    pub(super) fn each(&self) -> impl Iterator<Item = Option<&'a [f32]>> {
+    fn each(&self) -> impl Iterator<Item = Option<&'a [f32]>> {
         let (from, numbers) = (self.x.shape, self.x.numbers);
         let line = move |image: usize, line: usize| {
             let y = line.wrapping_sub(self.window.top);

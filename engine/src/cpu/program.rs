@@ -173,8 +173,7 @@ impl Program for CpuProgram {
             let wanted = rooms.map(|room| room.filter(|((_, layout), _)| suits(*layout))).collect();
             self.shared.store.room(wanted, most)
         };
-        let kept =
-            among(|_| true).or_else(|| among(|layout| !matches!(layout, Layout::Lines | Layout::Squares)));
+        let kept = among(|_| true).or_else(|| among(|layout| !layout.is_transformed()));
         self.kept = kept.unwrap_or_else(|| vec![None; self.graph.nodes().len()]);
     }
 

@@ -4,8 +4,8 @@ use pulp::{Simd, WithSimd};
 
 use super::functions::{exp2_of_negative, vectorised};
 
-/// Queries of a panel: four vectors of AVX-512, the height of `gemm`'s tile there.
-pub(super) const PANEL: usize = 64;
+/// Queries of a panel, which is one of a product.
+pub(super) const PANEL: usize = super::panel::PANEL;
 /// Lanes of a step: those of four vectors at most, so that sums do not wait for each other.
 const VECTORS: usize = 4;
 
@@ -34,19 +34,17 @@ impl Running {
         pulp::Arch::new().dispatch(Soften { running: self, scores });
     }
 
-    /// Scales what was summed with earlier weights, `[PANEL][..]`, to the last block's largest scores.
+    /// Scales what was summed with earlier weights, `[..][PANEL]`, to the last block's largest scores.
     pub(super) fn rescale(&self, sums: &mut [f32]) {
-        let width = sums.len() / PANEL;
+        // Once the largest scores are found, there is nothing to do.
+        if self.factor == [1.0; PANEL] {
+            return;
+        }
         vectorised(
             #[inline(always)]
             || {
-                for (row, factor) in sums.chunks_exact_mut(width).zip(&self.factor) {
-                    // Once the largest scores are found, few.
-                    if *factor != 1.0 {
-                        for sum in row {
-                            *sum *= factor;
-                        }
-                    }
+                for row in sums.as_chunks_mut::<PANEL>().0 {
+                    row.iter_mut().zip(&self.factor).for_each(|(sum, factor)| *sum *= factor);
                 }
             },
         );

@@ -4,9 +4,10 @@
 //! tile in registers.
 
 use std::arch::x86_64::{
-    __m256, __m512, __m512bh, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps,
-    _mm256_setzero_ps, _mm256_storeu_ps, _mm512_add_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
-    _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+    __m256, __m512, __m512bh, __m512i, _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_set1_ps,
+    _mm256_setzero_ps, _mm256_storeu_ps, _mm512_add_ps, _mm512_cvtne2ps_pbh, _mm512_dpbf16_ps,
+    _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_permutexvar_epi16, _mm512_set1_ps,
+    _mm512_setzero_ps, _mm512_storeu_ps, _mm512_storeu_si512,
 };
 
 use super::panel::PANEL;
@@ -141,4 +142,49 @@ pub(super) unsafe fn sixteens(product: Product<'_>, columns: usize) {
 pub(super) unsafe fn pairs(product: Product<'_>, columns: usize) {
     // SAFETY: the caller's promise.
     unsafe { multiply::<Pairs>(product, columns) }
+}
+
+/// Rounds lines of numbers to pairs, each line `step` words behind the one before. Rounded as by [`super::bf16`], but for
+/// what is below the least normal number: that becomes zero, as which the products take it anyway.
+///
+/// # Safety
+/// The processor has the instructions.
+#[target_feature(enable = "avx512f,avx512bf16")]
+pub(super) unsafe fn write_pairs<const N: usize>(lines: &[[f32; N]], (to, step): (&mut [f32], usize)) {
+    const { assert!(N.is_multiple_of(32), "a vector of pairs") };
+    for (line, to) in lines.iter().zip(to.chunks_mut(step)) {
+        for (numbers, pairs) in line.as_chunks::<32>().0.iter().zip(to[..N / 2].as_chunks_mut::<16>().0) {
+            // SAFETY: two vectors of numbers, and one of their pairs.
+            unsafe {
+                let lower = _mm512_loadu_ps(numbers.as_ptr());
+                let upper = _mm512_loadu_ps(numbers[16..].as_ptr());
+                let halves: __m512 = std::mem::transmute(_mm512_cvtne2ps_pbh(upper, lower));
+                _mm512_storeu_ps(pairs.as_mut_ptr(), halves);
+            }
+        }
+    }
+}
+
+/// A panel `[2 n][PANEL]` to pairs `[n][PANEL]` of neighbours in depth, in place; rounded as by [`write_pairs`].
+///
+/// # Safety
+/// The processor has the instructions.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+pub(super) unsafe fn pair_rows(panel: &mut [f32]) {
+    // The halves of a vector of lower numbers, then those of one of upper numbers, in turn.
+    let in_turn: [u16; 32] = std::array::from_fn(|half| (half / 2 + half % 2 * 16) as u16);
+    // SAFETY: whole vectors of whole rows, and the row that is written is not behind the ones that are read.
+    unsafe {
+        let in_turn = _mm512_loadu_si512(in_turn.as_ptr().cast());
+        let start = panel.as_mut_ptr();
+        for place in 0..panel.len() / (2 * PANEL) {
+            for column in (0..PANEL).step_by(16) {
+                let lower = _mm512_loadu_ps(start.add(2 * place * PANEL + column));
+                let upper = _mm512_loadu_ps(start.add((2 * place + 1) * PANEL + column));
+                let halves: __m512i = std::mem::transmute(_mm512_cvtne2ps_pbh(upper, lower));
+                let pairs = _mm512_permutexvar_epi16(in_turn, halves);
+                _mm512_storeu_si512(start.add(place * PANEL + column).cast(), pairs);
+            }
+        }
+    }
 }

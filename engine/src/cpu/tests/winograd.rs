@@ -18,28 +18,23 @@ fn case(shape: Shape, padding: [Padding; 2], outputs: usize) -> Case {
 }
 
 #[test]
-fn sums_along_lines_are_near_those_of_all_products() {
+fn sums_of_two_by_two_are_near_those_of_all_products() {
     let error = worst(&case(Shape::image(2, 6, 30, CHANNELS), [Padding::AROUND; 2], 70));
     println!("NMSE {error:e}");
-    // Other than sums of products, which come to 1e-13, and below what the twin promises.
-    assert!(error > 2e-13 && error < 1e-12, "NMSE {error:e}");
+    assert!(error > 0.0 && error < 4e-13, "NMSE {error:e}");
 }
 
 #[test]
-fn sums_of_squares_are_near_those_of_all_products() {
+fn sums_of_four_by_four_are_near_those_of_all_products() {
     let error = worst(&case(Shape::image(2, 14, 67, CHANNELS), [Padding::AROUND; 2], 70));
     println!("NMSE {error:e}");
     assert!(error > 2e-12 && error < 6e-12, "NMSE {error:e}");
 }
 
 #[test]
-fn a_strip_of_lines_has_the_bits_of_the_whole() {
-    strips_have_the_bits_of_the_whole((12, 21), &[(0, 3), (3, 5), (5, 4), (9, 3)]);
-}
-
-#[test]
-fn a_strip_of_squares_has_the_bits_of_the_whole() {
-    // Those lines that are made begin with multiples of four.
+fn a_strip_has_the_bits_of_the_whole() {
+    // Those lines that are made begin with multiples of two, and where pictures are wide of four.
+    strips_have_the_bits_of_the_whole((12, 21), &[(1, 4), (3, 5), (7, 5)]);
     strips_have_the_bits_of_the_whole((34, 66), &[(3, 18), (7, 27), (11, 14)]);
 }
 
@@ -98,7 +93,7 @@ fn nothing_changes_a_bit(case: &Case) {
 #[test]
 fn what_is_kept_for_wide_pictures_is_not_what_narrow_ones_take() {
     let backend = CpuBackend::new();
-    // One weight in programs of three sizes: one that is no line of units, one of lines, one of squares.
+    // One weight in programs of three sizes: direct, F(2×2), F(4×4).
     let mut maker = Maker(TorchRng::seed(5));
     let weight = maker.half_weight(&[64, CHANNELS, 3, 3]);
     let mut programs: Vec<_> = [(8, 8), (8, 16), (12, 64)]

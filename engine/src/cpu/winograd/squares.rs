@@ -1,16 +1,20 @@
-//! F(4×4, 3×3): sixteen pixels of four lines are one unit, counted from the first line and column that are made, of which
-//! the 6×6 pixels that it sees are brought to 36 numbers, multiplied with 36 of the kernel, and the sums over channels
-//! brought back. So strips have the bits of the whole where they begin with a multiple of four lines.
+//! F(2×2, 3×3) and F(4×4, 3×3): a square of pixels is one unit, counted from the first line and column that are made, of
+//! which the pixels that it sees, two lines and columns more, are brought to as many numbers, multiplied with as many of the
+//! kernel, and the sums over channels brought back. So strips have the bits of the whole where they begin with whole squares.
 //!
-//! Twin: `reference::product`. NMSE ≤ 6e-12.
+//! Twin: `reference::product`. NMSE of F(2×2) ≤ 4e-13, of F(4×4) ≤ 6e-12. Where words are of bf16, the numbers that are
+//! multiplied are what is rounded (`tests::bf16` has the definition); the NMSE is then 3.4 times that of rounded pixels.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::{Column, LINES, PARTS, PIXELS, Pixel, restore, transform, transform_taps};
+use pulp::{Simd, WithSimd};
+
+use super::LINES;
+use super::points::{Column, Four, Pixel, Points, Two, both_ways, vectors, vectors_mut, with_vectors};
 use crate::cpu::arithmetic::Arithmetic;
 use crate::cpu::direct::{DirectFactors, TAPS};
 use crate::cpu::epilogue::Finish;
-use crate::cpu::functions::vectorised;
 use crate::cpu::kept::Kept;
 use crate::cpu::lines::CHANNELS;
 use crate::cpu::panel::{Outputs, PANEL};
@@ -20,108 +24,185 @@ use crate::cpu::strips::Strips;
 use crate::graph::Shape;
 use crate::weights::Weight;
 
-/// Products of a unit.
-const PRODUCTS: usize = PARTS * PARTS;
 /// Units of a task, by which what is read of the weight is shared.
 const UNITS: Range<usize> = 16..64;
 /// Words that their numbers take, where they may be fewer.
 const WORDS: usize = 1 << 20;
 
 /// A convolution that is taken apart in both directions.
-pub(in crate::cpu) struct SquareFactors<'a>(DirectFactors<'a>);
+pub(in crate::cpu) struct SquareFactors<'a, P, const PIXELS: usize, const PARTS: usize> {
+    factors: DirectFactors<'a>,
+    points: PhantomData<P>,
+}
 
-/// A line of a unit, or a column of it.
-type Six = [Pixel; PARTS];
+/// By F(2×2, 3×3).
+pub(in crate::cpu) type TwoFactors<'a> = SquareFactors<'a, Two, 2, 4>;
+/// By F(4×4, 3×3).
+pub(in crate::cpu) type FourFactors<'a> = SquareFactors<'a, Four, 4, 6>;
 
-impl<'a> SquareFactors<'a> {
-    /// In f32, however others are computed.
+impl<'a, P, const PIXELS: usize, const PARTS: usize> SquareFactors<'a, P, PIXELS, PARTS> {
     pub(in crate::cpu) fn new(factors: DirectFactors<'a>) -> Self {
-        Self(DirectFactors { arithmetic: factors.arithmetic.in_singles(), ..factors })
+        Self { factors, points: PhantomData }
     }
+}
+
+impl<P: Points<PIXELS, PARTS>, const PIXELS: usize, const PARTS: usize> SquareFactors<'_, P, PIXELS, PARTS> {
+    /// Products of a unit.
+    const PRODUCTS: usize = PARTS * PARTS;
 
     /// The value with a pixel for each unit.
     fn squares(&self) -> Shape {
-        let Shape { width, height, .. } = self.0.to;
-        Shape { width: width.div_ceil(PIXELS), height: height.div_ceil(PIXELS), ..self.0.to }
+        let Shape { width, height, .. } = self.factors.to;
+        Shape { width: width.div_ceil(PIXELS), height: height.div_ceil(PIXELS), ..self.factors.to }
     }
 
-    /// Groups of channels.
-    fn groups(&self) -> usize {
-        self.0.x.shape.channels / CHANNELS
+    fn channels(&self) -> usize {
+        self.factors.x.shape.channels
+    }
+
+    /// Words of as many numbers as there are channels.
+    fn run(&self) -> usize {
+        self.channels() / self.factors.arithmetic.numbers()
     }
 
     /// A pixel's channels of a group; zeros where there is none.
     #[inline(always)]
     fn pixel(&self, [image, y, x]: [usize; 3], group: usize) -> &Pixel {
         const ZEROS: Pixel = [0.0; CHANNELS];
-        let Shape { width, height, channels, .. } = self.0.x.shape;
+        let Shape { width, height, channels, .. } = self.factors.x.shape;
         if y >= height || x >= width {
             return &ZEROS;
         }
         let place = ((image * height + y) * width + x) * channels + group * CHANNELS;
-        self.0.x.numbers[place..].first_chunk().unwrap_or(&ZEROS)
+        self.factors.x.numbers[place..].first_chunk().unwrap_or(&ZEROS)
     }
 
-    /// The 36 numbers of a unit, one of each `step` pixels of `to`.
+    /// The vectors of the pixels that a unit sees, of a group of channels.
     #[inline(always)]
-    fn unit(&self, unit: usize, group: usize, (to, step): (&mut [Pixel], usize)) {
-        let (squares, [top, left]) = (self.squares(), self.0.taps.origin);
+    fn seen<S: Simd>(&self, unit: usize, group: usize) -> [[&[S::f32s]; PARTS]; PARTS] {
+        let (squares, [top, left]) = (self.squares(), self.factors.taps.origin);
         let (line, column) = (unit / squares.width, unit % squares.width * PIXELS);
         let (image, line) = (line / squares.height, line % squares.height * PIXELS);
-        let mut lines = [[[0.0; CHANNELS]; PARTS]; PARTS];
-        for (y, made) in lines.iter_mut().enumerate() {
-            // Before the first there are zeros: the difference is no place of a pixel.
-            let place = |x: usize| [image, (line + y).wrapping_sub(top), (column + x).wrapping_sub(left)];
-            transform(std::array::from_fn(|x| self.pixel(place(x), group)), made);
+        let mut seen = [[&[][..]; PARTS]; PARTS];
+        for (y, seen) in seen.iter_mut().enumerate() {
+            for (x, seen) in seen.iter_mut().enumerate() {
+                // Before the first there are zeros: the difference is no place of a pixel.
+                let place = [image, (line + y).wrapping_sub(top), (column + x).wrapping_sub(left)];
+                *seen = vectors::<S, CHANNELS>(self.pixel(place, group));
+            }
         }
-        for x in 0..PARTS {
-            let mut made: Six = [[0.0; CHANNELS]; PARTS];
-            transform(std::array::from_fn(|y| &lines[y][x]), &mut made);
-            for (y, made) in made.iter().enumerate() {
-                to[(y * PARTS + x) * step] = *made;
+        seen
+    }
+}
+
+/// The numbers of units, as words: `[parts][units][channels]`.
+struct Units<'a, 'f, P, const PIXELS: usize, const PARTS: usize> {
+    factors: &'a SquareFactors<'f, P, PIXELS, PARTS>,
+    units: Range<usize>,
+    words: &'a mut [f32],
+}
+
+impl<P: Points<PIXELS, PARTS>, const PIXELS: usize, const PARTS: usize> WithSimd
+    for Units<'_, '_, P, PIXELS, PARTS>
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let (run, count, arithmetic) =
+            (self.factors.run(), self.units.len(), self.factors.factors.arithmetic);
+        let mut made = [[[0.0; CHANNELS]; PARTS]; PARTS];
+        for (i, unit) in self.units.enumerate() {
+            for group in 0..self.factors.channels() / CHANNELS {
+                let seen = self.factors.seen::<S>(unit, group);
+                let number = |x: usize, y: usize, place: usize| seen[y][x][place];
+                for place in 0..CHANNELS / S::F32_LANES {
+                    both_ways(
+                        simd.splat_f32s(0.0),
+                        #[inline(always)]
+                        |line| P::transform(simd, line),
+                        #[inline(always)]
+                        |x, y| number(x, y, place),
+                        #[inline(always)]
+                        |x, y, number| vectors_mut::<S, CHANNELS>(&mut made[y][x])[place] = number,
+                    );
+                }
+                let first = i * run + group * CHANNELS / arithmetic.numbers();
+                arithmetic.write_words(made.as_flattened(), (&mut self.words[first..], count * run));
             }
         }
     }
+}
 
-    /// A group's part of a panel, out of its taps `[lines][3][CHANNELS]`: one of each `step` groups of `to`.
+/// A group's part of a panel, `[parts][CHANNELS]` with `step` channels from one part to the next, out of its taps
+/// `[lines][3][CHANNELS]`.
+struct Taps<'a, P, const PIXELS: usize, const PARTS: usize> {
+    taps: &'a [Column],
+    panel: &'a mut [Column],
+    step: usize,
+    points: PhantomData<P>,
+}
+
+impl<P: Points<PIXELS, PARTS>, const PIXELS: usize, const PARTS: usize> WithSimd
+    for Taps<'_, P, PIXELS, PARTS>
+{
+    type Output = ();
+
     #[inline(always)]
-    fn taps(taps: &[Column], (to, step): (&mut [Column], usize)) {
+    fn with_simd<S: Simd>(self, simd: S) {
         for channel in 0..CHANNELS {
-            let mut lines = [[[0.0; PANEL]; PARTS]; LINES];
-            for (line, made) in lines.iter_mut().enumerate() {
-                let of_line = [0, 1, 2].map(|tap| &taps[(LINES * line + tap) * CHANNELS + channel]);
-                transform_taps(of_line, made);
-            }
-            for x in 0..PARTS {
-                let mut made = [[0.0; PANEL]; PARTS];
-                transform_taps([0, 1, 2].map(|line| &lines[line][x]), &mut made);
-                for (y, made) in made.iter().enumerate() {
-                    to[(y * PARTS + x) * step * CHANNELS + channel] = *made;
-                }
+            for place in 0..PANEL / S::F32_LANES {
+                both_ways(
+                    simd.splat_f32s(0.0),
+                    #[inline(always)]
+                    |line| P::transform_taps(simd, line),
+                    #[inline(always)]
+                    |x, y| vectors::<S, PANEL>(&self.taps[(LINES * y + x) * CHANNELS + channel])[place],
+                    #[inline(always)]
+                    |x, y, number| {
+                        let to = &mut self.panel[(y * PARTS + x) * self.step + channel];
+                        vectors_mut::<S, PANEL>(to)[place] = number;
+                    },
+                );
             }
         }
     }
 }
 
 /// The sums of a unit's products, one of each `count` of `sums`, to those of its pixels.
-#[inline(always)]
-fn restore_square(sums: &[Column], count: usize, to: &mut [[Column; PIXELS]; PIXELS]) {
-    let mut columns = [[[0.0; PANEL]; PARTS]; PIXELS];
-    for x in 0..PARTS {
-        let mut made = [[0.0; PANEL]; PIXELS];
-        restore(std::array::from_fn(|y| &sums[(y * PARTS + x) * count]), &mut made);
-        for (line, made) in columns.iter_mut().zip(made) {
-            line[x] = made;
+struct Sums<'a, P, const PIXELS: usize, const PARTS: usize> {
+    sums: &'a [Column],
+    count: usize,
+    to: &'a mut [[Column; PIXELS]; PIXELS],
+    points: PhantomData<P>,
+}
+
+impl<P: Points<PIXELS, PARTS>, const PIXELS: usize, const PARTS: usize> WithSimd
+    for Sums<'_, P, PIXELS, PARTS>
+{
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for place in 0..PANEL / S::F32_LANES {
+            both_ways(
+                simd.splat_f32s(0.0),
+                #[inline(always)]
+                |column| P::restore(simd, column),
+                #[inline(always)]
+                |y, x| vectors::<S, PANEL>(&self.sums[(y * PARTS + x) * self.count])[place],
+                #[inline(always)]
+                |y, x, sum| vectors_mut::<S, PANEL>(&mut self.to[y][x])[place] = sum,
+            );
         }
-    }
-    for (line, to) in columns.iter().zip(to) {
-        restore(std::array::from_fn(|x| &line[x]), to);
     }
 }
 
-impl Factors for SquareFactors<'_> {
+impl<P: Points<PIXELS, PARTS>, const PIXELS: usize, const PARTS: usize> Factors
+    for SquareFactors<'_, P, PIXELS, PARTS>
+{
     fn arithmetic(&self) -> Arithmetic {
-        self.0.arithmetic
+        self.factors.arithmetic
     }
 
     fn pixels(&self) -> usize {
@@ -129,7 +210,7 @@ impl Factors for SquareFactors<'_> {
     }
 
     fn most_units(&self) -> usize {
-        (WORDS / self.depth()).clamp(UNITS.start, UNITS.end)
+        (WORDS / (Self::PRODUCTS * self.run())).clamp(UNITS.start, UNITS.end)
     }
 
     fn most_panels(&self) -> usize {
@@ -141,11 +222,11 @@ impl Factors for SquareFactors<'_> {
     }
 
     fn parts(&self) -> usize {
-        PRODUCTS
+        Self::PRODUCTS
     }
 
     fn depth(&self) -> usize {
-        PRODUCTS * self.0.x.shape.channels
+        Self::PRODUCTS * self.channels()
     }
 
     fn blocks(&self) -> usize {
@@ -157,28 +238,18 @@ impl Factors for SquareFactors<'_> {
     }
 
     fn gathered(&self, places: &Places) -> usize {
-        places.rows.len() * self.depth()
+        places.rows.len() * Self::PRODUCTS * self.run()
     }
 
     /// `[parts][units][channels]`.
     fn rows<'a>(&'a self, _block: usize, places: &'a Places, space: &'a mut [f32]) -> Rows<'a> {
-        let (groups, count, run) = (self.groups(), places.rows.len(), self.0.x.shape.channels);
-        let pixels = space.as_chunks_mut::<CHANNELS>().0;
-        vectorised(
-            #[inline(always)]
-            || {
-                for (i, unit) in places.rows.clone().enumerate() {
-                    for group in 0..groups {
-                        self.unit(unit, group, (&mut pixels[i * groups + group..], count * groups));
-                    }
-                }
-            },
-        );
+        let (run, count) = (self.run(), places.rows.len());
+        with_vectors(Units { factors: self, units: places.rows.clone(), words: space });
         Rows { part: count * run, ..Rows::dense(space, count, run, run) }
     }
 
     fn weight(&self) -> &Weight {
-        self.0.weight()
+        self.factors.weight()
     }
 
     fn takes_numbers_as_they_are(&self) -> bool {
@@ -186,11 +257,11 @@ impl Factors for SquareFactors<'_> {
     }
 
     fn kept(&self) -> Option<&Kept> {
-        self.0.kept()
+        self.factors.kept()
     }
 
     fn space(&self) -> usize {
-        self.0.space() + TAPS * CHANNELS * PANEL
+        self.factors.space() + TAPS * CHANNELS * PANEL
     }
 
     /// `[parts][channels][PANEL]`.
@@ -204,13 +275,11 @@ impl Factors for SquareFactors<'_> {
     ) {
         let (taps, space) = space.split_at_mut(TAPS * CHANNELS * PANEL);
         let panel = panel.as_chunks_mut::<PANEL>().0;
-        for group in 0..self.groups() {
-            self.0.panel_of(weight, group, outputs, space, taps);
-            let to = &mut panel[group * CHANNELS..];
-            vectorised(
-                #[inline(always)]
-                || Self::taps(taps.as_chunks::<PANEL>().0, (to, self.groups())),
-            );
+        for group in 0..self.channels() / CHANNELS {
+            self.factors.panel_of(weight, group, outputs, space, taps);
+            let (taps, panel) = (taps.as_chunks().0, &mut panel[group * CHANNELS..]);
+            let step = self.channels();
+            with_vectors(Taps::<P, PIXELS, PARTS> { taps, panel, step, points: PhantomData });
         }
     }
 
@@ -223,16 +292,13 @@ impl Factors for SquareFactors<'_> {
         (units, at): (Range<usize>, Outputs),
         out: &Strips<'_>,
     ) {
-        let (squares, to, count) = (self.squares(), self.0.to, units.len());
-        let sums = sums.as_chunks::<PANEL>().0;
+        let (squares, to, count) = (self.squares(), self.factors.to, units.len());
+        let (sums, mut restored) = (sums.as_chunks().0, [[[0.0; PANEL]; PIXELS]; PIXELS]);
         for (i, unit) in units.enumerate() {
             let (line, x) = (unit / squares.width, unit % squares.width * PIXELS);
             let (image, first) = (line / squares.height, line % squares.height * PIXELS);
-            let mut restored = [[[0.0; PANEL]; PIXELS]; PIXELS];
-            vectorised(
-                #[inline(always)]
-                || restore_square(&sums[i..], count, &mut restored),
-            );
+            let (sums, points) = (&sums[i..], PhantomData);
+            with_vectors(Sums::<P, PIXELS, PARTS> { sums, count, to: &mut restored, points });
             for (y, pixels) in (first..to.height).zip(&mut restored) {
                 let pixels = pixels[..PIXELS.min(to.width - x)].as_flattened_mut();
                 // SAFETY: the caller's promise.
