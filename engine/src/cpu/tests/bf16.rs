@@ -272,6 +272,22 @@ fn attention_is_of_rounded_numbers() {
     }
 }
 
+/// Words that no number fills are multiplied with zeros, which does not help where they are not numbers.
+#[test]
+fn what_was_left_in_working_space_changes_nothing() {
+    let Some(backend) = backend() else { return };
+    let mut broken = attending((64, 256), (1, 64), false);
+    let shape = broken.inputs[0].1.shape;
+    broken.inputs[0].1 = HostTensor::f32(shape, vec![f32::NAN; shape.len()]);
+    let case = attending((70, 77), (2, 25), false);
+    on_threads(1, || {
+        assert!(run_on(&backend, &broken).as_f32().iter().all(|x| x.is_nan()));
+        let found = run_on(&backend, &case);
+        assert!(nmse(&found, &rounded_attention(&case.inputs, 2, false)) < 2e-13);
+        found
+    });
+}
+
 fn run_on(backend: &CpuBackend, case: &Case) -> HostTensor {
     let mut program = backend.compile(case.graph.clone()).expect("compiles");
     program.run(&case.given(), &CancelToken::default()).expect("runs").remove(0)
