@@ -16,8 +16,8 @@ fn fetch_left(place: Place, piece: u32) -> Piece {
     let eighths = params.depth / 8u;
     let tap = piece / eighths;
     let at = place.corner + vec2i(vec2u(tap / 3u, tap % 3u));
-    let inside = all(bitcast<vec2u>(at) < vec2u(params.in_height, params.in_width));
-    let pixel = place.image + u32(at.x) * params.in_width + u32(at.y);
+    let inside = is_seen(at, DOUBLED);
+    let pixel = shown(place.image, at, DOUBLED);
     let found = x[select(0u, pixel * eighths + piece % eighths, inside)];
     return Piece(select(vec4<f16>(), found[0], inside), select(vec4<f16>(), found[1], inside));
 }

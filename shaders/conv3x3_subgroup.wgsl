@@ -20,9 +20,8 @@ struct Pixel {
 
 fn pixel_under(place: Place, tap: u32) -> Pixel {
     let at = place.corner + vec2i(vec2u(tap / 3u, tap % 3u));
-    let size = vec2i(vec2u(params.in_height, params.in_width));
-    let inside = all(at >= vec2i(0)) && all(at < size);
-    return Pixel(place.image + u32(at.x * size.y + at.y), inside);
+    let doubled = is_set(DOUBLED, FLAG_DOUBLED);
+    return Pixel(shown(place.image, at, doubled), is_seen(at, doubled));
 }
 
 /// Eight neighbouring channels of a pixel; zeros beyond the picture.

@@ -19,11 +19,11 @@
 /// Four neighbouring channels of the pixel under a tap; zeros beyond the depth and the picture.
 fn load_x(place: Place, tap: u32, channel: u32) -> vec4f {
     let at = place.corner + vec2i(vec2u(tap / 3u, tap % 3u));
-    let size = vec2i(vec2u(params.in_height, params.in_width));
-    if any(at < vec2i(0)) || any(at >= size) || channel >= params.depth {
+    let doubled = is_set(DOUBLED, FLAG_DOUBLED);
+    if !is_seen(at, doubled) || channel >= params.depth {
         return vec4f();
     }
-    let element = (place.image + u32(at.x * size.y + at.y)) * params.depth + channel;
+    let element = shown(place.image, at, doubled) * params.depth + channel;
     if is_set(X_HALF, FLAG_X_HALF) {
         let words = x[element / 4u];
         return vec4f(unpack2x16float(words.x), unpack2x16float(words.y));

@@ -11,6 +11,9 @@
 //
 // CPU twin: cpu::transform.  Agreement: that of the convolution.
 
+/// Whether the picture that is seen is twice as high and wide as x, each pixel of which it shows four times.
+override DOUBLED: bool = false;
+
 struct Params {
     /// Eighths of a part of `out`.
     count: u32,
@@ -21,9 +24,9 @@ struct Params {
     first: u32,
     in_height: u32,
     in_width: u32,
-    /// Lines and columns of zeros before the picture.
-    top: u32,
-    left: u32,
+    /// Lines and columns of zeros before the picture that is seen.
+    top: i32,
+    left: i32,
     /// The pixel of x, counted over the whole batch, with which its binding starts.
     x_first: u32,
 }
@@ -34,12 +37,13 @@ struct Params {
 
 /// A thread's channels of a pixel; zeros beyond the picture.
 fn pixel(image: u32, line: i32, column: i32, eighth: u32) -> Eight {
-    let size = vec2i(vec2u(params.in_height, params.in_width));
-    let at = vec2i(line, column);
-    if any(at < vec2i(0)) || any(at >= size) {
+    let size = vec2u(params.in_height, params.in_width);
+    let source = vec2u(vec2i(line, column)) >> vec2u(u32(DOUBLED));
+    // Before the first there are zeros: what is below 0 is no place.
+    if any(source >= size) {
         return Eight(vec4f(), vec4f());
     }
-    let row = u32((i32(image) * size.x + line) * size.y + column) - params.x_first;
+    let row = (image * size.x + source.x) * size.y + source.y - params.x_first;
     return load_x(row * params.eighths + eighth);
 }
 
@@ -73,8 +77,8 @@ fn main(
     let unit = place / params.eighths % params.units;
     let number = params.first + place / (params.eighths * params.units);
     let image = number / params.padded;
-    let line = i32(number % params.padded) - i32(params.top);
-    let column = i32(unit * 4u) - i32(params.left);
+    let line = i32(number % params.padded) - params.top;
+    let column = i32(unit * 4u) - params.left;
     let a = pixel(image, line, column, eighth);
     let b = pixel(image, line, column + 1, eighth);
     let c = pixel(image, line, column + 2, eighth);

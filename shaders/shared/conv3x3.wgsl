@@ -1,6 +1,8 @@
 // The input of a 3×3 convolution: what both cores are given, and where an output pixel looks.
 
 override X_HALF: bool = false;
+/// Whether the picture that is seen is twice as high and wide as x, each pixel of which it shows four times.
+override DOUBLED: bool = false;
 
 struct Params {
     /// Output pixels of this window.
@@ -23,9 +25,9 @@ struct Params {
     in_width: u32,
     in_height: u32,
     stride: u32,
-    /// Rows and columns of zeros before the picture.
-    top: u32,
-    left: u32,
+    /// Rows and columns of zeros before the picture that is seen; -1 where it is seen from its second row on.
+    top: i32,
+    left: i32,
     /// What constants say otherwise: the bits of `shared/epilogue.wgsl`.
     flags: u32,
 }
@@ -34,7 +36,7 @@ struct Params {
 
 /// Where an output pixel looks.
 struct Place {
-    /// Row and column of the input pixel under the first tap, from -1 or 0 on.
+    /// Row and column under the first tap, from -1, 0 or 1 on.
     corner: vec2i,
     /// The first pixel of the image, as bound.
     image: u32,
@@ -49,5 +51,17 @@ fn place_of(row: u32) -> Place {
     let within = pixel % params.pixels;
     let corner = vec2u(within / params.width, within % params.width) * params.stride;
     let image = pixel / params.pixels * params.in_height * params.in_width - params.x_first;
-    return Place(vec2i(corner) - vec2i(vec2u(params.top, params.left)), image);
+    return Place(vec2i(corner) - vec2i(params.top, params.left), image);
+}
+
+/// Whether the picture that is seen has a pixel there.
+fn is_seen(at: vec2i, doubled: bool) -> bool {
+    let size = vec2u(params.in_height, params.in_width) << vec2u(u32(doubled));
+    return all(bitcast<vec2u>(at) < size);
+}
+
+/// The pixel of x that it shows there.
+fn shown(image: u32, at: vec2i, doubled: bool) -> u32 {
+    let source = bitcast<vec2u>(at) >> vec2u(u32(doubled));
+    return image + source.x * params.in_width + source.y;
 }

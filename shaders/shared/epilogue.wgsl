@@ -15,7 +15,7 @@
 /// The activation that halves the columns; the others are in `shared/activation.wgsl`.
 const GEGLU: u32 = 4u;
 
-/// Whether `params.flags` says what the constants below say, and X_HALF: one pipeline for all products of a kind, where
+/// Whether `params.flags` says what the constants below say, X_HALF and DOUBLED: one pipeline for all products of a kind, where
 /// compiling one for each takes longer than the work.
 override GENERAL: bool = false;
 override ACTIVATION: u32 = 0u;
@@ -39,6 +39,7 @@ const FLAG_PER_IMAGE: u32 = 8u;
 const FLAG_PER_IMAGE_HALF: u32 = 16u;
 const FLAG_RESIDUAL: u32 = 32u;
 const FLAG_RESIDUAL_HALF: u32 = 64u;
+const FLAG_DOUBLED: u32 = 128u;
 
 /// What a constant says, or the flag in its place.
 fn is_set(constant: bool, flag: u32) -> bool {

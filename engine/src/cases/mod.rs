@@ -50,6 +50,7 @@ fn table() -> Vec<Row> {
     resample::tokens(&mut table);
     resample::picture(&mut table);
     products::wide(&mut table);
+    products::doubled(&mut table);
     table.rows
 }
 

@@ -204,6 +204,29 @@ pub(super) fn wide(table: &mut Table) {
     }
 }
 
+/// Pictures that are made twice as high and wide before, without being written so; the last are wide in the sense above.
+pub(super) fn doubled(table: &mut Table) {
+    for x in [
+        Shape::image(1, 1, 1, 3),
+        Shape::image(3, 7, 5, 11),
+        Shape::image(1, 19, 17, 24),
+        Shape::image(2, 3, 9, 136),
+        Shape::image(1, 5, 31, 128),
+    ] {
+        let double = move |f: &mut Forge| {
+            let (weight, bias) = (f.weight(&[72, x.channels, 3, 3]), f.shift(72));
+            let small = f.x(x);
+            let large = f.graph.upsample(small, 2 * x.height, 2 * x.width);
+            f.graph.conv3x3(large, &weight, Some(&bias), ConvWindow::SAME)
+        };
+        table.exact("conv3x3", &format!("{x} doubled→72"), double);
+        table.add("conv3x3", &format!("{x} doubled→72, per image, silu, residual"), move |f| {
+            let y = double(f);
+            Follow::Everything(Activation::Silu).record(f, y)
+        });
+    }
+}
+
 fn conv(f: &mut Forge, x: Shape, outputs: usize, window: ConvWindow) -> Tensor {
     let (weight, bias) = (f.weight(&[outputs, x.channels, 3, 3]), f.shift(outputs));
     let x = f.x(x);

@@ -12,12 +12,12 @@ use std::ops::Range;
 use super::arithmetic::Arithmetic;
 use super::functions::vectorised;
 use super::kept::Kept;
-use super::lines::{CHANNELS, Lines, Window, copy};
+use super::lines::{CHANNELS, Lines, copy};
 use super::panel::{self, Depth, Outputs, PANEL};
 use super::product::Factors;
 use super::rows::{Places, Rows};
 use super::value::Value;
-use crate::graph::Shape;
+use crate::graph::{Shape, Window};
 use crate::weights::Weight;
 
 /// Pixels under an output.
@@ -26,9 +26,7 @@ pub(super) const TAPS: usize = 9;
 /// What is seen at each place, and by how much it counts.
 pub(super) struct Taps<'a> {
     pub(super) weight: &'a Weight,
-    pub(super) stride: usize,
-    /// Rows and columns of zeros before the picture.
-    pub(super) origin: [usize; 2],
+    pub(super) window: Window,
 }
 
 #[derive(Clone, Copy)]
@@ -58,9 +56,7 @@ impl DirectFactors<'_> {
 
     /// What rows see of a picture.
     fn lines(&self, rows: Range<usize>) -> Lines<'_> {
-        let [top, left] = self.taps.origin;
-        let window = Window { stride: self.taps.stride, top, left };
-        Lines::new(self.x, self.to, window, rows)
+        Lines::new(self.x, self.to, self.taps.window, rows)
     }
 
     /// The nine pixels under each row, side by side, for one block of depth.
@@ -90,14 +86,12 @@ impl DirectFactors<'_> {
     fn gather(&self, tap: usize, at: Pixel, block: usize, lines: &mut [f32]) {
         let Pixel { image, y, x } = at;
         let (from, count) = (self.x.shape, self.channels_of(block));
-        let Taps { stride, origin: [top, left], .. } = self.taps;
-        // With the zeros before the picture; beyond an end the difference is no place of a pixel.
-        let (y, x) = ((y * stride + tap / 3).wrapping_sub(top), x * stride + tap % 3);
-        let inside = y < from.height;
-        let source = if inside { (image * from.height + y) * from.width } else { 0 };
+        let window = self.taps.window;
+        let source = window.source(0, (y, tap / 3), from.height);
+        let source = source.map(|y| (image * from.height + y) * from.width);
         for (i, line) in lines.chunks_exact_mut(TAPS * count).enumerate() {
-            let (x, to) = ((x + i * stride).wrapping_sub(left), &mut line[tap * count..][..count]);
-            if inside && x < from.width {
+            let to = &mut line[tap * count..][..count];
+            if let (Some(source), Some(x)) = (source, window.source(1, (x + i, tap % 3), from.width)) {
                 let pixel = (source + x) * from.channels + block * CHANNELS;
                 copy(&self.x.numbers[pixel..][..count], to);
             } else {

@@ -8,7 +8,7 @@ use super::bf16;
 use super::functions::vectorised;
 use super::rows::Places;
 use super::value::Value;
-use crate::graph::Shape;
+use crate::graph::{Shape, Window};
 
 /// Channels of a block of depth: nine times as many numbers.
 pub(super) const CHANNELS: usize = 32;
@@ -21,17 +21,9 @@ pub(super) struct Lines<'a> {
     to: Shape,
     window: Window,
     rows: Range<usize>,
-    /// Columns that are kept, the first counted with the zeros before the picture.
+    /// Columns that are kept of the picture that is seen, the first counted with the zeros before it.
     first_column: usize,
     width: usize,
-}
-
-/// A window of three lines, and the lines and columns of zeros before the picture.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Window {
-    pub(super) stride: usize,
-    pub(super) top: usize,
-    pub(super) left: usize,
 }
 
 /// Lines that follow each other in an image.
@@ -96,10 +88,10 @@ impl<'a> Lines<'a> {
     /// Every line that is kept; none of them where there are zeros.
     fn each(&self) -> impl Iterator<Item = Option<&'a [f32]>> {
         let (from, numbers) = (self.x.shape, self.x.numbers);
-        let line = move |image: usize, line: usize| {
-            let y = line.wrapping_sub(self.window.top);
+        let line = move |image: usize, place: usize| {
+            let y = self.window.shown(0, place, from.height)?;
             let start = (image * from.height + y) * from.width * from.channels;
-            (y < from.height).then(|| &numbers[start..][..from.width * from.channels])
+            Some(&numbers[start..][..from.width * from.channels])
         };
         let of_piece = move |piece: Piece| {
             (piece.first..piece.first + piece.count).map(move |place| line(piece.image, place))
@@ -123,23 +115,23 @@ impl<'a> Lines<'a> {
 
     #[inline(always)]
     fn copy_line(&self, line: &[f32], channels: &Range<usize>, to: &mut [f32], arithmetic: Arithmetic) {
-        let words = to.len() / self.width;
+        let (words, of_pixel) = (to.len() / self.width, self.x.shape.channels);
+        let (window, width) = (self.window, self.x.shape.width);
         // The kept columns that are in the picture.
-        let before = self.window.left.saturating_sub(self.first_column).min(self.width);
-        let first = self.first_column + before - self.window.left;
-        let count = self.x.shape.width.saturating_sub(first).min(self.width - before);
+        let left = window.origin[1] - self.first_column as isize;
+        let before = left.clamp(0, self.width as isize) as usize;
+        let first = (before as isize - left) as usize;
+        let count = window.seen(width).saturating_sub(first).min(self.width - before);
         let (zeros, rest) = to.split_at_mut(before * words);
         let (pixels, after) = rest.split_at_mut(count * words);
         zeros.fill(0.0);
         after.fill(0.0);
-        let seen =
-            line[(first * self.x.shape.channels).min(line.len())..].chunks_exact(self.x.shape.channels);
-        let pixels = seen.zip(pixels.chunks_exact_mut(words));
-        if arithmetic.is_in_pairs() {
-            pixels.for_each(|(from, to)| bf16::round_line(&from[channels.clone()], to));
-        } else {
-            pixels.for_each(|(from, to)| copy(&from[channels.clone()], to));
-        }
+        let pixel = |(place, to): (usize, &mut [f32])| {
+            let start = ((first + place) >> u32::from(window.doubled)) * of_pixel;
+            let from = &line[start..][channels.clone()];
+            if arithmetic.is_in_pairs() { bf16::round_line(from, to) } else { copy(from, to) }
+        };
+        pixels.chunks_exact_mut(words).enumerate().for_each(pixel);
     }
 }
 

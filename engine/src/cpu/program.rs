@@ -63,8 +63,8 @@ impl CpuProgram {
             Op::Linear { weight, epilogue } => {
                 linear::node_words(weight, epilogue, node.shape, (self.arithmetic, kept))
             }
-            Op::Conv3x3 { weight, stride, origin, .. } => {
-                let taps = Taps { weight, stride: *stride, origin: *origin };
+            Op::Conv3x3 { weight, window, .. } => {
+                let taps = Taps { weight, window: *window };
                 let shapes = [self.graph.node(node.inputs[0]).shape, node.shape];
                 conv3x3::node_words(taps, shapes, (self.arithmetic, kept))
             }
@@ -86,8 +86,8 @@ impl CpuProgram {
                 let is_gated = epilogue.activation == Activation::Geglu;
                 Some(((weight.id(), if is_gated { Layout::Gated } else { Layout::Plain }), room))
             }
-            Op::Conv3x3 { weight, stride, origin, .. } if !weight.is_changed() => {
-                let taps = Taps { weight, stride: *stride, origin: *origin };
+            Op::Conv3x3 { weight, window, .. } if !weight.is_changed() => {
+                let taps = Taps { weight, window: *window };
                 let shapes = [self.graph.node(node.inputs[0]).shape, node.shape];
                 let (layout, room) = conv3x3::room(taps, shapes, self.arithmetic);
                 Some(((weight.id(), layout), room))
@@ -273,8 +273,8 @@ fn compute(node: &Node, turn: &Turn<'_>, out: &mut [f32]) {
     match &node.op {
         Op::Input { .. } => unreachable!("inputs are read where the caller has them"),
         Op::Linear { weight, epilogue } => linear::linear(weight, epilogue, turn, out),
-        Op::Conv3x3 { weight, stride, origin, epilogue } => {
-            let taps = Taps { weight, stride: *stride, origin: *origin };
+        Op::Conv3x3 { weight, window, epilogue } => {
+            let taps = Taps { weight, window: *window };
             conv3x3::conv3x3(taps, epilogue, turn, out);
         }
         Op::Attention { heads, causal } => attention::attention(*heads, *causal, turn, out),

@@ -1,6 +1,6 @@
 //! What a node works on, in short: how results of benchmarks call it, and how much it must move.
 
-use super::{Activation, Element, Graph, Node, Op};
+use super::{Activation, Element, Graph, Node, Op, Window};
 
 impl Graph {
     /// The extents that a node's speed depends on: `4096×640 → 5120`. Nodes of one operation with the same are the same
@@ -14,10 +14,11 @@ impl Graph {
                 let after = if epilogue.activation == Activation::Geglu { " geglu" } else { "" };
                 format!("{}×{} → {}{after}", shape.rows(), input(0).channels, weight.outputs())
             }
-            Op::Conv3x3 { stride, .. } => {
+            Op::Conv3x3 { window: Window { stride, doubled, .. }, .. } => {
                 let (from, to) = (input(0).channels, shape.channels);
                 let stride = if *stride == 1 { String::new() } else { format!(" stride {stride}") };
-                format!("{images}{from} → {to} at {}×{}{stride}", shape.width, shape.height)
+                let doubled = if *doubled { " doubled" } else { "" };
+                format!("{images}{from} → {to} at {}×{}{stride}{doubled}", shape.width, shape.height)
             }
             Op::Attention { heads, causal } => {
                 let (queries, keys) = (shape.pixels(), self.nodes[node.keys()].shape.pixels());

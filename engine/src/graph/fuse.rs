@@ -1,12 +1,13 @@
-//! Fusion: element-wise nodes move into the epilogue of the product that feeds them.
+//! Fusion: element-wise nodes move into the epilogue of the product that feeds them, and upsampling into the window of the
+//! convolution that it feeds.
 //!
 //! Model code says `add(x, conv(norm(x)))`; the graph that runs has a convolution that adds `x` as
 //! it writes. A node moves only if it is the sole reader of the product's value and the epilogue's
 //! fixed order, `activation(sum + bias + per_image) + residual`, still allows it.
 
-use super::{Activation, Graph, NodeId, Op};
+use super::{Activation, Graph, NodeId, Op, Window};
 
-/// The graph with fused epilogues and without the nodes that no output needs.
+/// The graph with fused epilogues and windows, and without the nodes that no output needs.
 pub(super) fn fuse(mut graph: Graph) -> Graph {
     for id in 0..graph.nodes.len() {
         fuse_into_input(&mut graph, id);
@@ -25,6 +26,7 @@ fn fuse_into_input(graph: &mut Graph, id: NodeId) {
             try_fuse(graph, id, inputs[1], |op| add_residual(op, inputs[0]))
                 || try_fuse(graph, id, inputs[0], |op| add_residual(op, inputs[1]))
         }
+        Op::Conv3x3 { .. } => see_doubled(graph, id),
         _ => false,
     };
 }
@@ -69,6 +71,25 @@ fn try_fuse(graph: &mut Graph, id: NodeId, from: NodeId, absorb: impl FnOnce(&mu
     let label = graph.nodes[from].label.clone();
     let node = &mut graph.nodes[id];
     (node.op, node.inputs, node.label) = (op, inputs, label);
+    true
+}
+
+/// Lets convolution `id` see the picture before it was made twice as high and wide. Other sizes, and a picture that continues
+/// on its opposite sides, stay values of their own.
+fn see_doubled(graph: &mut Graph, id: NodeId) -> bool {
+    let large = &graph.nodes[graph.nodes[id].inputs[0]];
+    let &[small] = &large.inputs[..] else { return false };
+    let (from, to) = (&graph.nodes[small], large.shape);
+    let is_double = (to.height, to.width) == (2 * from.shape.height, 2 * from.shape.width);
+    if !matches!(large.op, Op::Upsample) || !is_double || from.element != large.element {
+        return false;
+    }
+    let node = &mut graph.nodes[id];
+    let Op::Conv3x3 { window: window @ Window { stride: 1, origin: [1, 1], .. }, .. } = &mut node.op else {
+        return false;
+    };
+    window.doubled = true;
+    node.inputs[0] = small;
     true
 }
 

@@ -13,11 +13,13 @@ mod record;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod window;
 
 pub(crate) use lasting::Lasting;
 pub use op::{Activation, Affine, Epilogue, Op};
 pub use record::{Recorder, Tensor};
-pub use shape::{ConvWindow, Element, Padding, Shape, Tiling};
+pub use shape::{Element, Shape, Tiling};
+pub use window::{ConvWindow, Padding, Window};
 
 /// A node's place in its graph; also the name of the one value that it makes.
 pub(crate) type NodeId = usize;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::Window;
 use crate::weights::Weight;
 
 /// A function of one number, applied where a value is written.
@@ -79,10 +80,8 @@ pub enum Op {
     Conv3x3 {
         /// `[out, in, 3, 3]`.
         weight: Arc<Weight>,
-        /// 1 or 2.
-        stride: usize,
-        /// Pixels of zeros before the first row and before the first column: 0 or 1.
-        origin: [usize; 2],
+        /// How it lies on x.
+        window: Window,
         /// What follows the sums.
         epilogue: Epilogue,
     },

@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::{
-    Activation, Affine, ConvWindow, Element, Epilogue, Graph, Node, NodeId, Op, Padding, Shape, Tiling, fuse,
+    Activation, Affine, ConvWindow, Element, Epilogue, Graph, Node, NodeId, Op, Padding, Shape, Tiling,
+    Window, fuse,
 };
 use crate::weights::Weight;
 use crate::{Error, Result};
@@ -114,8 +115,8 @@ impl Recorder {
         let epilogue = Epilogue { bias: bias.cloned(), ..Epilogue::default() };
         let (height, width) = (height.unwrap_or(1), width.unwrap_or(1));
         let shape = Shape::image(x.shape.images, height, width, weight.outputs());
-        let origin = [rows.before, columns.before];
-        self.push(Op::Conv3x3 { weight: weight.clone(), stride, origin, epilogue }, &[x], shape)
+        let window = Window { stride, origin: [rows, columns].map(|at| at.before as isize), doubled: false };
+        self.push(Op::Conv3x3 { weight: weight.clone(), window, epilogue }, &[x], shape)
     }
 
     /// Attention over all heads: `q [n, .., heads · head_dim]`, `k` and `v` of one shape.

@@ -72,43 +72,6 @@ impl fmt::Display for Shape {
     }
 }
 
-/// Zeros at both ends of an axis before a convolution: at most one each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Padding {
-    /// Before the first pixel.
-    pub before: usize,
-    /// After the last.
-    pub after: usize,
-}
-
-impl Padding {
-    /// None: the window stays within the picture.
-    pub(crate) const NONE: Self = Self { before: 0, after: 0 };
-    /// One at each end: with a stride of 1 the picture keeps its size.
-    pub(crate) const AROUND: Self = Self { before: 1, after: 1 };
-    /// One after the last pixel, as the VAE's encoder has it before every convolution of stride 2.
-    pub(crate) const AFTER: Self = Self { before: 0, after: 1 };
-
-    /// Steps that a window of three pixels takes along `extent` pixels; `None` where it does not fit.
-    pub(crate) fn steps(self, extent: usize, stride: usize) -> Option<usize> {
-        Some((extent + self.before + self.after).checked_sub(3)? / stride + 1)
-    }
-}
-
-/// How a convolution's window moves over a picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConvWindow {
-    /// Pixels from one place to the next: 1 or 2.
-    pub stride: usize,
-    /// Of the height and of the width.
-    pub padding: [Padding; 2],
-}
-
-impl ConvWindow {
-    /// Every pixel, with zeros around.
-    pub const SAME: Self = Self { stride: 1, padding: [Padding::AROUND; 2] };
-}
-
 /// Which axes of a picture continue on their opposite sides, so that copies of it fit together without a seam.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Tiling {

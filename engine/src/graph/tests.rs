@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    Activation, Affine, ConvWindow, Element, Graph, NodeId, Op, Padding, Recorder, Shape,
+    Activation, Affine, ConvWindow, Element, Graph, NodeId, Op, Padding, Recorder, Shape, Tiling,
     plan::{Keep, plan},
 };
 use crate::weights::Weight;
@@ -67,6 +67,29 @@ fn a_value_with_two_readers_is_not_fused_away() {
     let graph = g.finish(&[y]).expect("shapes fit");
     assert_eq!(graph.nodes().iter().filter(|n| n.op.name() == "linear").count(), 1);
     assert_eq!(graph.nodes().len(), 4);
+}
+
+/// What stands between a picture and the convolution of what it was made larger to.
+fn between(to: (usize, usize), window: ConvWindow, element: Element, tiling: Tiling) -> Vec<&'static str> {
+    let mut g = Recorder::new(element).tiled(tiling);
+    let x = g.input("x", Shape::image(1, 4, 5, 8));
+    let large = g.upsample(x, to.0, to.1);
+    let y = g.conv3x3(large, &weight("w.weight", &[8, 8, 3, 3]), None, window);
+    let graph = g.finish(&[y]).expect("shapes fit");
+    graph.nodes()[1..].iter().map(|node| node.op.name()).collect()
+}
+
+#[test]
+fn a_convolution_sees_a_picture_doubled_that_is_not_written_so() {
+    let (same, none) = (ConvWindow::SAME, Tiling::default());
+    assert_eq!(between((8, 10), same, Element::F32, none), ["conv3x3"]);
+    let apart = ["upsample", "conv3x3"];
+    assert_eq!(between((8, 9), same, Element::F32, none), apart);
+    assert_eq!(between((12, 15), same, Element::F32, none), apart);
+    assert_eq!(between((8, 10), same, Element::F16, none), apart, "the input is in f32");
+    assert_eq!(between((8, 10), ConvWindow { stride: 2, ..same }, Element::F32, none), apart);
+    let wrapped = between((8, 10), same, Element::F32, Tiling { x: true, y: false });
+    assert_eq!(wrapped, ["upsample", "pad", "conv3x3"]);
 }
 
 #[test]

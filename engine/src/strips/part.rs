@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::bands::{Make, Read};
 use super::phases::Phases;
 use super::reach::{Reach, Rows, all, hull, in_units, is_beside};
-use crate::graph::{Element, Graph, Node, NodeId, Op, Shape};
+use crate::graph::{Element, Graph, Node, NodeId, Op, Shape, Window};
 use crate::{Error, Result};
 
 /// A strip: what makes it, of what, and what it makes.
@@ -200,15 +200,13 @@ impl<'a> Part<'a> {
         });
         let inputs: Vec<NodeId> = inputs.collect();
         let at = match (&node.op, reach) {
-            (
-                Op::Conv3x3 { weight, stride, origin, epilogue },
-                Reach::Window { stride: step, before, .. },
-            ) => {
-                let zeros = (before - rows.start * step).max(0) as usize;
-                let origin = [zeros.min(origin[0]), origin[1]];
-                self.geometry.push(origin[0]);
+            (Op::Conv3x3 { weight, window, epilogue }, Reach::Window { .. }) => {
+                let first = self.needed(id, 0, rows).start << u32::from(window.doubled);
+                let top = window.origin[0] - rows.start * window.stride as isize + first;
+                self.geometry.push((top + 1) as usize);
+                let window = Window { origin: [top, window.origin[1]], ..*window };
                 let (weight, epilogue) = (weight.clone(), epilogue.clone());
-                self.push(id, Op::Conv3x3 { weight, stride: *stride, origin, epilogue }, inputs, rows.len())
+                self.push(id, Op::Conv3x3 { weight, window, epilogue }, inputs, rows.len())
             }
             (Op::Upsample, Reach::Larger(by)) => {
                 let small = reach.needed(rows, 0);

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::graph::{Graph, Node, NodeId, Op};
+use crate::graph::{Graph, Node, NodeId, Op, Window};
 
 /// Rows of a plane on which a picture lies. Where it continues on its opposite side, those before its first row are its
 /// last ones.
@@ -13,8 +13,8 @@ pub(super) type Rows = Range<isize>;
 pub(super) enum Reach {
     /// Each from the same row.
     Same,
-    /// Three rows to one, `stride` apart, `before` rows of zeros before the first. `padded`: with zeros at either end.
-    Window { stride: isize, before: isize, padded: bool },
+    /// Three rows to one, or what a window sees of them. `padded`: with zeros at either end.
+    Window { window: Window, padded: bool },
     /// So many from one.
     Larger(isize),
     /// A border of so many rows from the opposite side.
@@ -31,14 +31,11 @@ pub(super) fn reach(graph: &Graph, id: NodeId) -> Option<Reach> {
     let found = match &node.op {
         Op::Input { .. } | Op::Embed { .. } | Op::TakeToken | Op::AddPerImage | Op::AddScaled { .. } => None,
         Op::Linear { epilogue, .. } => (!epilogue.per_image).then_some(Reach::Same),
-        Op::Conv3x3 { epilogue, stride, origin, .. } => {
-            let after = (node.shape.height - 1) * stride + 3 > from(0).height + origin[0];
-            let window = Reach::Window {
-                stride: *stride as isize,
-                before: origin[0] as isize,
-                padded: after || origin[0] > 0,
-            };
-            (!epilogue.per_image).then_some(window)
+        Op::Conv3x3 { epilogue, window, .. } => {
+            let height = from(0).height;
+            let is_inside = |(row, tap)| window.source(0, (row, tap), height).is_some();
+            let padded = !is_inside((0, 0)) || !is_inside((node.shape.height - 1, 2));
+            (!epilogue.per_image).then_some(Reach::Window { window: *window, padded })
         }
         Op::Upsample => {
             let (large, small) = (node.shape.height, from(0).height);
@@ -75,11 +72,13 @@ impl Reach {
         let height = height as isize;
         match self {
             Self::Same => rows.clone(),
-            Self::Window { stride, before, padded } => {
+            Self::Window { window, padded } => {
+                let (stride, before) = (window.stride as isize, window.origin[0]);
                 let seen = rows.start * stride - before..(rows.end - 1) * stride - before + 3;
+                let seen = enlarged(&seen, if window.doubled { 2 } else { 1 });
                 if padded { seen.start.max(0)..seen.end.min(height) } else { seen }
             }
-            Self::Larger(by) => rows.start.div_euclid(by)..(rows.end - 1).div_euclid(by) + 1,
+            Self::Larger(by) => enlarged(rows, by),
             Self::Wrapped(by) => rows.start - by..rows.end - by,
             Self::Whole => 0..height,
         }
@@ -90,11 +89,18 @@ impl Reach {
     pub(super) fn period(self, period: isize) -> Option<isize> {
         match self {
             Self::Same | Self::Wrapped(_) => Some(period),
-            Self::Window { stride, padded: false, .. } if period % stride == 0 => Some(period / stride),
+            Self::Window { window: Window { stride, doubled: false, .. }, padded: false } => {
+                (period % stride as isize == 0).then_some(period / stride as isize)
+            }
             Self::Larger(by) => Some(period * by),
             Self::Window { .. } | Self::Whole => None,
         }
     }
+}
+
+/// The rows of which these are made, `by` of each.
+fn enlarged(rows: &Rows, by: isize) -> Rows {
+    rows.start.div_euclid(by)..(rows.end - 1).div_euclid(by) + 1
 }
 
 /// Rows of a node, all of them.
@@ -113,7 +119,7 @@ const UNIT: isize = 4;
 
 /// The rows of a node that are made where these are needed: of a convolution whole units, as far as the picture goes.
 pub(super) fn in_units(node: &Node, rows: Rows) -> Rows {
-    if !matches!(node.op, Op::Conv3x3 { stride: 1, .. }) {
+    if !matches!(node.op, Op::Conv3x3 { window: Window { stride: 1, .. }, .. }) {
         return rows;
     }
     let height = node.shape.height as isize;

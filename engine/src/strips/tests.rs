@@ -132,15 +132,28 @@ fn bands_are_read_across_their_borders_and_missing_inputs_are_told() {
 /// So wide that the CPU makes four lines of them together.
 #[test]
 fn wide_convolutions_in_strips_have_the_bits_of_the_whole() {
-    const CHANNELS: usize = 128;
-    let shape = Shape::image(1, 14, 64, CHANNELS);
+    strips_have_the_bits_of_the_whole(Shape::image(1, 14, 64, 128), false);
+}
+
+#[test]
+fn convolutions_of_doubled_pictures_in_strips_have_the_bits_of_the_whole() {
+    for (height, width, channels) in [(1, 3, 4), (7, 5, 20), (9, 32, 128)] {
+        strips_have_the_bits_of_the_whole(Shape::image(1, height, width, channels), true);
+    }
+}
+
+/// Of two convolutions, each of which may see what is before it doubled.
+fn strips_have_the_bits_of_the_whole(shape: Shape, doubled: bool) {
     let numbers = |seed, count| TorchRng::seed(seed).normals(count);
     let mut g = Recorder::new(Element::F32);
     let mut h = g.input("x", shape);
     for seed in 1..3 {
-        let shape = vec![CHANNELS, CHANNELS, 3, 3];
-        let values = numbers(seed, CHANNELS * CHANNELS * 9);
-        let weight = Arc::new(Weight::from_f32(format!("weight.{seed}"), shape, &values));
+        let of_weight = vec![shape.channels, shape.channels, 3, 3];
+        let values = numbers(seed, of_weight.iter().product());
+        let weight = Arc::new(Weight::from_f32(format!("weight.{seed}"), of_weight, &values));
+        if doubled {
+            h = g.upsample(h, 2 * h.shape().height, 2 * h.shape().width);
+        }
         h = g.conv3x3(h, &weight, None, ConvWindow::SAME);
     }
     let graph = Arc::new(g.finish(&[h]).unwrap());

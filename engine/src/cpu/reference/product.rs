@@ -28,22 +28,21 @@ pub(super) fn linear(
 /// # Panics
 /// If the node is no convolution.
 pub(super) fn conv3x3(node: &Node, inputs: &[&HostTensor]) -> HostTensor {
-    let Op::Conv3x3 { weight, stride, origin: [top, left], epilogue } = &node.op else {
+    let Op::Conv3x3 { weight, window, epilogue } = &node.op else {
         panic!("{} is not a convolution", node.label)
     };
     let from = inputs[0].shape;
     let (x, w) = (inputs[0].as_f32(), weight.to_f32());
     let sum = |row: usize, output: usize| -> f64 {
         let (image, place) = (row / node.shape.pixels(), row % node.shape.pixels());
-        let (y0, x0) = (place / node.shape.width * stride, place % node.shape.width * stride);
+        let at = [place / node.shape.width, place % node.shape.width];
         let mut sum = 0.0;
         for (dy, dx) in (0..3).flat_map(|dy| (0..3).map(move |dx| (dy, dx))) {
-            // Counted with the zeros before the picture.
-            let (sy, sx) = (y0 + dy, x0 + dx);
-            if sy < *top || sx < *left || sy >= top + from.height || sx >= left + from.width {
+            let line = window.source(0, (at[0], dy), from.height);
+            let (Some(line), Some(column)) = (line, window.source(1, (at[1], dx), from.width)) else {
                 continue;
-            }
-            let pixel = (image * from.height + sy - top) * from.width + sx - left;
+            };
+            let pixel = (image * from.height + line) * from.width + column;
             for c in 0..from.channels {
                 let w = w[(output * from.channels + c) * 9 + dy * 3 + dx];
                 sum += f64::from(x[pixel * from.channels + c]) * f64::from(w);

@@ -39,7 +39,7 @@ pub(super) fn way(factors: &DirectFactors<'_>) -> Way {
     let DirectFactors { taps, x, to, arithmetic, .. } = factors;
     let inputs = x.shape.channels;
     let is_wide = inputs >= LEAST_INPUTS && to.channels >= LEAST_OUTPUTS && to.width >= LEAST_WIDTH;
-    let is_whole = taps.stride == 1 && inputs.is_multiple_of(CHANNELS) && !taps.weight.is_changed();
+    let is_whole = taps.window.stride == 1 && inputs.is_multiple_of(CHANNELS) && !taps.weight.is_changed();
     if !(is_wide && is_whole && arithmetic.sees_windows()) {
         Way::Direct
     } else if to.width >= LEAST_FOURS && !arithmetic.is_in_pairs() {

@@ -67,12 +67,10 @@ impl<P: Points<PIXELS, PARTS>, const PIXELS: usize, const PARTS: usize> SquareFa
 
     /// A pixel's channels of a group; zeros where there is none.
     #[inline(always)]
-    fn pixel(&self, [image, y, x]: [usize; 3], group: usize) -> &Pixel {
+    fn pixel(&self, image: usize, at: [Option<usize>; 2], group: usize) -> &Pixel {
         const ZEROS: Pixel = [0.0; CHANNELS];
         let Shape { width, height, channels, .. } = self.factors.x.shape;
-        if y >= height || x >= width {
-            return &ZEROS;
-        }
+        let [Some(y), Some(x)] = at else { return &ZEROS };
         let place = ((image * height + y) * width + x) * channels + group * CHANNELS;
         self.factors.x.numbers[place..].first_chunk().unwrap_or(&ZEROS)
     }
@@ -80,15 +78,15 @@ impl<P: Points<PIXELS, PARTS>, const PIXELS: usize, const PARTS: usize> SquareFa
     /// The vectors of the pixels that a unit sees, of a group of channels.
     #[inline(always)]
     fn seen<S: Simd>(&self, unit: usize, group: usize) -> [[&[S::f32s]; PARTS]; PARTS] {
-        let (squares, [top, left]) = (self.squares(), self.factors.taps.origin);
+        let (squares, window, from) = (self.squares(), self.factors.taps.window, self.factors.x.shape);
         let (line, column) = (unit / squares.width, unit % squares.width * PIXELS);
         let (image, line) = (line / squares.height, line % squares.height * PIXELS);
         let mut seen = [[&[][..]; PARTS]; PARTS];
         for (y, seen) in seen.iter_mut().enumerate() {
             for (x, seen) in seen.iter_mut().enumerate() {
-                // Before the first there are zeros: the difference is no place of a pixel.
-                let place = [image, (line + y).wrapping_sub(top), (column + x).wrapping_sub(left)];
-                *seen = vectors::<S, CHANNELS>(self.pixel(place, group));
+                let at =
+                    [window.source(0, (line, y), from.height), window.source(1, (column, x), from.width)];
+                *seen = vectors::<S, CHANNELS>(self.pixel(image, at, group));
             }
         }
         seen

@@ -25,29 +25,33 @@ params! {
         in_width: u32,
         in_height: u32,
         stride: u32,
-        top: u32,
-        left: u32,
+        top: i32,
+        left: i32,
         flags: u32,
     }
 }
+
+/// The bit of `flags` that says whether each pixel of x is seen four times; see `shared/epilogue.wgsl`.
+const DOUBLED: u32 = 7;
 
 /// A product whose left side is gathered: a workgroup for 64 pixels × 64 channels.
 ///
 /// A window is some rows of output pixels; it binds the rows of x that they see.
 pub(super) fn lower_conv3x3(lowering: &mut Lowering, id: NodeId) -> Result<()> {
-    let Op::Conv3x3 { weight, stride, origin, epilogue } = &lowering.node(id).op else {
+    let Op::Conv3x3 { weight, window, epilogue } = &lowering.node(id).op else {
         unreachable!("a convolution's node")
     };
     let task = task_of(lowering, id, Operation::Conv3x3, (weight, epilogue));
-    if suits(lowering.facts(), &task, *stride, lowering.value(id).shape.width) {
+    if suits(lowering.facts(), &task, window.stride, lowering.value(id).shape.width) {
         let task = Task { operation: Operation::Winograd, ..task };
         let product = Product::new(lowering, id, task, (weight, epilogue))?;
-        return winograd::lower(lowering, &product, *origin);
+        return winograd::lower(lowering, &product, *window);
     }
     let product = Product::new(lowering, id, task, (weight, epilogue))?;
     let kernel = product.kernel(lowering);
+    let kernel = if product.is_general(lowering) { kernel } else { kernel.flag("DOUBLED", window.doubled) };
     let (x, y) = (*product.x(), *product.y());
-    let seen = |rows: &Range<usize>| seen_by(rows, &x, &y, *stride, origin[0]);
+    let seen = |rows: &Range<usize>| seen_by(rows, &x, &y, *window);
     let bound = |rows: Range<usize>| {
         let mut bound = product.rows(&rows);
         bound.push((x, seen(&rows)));
@@ -68,10 +72,10 @@ pub(super) fn lower_conv3x3(lowering: &mut Lowering, id: NodeId) -> Result<()> {
             width: y.shape.width as u32,
             in_width: x.shape.width as u32,
             in_height: x.shape.height as u32,
-            stride: *stride as u32,
-            top: origin[0] as u32,
-            left: origin[1] as u32,
-            flags: product.flags(),
+            stride: window.stride as u32,
+            top: window.origin[0] as i32,
+            left: window.origin[1] as i32,
+            flags: product.flags() | u32::from(window.doubled) << DOUBLED,
         };
         let bindings = [vec![left.binding], right.bindings].concat();
         lowering.emit(kernel.clone(), bindings, &params, product.grid(lowering, rows.len()));

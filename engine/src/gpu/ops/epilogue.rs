@@ -135,11 +135,16 @@ impl Product {
 
     /// Its variant for these elements and this epilogue; the one for all where kernels are general.
     pub(super) fn kernel(&self, lowering: &Lowering) -> Kernel {
-        if lowering.facts().general && self.chosen.core != Core::Cooperative {
+        if self.is_general(lowering) {
             let kernel = Kernel::new(self.chosen.shader).flag("GENERAL", true);
             return self.banded(lowering, kernel.number("W_STORED", self.matrix.stored.code()));
         }
         self.finishing(self.kernel_of_core(lowering))
+    }
+
+    /// Whether its kernel is the one for all.
+    pub(super) fn is_general(&self, lowering: &Lowering) -> bool {
+        lowering.facts().general && self.chosen.core != Core::Cooperative
     }
 
     /// A kernel that has nothing but the epilogue of it.

@@ -15,6 +15,7 @@ use super::seen::seen_by;
 use crate::Result;
 use crate::gpu::lowering::{Binding, Kernel, Lowering, Value, params};
 use crate::gpu::shaders;
+use crate::graph::Window;
 
 params! {
     struct InputParams for ["winograd_input"] {
@@ -25,8 +26,8 @@ params! {
         first: u32,
         in_height: u32,
         in_width: u32,
-        top: u32,
-        left: u32,
+        top: i32,
+        left: i32,
         x_first: u32,
     }
 }
@@ -87,7 +88,7 @@ struct Convolution<'a> {
     product: &'a Product,
     x: Value,
     y: Value,
-    origin: [usize; 2],
+    window: Window,
     units: usize,
     /// Columns and lines that are made at once.
     columns: usize,
@@ -101,13 +102,13 @@ struct Scratch {
     products: Binding,
 }
 
-/// Lowers a convolution, of which `origin` rows and columns of zeros stand before the picture.
-pub(super) fn lower(lowering: &mut Lowering, product: &Product, origin: [usize; 2]) -> Result<()> {
-    let convolution = Convolution::new(product, origin);
+/// Lowers a convolution.
+pub(super) fn lower(lowering: &mut Lowering, product: &Product, window: Window) -> Result<()> {
+    let convolution = Convolution::new(product, window);
     let (x, y) = (convolution.x, convolution.y);
     let bound = |rows: Range<usize>| {
         let mut bound = product.rows(&rows);
-        bound.push((x, seen_by(&rows, &x, &y, 1, origin[0])));
+        bound.push((x, seen_by(&rows, &x, &y, window)));
         bound
     };
     let windows = lowering.windows(y.rows(), y.shape.width, bound)?;
@@ -126,13 +127,13 @@ pub(super) fn lower(lowering: &mut Lowering, product: &Product, origin: [usize; 
 }
 
 impl<'a> Convolution<'a> {
-    fn new(product: &'a Product, origin: [usize; 2]) -> Self {
+    fn new(product: &'a Product, window: Window) -> Self {
         let (x, y) = (*product.x(), *product.y());
         let units = y.shape.width.div_ceil(PIXELS);
         let at_once = MOST_WEIGHT / (4 * PARTS * LINES * x.pitch) / COLUMNS * COLUMNS;
         let columns = at_once.max(COLUMNS).min(product.matrix().columns);
         let lines = (MOST_LINES / (4 * PARTS * units * x.pitch.max(columns))).max(1);
-        Self { product, x, y, origin, units, columns, lines }
+        Self { product, x, y, window, units, columns, lines }
     }
 
     /// Some rows of pixels, cut into those that are made at once.
@@ -196,7 +197,7 @@ impl<'a> Convolution<'a> {
         let (x, y) = (&self.x, &self.y);
         let seen = self.seen(rows);
         let count = seen.len() * self.units * x.eighths();
-        let left = lowering.read(x, seen_by(rows, x, y, 1, self.origin[0]));
+        let left = lowering.read(x, seen_by(rows, x, y, self.window));
         let params = InputParams {
             count: count as u32,
             eighths: x.eighths() as u32,
@@ -205,11 +206,13 @@ impl<'a> Convolution<'a> {
             first: seen.start as u32,
             in_height: x.shape.height as u32,
             in_width: x.shape.width as u32,
-            top: self.origin[0] as u32,
-            left: self.origin[1] as u32,
+            top: self.window.origin[0] as i32,
+            left: self.window.origin[1] as i32,
             x_first: left.first,
         };
-        let kernel = Kernel::new(&shaders::WINOGRAD_INPUT).flag("X_HALF", x.half());
+        let kernel = Kernel::new(&shaders::WINOGRAD_INPUT)
+            .flag("X_HALF", x.half())
+            .flag("DOUBLED", self.window.doubled);
         let out = Binding { size: self.input_bytes(rows), ..scratch.input.clone() };
         let grid = lowering.fold(count.div_ceil(LANES));
         lowering.emit(kernel, vec![left.binding, out], &params, grid);
