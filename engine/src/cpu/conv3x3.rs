@@ -8,7 +8,7 @@ use super::kept::{Kept, Layout};
 use super::product;
 use super::scratch::NodeWords;
 use super::value::{Turn, Value};
-use super::winograd::{self, FourFactors, TwoFactors, Way};
+use super::winograd::{self, DoubledFactors, FourFactors, TwoFactors, Way};
 use crate::graph::{Epilogue, Shape};
 
 /// What is done with a convolution's factors, by whichever way it is computed.
@@ -18,6 +18,10 @@ macro_rules! by_its_way {
             Way::Direct => $done,
             Way::Twos => {
                 let $factors = TwoFactors::new($factors);
+                $done
+            }
+            Way::Doubled => {
+                let $factors = DoubledFactors::new($factors);
                 $done
             }
             Way::Fours => {
@@ -41,6 +45,7 @@ pub(super) fn room(taps: Taps<'_>, [from, to]: [Shape; 2], arithmetic: Arithmeti
     let layout = match winograd::way(&factors) {
         Way::Direct => Layout::Plain,
         Way::Twos => Layout::Twos,
+        Way::Doubled => Layout::Doubled,
         Way::Fours => Layout::Fours,
     };
     (layout, by_its_way!(factors => product::room(&factors, to.channels, false)))

@@ -133,6 +133,8 @@ pub(super) enum Layout {
     Gated,
     /// As Winograd's F(2×2, 3×3) wants them.
     Twos,
+    /// The same for a doubled picture.
+    Doubled,
     /// As F(4×4, 3×3) does.
     Fours,
 }

@@ -185,6 +185,26 @@ fn large_convolutions_are_of_rounded_squares() {
     assert!(rounding < 4.0 * of_all, "NMSE {rounding:e} beside {of_all:e}");
 }
 
+/// Of the squares of the picture as it is written doubled, the numbers between equal lines are 0, and the others halved and
+/// doubled, which rounding does not see.
+#[test]
+fn convolutions_of_doubled_pictures_are_of_the_rounded_squares_of_those() {
+    let Some(backend) = backend() else { return };
+    let (small, large) = (Shape::image(1, 5, 9, 128), Shape::image(1, 10, 18, 128));
+    let case = recorded(&[small], |g, maker, x| {
+        let x = g.upsample(x[0], large.height, large.width);
+        g.conv3x3(x, &maker.half_weight(&[70, 128, 3, 3]), None, ConvWindow::SAME)
+    });
+    let Op::Conv3x3 { weight, .. } = &case.graph.nodes()[1].op else { panic!("a convolution") };
+    let pixel = |place: usize| {
+        let (y, x) = (place / 128 / large.width, place / 128 % large.width);
+        case.inputs[0].1.as_f32()[(y / 2 * small.width + x / 2) * 128 + place % 128]
+    };
+    let written = HostTensor::f32(large, (0..large.len()).map(pixel).collect());
+    let error = nmse(&run_on(&backend, &case), &squares::definition(&written, weight));
+    assert!(error < BOUND, "NMSE {error:e}");
+}
+
 /// The same with every product of rounded numbers.
 fn direct(case: &Case) -> HostTensor {
     let mut node = case.graph.nodes()[1].clone();

@@ -31,6 +31,32 @@ fn sums_of_four_by_four_are_near_those_of_all_products() {
     assert!(error > 2e-12 && error < 6e-12, "NMSE {error:e}");
 }
 
+/// A convolution of a picture that is doubled before: seen so, or written so and then read.
+fn doubled(shape: Shape, outputs: usize, is_written: bool) -> Case {
+    recorded(&[shape], |g, maker: &mut Maker, x| {
+        let weight = maker.half_weight(&[outputs, CHANNELS, 3, 3]);
+        let large = g.upsample(x[0], 2 * shape.height, 2 * shape.width);
+        let large = if is_written { g.convert(large) } else { large };
+        g.conv3x3(large, &weight, None, ConvWindow::SAME)
+    })
+}
+
+/// By F(2×2) on both sides.
+#[test]
+fn what_is_seen_doubled_has_the_bits_of_what_is_written_so() {
+    for shape in [Shape::image(2, 1, 6, CHANNELS), Shape::image(3, 5, 21, CHANNELS)] {
+        let [seen, written] = [false, true].map(|is_written| run(&doubled(shape, 70, is_written)));
+        assert!(seen == written, "{shape}");
+    }
+}
+
+#[test]
+fn sums_of_doubled_pictures_are_nearer_than_those_of_four_by_four() {
+    let error = worst(&doubled(Shape::image(2, 7, 34, CHANNELS), 70, false));
+    println!("NMSE {error:e}");
+    assert!(error > 0.0 && error < 4e-13, "NMSE {error:e}");
+}
+
 #[test]
 fn a_strip_has_the_bits_of_the_whole() {
     // Those lines that are made begin with multiples of two, and where pictures are wide of four.
@@ -60,6 +86,7 @@ fn strips_have_the_bits_of_the_whole((height, width): (usize, usize), strips: &[
 fn threads_batches_and_instructions_change_no_bit() {
     for shape in [Shape::image(3, 7, 50, CHANNELS), Shape::image(3, 13, 70, CHANNELS)] {
         nothing_changes_a_bit(&case(shape, [Padding::AROUND; 2], 130));
+        nothing_changes_a_bit(&doubled(shape, 130, false));
     }
 }
 
@@ -93,13 +120,16 @@ fn nothing_changes_a_bit(case: &Case) {
 #[test]
 fn what_is_kept_for_wide_pictures_is_not_what_narrow_ones_take() {
     let backend = CpuBackend::new();
-    // One weight in programs of three sizes: direct, F(2×2), F(4×4).
+    // One weight in programs of four kinds: direct, F(2×2), that of a doubled picture, F(4×4).
     let mut maker = Maker(TorchRng::seed(5));
     let weight = maker.half_weight(&[64, CHANNELS, 3, 3]);
-    let mut programs: Vec<_> = [(8, 8), (8, 16), (12, 64)]
-        .map(|(height, width)| {
+    let mut programs: Vec<_> = [(8, 8, 1), (8, 16, 1), (8, 16, 2), (12, 64, 1)]
+        .map(|(height, width, times)| {
             let shape = Shape::image(1, height, width, CHANNELS);
-            let case = recorded(&[shape], |g, _, x| g.conv3x3(x[0], &weight, None, ConvWindow::SAME));
+            let case = recorded(&[shape], |g, _, x| {
+                let large = g.upsample(x[0], times * height, times * width);
+                g.conv3x3(large, &weight, None, ConvWindow::SAME)
+            });
             let mut program = backend.compile(case.graph.clone()).expect("compiles");
             program.run_often();
             (case, program)

@@ -3,12 +3,13 @@
 //! | way | products | error | weight |
 //! | --- | --- | --- | --- |
 //! | F(2×2, 3×3) | four ninths | small: numbers are added and halved, and may be rounded to bf16 | twice as large |
+//! | F(2×2, 3×3) of a doubled picture | a quarter | the same | as large |
 //! | F(4×4, 3×3) | a quarter | more, in f32 only | four times as large: where many pixels are made with it |
 
 mod points;
 mod squares;
 
-pub(super) use squares::{FourFactors, TwoFactors};
+pub(super) use squares::{DoubledFactors, FourFactors, TwoFactors};
 
 use super::direct::DirectFactors;
 use super::lines::CHANNELS;
@@ -30,6 +31,8 @@ pub(super) enum Way {
     Direct,
     /// F(2×2, 3×3).
     Twos,
+    /// F(2×2, 3×3) of a doubled picture.
+    Doubled,
     /// F(4×4, 3×3).
     Fours,
 }
@@ -42,6 +45,8 @@ pub(super) fn way(factors: &DirectFactors<'_>) -> Way {
     let is_whole = taps.window.stride == 1 && inputs.is_multiple_of(CHANNELS) && !taps.weight.is_changed();
     if !(is_wide && is_whole && arithmetic.sees_windows()) {
         Way::Direct
+    } else if taps.window.doubled {
+        Way::Doubled
     } else if to.width >= LEAST_FOURS && !arithmetic.is_in_pairs() {
         Way::Fours
     } else {

@@ -14,7 +14,7 @@ pub(super) type Pixel = [f32; CHANNELS];
 /// One number of each output of a panel.
 pub(super) type Column = [f32; PANEL];
 
-/// `PIXELS` pixels of a line that are made together, out of `PARTS` products, as many as the columns that they see.
+/// `PIXELS` pixels of a line that are made together, out of `PARTS` products, as many as the columns that they are made of.
 pub(in crate::cpu) trait Points<const PIXELS: usize, const PARTS: usize>: Sync {
     /// Columns to as many numbers.
     fn transform<S: Simd>(simd: S, seen: [S::f32s; PARTS]) -> [S::f32s; PARTS];
@@ -44,6 +44,27 @@ impl Points<2, 4> for Two {
     fn restore<S: Simd>(simd: S, [m0, m1, m2, m3]: [S::f32s; 4]) -> [S::f32s; 2] {
         let first = simd.add_f32s(simd.add_f32s(m0, m1), m2);
         [first, simd.sub_f32s(simd.sub_f32s(m1, m2), m3)]
+    }
+}
+
+/// F(2, 3) of a line that shows every pixel twice: two pixels see a, b, b and c, so that the product at the point −1, with
+/// b − b, is no matter. The halves of the taps at 1 and the double of b there cancel.
+pub(in crate::cpu) struct Doubled;
+
+impl Points<2, 3> for Doubled {
+    #[inline(always)]
+    fn transform<S: Simd>(simd: S, [a, b, c]: [S::f32s; 3]) -> [S::f32s; 3] {
+        [simd.sub_f32s(a, b), b, simd.sub_f32s(b, c)]
+    }
+
+    #[inline(always)]
+    fn transform_taps<S: Simd>(simd: S, [g0, g1, g2]: [S::f32s; LINES]) -> [S::f32s; 3] {
+        [g0, simd.add_f32s(simd.add_f32s(g0, g2), g1), g2]
+    }
+
+    #[inline(always)]
+    fn restore<S: Simd>(simd: S, [m0, m1, m2]: [S::f32s; 3]) -> [S::f32s; 2] {
+        [simd.add_f32s(m0, m1), simd.sub_f32s(m1, m2)]
     }
 }
 

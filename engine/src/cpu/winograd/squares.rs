@@ -1,6 +1,7 @@
 //! F(2×2, 3×3) and F(4×4, 3×3): a square of pixels is one unit, counted from the first line and column that are made, of
 //! which the pixels that it sees, two lines and columns more, are brought to as many numbers, multiplied with as many of the
 //! kernel, and the sums over channels brought back. So strips have the bits of the whole where they begin with whole squares.
+//! Two lines and columns of a doubled picture are made of three.
 //!
 //! Twin: `reference::product`. NMSE of F(2×2) ≤ 4e-13, of F(4×4) ≤ 6e-12. Where words are of bf16, the numbers that are
 //! multiplied are what is rounded (`tests::bf16` has the definition); the NMSE is then 3.4 times that of rounded pixels.
@@ -11,7 +12,9 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::LINES;
-use super::points::{Column, Four, Pixel, Points, Two, both_ways, vectors, vectors_mut, with_vectors};
+use super::points::{
+    Column, Doubled, Four, Pixel, Points, Two, both_ways, vectors, vectors_mut, with_vectors,
+};
 use crate::cpu::arithmetic::Arithmetic;
 use crate::cpu::direct::{DirectFactors, TAPS};
 use crate::cpu::epilogue::Finish;
@@ -37,6 +40,8 @@ pub(in crate::cpu) struct SquareFactors<'a, P, const PIXELS: usize, const PARTS:
 
 /// By F(2×2, 3×3).
 pub(in crate::cpu) type TwoFactors<'a> = SquareFactors<'a, Two, 2, 4>;
+/// By F(2×2, 3×3) of a doubled picture.
+pub(in crate::cpu) type DoubledFactors<'a> = SquareFactors<'a, Doubled, 2, 3>;
 /// By F(4×4, 3×3).
 pub(in crate::cpu) type FourFactors<'a> = SquareFactors<'a, Four, 4, 6>;
 
@@ -79,13 +84,19 @@ impl<P: Points<PIXELS, PARTS>, const PIXELS: usize, const PARTS: usize> SquareFa
     #[inline(always)]
     fn seen<S: Simd>(&self, unit: usize, group: usize) -> [[&[S::f32s]; PARTS]; PARTS] {
         let (squares, window, from) = (self.squares(), self.factors.taps.window, self.factors.x.shape);
-        let (line, column) = (unit / squares.width, unit % squares.width * PIXELS);
-        let (image, line) = (line / squares.height, line % squares.height * PIXELS);
+        let (line, column) = (unit / squares.width, unit % squares.width);
+        let (image, line) = (line / squares.height, line % squares.height);
+        let first = |axis: usize, unit: usize| {
+            ((unit * PIXELS) as isize - window.origin[axis]) >> u32::from(window.doubled)
+        };
+        let (first_line, first_column) = (first(0, line), first(1, column));
+        let place = |first: isize, by: usize, extent: usize| {
+            usize::try_from(first + by as isize).ok().filter(|place| *place < extent)
+        };
         let mut seen = [[&[][..]; PARTS]; PARTS];
         for (y, seen) in seen.iter_mut().enumerate() {
             for (x, seen) in seen.iter_mut().enumerate() {
-                let at =
-                    [window.source(0, (line, y), from.height), window.source(1, (column, x), from.width)];
+                let at = [place(first_line, y, from.height), place(first_column, x, from.width)];
                 *seen = vectors::<S, CHANNELS>(self.pixel(image, at, group));
             }
         }
