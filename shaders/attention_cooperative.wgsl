@@ -6,7 +6,7 @@
 // KEYS. Scores and the product with v are made by matrix units; both pass through workgroup memory, where
 // rows belong to lanes: the running maxima, sums and outputs of a row stay in plain registers, ROW_LANES
 // lanes to a row (or LANE_ROWS rows to a lane where subgroups are smaller). `Heads` in
-// gpu/cores/cooperative.rs writes the sizes in front.
+// gpu/cores/cooperative.rs writes the sizes in front, with shared/attention_vectors.wgsl or attention_scalars.wgsl.
 //
 // No subgroup operation is used: some drivers fail to compile them beside cooperative matrices.
 //
@@ -31,11 +31,12 @@ const SCORE_STRIDE: u32 = KEYS / 4u + 1u;
 /// Vectors of four keys that a lane has of a row.
 const LANE_KEYS: u32 = KEYS / 4u / ROW_LANES;
 
-var<workgroup> key_tile: array<vec4<f16>, 2u * KEYS * STRIDE>;
-var<workgroup> value_tile: array<vec4<f16>, 2u * KEYS * STRIDE>;
-/// Queries at first, then each key's share of a row.
-var<workgroup> shares: array<vec4<f16>, 2u * QUERIES * SHARE_STRIDE>;
-var<workgroup> scores: array<vec4f, QUERIES * SCORE_STRIDE>;
+/// Vectors of the keys of a block, and of its values.
+const KEY_FOURS: u32 = 2u * KEYS * STRIDE;
+/// Those of the shares.
+const SHARE_FOURS: u32 = 2u * QUERIES * SHARE_STRIDE;
+/// Those of the scores.
+const SCORE_FOURS: u32 = QUERIES * SCORE_STRIDE;
 
 /// Which keys of a block a query sees: those that are there and, where attention is causal, not after it.
 fn visible(first: u32, query: u32) -> u32 {
@@ -82,15 +83,16 @@ fn attend(head: u32, first_query: u32, lane: u32) {
         let query = min(first_query + i / PIECES, params.queries - 1u) + params.q_skip;
         let piece = q[query * pitch + column + i % PIECES];
         let place = 2u * (i / PIECES * SHARE_STRIDE + i % PIECES);
-        shares[place] = piece[0];
-        shares[place + 1u] = piece[1];
+        put_share(place, piece[0]);
+        put_share(place + 1u, piece[1]);
     }
     workgroupBarrier();
     var queries: array<Left, ROW_FRAGMENTS * DIM_FRAGMENTS>; // in registers
     for (var r = 0u; r < ROW_FRAGMENTS; r++) { // unrolled
         for (var d = 0u; d < DIM_FRAGMENTS; d++) { // unrolled
             let place = 2u * ((own + r * FRAGMENT) * SHARE_STRIDE + d * FRAGMENT / 8u);
-            queries[r * DIM_FRAGMENTS + d] = coopLoadT<Left>(&shares[place], 2u * SHARE_STRIDE);
+            queries[r * DIM_FRAGMENTS + d] =
+                coopLoadT<Left>(&shares[PER_FOUR * place], PER_FOUR * 2u * SHARE_STRIDE);
         }
     }
 
@@ -111,10 +113,10 @@ fn attend(head: u32, first_query: u32, lane: u32) {
             let place = 2u * (i / PIECES * STRIDE + i % PIECES);
             let of_key = k[(key + params.k_skip) * pitch + k_column + column + i % PIECES];
             let of_value = v[(key + params.v_skip) * pitch + v_column + column + i % PIECES];
-            key_tile[place] = of_key[0];
-            key_tile[place + 1u] = of_key[1];
-            value_tile[place] = of_value[0];
-            value_tile[place + 1u] = of_value[1];
+            put_key(place, of_key[0]);
+            put_key(place + 1u, of_key[1]);
+            put_value(place, of_value[0]);
+            put_value(place + 1u, of_value[1]);
         }
         workgroupBarrier();
 
@@ -122,7 +124,7 @@ fn attend(head: u32, first_query: u32, lane: u32) {
         for (var j = 0u; j < KEY_FRAGMENTS; j++) { // unrolled
             for (var d = 0u; d < DIM_FRAGMENTS; d++) { // unrolled
                 let place = 2u * (j * FRAGMENT * STRIDE + d * FRAGMENT / 8u);
-                let keys = coopLoad<Right>(&key_tile[place], 2u * STRIDE);
+                let keys = coopLoad<Right>(&key_tile[PER_FOUR * place], PER_FOUR * 2u * STRIDE);
                 for (var r = 0u; r < ROW_FRAGMENTS; r++) { // unrolled
                     sums[r * KEY_FRAGMENTS + j] =
                         coopMultiplyAdd(queries[r * DIM_FRAGMENTS + d], keys, sums[r * KEY_FRAGMENTS + j]);
@@ -132,7 +134,7 @@ fn attend(head: u32, first_query: u32, lane: u32) {
         for (var r = 0u; r < ROW_FRAGMENTS; r++) { // unrolled
             for (var j = 0u; j < KEY_FRAGMENTS; j++) { // unrolled
                 let place = (own + r * FRAGMENT) * SCORE_STRIDE + j * FRAGMENT / 4u;
-                coopStoreT(sums[r * KEY_FRAGMENTS + j], &scores[place], SCORE_STRIDE);
+                coopStoreT(sums[r * KEY_FRAGMENTS + j], &scores[PER_FOUR * place], PER_FOUR * SCORE_STRIDE);
             }
         }
         workgroupBarrier();
@@ -143,7 +145,7 @@ fn attend(head: u32, first_query: u32, lane: u32) {
             let seen = visible(first, params.first_query + first_query + line);
             var top = vec4f(NEVER);
             for (var i = 0u; i < KEYS / 4u; i++) {
-                top = max(top, masked(scores[place + i], 4u * i, seen, NEVER));
+                top = max(top, masked(score(place + i), 4u * i, seen, NEVER));
             }
             let best = max(maxima[r], params.scale * max(max(top.x, top.y), max(top.z, top.w)));
             let fade = exp2(maxima[r] - best);
@@ -151,10 +153,10 @@ fn attend(head: u32, first_query: u32, lane: u32) {
             var total = vec4f();
             for (var i = 0u; i < LANE_KEYS; i++) {
                 let quad = share * LANE_KEYS + i;
-                let value = exp2(params.scale * scores[place + quad] - best);
+                let value = exp2(params.scale * score(place + quad) - best);
                 let part = masked(value, 4u * quad, seen, 0.0);
                 total += part;
-                shares[2u * line * SHARE_STRIDE + quad] = vec4<f16>(part);
+                put_share(2u * line * SHARE_STRIDE + quad, vec4<f16>(part));
             }
             totals[r] = totals[r] * fade + total.x + total.y + total.z + total.w;
             for (var i = 0u; i < LANE_OUTPUTS; i++) { // unrolled
@@ -167,7 +169,8 @@ fn attend(head: u32, first_query: u32, lane: u32) {
         for (var r = 0u; r < ROW_FRAGMENTS; r++) { // unrolled
             for (var j = 0u; j < KEY_FRAGMENTS; j++) { // unrolled
                 let place = 2u * ((own + r * FRAGMENT) * SHARE_STRIDE + j * FRAGMENT / 8u);
-                shared_out[r * KEY_FRAGMENTS + j] = coopLoadT<Left>(&shares[place], 2u * SHARE_STRIDE);
+                shared_out[r * KEY_FRAGMENTS + j] =
+                    coopLoadT<Left>(&shares[PER_FOUR * place], PER_FOUR * 2u * SHARE_STRIDE);
             }
         }
         for (var p = 0u; p < PARTS; p++) { // unrolled
@@ -175,21 +178,21 @@ fn attend(head: u32, first_query: u32, lane: u32) {
                 var products: array<Sums, ROW_FRAGMENTS>; // in registers
                 for (var j = 0u; j < KEY_FRAGMENTS; j++) { // unrolled
                     let place = 2u * (j * FRAGMENT * STRIDE + (p * PART_FRAGMENTS + d) * FRAGMENT / 8u);
-                    let values = coopLoadT<Right>(&value_tile[place], 2u * STRIDE);
+                    let values = coopLoadT<Right>(&value_tile[PER_FOUR * place], PER_FOUR * 2u * STRIDE);
                     for (var r = 0u; r < ROW_FRAGMENTS; r++) { // unrolled
                         products[r] = coopMultiplyAdd(shared_out[r * KEY_FRAGMENTS + j], values, products[r]);
                     }
                 }
                 for (var r = 0u; r < ROW_FRAGMENTS; r++) { // unrolled
                     let place = (own + r * FRAGMENT) * SCORE_STRIDE + d * FRAGMENT / 4u;
-                    coopStoreT(products[r], &scores[place], SCORE_STRIDE);
+                    coopStoreT(products[r], &scores[PER_FOUR * place], PER_FOUR * SCORE_STRIDE);
                 }
             }
             workgroupBarrier();
             for (var r = 0u; r < LANE_ROWS; r++) { // unrolled
                 let place = (row + r * SUBGROUP_LANES) * SCORE_STRIDE + share * LANE_PART;
                 for (var i = 0u; i < LANE_PART; i++) { // unrolled
-                    outputs[r * LANE_OUTPUTS + p * LANE_PART + i] += scores[place + i];
+                    outputs[r * LANE_OUTPUTS + p * LANE_PART + i] += score(place + i);
                 }
             }
             if p + 1u < PARTS {
@@ -201,14 +204,14 @@ fn attend(head: u32, first_query: u32, lane: u32) {
     // The lanes of a row add what each has of its total.
     workgroupBarrier();
     for (var r = 0u; r < LANE_ROWS; r++) { // unrolled
-        scores[(row + r * SUBGROUP_LANES) * SCORE_STRIDE + share].x = totals[r];
+        put_total((row + r * SUBGROUP_LANES) * SCORE_STRIDE + share, totals[r]);
     }
     workgroupBarrier();
     for (var r = 0u; r < LANE_ROWS; r++) { // unrolled
         let line = row + r * SUBGROUP_LANES;
         var total = 0.0;
         for (var i = 0u; i < ROW_LANES; i++) {
-            total += scores[line * SCORE_STRIDE + i].x;
+            total += total_of(line * SCORE_STRIDE + i);
         }
         if first_query + line < params.queries {
             let y_row = (first_query + line + params.y_skip) * (params.y_pitch / 8u);

@@ -24,9 +24,10 @@ const ROWS: u32 = 2u;
 const COLUMNS: u32 = 4u;
 /// Vectors in a fragment.
 const VECTORS: u32 = FRAGMENT * FRAGMENT / 4u;
-
-var<workgroup> numbers: array<vec4<f16>, (ROWS + COLUMNS) * VECTORS>;
-var<workgroup> stage: array<vec4f, SUBGROUPS * VECTORS>;
+/// Those of all fragments that are multiplied.
+const TILE_FOURS: u32 = (ROWS + COLUMNS) * VECTORS;
+/// Those of a fragment of sums for each subgroup.
+const STAGE_FOURS: u32 = SUBGROUPS * VECTORS;
 
 @compute @workgroup_size(LANES)
 fn main(
@@ -35,19 +36,19 @@ fn main(
     @builtin(local_invocation_index) lane: u32,
 ) {
     // Numbers of both signs, all different in a fragment: units may be faster for zeros.
-    for (var i = lane; i < (ROWS + COLUMNS) * VECTORS; i += LANES) {
+    for (var i = lane; i < TILE_FOURS; i += LANES) {
         let first = params.factor * (f32(i % 61u) - 30.0) / 30.0;
-        numbers[i] = vec4<f16>(vec4f(first, -first, first * params.factor, params.factor - first));
+        put_four(i, vec4<f16>(vec4f(first, -first, first * params.factor, params.factor - first)));
     }
     workgroupBarrier();
     var rows: array<Left, ROWS>; // in registers
     var columns: array<Right, COLUMNS>; // in registers
     var sums: array<Sums, ROWS * COLUMNS>; // in registers
     for (var i = 0u; i < ROWS; i++) { // unrolled
-        rows[i] = coopLoadT<Left>(&numbers[i * VECTORS], FRAGMENT / 4u);
+        rows[i] = coopLoadT<Left>(&tiles[PER_FOUR * i * VECTORS], PER_FOUR * FRAGMENT / 4u);
     }
     for (var j = 0u; j < COLUMNS; j++) { // unrolled
-        columns[j] = coopLoad<Right>(&numbers[(ROWS + j) * VECTORS], FRAGMENT / 4u);
+        columns[j] = coopLoad<Right>(&tiles[PER_FOUR * (ROWS + j) * VECTORS], PER_FOUR * FRAGMENT / 4u);
     }
     for (var round = 0u; round < params.rounds; round += 1u) {
         for (var i = 0u; i < ROWS; i++) { // unrolled
@@ -59,9 +60,9 @@ fn main(
     let own = lane / SUBGROUP_LANES * VECTORS;
     var total = params.summand;
     for (var i = 0u; i < ROWS * COLUMNS; i++) { // unrolled
-        coopStoreT(sums[i], &stage[own], FRAGMENT / 4u);
+        coopStoreT(sums[i], &stage[PER_FOUR * own], PER_FOUR * FRAGMENT / 4u);
         workgroupBarrier();
-        total += stage[own + lane % VECTORS].x;
+        total += staged(own + lane % VECTORS).x;
         workgroupBarrier();
     }
     y[flat_workgroup(workgroup, grid) * LANES + lane] = total;

@@ -67,11 +67,12 @@ fn to_spirv(module: &Module, info: &ModuleInfo) -> Result<(), String> {
     spv::write_vec(module, info, &spirv, None).map(drop).map_err(|e| format!("SPIR-V: {e}"))
 }
 
-fn to_msl(module: &Module, info: &ModuleInfo) -> Result<(), String> {
+fn to_msl(module: &Module, info: &ModuleInfo) -> Result<String, String> {
     let entry = (ShaderStage::Compute, "main".to_owned());
     let options = msl::Options { lang_version: (2, 4), fake_missing_bindings: true, ..Default::default() };
     let pipeline = msl::PipelineOptions { entry_point: Some(entry), ..Default::default() };
-    msl::write_string(module, info, &options, &pipeline).map(drop).map_err(|e| format!("MSL: {e}"))
+    let written = msl::write_string(module, info, &options, &pipeline);
+    written.map(|(text, _)| text).map_err(|e| format!("MSL: {e}"))
 }
 
 fn translate(module: &Module, info: &ModuleInfo) -> Result<(), String> {
@@ -176,7 +177,35 @@ fn every_cooperative_kernel_can_be_said_where_there_are_matrix_units() {
 
 fn to_spirv_and_msl(module: &Module, info: &ModuleInfo) -> Result<(), String> {
     to_spirv(module, info)?;
-    to_msl(module, info)
+    matrices_lie_in_numbers(&to_msl(module, info)?)
+}
+
+/// Metal's functions take pointers to single numbers, and naga writes those that WGSL has: each must be to an element of
+/// an array of such.
+fn matrices_lie_in_numbers(msl: &str) -> Result<(), String> {
+    let transfers = ["= NagaCooperativeLoad(&", "simdgroup_store("];
+    let lines = msl.lines().filter(|line| transfers.iter().any(|transfer| line.contains(transfer)));
+    let mut count = 0;
+    for line in lines {
+        let array = line.split_once('&').and_then(|(_, place)| place.split_once(".inner["));
+        let (array, _) = array.ok_or_else(|| format!("MSL: {line:?} points to no array"))?;
+        let element = element_of(msl, array).ok_or_else(|| format!("MSL: {array} is not declared"))?;
+        if !["half", "float"].contains(&element) {
+            return Err(format!("MSL: {line:?} points to {element}"));
+        }
+        count += 1;
+    }
+    if count == 0 { Err("MSL: no matrix is loaded".to_owned()) } else { Ok(()) }
+}
+
+/// The type of the elements of an array in workgroup memory, which functions are given as `threadgroup type_3& tiles`.
+fn element_of<'a>(msl: &'a str, array: &str) -> Option<&'a str> {
+    let declared = msl.lines().find_map(|line| {
+        let (_, declared) = line.split_once("threadgroup ")?;
+        declared.trim_end_matches(',').strip_suffix(&format!("& {array}"))
+    })?;
+    let (_, members) = msl.split_once(&format!("struct {declared} {{"))?;
+    members.split_once(" inner[").map(|(element, _)| element.trim())
 }
 
 /// Some drivers fail to compile both in one kernel.

@@ -7,7 +7,7 @@
 // ROW_FRAGMENTS × COLUMN_FRAGMENTS fragments of them, which stay in its registers. Both tiles lie in
 // workgroup memory with depth along the row, in pieces of eight halves (16 bytes); a piece of padding
 // puts the rows of a fragment into different banks. Sizes are constants that `Tile` in
-// gpu/cores/cooperative.rs writes in front.
+// gpu/cores/cooperative.rs writes in front, with cooperative_vectors.wgsl or cooperative_scalars.wgsl.
 //
 // No subgroup operation is used: some drivers fail to compile them beside cooperative matrices.
 
@@ -30,13 +30,14 @@ const PASS: u32 = LANES / PIECES;
 /// Vectors in a row of `stage`: 16 sums, and padding.
 const STAGE_PITCH: u32 = 5u;
 
-var<workgroup> tiles: array<vec4<f16>, 2u * (TILE_ROWS + TILE_COLUMNS) * STRIDE>;
-/// Where fragments become rows again: 16 columns of one row of fragments for each subgroup.
-var<workgroup> stage: array<vec4f, SUBGROUPS * FRAGMENT * STAGE_PITCH>;
+/// Vectors of both tiles.
+const TILE_FOURS: u32 = 2u * (TILE_ROWS + TILE_COLUMNS) * STRIDE;
+/// Those of `stage`, where fragments become rows again: 16 columns of one row of fragments for each subgroup.
+const STAGE_FOURS: u32 = SUBGROUPS * FRAGMENT * STAGE_PITCH;
 
 fn put_piece(place: u32, piece: Piece) {
-    tiles[2u * place] = piece[0];
-    tiles[2u * place + 1u] = piece[1];
+    put_four(2u * place, piece[0]);
+    put_four(2u * place + 1u, piece[1]);
 }
 
 /// Pieces of a whole row of the weight.
@@ -120,11 +121,11 @@ fn multiply(first_row: u32, first_column: u32, lane: u32) {
             var rows: array<Left, ROW_FRAGMENTS>; // in registers
             for (var i = 0u; i < ROW_FRAGMENTS; i++) { // unrolled
                 let place = 2u * ((row_fragment + i) * FRAGMENT * STRIDE + k * FRAGMENT / 8u);
-                rows[i] = coopLoadT<Left>(&tiles[place], 2u * STRIDE);
+                rows[i] = coopLoadT<Left>(&tiles[PER_FOUR * place], PER_FOUR * 2u * STRIDE);
             }
             for (var j = 0u; j < COLUMN_FRAGMENTS; j++) { // unrolled
                 let place = 2u * (RIGHT_TILE + (column_fragment + j) * FRAGMENT * STRIDE + k * FRAGMENT / 8u);
-                let columns = coopLoad<Right>(&tiles[place], 2u * STRIDE);
+                let columns = coopLoad<Right>(&tiles[PER_FOUR * place], PER_FOUR * 2u * STRIDE);
                 for (var i = 0u; i < ROW_FRAGMENTS; i++) { // unrolled
                     sums[i * COLUMN_FRAGMENTS + j] =
                         coopMultiplyAdd(rows[i], columns, sums[i * COLUMN_FRAGMENTS + j]);
@@ -138,7 +139,8 @@ fn multiply(first_row: u32, first_column: u32, lane: u32) {
         for (var j = 0u; j < COLUMN_STEPS; j++) { // unrolled
             for (var h = 0u; h < ACROSS; h++) { // unrolled
                 let place = own + h * FRAGMENT / 4u;
-                coopStoreT(sums[i * COLUMN_FRAGMENTS + j * ACROSS + h], &stage[place], STAGE_PITCH);
+                let fragment = sums[i * COLUMN_FRAGMENTS + j * ACROSS + h];
+                coopStoreT(fragment, &stage[PER_FOUR * place], PER_FOUR * STAGE_PITCH);
             }
             workgroupBarrier();
             let row = first_row + (row_fragment + i) * FRAGMENT;
@@ -156,10 +158,10 @@ fn finish_rows(row: u32, column: u32, stage_place: u32, lane: u32) {
         let eighth = r % FINISHED_AT_ONCE;
         let place = stage_place + line * STAGE_PITCH + 2u * eighth;
         if ACTIVATION == GEGLU {
-            let more = Eight(stage[place + 2u], stage[place + 3u]);
-            finish_geglu(row + line, column, Eight(stage[place], stage[place + 1u]), more);
+            let more = Eight(staged(place + 2u), staged(place + 3u));
+            finish_geglu(row + line, column, Eight(staged(place), staged(place + 1u)), more);
         } else {
-            finish_eight(row + line, column + 8u * eighth, Eight(stage[place], stage[place + 1u]));
+            finish_eight(row + line, column + 8u * eighth, Eight(staged(place), staged(place + 1u)));
         }
     }
 }

@@ -16,6 +16,26 @@ impl Shader {
     }
 }
 
+/// How kernels of the cooperative core see workgroup memory, as two shared files that can stand for each other.
+pub(super) struct Elements {
+    /// By vectors of four numbers.
+    pub vectors: &'static str,
+    /// By single numbers.
+    pub scalars: &'static str,
+}
+
+/// Of products, and of what measures the peak.
+pub(super) static PRODUCT_ELEMENTS: Elements = Elements {
+    vectors: include_str!("../../../shaders/shared/cooperative_vectors.wgsl"),
+    scalars: include_str!("../../../shaders/shared/cooperative_scalars.wgsl"),
+};
+
+/// Of attention.
+pub(super) static ATTENTION_ELEMENTS: Elements = Elements {
+    vectors: include_str!("../../../shaders/shared/attention_vectors.wgsl"),
+    scalars: include_str!("../../../shaders/shared/attention_scalars.wgsl"),
+};
+
 /// `NAME = "file" with ["shared file", …];`
 macro_rules! shaders {
     ($($(#[$doc:meta])* $id:ident = $file:literal with [$($shared:literal),*];)*) => {

@@ -7,7 +7,7 @@ use crate::gpu::device::Facts;
 use crate::gpu::matrix_units::MatrixUnits;
 use crate::gpu::options::Core;
 use crate::gpu::packing::Order;
-use crate::gpu::shaders;
+use crate::gpu::shaders::{self, Elements};
 use crate::gpu::work::{Operation, Task, Work};
 
 /// The kernels for a product or convolution, the one first whose workgroups would be done first: none for what is not
@@ -48,7 +48,7 @@ impl MatrixUnits {
 
     /// The constants of the kernel that measures their peak.
     pub(super) fn constants(&self) -> String {
-        let mut text = types(self.fragment);
+        let mut text = types(*self, &shaders::PRODUCT_ELEMENTS);
         number(&mut text, "SUBGROUPS", Self::PEAK_SUBGROUPS);
         number(&mut text, "SUBGROUP_LANES", self.lanes);
         number(&mut text, "LANES", Self::PEAK_SUBGROUPS * self.lanes);
@@ -157,7 +157,7 @@ impl Tile {
         let fragment = units.fragment;
         let lanes = self.lanes(units);
         let pieces = self.depth / 8;
-        let mut text = types(fragment);
+        let mut text = types(units, &shaders::PRODUCT_ELEMENTS);
         for (name, value) in [
             ("TILE_ROWS", self.rows),
             ("TILE_COLUMNS", self.columns),
@@ -230,7 +230,7 @@ impl Heads {
         let row_lanes = (units.lanes / ROWS).max(1);
         let parts = self.head_dim.div_ceil(self.keys);
         let lane_part = self.head_dim / parts / 4 / row_lanes;
-        let mut text = types(fragment);
+        let mut text = types(units, &shaders::ATTENTION_ELEMENTS);
         for (name, value) in [
             ("HEAD_DIM", self.head_dim),
             ("KEYS", self.keys),
@@ -255,13 +255,16 @@ impl Heads {
     }
 }
 
-/// Extensions and matrix types.
-fn types(fragment: u32) -> String {
+/// Extensions, matrix types, and workgroup memory as matrices are loaded from it. Those of 8 are Metal's, whose functions
+/// take pointers to single numbers; on Vulkan vectors are read and written in one instruction.
+fn types(units: MatrixUnits, elements: &Elements) -> String {
+    let fragment = units.fragment;
+    let elements = if fragment == 8 { elements.scalars } else { elements.vectors };
     let matrix =
         |name, scalar, role| format!("alias {name} = coop_mat{fragment}x{fragment}<{scalar}, {role}>;\n");
     let types =
         [matrix("Left", "f16", "A"), matrix("Right", "f16", "B"), matrix("Sums", "f32", "C")].concat();
-    let mut text = format!("enable f16;\nenable wgpu_cooperative_matrix;\n{types}");
+    let mut text = format!("enable f16;\nenable wgpu_cooperative_matrix;\n{types}{elements}\n");
     number(&mut text, "FRAGMENT", fragment);
     text
 }
