@@ -96,10 +96,12 @@ impl AdapterDescription {
     }
 
     /// Lanes of the subgroups whose matrix units multiply. Of the sizes that Radeons have Mesa's compiler takes 64 for
-    /// that (`tools/offline`); where one does not, the trial of the units sees it.
+    /// that (`tools/offline`). Apple's GPUs have 32, which Metal does not say before a kernel is compiled. Where it is
+    /// otherwise, the trial of the units sees it.
     pub(crate) fn matrix_lanes(&self) -> Option<u32> {
         let of_radeon = self.driver.starts_with("radv ") && self.subgroup_sizes == Some((32, 64));
-        self.fixed_subgroup().or(of_radeon.then_some(64))
+        let of_apple = self.backend == "metal" && self.name.starts_with("Apple ");
+        self.fixed_subgroup().or(of_radeon.then_some(64)).or(of_apple.then_some(32))
     }
 
     /// The subgroup size, where it is the same for every kernel. wgpu cannot pin it.
@@ -341,6 +343,15 @@ mod tests {
             adapter.driver = driver.into();
             (adapter.kind, adapter.subgroup_sizes, adapter.matrix_units) = (kind, Some(sizes), units);
             assert_eq!(adapter.best_core(), core, "{driver}, subgroups of {sizes:?}, units {units:?}");
+        }
+    }
+
+    #[test]
+    fn matrix_units_that_metal_lists_are_used_on_apples_own_gpus() {
+        for (name, core) in [("Apple M2 Pro", Core::Cooperative), ("AMD Radeon Pro 5500M", Core::Tiled)] {
+            let mut adapter = machine(&[(name, "metal", AdapterKind::Integrated)]).remove(0);
+            (adapter.subgroup_sizes, adapter.matrix_units) = (Some((4, 64)), Some(8));
+            assert_eq!(adapter.best_core(), core, "{name}");
         }
     }
 
