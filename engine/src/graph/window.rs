@@ -42,8 +42,8 @@ impl ConvWindow {
 pub struct Window {
     /// Pixels from one place to the next: 1 or 2.
     pub stride: usize,
-    /// Rows and columns of zeros before the picture that is seen: 0 or 1; −1 where it is seen from its second row on, as by
-    /// a strip of a doubled picture.
+    /// Rows and columns of zeros before the picture that is seen: 0 or 1. Of a doubled picture 1; −1 where a strip sees it
+    /// from its second row on. So an even output always sees the second of two equal rows first.
     pub origin: [isize; 2],
     /// Whether the picture that is seen is twice as high and wide as the input, each pixel of which it shows four times.
     pub doubled: bool,

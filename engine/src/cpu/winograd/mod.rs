@@ -31,7 +31,7 @@ pub(super) enum Way {
     Direct,
     /// F(2×2, 3×3).
     Twos,
-    /// F(2×2, 3×3) of a doubled picture.
+    /// F(2×2, 3×3) of a doubled picture, whose windows begin with the second of two equal lines and columns.
     Doubled,
     /// F(4×4, 3×3).
     Fours,
