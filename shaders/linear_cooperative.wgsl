@@ -1,7 +1,7 @@
 // Product of activations and a weight by matrix units, then the epilogue.
 //
 //   x       [rows, depth]     halves; depth is a multiple of 8
-//   weight  [columns, depth]  halves
+//   weight  [columns, depth]  halves, bytes or four bits with scales
 //   y       [rows, columns]   or half the columns for GEGLU
 //
 // One workgroup for a tile of sums (shared/cooperative.wgsl).

@@ -13,7 +13,7 @@ type Constants = Vec<(String, f64)>;
 /// Values of the overrides that are numbers; those that are bools are tried both ways.
 fn numbers_of(name: &str) -> Vec<f64> {
     match name {
-        "W_STORED" => vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0],
+        "W_STORED" => vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
         "ACTIVATION" => vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0],
         _ => Vec::new(),
     }

@@ -1,13 +1,14 @@
 // A product by the device's matrix units (cooperative matrices): halves in, sums in f32.
 //
 //   x       [rows, depth] halves           a row of the left side is what `fetch_left` gives
-//   weight  [columns, TAPS · depth] halves
+//   weight  [columns, TAPS · depth]        in right_halves.wgsl, right_bytes.wgsl or right_nibbles.wgsl
 //
 // A workgroup makes TILE_ROWS × TILE_COLUMNS sums, and each of its subgroups a rectangle of
 // ROW_FRAGMENTS × COLUMN_FRAGMENTS fragments of them, which stay in its registers. Both tiles lie in
 // workgroup memory with depth along the row, in pieces of eight halves (16 bytes); a piece of padding
 // puts the rows of a fragment into different banks. Sizes are constants that `Tile` in
-// gpu/cores/cooperative.rs writes in front, with cooperative_vectors.wgsl or cooperative_scalars.wgsl.
+// gpu/cores/cooperative.rs writes in front, with cooperative_vectors.wgsl or cooperative_scalars.wgsl and one of the
+// files that read a weight.
 //
 // No subgroup operation is used: some drivers fail to compile them beside cooperative matrices.
 
@@ -17,7 +18,6 @@ override ALIGNED: bool = true;
 alias Piece = mat2x4<f16>;
 
 @group(0) @binding(1) var<storage, read> x: array<Piece>;
-@group(0) @binding(2) var<storage, read> weight: array<Piece>;
 
 /// Pieces of a row of a tile.
 const PIECES: u32 = TILE_DEPTH / 8u;
@@ -52,11 +52,11 @@ fn left_piece(place: Place, piece: u32) -> Piece {
     return fetch_left(place, piece);
 }
 
-fn right_piece(output: u32, piece: u32) -> Piece {
+fn fetched_right(output: u32, piece: u32) -> Fetched {
     if !ALIGNED && piece >= depth_pieces() {
-        return Piece();
+        return Fetched();
     }
-    return weight[output + piece];
+    return fetch_right(output + piece);
 }
 
 /// Makes the sums of a tile and finishes them.
@@ -77,7 +77,7 @@ fn multiply(first_row: u32, first_column: u32, lane: u32) {
         outputs[i] = min(first_column + row + i * PASS, params.columns - 1u) * depth_pieces();
     }
     var left: array<Piece, LEFT_PIECES>; // in registers
-    var right: array<Piece, RIGHT_PIECES>; // in registers
+    var right: array<Fetched, RIGHT_PIECES>; // in registers
     var sums: array<Sums, ROW_FRAGMENTS * COLUMN_FRAGMENTS>; // in registers
 
     // With FETCH_AHEAD the next tiles are on their way into registers while these are multiplied, and
@@ -88,7 +88,7 @@ fn multiply(first_row: u32, first_column: u32, lane: u32) {
             left[i] = left_piece(places[i], piece);
         }
         for (var i = 0u; i < RIGHT_PIECES; i++) { // unrolled
-            right[i] = right_piece(outputs[i], piece);
+            right[i] = fetched_right(outputs[i], piece);
         }
     }
     for (var first = 0u; first <= last; first += PIECES) {
@@ -97,7 +97,7 @@ fn multiply(first_row: u32, first_column: u32, lane: u32) {
                 left[i] = left_piece(places[i], first + piece);
             }
             for (var i = 0u; i < RIGHT_PIECES; i++) { // unrolled
-                right[i] = right_piece(outputs[i], first + piece);
+                right[i] = fetched_right(outputs[i], first + piece);
             }
         }
         workgroupBarrier();
@@ -105,7 +105,7 @@ fn multiply(first_row: u32, first_column: u32, lane: u32) {
             put_piece((row + i * PASS) * STRIDE + piece, left[i]);
         }
         for (var i = 0u; i < RIGHT_PIECES; i++) { // unrolled
-            put_piece(RIGHT_TILE + (row + i * PASS) * STRIDE + piece, right[i]);
+            put_piece(RIGHT_TILE + (row + i * PASS) * STRIDE + piece, right_piece(right[i]));
         }
         workgroupBarrier();
         if FETCH_AHEAD {
@@ -114,7 +114,7 @@ fn multiply(first_row: u32, first_column: u32, lane: u32) {
                 left[i] = left_piece(places[i], next);
             }
             for (var i = 0u; i < RIGHT_PIECES; i++) { // unrolled
-                right[i] = right_piece(outputs[i], next);
+                right[i] = fetched_right(outputs[i], next);
             }
         }
         for (var k = 0u; k < DEPTH_FRAGMENTS; k++) { // unrolled

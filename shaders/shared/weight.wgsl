@@ -1,14 +1,15 @@
 // Reading a packed weight.
 //
 //   weight  [K' / 2, columns] pairs (k, k + 1) of halves, or [K', columns] f32, or for each 32 rows
-//           [columns / 2] pairs of scales, in halves, and [8, columns] words of bytes, four rows each
+//           [columns / 2] pairs of scales, in halves, and [8, columns] words of bytes, four rows each, or
+//           [columns] scales and shifts, in halves, and [4, columns] words of four bits, eight rows each
 //
 // A value may take a weight's place, its rows as they lie: then rows are columns of the matrix, [columns, depth] in f32
 // (3) or halves (4), or rows of it, [depth, columns] in f32 (0) or halves (5).
 //
 // The kernel's `Params` has columns.
 
-/// How its numbers are stored, as `Stored` in gpu/packing.rs has it: f32, pairs of halves, or bytes with scales.
+/// How its numbers are stored, as `Stored` in gpu/packing.rs has it: f32, pairs of halves, bytes with scales, or (6) four bits.
 override W_STORED: u32 = 0u;
 
 @group(0) @binding(2) var<storage, read> weight: array<vec4u>;
@@ -32,6 +33,23 @@ fn load_bytes(k: u32, column: u32) -> WeightPair {
     return WeightPair(even, vec4f(extractBits(words, first + 8u, 8u)) * scale);
 }
 
+/// The same of four bits. An integer times a scale is exact here, too, and the sum is rounded once.
+fn load_nibbles(k: u32, column: u32) -> WeightPair {
+    let quads = params.columns / 4u;
+    let block = k / 32u * (5u * quads) + column / 4u;
+    let pairs = weight[block];
+    let x = unpack2x16float(pairs.x);
+    let y = unpack2x16float(pairs.y);
+    let z = unpack2x16float(pairs.z);
+    let w = unpack2x16float(pairs.w);
+    let scale = vec4f(x.x, y.x, z.x, w.x);
+    let shift = vec4f(x.y, y.y, z.y, w.y);
+    let words = weight[block + (1u + k % 32u / 8u) * quads];
+    let first = k % 8u * 2u;
+    let even = vec4f(extractBits(words, first, 4u)) * scale + shift;
+    return WeightPair(even, vec4f(extractBits(words, first + 16u, 4u)) * scale + shift);
+}
+
 /// Rows k and k + 1 of one column, where columns are rows of a value.
 fn load_two(k: u32, column: u32) -> vec2f {
     let place = column * params.depth + k;
@@ -52,6 +70,9 @@ fn load_four(k: u32, column: u32) -> vec4f {
 fn load_weight(k: u32, column: u32) -> WeightPair {
     if W_STORED == 2u {
         return load_bytes(k, column);
+    }
+    if W_STORED == 6u {
+        return load_nibbles(k, column);
     }
     if W_STORED == 3u || W_STORED == 4u {
         let x = load_two(k, column);

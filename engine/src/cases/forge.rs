@@ -7,7 +7,7 @@ use half::{bf16, f16};
 use crate::backend::HostTensor;
 use crate::graph::{Affine, Element, Graph, Recorder, Shape, Tensor};
 use crate::noise::TorchRng;
-use crate::weights::{NumberFormat, Weight};
+use crate::weights::{NumberFormat, Quantisation, Weight};
 
 /// What the numbers of a case are like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,10 +76,13 @@ impl Forge {
         self.make(shape, |v| v * scale)
     }
 
-    /// The same in eight bits with scales.
-    pub(super) fn weight_in_eight_bits(&mut self, shape: &[usize]) -> Arc<Weight> {
-        let weight = self.weight(shape);
-        weight.in_eight_bits().map_or(weight, Arc::new)
+    /// The same in eight bits with scales, or in four.
+    pub(super) fn quantised_weight(&mut self, bits: Quantisation, shape: &[usize]) -> Arc<Weight> {
+        let mut weight = self.weight(shape);
+        if bits == Quantisation::Q4 {
+            weight = Arc::new(weight.as_q4_1());
+        }
+        weight.quantised().map_or(weight, Arc::new)
     }
 
     /// What follows a normalisation.

@@ -4,6 +4,7 @@ use super::Table;
 use super::forge::Forge;
 use super::pointwise::ACTIVATIONS;
 use crate::graph::{Activation, ConvWindow, Padding, Shape, Tensor};
+use crate::weights::Quantisation;
 
 /// Rows, inputs, outputs: one of each, less than a word, primes, a tile and one more or less, panels that
 /// are not full, the text encoders' 77.
@@ -96,24 +97,27 @@ pub(super) fn linear(table: &mut Table) {
         f.graph.linear(x, &weight, None)
     });
     linear_functions(table);
-    linear_in_eight_bits(table);
+    quantised_linear(table);
 }
 
 /// Few rows, tiles that are not full, blocks of 32 at their edges.
-fn linear_in_eight_bits(table: &mut Table) {
-    for [rows, inputs, outputs] in [[1, 32, 8], [2, 320, 50], [77, 64, 40], [65, 96, 65], [130, 640, 200]] {
-        table.add("linear", &format!("{rows}×{inputs}→{outputs}, eight bits, silu, residual"), move |f| {
-            let x = f.x(Shape::tokens(1, rows, inputs));
-            let (weight, bias) = (f.weight_in_eight_bits(&[outputs, inputs]), f.shift(outputs));
-            let y = f.graph.linear(x, &weight, Some(&bias));
-            Follow::Everything(Activation::Silu).record(f, y)
+fn quantised_linear(table: &mut Table) {
+    for (name, bits) in [("eight bits", Quantisation::Q8), ("four bits", Quantisation::Q4)] {
+        for [rows, inputs, outputs] in [[1, 32, 8], [2, 320, 50], [77, 64, 40], [65, 96, 65], [130, 640, 200]]
+        {
+            table.add("linear", &format!("{rows}×{inputs}→{outputs}, {name}, silu, residual"), move |f| {
+                let x = f.x(Shape::tokens(1, rows, inputs));
+                let (weight, bias) = (f.quantised_weight(bits, &[outputs, inputs]), f.shift(outputs));
+                let y = f.graph.linear(x, &weight, Some(&bias));
+                Follow::Everything(Activation::Silu).record(f, y)
+            });
+        }
+        table.add("linear", &format!("35×64→36, {name}, geglu"), move |f| {
+            let x = f.x(Shape::tokens(1, 35, 64));
+            let (weight, bias) = (f.quantised_weight(bits, &[72, 64]), f.shift(72));
+            f.graph.linear_geglu(x, &weight, &bias)
         });
     }
-    table.add("linear", "35×64→36, eight bits, geglu", |f| {
-        let x = f.x(Shape::tokens(1, 35, 64));
-        let (weight, bias) = (f.weight_in_eight_bits(&[72, 64]), f.shift(72));
-        f.graph.linear_geglu(x, &weight, &bias)
-    });
 }
 
 fn linear_functions(table: &mut Table) {
@@ -172,7 +176,8 @@ pub(super) fn conv3x3(table: &mut Table) {
             "conv3x3",
             &format!("2×9×7×{inputs}→{outputs}, stride {stride}, eight bits"),
             move |f| {
-                let (weight, bias) = (f.weight_in_eight_bits(&[outputs, inputs, 3, 3]), f.shift(outputs));
+                let weight = f.quantised_weight(Quantisation::Q8, &[outputs, inputs, 3, 3]);
+                let bias = f.shift(outputs);
                 let x = f.x(Shape::image(2, 9, 7, inputs));
                 f.graph.conv3x3(x, &weight, Some(&bias), ConvWindow { stride, ..ConvWindow::SAME })
             },

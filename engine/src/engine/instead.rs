@@ -56,9 +56,7 @@ impl Engine {
         {
             offers.push(with(Setting::LowMemory, "", bytes));
         }
-        if let Some(bytes) =
-            self.in_eight_bits().and_then(|mut other| other.least(plan, self.memory.low, room))
-        {
+        if let Some(bytes) = self.quantised().and_then(|mut other| other.least(plan, self.memory.low, room)) {
             offers.push(with(Setting::Weights, " q8", bytes));
         }
         let smaller = plan.init.is_none() && plan.second().is_none();
@@ -80,9 +78,9 @@ impl Engine {
         ways.into_iter().find_map(|way| Some(self.fit_as(plan, (1, 0), way, room).ok()?.fit?.device_bytes))
     }
 
-    /// The same model with its weights in eight bits, where they are not.
-    fn in_eight_bits(&self) -> Option<Self> {
-        let checkpoint = self.model.checkpoint.clone().in_eight_bits(true);
+    /// The same model with its weights quantised, where they are not.
+    fn quantised(&self) -> Option<Self> {
+        let checkpoint = self.model.checkpoint.clone().quantised(true);
         let model = Model::load(&checkpoint, Request::default()).ok()?;
         let mut engine = Self::new(Arc::new(model), self.backend.clone(), self.precision);
         (engine.vae_cut, engine.asked_loras) = (self.vae_cut, self.asked_loras.clone());

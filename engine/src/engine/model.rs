@@ -55,7 +55,7 @@ impl Model {
             checkpoint = checkpoint.with_preview_vae(path)?;
         }
         checkpoint.verify()?;
-        let checkpoint = checkpoint.in_eight_bits(options.weights == WeightFormat::Q8);
+        let checkpoint = checkpoint.quantised(options.weights == WeightFormat::Q8);
         let model = Self::load(&with_loras(checkpoint, &options.loras)?, options.defaults.clone())?;
         let outlook = model.outlook.with_lora_folder(options.lora_folder.clone());
         Ok(Self { outlook, ..model })

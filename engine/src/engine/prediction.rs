@@ -84,18 +84,18 @@ impl Program for Sketch {
 }
 
 /// SDXL, all of whose numbers are zero.
-fn sdxl(eight_bits: bool) -> Checkpoint {
+fn sdxl(quantised: bool) -> Checkpoint {
     let zeros = Bytes::from(vec![0; LARGEST]);
     let mut make = |_, _: &str, shape: &[usize]| zeros.slice(..2 * shape.iter().product::<usize>());
     let configs = Configs::sdxl_base().expect("SDXL base");
     let made = Checkpoint::made(Path::new("SDXL on paper"), &configs, networks::describe, &mut make);
-    made.expect("a model").in_eight_bits(eight_bits)
+    made.expect("a model").quantised(quantised)
 }
 
 /// SDXL on a card with so many GiB, of which nine tenths are free.
-fn on_a_card(card: u64, (low, eight_bits): (bool, bool)) -> Engine {
+fn on_a_card(card: u64, (low, quantised): (bool, bool)) -> Engine {
     let memory = DeviceMemory { total: card << 30, budget: (card << 30) / 10 * 9, is_shared: false };
-    let model = Model::load(&sdxl(eight_bits), Request::default()).expect("a model");
+    let model = Model::load(&sdxl(quantised), Request::default()).expect("a model");
     let engine = Engine::new(Arc::new(model), Arc::new(Card(memory)), Precision::F16);
     engine.with_memory(MemoryOptions { budget: None, low })
 }
@@ -105,11 +105,11 @@ fn picture(side: usize) -> Request {
 }
 
 /// How a picture fits into a card.
-fn fit(card: u64, side: usize, (low, eight_bits): (bool, bool)) -> Result<Fit> {
-    let (_, fit) = on_a_card(card, (low, eight_bits)).foresee(&picture(side))?;
+fn fit(card: u64, side: usize, (low, quantised): (bool, bool)) -> Result<Fit> {
+    let (_, fit) = on_a_card(card, (low, quantised)).foresee(&picture(side))?;
     let fit = fit.expect("a device");
     let gib = fit.device_bytes as f64 / GIB;
-    println!("{card} GiB, {side}², low {low}, q8 {eight_bits}: {gib:.2} GiB, {}", fit.plan);
+    println!("{card} GiB, {side}², low {low}, q8 {quantised}: {gib:.2} GiB, {}", fit.plan);
     Ok(fit)
 }
 

@@ -10,7 +10,7 @@
 //! makers    threads that compile them         pipeline_cache  what drivers keep of them
 //! lowering  the interface between operations and the runtime: a node becomes dispatches
 //! ops       one `lower_…` for each operation
-//! packing   weights as kernels want them      eight_bits  those with scales
+//! packing   weights as kernels want them      quantised   those with scales
 //! store     their copies on the device    stored     how numbers lie there
 //! memory    the pool of buffers               tally      their bytes
 //! transfer  host values to rows and back
@@ -26,7 +26,6 @@ mod adapters;
 mod blueprint;
 mod cores;
 mod device;
-mod eight_bits;
 mod heaps;
 mod instance;
 mod kernel_table;
@@ -45,6 +44,7 @@ mod pipeline_cache;
 mod pipelines;
 mod profile;
 mod program;
+mod quantised;
 mod replay;
 mod segments;
 mod shaders;

@@ -1,5 +1,5 @@
 //! Weights as kernels want them: transposed to `[K'][N']`, padded to multiples of 8 with zeros, in
-//! pairs of halves or f32. Made on the CPU while they are copied to the device.
+//! pairs of halves, f32 or small integers. Made on the CPU while they are copied to the device.
 
 use std::ops::Range;
 
@@ -7,7 +7,7 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
-use super::eight_bits;
+use super::quantised;
 use super::stored::Stored;
 use crate::weights::Weight;
 
@@ -67,7 +67,7 @@ pub(super) enum Order {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Packing {
     /// A product's or convolution's matrix: `[K'/2][N']` of pairs (k, k+1), k in the low half, or
-    /// `[K'][N']` of f32. `K' = tap · pitch + channel`, the pitch being the input channels rounded
+    /// `[K'][N']` of f32, or as `quantised` has it. `K' = tap · pitch + channel`, the pitch being the input channels rounded
     /// up to a multiple of 8.
     Matrix {
         /// Its numbers.
@@ -135,10 +135,16 @@ pub(super) fn pack(weight: &Weight, packing: Packing) -> Vec<u32> {
     let extents = packed_extents(weight, packing);
     let mut words = vec![0u32; extents.bytes() as usize / 4];
     match packing {
-        Packing::Matrix { columns, stored: Stored::Q8, .. } => {
-            let column = |output| columns.place(output, weight.outputs());
-            eight_bits::pack(weight, column, extents.columns, &mut words);
-        }
+        Packing::Matrix { columns, stored, order } if stored.is_quantised() => match order {
+            Order::Depth => {
+                let column = |output| columns.place(output, weight.outputs());
+                quantised::pack(weight, stored, column, &mut words);
+            }
+            Order::Outputs => {
+                let output = |place| columns.output(place, weight.outputs());
+                quantised::pack_outputs(weight, stored, output, &mut words);
+            }
+        },
         Packing::Matrix { columns, order: Order::Depth, .. } => {
             pack_matrix(weight, columns, extents, &mut words);
         }
@@ -213,7 +219,7 @@ fn read_together(weight: &Weight, first: usize, piece: Range<usize>, stored: Sto
     let mut numbers = vec![0.0; TOGETHER.min(weight.outputs() - first) * piece.len()];
     weight.read_rows(first * weight.fan_in() + piece.start, weight.fan_in(), piece.len(), &mut numbers);
     match stored {
-        Stored::F32 | Stored::Q8 => numbers.into_iter().map(f32::to_bits).collect(),
+        Stored::F32 | Stored::Q8 | Stored::Q4 => numbers.into_iter().map(f32::to_bits).collect(),
         Stored::F16 => {
             let mut halves = vec![f16::ZERO; numbers.len()];
             halves.convert_from_f32_slice(&numbers);
@@ -226,7 +232,7 @@ fn read_together(weight: &Weight, first: usize, piece: Range<usize>, stored: Sto
 fn put(rows: &mut [u32], row: usize, column: usize, extents: Extents, bits: u32) {
     match extents.stored {
         Stored::F16 => rows[row / 2 * extents.columns + column] |= bits << (16 * (row % 2)),
-        Stored::F32 | Stored::Q8 => rows[row * extents.columns + column] = bits,
+        Stored::F32 | Stored::Q8 | Stored::Q4 => rows[row * extents.columns + column] = bits,
     }
 }
 
@@ -239,7 +245,7 @@ fn pack_table(weight: &Weight, extents: Extents, words: &mut [u32]) {
         for (channel, bits) in bits.into_iter().enumerate() {
             match extents.stored {
                 Stored::F16 => words[channel / 2] |= bits << (16 * (channel % 2)),
-                Stored::F32 | Stored::Q8 => words[channel] = bits,
+                Stored::F32 | Stored::Q8 | Stored::Q4 => words[channel] = bits,
             }
         }
     });
@@ -248,7 +254,7 @@ fn pack_table(weight: &Weight, extents: Extents, words: &mut [u32]) {
 /// The bits of some numbers; of halves the low 16 are theirs.
 fn read_bits(weight: &Weight, start: usize, stored: Stored, out: &mut [u32]) {
     match stored {
-        Stored::F32 | Stored::Q8 => weight.read(start, bytemuck::cast_slice_mut(out)),
+        Stored::F32 | Stored::Q8 | Stored::Q4 => weight.read(start, bytemuck::cast_slice_mut(out)),
         Stored::F16 => {
             let mut halves = vec![f16::ZERO; out.len()];
             weight.read_halves(start, &mut halves);
@@ -327,27 +333,5 @@ mod tests {
         let words = pack(&weight, Packing::Table { stored: Stored::F16 });
         let half = |v: f32| u32::from(f16::from_f32(v).to_bits());
         assert_eq!(words[4..6], [half(3.0) | half(4.0) << 16, half(5.0)]);
-    }
-
-    #[test]
-    fn scales_come_before_the_integers_of_their_rows() {
-        let count = 10 * 64 * 9;
-        let values: Vec<f32> = (0..count).map(|v| ((v * 31 % 255) as f32 - 127.0) / 64.0).collect();
-        let weight = Weight::from_f32("w", vec![10, 64, 3, 3], &values).in_eight_bits().unwrap();
-        let packing = Packing::Matrix { stored: Stored::Q8, columns: Columns::Plain, order: Order::Depth };
-        let (words, extents) = (pack(&weight, packing), packed_extents(&weight, packing));
-        assert_eq!((extents.rows, extents.columns), (9 * 64, 16));
-        assert_eq!(words.len() as u64 * 4, extents.bytes());
-        assert_eq!(extents.bytes(), 9 * 64 * 16 * 34 / 32);
-        let whole = weight.to_f32();
-        for (output, channel, tap) in [(0, 0, 0), (9, 33, 4), (3, 63, 8), (4, 31, 7)] {
-            let row = tap * 64 + channel;
-            let block = &words[row / 32 * eight_bits::block_words(16)..][..eight_bits::block_words(16)];
-            let scale = f16::from_bits((block[output / 2] >> (16 * (output % 2))) as u16).to_f32();
-            let word = block[8 + row % 32 / 4 * 16 + output];
-            let number = f32::from(word.to_le_bytes()[row % 4].cast_signed());
-            assert_eq!(number * scale, whole[(output * 64 + channel) * 9 + tap]);
-        }
-        assert!(words[..eight_bits::block_words(16)][5..8].iter().all(|word| *word == 0), "padding columns");
     }
 }

@@ -24,6 +24,13 @@ pub(super) struct Elements {
     pub scalars: &'static str,
 }
 
+/// How a product of the cooperative core reads its weight: halves.
+pub(super) static RIGHT_HALVES: &str = include_str!("../../../shaders/shared/right_halves.wgsl");
+/// Eight bits.
+pub(super) static RIGHT_BYTES: &str = include_str!("../../../shaders/shared/right_bytes.wgsl");
+/// Four bits.
+pub(super) static RIGHT_NIBBLES: &str = include_str!("../../../shaders/shared/right_nibbles.wgsl");
+
 /// Of products, and of what measures the peak.
 pub(super) static PRODUCT_ELEMENTS: Elements = Elements {
     vectors: include_str!("../../../shaders/shared/cooperative_vectors.wgsl"),

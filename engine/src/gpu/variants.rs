@@ -7,6 +7,7 @@ use super::lowering::{Kernel, Lowering};
 use super::matrix_units::MatrixUnits;
 use super::options::Core;
 use super::shaders;
+use super::stored::Stored;
 use crate::Result;
 use crate::graph::Graph;
 
@@ -52,9 +53,19 @@ fn variant(kernel: Kernel) -> KernelVariant {
 #[must_use]
 pub fn cooperative_sources(fragment: u32, lanes: u32) -> Vec<(&'static str, String)> {
     let units = MatrixUnits { fragment, lanes };
-    let products = [&shaders::LINEAR_COOPERATIVE, &shaders::CONV3X3_COOPERATIVE];
-    let product =
-        |tile| products.map(|shader| Kernel::new(shader).with_sizes(Some(Sizes::Product(tile, units))));
+    let (linear, conv3x3) = (&shaders::LINEAR_COOPERATIVE, &shaders::CONV3X3_COOPERATIVE);
+    // Kernels of convolutions are never in four bits.
+    let products = [
+        (linear, Stored::F16),
+        (linear, Stored::Q8),
+        (linear, Stored::Q4),
+        (conv3x3, Stored::F16),
+        (conv3x3, Stored::Q8),
+    ];
+    let product = |tile| {
+        products
+            .map(|(shader, stored)| Kernel::new(shader).with_sizes(Some(Sizes::Product(tile, units, stored))))
+    };
     let head =
         |heads| Kernel::new(&shaders::ATTENTION_COOPERATIVE).with_sizes(Some(Sizes::Attention(heads, units)));
     let tiles = TILES.into_iter().filter(|tile| tile.fits_lanes(units));

@@ -80,10 +80,11 @@ impl Work {
 }
 
 impl Task {
-    /// Whether everything is stored in halves that matrix units would multiply.
-    pub(super) fn is_in_halves(&self) -> bool {
+    /// Whether matrix units can multiply it: halves, by halves or by integers that become halves on their way.
+    pub(super) fn suits_matrix_units(&self) -> bool {
+        let right = self.weight == Stored::F16 || self.weight.is_quantised();
         let out = self.operation != Operation::Attention || self.out == Stored::F16;
-        self.left == Stored::F16 && self.weight == Stored::F16 && out
+        self.left == Stored::F16 && right && out
     }
 }
 

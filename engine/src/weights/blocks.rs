@@ -11,6 +11,26 @@ use super::vectors::vectorised;
 /// Numbers of the largest block.
 pub(crate) const LARGEST: usize = 256;
 
+/// Numbers that are kept together.
+const GROUP: usize = 32;
+
+/// How many bits a kept integer has. The names are those of ggml's formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quantisation {
+    /// Eight, signed; a scale.
+    Q8,
+    /// Four, from 0 on; a scale and a shift.
+    Q4,
+}
+
+/// 32 numbers as integers, each of them to be multiplied by a scale and shifted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Integers {
+    pub(crate) scale: f32,
+    pub(crate) shift: f32,
+    pub(crate) integers: [i8; GROUP],
+}
+
 /// How a block's numbers are stored; the names are ggml's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum BlockFormat {
@@ -52,7 +72,7 @@ impl BlockFormat {
     }
 
     /// Where the scales in f16 stand in a block.
-    const fn scales(self) -> &'static [usize] {
+    pub(crate) const fn scales(self) -> &'static [usize] {
         match self {
             Self::Q8_0 | Self::Q5_0 | Self::Q4_0 => &[0],
             Self::Q5_1 | Self::Q4_1 | Self::Q4K | Self::Q5K => &[0, 2],
@@ -72,6 +92,48 @@ impl BlockFormat {
             Self::Q5K => each(blocks, out, q5_k),
             Self::Q6K => each(blocks, out, q6_k),
         }
+    }
+
+    /// As what [`Self::integers`] of this format are kept.
+    pub(crate) const fn quantisation(self) -> Option<Quantisation> {
+        match self {
+            Self::Q8_0 | Self::Q5_0 => Some(Quantisation::Q8),
+            Self::Q4_0 | Self::Q4_1 | Self::Q4K => Some(Quantisation::Q4),
+            Self::Q5_1 | Self::Q5K | Self::Q6K => None,
+        }
+    }
+
+    /// The integers of the `group`-th 32 numbers.
+    ///
+    /// # Panics
+    /// If they are kept as nothing ([`Self::quantisation`]).
+    #[inline(always)]
+    pub(crate) fn integers(self, blocks: &[u8], group: usize) -> Integers {
+        let place = group * GROUP / self.numbers();
+        let block = &blocks[place * self.bytes()..][..self.bytes()];
+        let (scale, mut integers) = (half(block, 0), [0; GROUP]);
+        let shift = match self {
+            Self::Q8_0 => {
+                integers = std::array::from_fn(|i| block[2 + i].cast_signed());
+                0.0
+            }
+            Self::Q5_0 => {
+                let fifth = fifth_bits(block, 2);
+                nibbles(&block[6..], |i, q| (q | fifth[i]).cast_signed() - 16, &mut integers);
+                0.0
+            }
+            Self::Q4_0 => {
+                nibbles(&block[2..], |_, q| q.cast_signed(), &mut integers);
+                -8.0 * scale
+            }
+            Self::Q4_1 => {
+                nibbles(&block[4..], |_, q| q.cast_signed(), &mut integers);
+                half(block, 2)
+            }
+            Self::Q4K => return eighth_of_q4_k(block, group % 8),
+            Self::Q5_1 | Self::Q5K | Self::Q6K => unreachable!("integers of {self:?} are not kept"),
+        };
+        Integers { scale, shift, integers }
     }
 
     /// Decodes `out.len()` numbers from the `start`-th on, which may lie in the middle of a block.
@@ -137,7 +199,7 @@ fn q8_0(block: &[u8; 34], out: &mut [f32; 32]) {
 
 /// The low halves of the bytes are the first sixteen numbers, the high ones the second.
 #[inline(always)]
-fn nibbles(bytes: &[u8], value: impl Fn(usize, u8) -> f32, out: &mut [f32]) {
+fn nibbles<T>(bytes: &[u8], value: impl Fn(usize, u8) -> T, out: &mut [T]) {
     let (low, high) = out.split_at_mut(bytes.len());
     for (i, byte) in bytes.iter().enumerate() {
         low[i] = value(i, byte & 15);
@@ -200,6 +262,14 @@ fn q4_k(block: &[u8; 144], out: &mut [f32; LARGEST]) {
         };
         nibbles(bytes, value, out);
     }
+}
+
+/// Two eighths, one after the other, share 32 bytes: the first has their low halves.
+fn eighth_of_q4_k(block: &[u8], eighth: usize) -> Integers {
+    let (scale, least) = eighths(block, &block[4..16])[eighth];
+    let bytes = &block[16 + eighth / 2 * 32..];
+    let integers = std::array::from_fn(|i| (bytes[i] >> (eighth % 2 * 4) & 15).cast_signed());
+    Integers { scale, shift: -least, integers }
 }
 
 #[inline(always)]

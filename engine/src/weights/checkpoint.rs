@@ -44,8 +44,8 @@ pub struct Checkpoint {
     pub(super) about: About,
     /// What the user should know of the files.
     pub(super) warnings: Vec<String>,
-    /// Whether the UNet and the text encoders are rounded to eight bits.
-    pub(super) eight_bits: bool,
+    /// Whether the UNet and the text encoders are quantised.
+    pub(super) quantised: bool,
 }
 
 /// A part's tensors.
@@ -109,7 +109,7 @@ impl Checkpoint {
             laid: BTreeMap::new(),
             about: About::default(),
             warnings: Vec::new(),
-            eight_bits: false,
+            quantised: false,
         }
     }
 
@@ -197,17 +197,17 @@ impl Checkpoint {
     pub fn weights(&self, part: Part) -> Result<Weights> {
         match self.parts.get(&part) {
             Some(Slot::Here(tensors)) => {
-                let eight_bits = self.eight_bits && part != Part::Vae;
-                Ok(Weights::new(tensors.clone()).in_eight_bits(eight_bits))
+                let quantised = self.quantised && part != Part::Vae;
+                Ok(Weights::new(tensors.clone()).quantised(quantised))
             }
             Some(Slot::Absent(file, why)) => Err(bad_file(file, why)),
             None => Err(bad_file(&self.path, format!("a {part} has no weights"))),
         }
     }
 
-    /// The same with the matrices and kernels of UNet and text encoders in eight bits, if that is asked for.
-    pub(crate) fn in_eight_bits(self, asked: bool) -> Self {
-        Self { eight_bits: asked, ..self }
+    /// The same with the matrices and kernels of UNet and text encoders quantised, if that is asked for.
+    pub(crate) fn quantised(self, asked: bool) -> Self {
+        Self { quantised: asked, ..self }
     }
 
     /// The VAE for previews, where one was given, with the configurations that it is one of.

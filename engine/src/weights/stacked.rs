@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::eight_bits::EightBits;
+use super::quantised::QuantisedBlock;
 use super::weight::{Weight, next_id};
 
 /// The number of what is made of weights of these numbers: always the same, so that devices keep their copies.
@@ -52,8 +52,8 @@ impl Weight {
         }
     }
 
-    /// Reads blocks of eight bits of the parts, as `Weight::read_blocks`.
-    pub(super) fn read_blocks_of_parts(&self, start: usize, place: usize, out: &mut [EightBits]) {
+    /// Reads blocks of the parts, as `Weight::read_blocks`.
+    pub(super) fn read_blocks_of_parts(&self, start: usize, place: usize, out: &mut [QuantisedBlock]) {
         let (mut from, asked) = (0, start..start + out.len());
         for part in self.parts() {
             let end = from + part.outputs();

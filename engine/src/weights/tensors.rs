@@ -211,8 +211,8 @@ impl Entry {
         self.weight_in(name, wanted, false)
     }
 
-    /// The same, in eight bits where that is asked for and can be.
-    fn weight_in(&self, name: &str, wanted: &[usize], eight_bits: bool) -> Result<Arc<Weight>> {
+    /// The same, quantised where that is asked for and can be.
+    fn weight_in(&self, name: &str, wanted: &[usize], quantised: bool) -> Result<Arc<Weight>> {
         // Asked first: what is quantised has other shapes, too.
         let numbers = self.numbers()?;
         // A 1×1 convolution `[out, in, 1, 1]` is the matrix `[out, in]`.
@@ -227,15 +227,15 @@ impl Entry {
         // A thread that panicked here left a list that is still whole.
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         let mut known = made.weights.iter().filter(|weight| weight.shape() == wanted);
-        if let Some(weight) = known.find(|weight| weight.has_eight_bits() == eight_bits) {
+        if let Some(weight) = known.find(|weight| weight.quantisation().is_some() == quantised) {
             return Ok(weight.clone());
         }
-        if eight_bits {
+        if quantised {
             drop(made);
             let weight = self.weight_in(name, wanted, false)?;
-            let Some(rounded) = weight.in_eight_bits().map(Arc::new) else { return Ok(weight) };
-            self.made.lock().unwrap_or_else(PoisonError::into_inner).weights.push(rounded.clone());
-            return Ok(rounded);
+            let Some(quantised) = weight.quantised().map(Arc::new) else { return Ok(weight) };
+            self.made.lock().unwrap_or_else(PoisonError::into_inner).weights.push(quantised.clone());
+            return Ok(quantised);
         }
         self.look_through(&mut made, numbers)?;
         let bytes = self.stored.bytes.clone();
@@ -290,10 +290,10 @@ pub(crate) trait TensorSource: Debug + Send + Sync {
     /// A tensor of a known shape, under diffusers' name. Asking twice gives the same one.
     fn tensor(&self, name: &str, shape: &[usize]) -> Result<Arc<Weight>>;
 
-    /// The same in eight bits, where it can be.
-    fn in_eight_bits(&self, name: &str, shape: &[usize]) -> Result<Arc<Weight>> {
+    /// The same quantised, where it can be.
+    fn quantised(&self, name: &str, shape: &[usize]) -> Result<Arc<Weight>> {
         let weight = self.tensor(name, shape)?;
-        Ok(weight.in_eight_bits().map_or(weight, Arc::new))
+        Ok(weight.quantised().map_or(weight, Arc::new))
     }
 }
 
@@ -302,7 +302,7 @@ impl TensorSource for Tensors {
         self.entry(name)?.weight(&format!("{}.{name}", self.label), shape)
     }
 
-    fn in_eight_bits(&self, name: &str, shape: &[usize]) -> Result<Arc<Weight>> {
+    fn quantised(&self, name: &str, shape: &[usize]) -> Result<Arc<Weight>> {
         self.entry(name)?.weight_in(&format!("{}.{name}", self.label), shape, true)
     }
 }
@@ -339,18 +339,18 @@ pub struct Weights {
     source: Arc<dyn TensorSource>,
     /// Empty, or with a dot at its end.
     prefix: String,
-    /// Whether matrices and kernels are rounded to eight bits.
-    eight_bits: bool,
+    /// Whether matrices and kernels are quantised.
+    quantised: bool,
 }
 
 impl Weights {
     pub(crate) fn new(source: Arc<dyn TensorSource>) -> Self {
-        Self { source, prefix: String::new(), eight_bits: false }
+        Self { source, prefix: String::new(), quantised: false }
     }
 
-    /// The same with matrices and kernels in eight bits, if that is asked for.
-    pub(crate) fn in_eight_bits(self, asked: bool) -> Self {
-        Self { eight_bits: asked, ..self }
+    /// The same with matrices and kernels quantised, if that is asked for.
+    pub(crate) fn quantised(self, asked: bool) -> Self {
+        Self { quantised: asked, ..self }
     }
 
     /// A view of tensors that were made here, not read: for layers outside of a checkpoint.
@@ -377,11 +377,7 @@ impl Weights {
     /// What products and convolutions multiply with.
     pub(crate) fn matrix(&self, name: &str, shape: &[usize]) -> Result<Arc<Weight>> {
         let name = format!("{}{name}", self.prefix);
-        if self.eight_bits {
-            self.source.in_eight_bits(&name, shape)
-        } else {
-            self.source.tensor(&name, shape)
-        }
+        if self.quantised { self.source.quantised(&name, shape) } else { self.source.tensor(&name, shape) }
     }
 
     /// A tensor of one dimension.

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use half::f16;
 
+use super::blocks::Quantisation;
 use super::file;
 use super::numbers::{self, NumberFormat, Numbers};
 
@@ -78,8 +79,8 @@ pub struct Weight {
     bytes: Bytes,
     /// In the order in which they change what is read.
     patches: Vec<Arc<dyn Patch>>,
-    /// Whether what is read is rounded to eight bits with scales.
-    eight_bits: bool,
+    /// What the numbers that are read are rounded to.
+    quantisation: Option<Quantisation>,
     /// Where it is made of several, one above the other: these. It has no bytes of its own then.
     parts: Vec<Arc<Self>>,
 }
@@ -120,7 +121,7 @@ impl Weight {
         let stored = view.whole_shape(&shape).iter().product();
         assert_eq!(bytes.len(), numbers.bytes(stored), "bytes of `{name}`");
         let (id, patches, parts) = (next_id(), Vec::new(), Vec::new());
-        Self { id, name, shape, numbers, view, bytes, patches, eight_bits: false, parts }
+        Self { id, name, shape, numbers, view, bytes, patches, quantisation: None, parts }
     }
 
     /// Matrices of one input, one above the other.
@@ -132,9 +133,10 @@ impl Weight {
         };
         let mut shape = parts[0].shape.clone();
         shape[0] = parts.iter().map(|part| part.outputs()).sum();
-        let eight_bits = parts.iter().all(|part| part.eight_bits);
+        let first = parts[0].quantisation;
+        let quantisation = first.filter(|_| parts.iter().all(|part| part.quantisation == first));
         let (view, bytes, patches) = (View::Whole, Bytes::new(), Vec::new());
-        Self { id, name, shape, numbers, view, bytes, patches, eight_bits, parts }
+        Self { id, name, shape, numbers, view, bytes, patches, quantisation, parts }
     }
 
     /// Those that it is made of; none where it is none of several.
@@ -172,14 +174,14 @@ impl Weight {
         Self { id: next_id(), name: name.to_owned(), shape: shape.to_vec(), ..self.clone() }
     }
 
-    /// The same numbers, rounded to eight bits whenever they are read.
-    pub(super) fn rounded_to_eight_bits(&self) -> Self {
-        Self { id: next_id(), eight_bits: true, ..self.clone() }
+    /// The same numbers, rounded whenever they are read.
+    pub(super) fn with_quantisation(&self, quantisation: Quantisation) -> Self {
+        Self { id: next_id(), quantisation: Some(quantisation), ..self.clone() }
     }
 
-    /// Whether the numbers that are read are rounded to eight bits with scales.
-    pub(crate) fn has_eight_bits(&self) -> bool {
-        self.eight_bits
+    /// What the numbers that are read are rounded to, where they are.
+    pub(crate) fn quantisation(&self) -> Option<Quantisation> {
+        self.quantisation
     }
 
     /// How and where the numbers are stored, where nothing changes them.
@@ -216,7 +218,7 @@ impl Weight {
 
     /// Whether every number that is read is a half exactly.
     pub(crate) fn reads_halves(&self) -> bool {
-        self.has_halves() && !self.is_changed() && !self.eight_bits
+        self.has_halves() && !self.is_changed() && self.quantisation.is_none()
     }
 
     /// Gives the memory of a mapped file's bytes back to the system: they are not needed soon, and come back by
@@ -261,7 +263,7 @@ impl Weight {
         if !self.parts.is_empty() {
             return self.read_parts(start, out, Self::read);
         }
-        if self.eight_bits && !out.is_empty() {
+        if self.quantisation.is_some() && !out.is_empty() {
             return self.read_rounded(start, self.fan_in(), out.len(), out);
         }
         self.read_stored(start, out);
@@ -277,7 +279,7 @@ impl Weight {
         if !self.parts.is_empty() {
             return self.read_rows_of_parts(start, step, count, out);
         }
-        if self.eight_bits {
+        if self.quantisation.is_some() {
             return self.read_rounded(start, step, count, out);
         }
         self.read_rows_exactly(start, step, count, out);
@@ -298,7 +300,7 @@ impl Weight {
     /// The weight and differences to be added to it. Changes that are nothing of the kind stay in the weight, and keep
     /// all others there: their order matters.
     pub(crate) fn split(&self) -> (Self, Vec<LowRank<'_>>) {
-        if self.eight_bits || !self.parts.is_empty() {
+        if self.quantisation.is_some() || !self.parts.is_empty() {
             return (self.clone(), vec![]);
         }
         match self.patches.iter().map(|patch| patch.low_rank()).collect() {

@@ -8,12 +8,13 @@ use crate::gpu::matrix_units::MatrixUnits;
 use crate::gpu::options::Core;
 use crate::gpu::packing::Order;
 use crate::gpu::shaders::{self, Elements};
+use crate::gpu::stored::Stored;
 use crate::gpu::work::{Operation, Task, Work};
 
-/// The kernels for a product or convolution, the one first whose workgroups would be done first: none for what is not
-/// in halves.
+/// The kernels for a product or convolution, the one first whose workgroups would be done first: none for what matrix
+/// units cannot multiply.
 pub(super) fn products(facts: &Facts, work: &Work) -> Vec<ProductKernel> {
-    let Some(units) = facts.units.filter(|_| work.task.is_in_halves()) else { return vec![] };
+    let Some(units) = facts.units.filter(|_| work.task.suits_matrix_units()) else { return vec![] };
     let shader = match work.task.operation {
         Operation::Conv3x3 => &shaders::CONV3X3_COOPERATIVE,
         // Its factors are f32.
@@ -23,7 +24,7 @@ pub(super) fn products(facts: &Facts, work: &Work) -> Vec<ProductKernel> {
     let kernel = |tile: Tile| ProductKernel {
         shader,
         core: Core::Cooperative,
-        sizes: Some(Sizes::Product(tile, units)),
+        sizes: Some(Sizes::Product(tile, units, work.task.weight)),
         tile: [tile.rows as usize, tile.columns as usize],
         order: Order::Outputs,
     };
@@ -32,7 +33,7 @@ pub(super) fn products(facts: &Facts, work: &Work) -> Vec<ProductKernel> {
 
 /// The kernels for attention, the one with more keys in a block first.
 pub(super) fn attentions(facts: &Facts, task: &Task) -> Vec<AttentionKernel> {
-    let Some(units) = facts.units.filter(|_| task.is_in_halves()) else { return vec![] };
+    let Some(units) = facts.units.filter(|_| task.suits_matrix_units()) else { return vec![] };
     let kernel = |heads: Heads| AttentionKernel {
         shader: &shaders::ATTENTION_COOPERATIVE,
         core: Core::Cooperative,
@@ -153,7 +154,7 @@ impl Tile {
     }
 
     /// The constants of its kernels.
-    pub(super) fn constants(&self, units: MatrixUnits) -> String {
+    pub(super) fn constants(&self, units: MatrixUnits, stored: Stored) -> String {
         let fragment = units.fragment;
         let lanes = self.lanes(units);
         let pieces = self.depth / 8;
@@ -177,8 +178,17 @@ impl Tile {
             number(&mut text, name, value);
         }
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "const FETCH_AHEAD: bool = {};", self.fetch_ahead);
+        let _ = writeln!(text, "const FETCH_AHEAD: bool = {};\n{}", self.fetch_ahead, right_side(stored));
         text
+    }
+}
+
+/// What reads a weight that is stored so.
+fn right_side(stored: Stored) -> &'static str {
+    match stored {
+        Stored::Q8 => shaders::RIGHT_BYTES,
+        Stored::Q4 => shaders::RIGHT_NIBBLES,
+        Stored::F16 | Stored::F32 => shaders::RIGHT_HALVES,
     }
 }
 

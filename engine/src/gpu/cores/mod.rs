@@ -16,6 +16,7 @@ use super::matrix_units::MatrixUnits;
 use super::options::Core;
 use super::packing::Order;
 use super::shaders::Shader;
+use super::stored::Stored;
 use super::work::{Operation, Work};
 pub(super) use cooperative::{Heads, Tile};
 pub(super) use unroll::unroll;
@@ -24,8 +25,8 @@ pub(super) use unroll::unroll;
 /// bounds of loops that must be unrolled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Sizes {
-    /// Of a product's tiles.
-    Product(Tile, MatrixUnits),
+    /// Of a product's tiles, and how its weight is stored.
+    Product(Tile, MatrixUnits, Stored),
     /// Of attention's.
     Attention(Heads, MatrixUnits),
     /// Of what measures the peak of matrix units.
@@ -36,7 +37,7 @@ impl Sizes {
     /// As WGSL.
     pub(super) fn text(&self) -> String {
         match self {
-            Self::Product(tile, units) => tile.constants(*units),
+            Self::Product(tile, units, stored) => tile.constants(*units, *stored),
             Self::Attention(heads, units) => heads.constants(*units),
             Self::Peak(units) => units.constants(),
         }
@@ -45,9 +46,10 @@ impl Sizes {
     /// As people say them.
     pub(super) fn label(&self) -> String {
         match self {
-            Self::Product(tile, _) => {
+            Self::Product(tile, _, stored) => {
                 let Tile { rows, columns, depth, subgroup_rows, subgroup_columns, .. } = tile;
-                format!("{rows}×{columns}×{depth}, {subgroup_rows}×{subgroup_columns} a subgroup")
+                let of = if stored.is_quantised() { format!(", {stored}") } else { String::new() };
+                format!("{rows}×{columns}×{depth}, {subgroup_rows}×{subgroup_columns} a subgroup{of}")
             }
             Self::Attention(heads, _) => format!("heads of {}, {} keys", heads.head_dim, heads.keys),
             Self::Peak(_) => String::new(),
@@ -122,7 +124,7 @@ impl CoreKernel for ProductKernel {
 
     fn tile(&self) -> String {
         match self.sizes {
-            Some(Sizes::Product(tile, _)) => tile.name(),
+            Some(Sizes::Product(tile, ..)) => tile.name(),
             _ => format!("{}x{}", self.tile[0], self.tile[1]),
         }
     }
@@ -132,7 +134,7 @@ impl ProductKernel {
     /// Whether a depth is a multiple of the tiles'.
     pub(super) fn is_aligned(&self, depth: usize) -> bool {
         match self.sizes {
-            Some(Sizes::Product(tile, _)) => depth.is_multiple_of(tile.depth as usize),
+            Some(Sizes::Product(tile, ..)) => depth.is_multiple_of(tile.depth as usize),
             _ => false,
         }
     }

@@ -22,7 +22,7 @@ pub(in crate::gpu) fn suits(facts: &Facts, task: &Task, stride: usize, width: us
     }
     facts.winograd.unwrap_or_else(|| {
         let is_wide = task.depth >= 9 * LEAST_INPUTS && task.columns >= LEAST_OUTPUTS && width >= LEAST_WIDTH;
-        let by_matrix_units = facts.units.is_some() && task.is_in_halves();
+        let by_matrix_units = facts.units.is_some() && task.suits_matrix_units();
         is_wide && !by_matrix_units
     })
 }

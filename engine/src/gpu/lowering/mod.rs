@@ -128,7 +128,7 @@ impl<'a> Lowering<'a> {
         self.value(self.graph.node(self.node).inputs[place])
     }
 
-    /// A product's or convolution's matrix, `[K'][N']`, `[K'/2][N']` pairs (k, k+1) of halves, or eight bits.
+    /// A product's or convolution's matrix, `[K'][N']`, `[K'/2][N']` pairs (k, k+1) of halves, or quantised.
     /// `K' = pitch of the input` (a convolution: `tap · pitch + channel`).
     pub(super) fn matrix(
         &mut self,
@@ -193,9 +193,9 @@ impl<'a> Lowering<'a> {
         self.facts.fold(count)
     }
 
-    /// A matrix may be stored in eight bits, too.
+    /// A matrix may be quantised, too.
     pub(super) fn stored_matrix(&self, weight: &Weight) -> Stored {
-        if weight.has_eight_bits() { Stored::Q8 } else { self.stored(weight) }
+        weight.quantisation().map_or_else(|| self.stored(weight), Stored::from)
     }
 
     /// A weight is stored in halves if its file has halves or the graph computes in them.

@@ -112,7 +112,7 @@ fn weights_one_above_the_other_read_the_numbers_of_each() {
     for parts in [
         [plain(STORED[0], 3), changed.clone(), plain(STORED[3], 4)],
         [plain(STORED[1], 1), plain(STORED[1], 2), plain(STORED[1], 3)],
-        [1, 2, 3].map(|rows| Arc::new(plain(STORED[3], rows).in_eight_bits().expect("it is a matrix"))),
+        [1, 2, 3].map(|rows| Arc::new(plain(STORED[3], rows).quantised().expect("it is a matrix"))),
     ] {
         let weight = Weight::stacked("all", parts.clone());
         let wanted: Vec<f32> = parts.iter().flat_map(|part| part.to_f32()).collect();
