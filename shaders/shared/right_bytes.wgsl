@@ -23,15 +23,15 @@ fn fetch_right(place: u32) -> Fetched {
 }
 
 /// Two integers in the lower bytes of the halves of a word.
-fn two(word: u32) -> vec2<f16> {
-    return vec2<f16>(unpack2x16float((word & 0x00ff00ffu) | 0x64006400u)) - 1152.0h;
+fn two(word: u32) -> vec2f {
+    return unpack2x16float((word & 0x00ff00ffu) | 0x64006400u) - 1152.0;
 }
 
-fn four(word: u32) -> vec4<f16> {
-    return vec4<f16>(two(word), two(word >> 8u));
+fn four(word: u32, scale: f32) -> vec4<f16> {
+    return vec4<f16>(vec4f(two(word), two(word >> 8u)) * scale);
 }
 
 fn right_piece(fetched: Fetched) -> Piece {
-    let scale = f16(unpack2x16float(fetched.scales >> fetched.shift).x);
-    return Piece(four(fetched.integers.x) * scale, four(fetched.integers.y) * scale);
+    let scale = unpack2x16float(fetched.scales >> fetched.shift).x;
+    return Piece(four(fetched.integers.x, scale), four(fetched.integers.y, scale));
 }

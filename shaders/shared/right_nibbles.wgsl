@@ -19,18 +19,15 @@ fn fetch_right(place: u32) -> Fetched {
 }
 
 /// Two integers in the lowest bits of the halves of a word.
-fn two(word: u32) -> vec2<f16> {
-    return vec2<f16>(unpack2x16float((word & 0x000f000fu) | 0x64006400u)) - 1024.0h;
+fn two(word: u32) -> vec2f {
+    return unpack2x16float((word & 0x000f000fu) | 0x64006400u) - 1024.0;
 }
 
-fn four(word: u32) -> vec4<f16> {
-    return vec4<f16>(two(word), two(word >> 4u));
+fn four(word: u32, by: vec2f) -> vec4<f16> {
+    return vec4<f16>(vec4f(two(word), two(word >> 4u)) * by.x + by.y);
 }
 
 fn right_piece(fetched: Fetched) -> Piece {
-    let by = vec2<f16>(unpack2x16float(fetched.scale_and_shift));
-    let scale = vec4<f16>(by.x);
-    let shift = vec4<f16>(by.y);
-    let integers = fetched.integers;
-    return Piece(fma(four(integers), scale, shift), fma(four(integers >> 8u), scale, shift));
+    let by = unpack2x16float(fetched.scale_and_shift);
+    return Piece(four(fetched.integers, by), four(fetched.integers >> 8u, by));
 }

@@ -7,7 +7,7 @@ use fulmen_engine::engine::{MemoryOptions, Options, VaeStrips, WeightFormat};
 #[derive(Debug, clap::Args)]
 pub(crate) struct MemoryArgs {
     /// How weights are kept: in 16 bits on a GPU and as the files have them on the CPU, or in 8 bits with scales, which
-    /// takes half the memory of 16 and changes pictures slightly
+    /// takes half the memory of 16 and changes pictures slightly; what GGUF files have in 4 bits then stays in 4
     #[arg(long, value_name = "W", default_value = "auto")]
     weights: WeightsArg,
 

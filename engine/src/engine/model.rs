@@ -22,7 +22,7 @@ pub enum WeightFormat {
     /// As the model's files have them; on a GPU in 16 bits.
     #[default]
     Own,
-    /// In eight bits with a scale for 32 channels: half the memory of 16.
+    /// In eight bits with a scale for 32 channels: half the memory of 16. GGUF's four bits stay four.
     Q8,
 }
 

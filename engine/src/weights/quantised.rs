@@ -88,7 +88,8 @@ impl StoredBlocks<'_> {
 
 impl Weight {
     /// The same matrix or kernel quantised, where its channels are whole blocks; `None` where they are not.
-    pub(crate) fn quantised(&self) -> Option<Self> {
+    #[must_use]
+    pub fn quantised(&self) -> Option<Self> {
         let channels = self.shape().get(1).copied().unwrap_or(0);
         let taps = self.fan_in() / channels.max(1);
         let is_whole = channels > 0 && channels.is_multiple_of(CHANNELS) && taps <= MOST_TAPS;
@@ -100,7 +101,8 @@ impl Weight {
     ///
     /// # Panics
     /// If rows are not whole blocks.
-    pub(crate) fn as_q4_1(&self) -> Self {
+    #[must_use]
+    pub fn as_q4_1(&self) -> Self {
         assert!(self.fan_in().is_multiple_of(CHANNELS), "rows of `{}` are whole blocks", self.name());
         let numbers = self.to_f32();
         let bytes: Vec<u8> = numbers.as_chunks::<CHANNELS>().0.iter().flat_map(q4_1).collect();

@@ -158,6 +158,8 @@ fn count(lines: &[&str], issue: Issue) -> InnerLoop {
         }
         counted.half_turns += half_turns;
     }
+    // Beside matrix units they make halves of integers, and no sums.
+    counted.multiply_adds *= u32::from(counted.matrix == 0);
     counted
 }
 

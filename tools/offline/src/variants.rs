@@ -47,7 +47,7 @@ pub(crate) fn all(lanes: u32, matrices: Matrices) -> Result<Vec<Variant>, String
     Ok(all)
 }
 
-/// Layers of SDXL in halves, as checkpoints have them. Sizes do not change a kernel.
+/// Layers of SDXL in halves, as checkpoints have them, and those that may be quantised. Sizes do not change a kernel.
 fn layers() -> Result<Vec<(&'static str, Arc<Graph>)>, String> {
     let (tokens, pixels) = (Shape::tokens(1, 64, 64), Shape { images: 1, height: 8, width: 8, channels: 64 });
     let affine = || Affine { scale: weight(&[64]), shift: weight(&[64]), epsilon: 1e-5 };
@@ -69,6 +69,12 @@ fn layers() -> Result<Vec<(&'static str, Arc<Graph>)>, String> {
                 let y = graph.conv3x3(x, &weight(&[64, 64, 3, 3]), Some(&weight(&[64])), ConvWindow::SAME);
                 graph.add(x, y)
             })?,
+        ),
+        ("product, eight bits", graph(tokens, |graph, x| graph.linear(x, &eight_bits(&[64, 64]), None))?),
+        ("product, four bits", graph(tokens, |graph, x| graph.linear(x, &four_bits(&[64, 64]), None))?),
+        (
+            "convolution, eight bits",
+            graph(pixels, |graph, x| graph.conv3x3(x, &eight_bits(&[64, 64, 3, 3]), None, ConvWindow::SAME))?,
         ),
         ("attention", graph(tokens, |graph, x| graph.attention(x, x, x, 1, false))?),
         (
@@ -94,6 +100,20 @@ fn graph(shape: Shape, record: impl Fn(&mut Recorder, Tensor) -> Tensor) -> Resu
 }
 
 fn weight(shape: &[usize]) -> Arc<Weight> {
+    Arc::new(zeros(shape))
+}
+
+fn zeros(shape: &[usize]) -> Weight {
     let zeros = vec![f16::ZERO; shape.iter().product()];
-    Arc::new(Weight::from_f16("weight", shape.to_vec(), &zeros))
+    Weight::from_f16("weight", shape.to_vec(), &zeros)
+}
+
+/// As `--weights q8` keeps a weight.
+fn eight_bits(shape: &[usize]) -> Arc<Weight> {
+    Arc::new(zeros(shape).quantised().expect("its channels are whole blocks"))
+}
+
+/// The same of a weight that has four bits in its file.
+fn four_bits(shape: &[usize]) -> Arc<Weight> {
+    Arc::new(zeros(shape).as_q4_1().quantised().expect("its channels are whole blocks"))
 }
