@@ -16,6 +16,9 @@
 
 override ALIGNED: bool = true;
 override SHARED_WORDS: bool = false;
+/// Rows and columns of the tile, where nothing else is said.
+const TILE: u32 = 64u;
+
 @group(0) @binding(1) var<storage, read> q: array<vec2u>;
 @group(0) @binding(2) var<storage, read> k: array<vec2u>;
 @group(0) @binding(3) var<storage, read> v: array<vec2u>;

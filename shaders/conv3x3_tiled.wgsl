@@ -5,7 +5,7 @@
 //   y       [images, height, width, columns]
 //
 // A product whose left side is gathered: a row is an output pixel, its depth the nine pixels around
-// it. Nothing is unfolded in memory. One workgroup for 64 pixels × 64 channels (shared/tile.wgsl),
+// it. Nothing is unfolded in memory. One workgroup for a tile of pixels × channels (shared/tile.wgsl),
 // the next tile on its way while one is multiplied.
 //
 // Pixels are counted over the whole batch and may begin anywhere, so a window of rows is only a
@@ -37,15 +37,15 @@ fn main(
     @builtin(num_workgroups) grid: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let across = (params.columns + TILE - 1u) / TILE;
+    let across = (params.columns + TILE_COLUMNS - 1u) / TILE_COLUMNS;
     let number = flat_workgroup(workgroup, grid);
-    let first_row = number / across * TILE;
-    let first_column = number % across * TILE;
+    let first_row = number / across * TILE_ROWS;
+    let first_column = number % across * TILE_COLUMNS;
     if first_row >= params.rows {
         return;
     }
-    let quad = lane % 16u;
-    let step = lane / 16u * 4u;
+    let quad = lane % ROW_FOURS;
+    let step = lane / ROW_FOURS * 4u;
     let a = place_of(first_row + quad * 4u);
     let b = place_of(first_row + quad * 4u + 1u);
     let c = place_of(first_row + quad * 4u + 2u);
@@ -58,26 +58,32 @@ fn main(
     var rows: mat4x4f;
     var columns: WeightBlock;
     for (var turns = 0u; turns <= 9u * blocks; turns++) {
-        put_left(quad, step, rows);
+        if fetches_left(lane) {
+            put_left(quad, step, rows);
+        }
         put_weight(lane, columns);
         workgroupBarrier();
         if turns < 9u * blocks {
             let tap = turns / blocks;
             let first = turns % blocks * DEPTH;
             let channel = first + step;
-            rows = mat4x4f(
-                load_x(a, tap, channel),
-                load_x(b, tap, channel),
-                load_x(c, tap, channel),
-                load_x(d, tap, channel),
-            );
+            if fetches_left(lane) {
+                rows = mat4x4f(
+                    load_x(a, tap, channel),
+                    load_x(b, tap, channel),
+                    load_x(c, tap, channel),
+                    load_x(d, tap, channel),
+                );
+            }
             columns = fetch_weight(lane, tap * params.depth + first, params.depth - first, first_column);
         }
         multiply_tiles(lane, &sums);
         workgroupBarrier();
     }
     for (var i = 0u; i < 16u; i++) {
-        finish(first_row + tile_row(lane, i / 2u), first_column + tile_column(lane, i % 2u), sums[0]);
+        if is_sum(i) {
+            finish(first_row + tile_row(lane, i / 2u), first_column + tile_column(lane, i % 2u), sums[0]);
+        }
         turn(&sums);
     }
 }

@@ -4,7 +4,7 @@
 //   weight  [depth, columns]   packed as shared/weight.wgsl says
 //   y       [rows, columns]    or half the columns for GEGLU
 //
-// One workgroup for 64 × 64 sums (shared/tile.wgsl). While a tile is multiplied, the next one is on
+// One workgroup for a tile of sums (shared/tile.wgsl). While a tile is multiplied, the next one is on
 // its way into registers. Sums are f32 in the order of depth, so two runs agree in every bit.
 //
 // CPU twin: cpu::linear.  Agreement: NMSE < 1e-7 in f32, 1e-6 in halves.
@@ -35,31 +35,40 @@ fn main(
     @builtin(num_workgroups) grid: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let across = (params.columns + TILE - 1u) / TILE;
+    let across = (params.columns + TILE_COLUMNS - 1u) / TILE_COLUMNS;
     let place = flat_workgroup(workgroup, grid);
-    let first_row = place / across * TILE;
-    let first_column = place % across * TILE;
+    let first_row = place / across * TILE_ROWS;
+    let first_column = place % across * TILE_COLUMNS;
     if first_row >= params.rows {
         return;
     }
-    let quad = lane % 16u;
-    let step = lane / 16u * 4u;
+    let quad = lane % ROW_FOURS;
+    let step = lane / ROW_FOURS * 4u;
 
     var sums: Sums;
-    var rows = fetch_x(first_row + quad * 4u, step);
+    var rows: mat4x4f;
+    if fetches_left(lane) {
+        rows = fetch_x(first_row + quad * 4u, step);
+    }
     var columns = fetch_weight(lane, 0u, params.depth, first_column);
     for (var k = 0u; k < params.depth; k += DEPTH) {
-        put_left(quad, step, rows);
+        if fetches_left(lane) {
+            put_left(quad, step, rows);
+        }
         put_weight(lane, columns);
         workgroupBarrier();
         let next = k + DEPTH;
-        rows = fetch_x(first_row + quad * 4u, next + step);
+        if fetches_left(lane) {
+            rows = fetch_x(first_row + quad * 4u, next + step);
+        }
         columns = fetch_weight(lane, next, max(params.depth, next) - next, first_column);
         multiply_tiles(lane, &sums);
         workgroupBarrier();
     }
     for (var i = 0u; i < 16u; i++) {
-        finish(first_row + tile_row(lane, i / 2u), first_column + tile_column(lane, i % 2u), sums[0]);
+        if is_sum(i) {
+            finish(first_row + tile_row(lane, i / 2u), first_column + tile_column(lane, i % 2u), sums[0]);
+        }
         turn(&sums);
     }
 }

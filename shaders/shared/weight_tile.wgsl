@@ -1,18 +1,22 @@
 // A weight (shared/weight.wgsl) as the right side of shared/tile.wgsl.
 
-/// A lane's share of the right tile: steps `2 · (lane / 16)` and the next, and the two 8 further on,
-/// of four columns.
+/// A lane's share of the right tile: two steps, and the two 8 further on, of four columns.
 struct WeightBlock {
     upper: WeightPair,
     lower: WeightPair,
 }
 
+/// A lane among those that fetch columns.
+fn weight_lane(lane: u32) -> u32 {
+    return lane - (LANES - TILE_COLUMNS);
+}
+
 /// Fetches from row `first` on, of which `depth` rows are there; zeros beyond.
 fn fetch_weight(lane: u32, first: u32, depth: u32, tile_column: u32) -> WeightBlock {
-    let step = lane / 16u * 2u;
-    let column = tile_column + lane % 16u * 4u;
+    let step = weight_lane(lane) / COLUMN_FOURS * 2u;
+    let column = tile_column + weight_lane(lane) % COLUMN_FOURS * 4u;
     var block: WeightBlock;
-    if column < params.columns {
+    if fetches_right(lane) && column < params.columns {
         if step < depth {
             block.upper = load_weight(first + step, column);
         }
@@ -25,9 +29,12 @@ fn fetch_weight(lane: u32, first: u32, depth: u32, tile_column: u32) -> WeightBl
 
 /// Puts it into the right tile.
 fn put_weight(lane: u32, block: WeightBlock) {
-    let place = lane / 16u * 32u + lane % 16u;
+    if !fetches_right(lane) {
+        return;
+    }
+    let place = weight_lane(lane) / COLUMN_FOURS * (2u * COLUMN_FOURS) + weight_lane(lane) % COLUMN_FOURS;
     right_tile[place] = block.upper.even;
-    right_tile[place + 16u] = block.upper.odd;
-    right_tile[place + 128u] = block.lower.even;
-    right_tile[place + 144u] = block.lower.odd;
+    right_tile[place + COLUMN_FOURS] = block.upper.odd;
+    right_tile[place + 8u * COLUMN_FOURS] = block.lower.even;
+    right_tile[place + 9u * COLUMN_FOURS] = block.lower.odd;
 }

@@ -28,7 +28,7 @@ pub(super) struct Facts {
     pub kernels: Arc<KernelTable>,
     /// The matrix units, where they are used.
     pub units: Option<MatrixUnits>,
-    /// The only one of the cooperative core's tiles; all of them where there is none.
+    /// The only one of a core's tiles; all of them where there is none.
     pub tile: Option<usize>,
     /// Bytes of workgroup memory.
     pub workgroup_memory: u32,

@@ -22,7 +22,7 @@ pub struct GpuOptions {
     /// The matrices that the cooperative core multiplies, 8 or 16, instead of the largest that the device lists. For
     /// tests: some software adapters can do those that they do not list.
     pub fragment: Option<u32>,
-    /// The place in the cooperative core's table of tiles of the only one to be used, where it fits the device. For
+    /// The place in a core's table of tiles of the only one to be used, where it fits the device. For
     /// tests: small products would never run on large ones.
     pub tile: Option<usize>,
     /// Ask for wgpu's default limits instead of all that the adapter has.

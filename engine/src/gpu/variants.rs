@@ -2,6 +2,7 @@
 
 use super::cores::Sizes;
 use super::cores::cooperative::{HEADS, TILES};
+use super::cores::tiled;
 use super::device::Facts;
 use super::lowering::{Kernel, Lowering};
 use super::matrix_units::MatrixUnits;
@@ -30,7 +31,11 @@ pub struct KernelVariant {
 /// # Errors
 /// What lowering fails with.
 pub fn kernel_variants(graph: &Graph, core: Core, subgroup: Option<u32>) -> Result<Vec<KernelVariant>> {
-    let tiles = if core == Core::Cooperative { TILES.len() } else { 1 };
+    let tiles = match core {
+        Core::Tiled => tiled::TILES.len(),
+        Core::Subgroup => 1,
+        Core::Cooperative => TILES.len(),
+    };
     let mut variants: Vec<KernelVariant> = Vec::new();
     for tile in 0..tiles {
         let facts = Facts { tile: Some(tile), ..Facts::unlimited(core, subgroup) };
@@ -45,7 +50,9 @@ pub fn kernel_variants(graph: &Graph, core: Core, subgroup: Option<u32>) -> Resu
 }
 
 fn variant(kernel: Kernel) -> KernelVariant {
-    let sizes = kernel.sizes.as_ref().map(Sizes::label).unwrap_or_default();
+    let constant = |name| kernel.constants.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+    let tile = || Some(format!("{}×{}", constant("TILE_ROWS")?, constant("TILE_COLUMNS")?));
+    let sizes = kernel.sizes.as_ref().map(Sizes::label).or_else(tile).unwrap_or_default();
     KernelVariant { name: kernel.shader.name, sizes, source: kernel.source(), constants: kernel.constants }
 }
 

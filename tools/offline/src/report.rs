@@ -40,10 +40,11 @@ pub(crate) struct Row {
     pub of_peak: Option<f64>,
 }
 
-/// Multiply-adds of a lane in one turn of the loop around the inner one and of the one around that, where they count: tiles
-/// of 64 × 64 sums and 16 of depth, and 64 queries (of a band 16) with 64 keys (32), their scores and sums of values.
-fn work_of_turns(kernel: &str) -> [u32; 2] {
+/// Multiply-adds of a lane in one turn of the loop around the inner one and of the one around that, where they count: of
+/// tiles 8 × 8 sums (4 × 4 in the smallest) and 16 of depth, and 64 queries (of a band 16) with 64 keys (32), their scores and sums of values.
+fn work_of_turns(kernel: &str, sizes: &str) -> [u32; 2] {
     match kernel {
+        "linear_tiled" | "conv3x3_tiled" if sizes == "32×32" => [16 * 16, 0],
         "linear_tiled" | "conv3x3_tiled" => [64 * 16, 0],
         "attention_tiled" => [64 * 16, 2 * 64 * 64],
         "attention_subgroup" => [2 * 64 * 64, 0],
@@ -70,7 +71,7 @@ impl Row {
             lds: number("LDS size"),
             code: number("Code size"),
             clocks: number("Inverse Throughput"),
-            of_peak: inner_loop.map(|inner| inner.of_peak(family, work_of_turns(name))),
+            of_peak: inner_loop.map(|inner| inner.of_peak(family, work_of_turns(name, sizes))),
             inner_loop,
         }
     }

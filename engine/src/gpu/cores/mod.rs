@@ -111,7 +111,7 @@ pub(super) struct ProductKernel {
 impl CoreKernel for ProductKernel {
     fn candidates(facts: &Facts, work: &Work) -> Vec<Self> {
         let of_core = |core: &Core| match core {
-            Core::Tiled => tiled::products(&work.task),
+            Core::Tiled => tiled::products(facts, work),
             Core::Subgroup => subgroup::products(&work.task),
             Core::Cooperative => cooperative::products(facts, work),
         };

@@ -25,15 +25,18 @@ pub(super) fn constants() -> Vec<KernelConstant> {
         ("LEAKY_RELU", Activation::LeakyRelu),
     ];
     let mut constants = Vec::new();
-    for (kernel, tile) in [
-        ("linear_tiled", tiled::TILE),
-        ("linear_subgroup", subgroup::TILE),
-        ("conv3x3_tiled", tiled::TILE),
-        ("conv3x3_subgroup", subgroup::TILE),
-        ("winograd_tiled", tiled::TILE),
-        ("winograd_subgroup", subgroup::TILE),
+    for (kernel, name, tile) in [
+        ("linear_tiled", "TILE_ROWS", tiled::TILE),
+        ("linear_tiled", "TILE_COLUMNS", tiled::TILE),
+        ("linear_subgroup", "TILE", subgroup::TILE),
+        ("conv3x3_tiled", "TILE_ROWS", tiled::TILE),
+        ("conv3x3_tiled", "TILE_COLUMNS", tiled::TILE),
+        ("conv3x3_subgroup", "TILE", subgroup::TILE),
+        ("winograd_tiled", "TILE_ROWS", tiled::TILE),
+        ("winograd_tiled", "TILE_COLUMNS", tiled::TILE),
+        ("winograd_subgroup", "TILE", subgroup::TILE),
     ] {
-        constants.push(KernelConstant { kernel, name: "TILE", value: tile as u32 });
+        constants.push(KernelConstant { kernel, name, value: tile as u32 });
     }
     for kernel in ["linear_tiled", "linear_subgroup", "conv3x3_tiled", "conv3x3_subgroup", "winograd_finish"]
     {
@@ -137,7 +140,7 @@ impl Product {
     pub(super) fn kernel(&self, lowering: &Lowering) -> Kernel {
         if self.is_general(lowering) {
             let kernel = Kernel::new(self.chosen.shader).flag("GENERAL", true);
-            return self.banded(lowering, kernel.number("W_STORED", self.matrix.stored.code()));
+            return self.shared_out(lowering, kernel.number("W_STORED", self.matrix.stored.code()));
         }
         self.finishing(self.kernel_of_core(lowering))
     }
@@ -155,7 +158,7 @@ impl Product {
 
     /// A kernel of its core that multiplies f32 by f32 and has no epilogue.
     pub(super) fn kernel_of_products(&self, lowering: &Lowering) -> Kernel {
-        self.banded(lowering, Kernel::new(self.chosen.shader))
+        self.shared_out(lowering, Kernel::new(self.chosen.shader))
     }
 
     /// Tells a kernel the epilogue.
@@ -171,8 +174,13 @@ impl Product {
             .number("ACTIVATION", number_of(self.activation))
     }
 
-    fn banded(&self, lowering: &Lowering, kernel: Kernel) -> Kernel {
-        if self.chosen.core == Core::Subgroup { banded(lowering, kernel) } else { kernel }
+    /// Tells a kernel of its core how lanes share the sums.
+    fn shared_out(&self, lowering: &Lowering, kernel: Kernel) -> Kernel {
+        match self.chosen.core {
+            Core::Tiled => tiled::tiled(kernel, self.chosen.tile),
+            Core::Subgroup => banded(lowering, kernel),
+            Core::Cooperative => kernel,
+        }
     }
 
     /// What its core must know.
@@ -181,7 +189,7 @@ impl Product {
         match self.chosen.core {
             Core::Tiled | Core::Subgroup => {
                 let kernel = kernel.flag("X_HALF", self.x.half());
-                self.banded(lowering, kernel.number("W_STORED", self.matrix.stored.code()))
+                self.shared_out(lowering, kernel.number("W_STORED", self.matrix.stored.code()))
             }
             Core::Cooperative => {
                 let at_once = if self.activation == Activation::Geglu { 1 } else { 2 };
