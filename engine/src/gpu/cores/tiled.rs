@@ -4,7 +4,6 @@
 
 use super::{AttentionKernel, ProductKernel};
 use crate::gpu::device::Facts;
-use crate::gpu::lowering::Kernel;
 use crate::gpu::options::Core;
 use crate::gpu::packing::Order;
 use crate::gpu::shaders;
@@ -82,18 +81,17 @@ impl Tile {
     }
 }
 
-/// Tells a kernel its tile, rows and columns, which is one of [`TILES`].
-pub(in crate::gpu) fn tiled(kernel: Kernel, tile: [usize; 2]) -> Kernel {
-    let of = |tile: &Tile| [tile.rows as usize, tile.columns as usize];
-    // The first is what the kernel takes by itself.
-    match TILES[1..].iter().find(|known| of(known) == tile) {
-        None => kernel,
-        Some(tile) => kernel
-            .number("TILE_ROWS", tile.rows)
-            .number("TILE_COLUMNS", tile.columns)
-            .number("LANES", tile.lanes())
-            .number("PARTS", tile.of_lane / 4),
-    }
+/// The constants of a kernel with a tile, rows and columns, which is one of [`TILES`]; none of the first, which is what a
+/// kernel takes by itself.
+pub(in crate::gpu) fn constants(tile: [usize; 2]) -> Vec<(&'static str, u32)> {
+    let is_it = |known: &&Tile| [known.rows as usize, known.columns as usize] == tile;
+    let Some(tile) = TILES[1..].iter().find(is_it) else { return vec![] };
+    vec![
+        ("TILE_ROWS", tile.rows),
+        ("TILE_COLUMNS", tile.columns),
+        ("LANES", tile.lanes()),
+        ("PARTS", tile.of_lane / 4),
+    ]
 }
 
 /// The kernels for a product or convolution, the one first whose workgroups would be done first.

@@ -177,7 +177,9 @@ impl Product {
     /// Tells a kernel of its core how lanes share the sums.
     fn shared_out(&self, lowering: &Lowering, kernel: Kernel) -> Kernel {
         match self.chosen.core {
-            Core::Tiled => tiled::tiled(kernel, self.chosen.tile),
+            Core::Tiled => tiled::constants(self.chosen.tile)
+                .into_iter()
+                .fold(kernel, |kernel, (name, value)| kernel.number(name, value)),
             Core::Subgroup => banded(lowering, kernel),
             Core::Cooperative => kernel,
         }
