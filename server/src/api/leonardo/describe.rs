@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::uploads::MASK;
 use super::{enhance, styles, words};
 
 /// What no single field can say.
@@ -60,9 +61,7 @@ pub(crate) fn schemas() -> Value {
         "InitImageByPk": with("init_images_by_pk", &json!({"anyOf": [input(&id), {"type": "null"}]})),
         "DeletedInitImage": with("delete_init_images_by_pk", &deleted),
         "UploadInitImage": with("uploadInitImage", &forms(&["id", "url", "key", "fields"])),
-        "UploadCanvasInitImage": with("uploadCanvasInitImage", &forms(&[
-            "initImageId", "initUrl", "initKey", "initFields", "maskImageId", "maskUrl", "maskKey", "maskFields",
-        ])),
+        "UploadCanvasInitImage": with("uploadCanvasInitImage", &canvas_forms()),
         "UpscaleJob": with("sdUpscaleJob", &variation_job),
         "UniversalUpscalerJob": with("universalUpscaler", &variation_job),
         "UnzoomJob": with("sdUnzoomJob", &variation_job),
@@ -72,6 +71,14 @@ pub(crate) fn schemas() -> Value {
         "UserDetails": with("user_details", &json!({"type": "array", "minItems": 1, "items": user(&id)})),
         "PlatformModels": with("custom_models", &json!({"type": "array", "items": model(&id)})),
     })
+}
+
+/// The forms of a canvas' picture and of its mask.
+fn canvas_forms() -> Value {
+    let pictures = ["init"].into_iter().chain(MASK);
+    let members =
+        pictures.flat_map(|name| ["ImageId", "Url", "Key", "Fields"].map(|of| format!("{name}{of}")));
+    forms(&members.collect::<Vec<_>>())
 }
 
 /// An object with this one member.
@@ -179,9 +186,9 @@ fn image(id: &Value) -> Value {
 }
 
 /// Where and how pictures are to be sent: ids, addresses, keys, and the fields as JSON in a text.
-fn forms(names: &[&str]) -> Value {
+fn forms<S: AsRef<str> + serde::Serialize>(names: &[S]) -> Value {
     let members: Map<String, Value> =
-        names.iter().map(|name| ((*name).to_owned(), json!({"type": "string"}))).collect();
+        names.iter().map(|name| (name.as_ref().to_owned(), json!({"type": "string"}))).collect();
     json!({"type": "object", "required": names, "properties": members})
 }
 

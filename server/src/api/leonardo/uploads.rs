@@ -20,6 +20,10 @@ const EXTENSIONS: FieldType = FieldType::Word(&["png", "jpg", "jpeg", "webp"]);
 /// Of an id, a time, a signature.
 const SHORT: FieldType = FieldType::Text { least: 0, most: 200 };
 
+/// What the members begin with that announce a mask: as the service's own clients read them, and as its recipe of
+/// inpainting does.
+pub(super) const MASK: [&str; 2] = ["mask", "masks"];
+
 /// The members of `POST /init-image`.
 pub(super) const INIT: &[Field] =
     &[Field::new("extension", EXTENSIONS, "The kind of file that will come.").required()];
@@ -56,16 +60,18 @@ pub(super) fn announce_canvas(app: &Arc<App>, call: &Call) -> Result<Answer, Pro
     let [init, mask] = &uploads;
     let (init_key, init_fields) = fields(app, init, values.text("initExtension"));
     let (mask_key, mask_fields) = fields(app, mask, values.text("maskExtension"));
-    let forms = json!({
+    let mut forms = json!({
         "initImageId": init.id,
         "initUrl": address(call),
         "initKey": init_key,
         "initFields": init_fields,
-        "maskImageId": mask.id,
-        "maskUrl": address(call),
-        "maskKey": mask_key,
-        "maskFields": mask_fields,
     });
+    for name in MASK {
+        forms[format!("{name}ImageId")] = json!(mask.id);
+        forms[format!("{name}Url")] = json!(address(call));
+        forms[format!("{name}Key")] = json!(mask_key);
+        forms[format!("{name}Fields")] = json!(mask_fields);
+    }
     Ok(Answer::json(200, &json!({"uploadCanvasInitImage": forms})).warned(values.warnings(&[""])))
 }
 

@@ -202,7 +202,13 @@ impl Bench {
     pub(super) fn upload(&self, file: &[u8]) -> String {
         let (_, answer) = self.post("/init-image", &json!({"extension": "png"}));
         let announced = &answer["uploadInitImage"];
-        let fields: Value = serde_json::from_str(announced["fields"].as_str().unwrap()).unwrap();
+        self.send_announced(&announced["fields"], file);
+        announced["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Sends a picture in the form whose fields its announcement answered.
+    pub(super) fn send_announced(&self, fields: &Value, file: &[u8]) {
+        let fields: Value = serde_json::from_str(fields.as_str().unwrap()).unwrap();
         let (mut body, head) = (vec![], "--b\r\nContent-Disposition: form-data; name=");
         for (name, text) in fields.as_object().unwrap() {
             body.extend(format!("{head}\"{name}\"\r\n\r\n{}\r\n", text.as_str().unwrap()).bytes());
@@ -211,7 +217,6 @@ impl Bench {
         body.extend([file, b"\r\n--b--\r\n"].concat());
         let form = ("multipart/form-data; boundary=b", body);
         assert_eq!(self.send(Method::Post, "/uploads", form).status, 204);
-        announced["id"].as_str().unwrap().to_owned()
     }
 
     /// Another owner has this picture from now on.

@@ -148,3 +148,23 @@ tested! {
         assert_eq!(bench.refused(&members), "canvasMaskId");
     }
 }
+
+#[test]
+fn the_mask_of_a_canvas_is_announced_by_both_of_its_names() {
+    let bench = Bench::new();
+    let extensions = json!({"initExtension": "png", "maskExtension": "png"});
+    let (status, answer) = bench.post("/canvas-init-image", &extensions);
+    assert_eq!(status, 200, "{answer}");
+    let announced = &answer["uploadCanvasInitImage"];
+    for member in ["ImageId", "Url", "Key", "Fields"] {
+        let [mask, masks] = ["mask", "masks"].map(|name| &announced[format!("{name}{member}")]);
+        assert!(mask.is_string() && mask == masks, "{member}: {announced}");
+    }
+    bench.send_announced(&announced["initFields"], &file());
+    bench.send_announced(&announced["masksFields"], &mask(false));
+    let [middle, around] = distances(&bench.leonardo(&json!({
+        "canvasRequest": true, "canvasRequestType": "INPAINT", "canvasInitId": announced["initImageId"],
+        "canvasMaskId": announced["masksImageId"],
+    })));
+    assert!(middle > 10.0 && around == 0.0, "{middle} {around}");
+}
