@@ -13,7 +13,8 @@ mod region;
 mod resample;
 
 pub use fit::Fit;
-pub use mask::Mask;
+pub(crate) use mask::is_drawn;
+pub use mask::{Mask, has_transparent, has_white};
 pub use matte::matte;
 pub use outpaint::{Extended, extended};
 pub use paste::{pasted, pasted_into};

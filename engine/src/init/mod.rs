@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 pub use self::latents::InitLatents;
 pub(crate) use self::prepared::Prepared;
-use crate::edit::{Fit, Mask};
+use crate::edit::{Fit, Mask, is_drawn};
 use crate::message::{Message, Setting};
 use crate::picture::{LONGEST_SIDE, MOST_PIXELS, Picture};
 use crate::{Error, Result};
@@ -196,11 +196,6 @@ impl Init {
 /// Steps that are left out: all but the whole steps in that share, as diffusers' `get_timesteps` counts them.
 fn first_step(denoising_strength: f64, steps: usize) -> usize {
     steps - ((steps as f64 * denoising_strength) as usize).min(steps)
-}
-
-/// Whether a value of a mask means that a pixel is drawn anew, where it is that or not.
-fn is_drawn(value: u8) -> bool {
-    value > u8::MAX / 2
 }
 
 fn check_strength(strength: f64) -> Result<()> {

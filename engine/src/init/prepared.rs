@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Init, Sizes, is_drawn};
-use crate::edit::{Extended, Fit, Mask, Region, extended, pasted_into, resampled};
+use super::{Init, Sizes};
+use crate::edit::{Extended, Fit, Mask, Region, extended, is_drawn, pasted_into, resampled};
 use crate::picture::Picture;
 
 /// Below this a mask is taken for black where it is asked what to draw at all: a JPEG's black is not quite black.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use fulmen_engine::edit::Fit;
+use fulmen_engine::edit::{Fit, has_transparent, has_white};
 use fulmen_engine::picture::{Format, Head, Limits, decoding, read};
 use percent_encoding::percent_decode_str;
 
@@ -53,6 +53,9 @@ pub(crate) struct Input<'a> {
     pub(crate) has_alpha: bool,
     /// Whether some pixels are not there at all.
     pub(crate) has_holes: bool,
+    /// Whether a mask of it has anything drawn: where it is transparent, and where it is white.
+    pub(crate) draws_transparent: bool,
+    pub(crate) draws_white: bool,
     /// The memory of a file that did not come with the request, as long as it is needed.
     #[expect(dead_code, reason = "it counts as long as it lives")]
     share: Option<Share>,
@@ -73,6 +76,21 @@ impl<'a> Input<'a> {
             }
         };
         Ok(Self { share, ..Self::look(app, &call.request, (member, bytes))? })
+    }
+
+    /// Looks through a picture that is kept already, which this member names.
+    ///
+    /// # Errors
+    /// As [`Input::of`].
+    pub(crate) fn kept(app: &App, call: &Call, member: &str, image: &Image) -> Result<Self, Problem> {
+        let (bytes, share) = held(app, call, image)?;
+        let input = Self::look(app, &call.request, (member, Cow::Owned(bytes)))?;
+        Ok(Self { share: Some(share), ..input })
+    }
+
+    /// Whether a mask of it has anything drawn: what is transparent in it; where nothing is, what is white.
+    pub(crate) fn draws_as_mask(&self) -> bool {
+        if self.has_alpha { self.draws_transparent } else { self.draws_white }
     }
 
     /// Looks through the bytes of a file, which is the value of this member.
@@ -105,6 +123,8 @@ impl<'a> Input<'a> {
             format: head.format,
             width: picture.width,
             height: picture.height,
+            draws_transparent: has_transparent(&picture),
+            draws_white: has_white(&picture),
             has_alpha: picture.alpha.is_some(),
             has_holes: picture.alpha.is_some_and(|alpha| alpha.contains(&0)),
             share: None,
@@ -251,9 +271,13 @@ fn linked(app: &App, call: &Call, member: &str, link: &str) -> Result<(Vec<u8>, 
     };
     let gone =
         || Problem::field(member, format!("`{member}`: the picture behind this link is no longer kept"));
-    let image = image.ok_or_else(gone)?;
+    held(app, call, &image.ok_or_else(gone)?)
+}
+
+/// The bytes of a picture that is kept, with their memory.
+fn held(app: &App, call: &Call, image: &Image) -> Result<(Vec<u8>, Share), Problem> {
     let share = call.request.memory.for_parsing(image.size as usize)?;
-    Ok((app.store.bytes(&image)?, share))
+    Ok((app.store.bytes(image)?, share))
 }
 
 /// The image whose id and format make this name.

@@ -66,6 +66,7 @@ impl Over {
             let message = "`mask`: `alpha` means what is transparent, and `image` is wholly opaque; send a picture as mask";
             return Err(Problem::field(MASK, message));
         }
+        self.check_drawn()?;
         if values.is_unusual("mask_blur") && matches!(self.part, Part::All) && self.outpaint.is_none() {
             let message = "`mask_blur` softens the edge of a mask; send one as `mask`, or leave it out";
             return Err(Problem::field("mask_blur", message));
@@ -80,6 +81,23 @@ impl Over {
             return Err(Problem::field("outpaint", message));
         }
         Ok(())
+    }
+
+    /// An error unless something of it is drawn anew.
+    fn check_drawn(&self) -> Result<(), Problem> {
+        let message = match &self.part {
+            _ if self.outpaint.is_some() => return Ok(()),
+            Part::White(mask) if !mask.draws_white => {
+                "`mask`: nothing of it is white, so that there is nothing to draw; send one that is white where the picture \
+                 is to be drawn anew"
+            }
+            Part::Transparent if !self.picture.draws_transparent => {
+                "`mask`: `alpha` means what is transparent, and nothing of `image` is more transparent than opaque; send a \
+                 picture as mask"
+            }
+            _ => return Ok(()),
+        };
+        Err(Problem::field(MASK, message))
     }
 
     /// Width and height in which it is drawn, where these are asked for.

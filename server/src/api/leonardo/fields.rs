@@ -226,7 +226,8 @@ pub(super) const GENERATION: &[Field] = &[
     Field::new(
         "canvasMaskId",
         ID,
-        "What of it is drawn, as `/canvas-init-image` answered its id: what is transparent; where nothing is, what is white.",
+        "What of it is drawn, as `/canvas-init-image` answered its id: what is transparent; where nothing is, what is white. \
+         For INPAINT and OUTPAINT; needed there unless the picture is transparent where it is to be drawn.",
     )
     .only_where("canvasRequest", &["true"]),
     flag("enhancePrompt", "Whether words for detail are added to the prompt."),

@@ -81,7 +81,7 @@ fn decided(app: &App, call: &Call, values: &Values) -> Result<Asked, Problem> {
     asked.spec.loras = elements::asked(values, &foresight.lora_names())?;
     asked.echo["sampler"] = json!(foresight.sampler(&asked.spec));
     let steps = asked.spec.steps.unwrap_or(info.steps);
-    begin_from((app, &call.owner), values, (&mut asked.spec, steps), &mut asked.warnings)?;
+    begin_from((app, call), values, (&mut asked.spec, steps), &mut asked.warnings)?;
     check(&app.config.work, &asked.spec, MEMBERS)?;
     let guides = Asking { app, call, values, model: info }.guides(&mut asked.warnings)?;
     (asked.spec.image_prompt, asked.spec.controls) = (guides.image_prompt, guides.controls);

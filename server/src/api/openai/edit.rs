@@ -149,12 +149,22 @@ impl Inputs<'_> {
 
 fn check_mask(mask: &Input<'_>, init: &Input<'_>) -> Result<(), Problem> {
     if (mask.width, mask.height) == (init.width, init.height) {
-        return Ok(());
+        return check_drawn(mask);
     }
     let message = format!(
         "`mask` has {}x{} pixels, and the image {}x{}; send a mask of the image's size",
         mask.width, mask.height, init.width, init.height
     );
+    Err(Problem::field("mask", message))
+}
+
+/// An error unless a mask leaves something to draw.
+fn check_drawn(mask: &Input<'_>) -> Result<(), Problem> {
+    if mask.draws_as_mask() {
+        return Ok(());
+    }
+    let message = "`mask`: nothing of it is transparent or white, so that there is nothing to draw; send one that is \
+                   either where the image is to be drawn anew";
     Err(Problem::field("mask", message))
 }
 

@@ -149,6 +149,58 @@ tested! {
     }
 }
 
+/// A picture of one value.
+fn plain(value: u8) -> Vec<u8> {
+    Picture::new(SIDE, SIDE, vec![value; SIDE * SIDE * 3]).encode(Format::Png, None).unwrap()
+}
+
+#[test]
+fn a_canvas_of_which_nothing_would_be_drawn_is_refused_before_it_is_begun() {
+    let bench = Bench::new();
+    let [opaque, dark] = [file(), plain(90)].map(|file| bench.upload(&file));
+    let of = |kind: &str, more: Value| {
+        let canvas = json!({"canvasRequest": true, "canvasRequestType": kind, "canvasInitId": opaque});
+        super::bench::with(canvas, &more)
+    };
+    for kind in ["INPAINT", "OUTPAINT"] {
+        for more in [json!({}), json!({"canvasMaskId": ""}), json!({"canvasMaskId": dark})] {
+            assert_eq!(bench.refused(&of(kind, more)), "canvasMaskId");
+        }
+        // What is drawn around it needs no mask.
+        bench.leonardo(&of(kind, json!({"unzoom": true})));
+    }
+    let (_, refused) = bench.begin(&of("INPAINT", json!({})));
+    let told = refused["error"].as_str().unwrap();
+    for way in ["send a mask", "transparent where", "IMG2IMG"] {
+        assert!(told.contains(way), "{told}");
+    }
+    bench.leonardo(&of("IMG2IMG", json!({})));
+}
+
+#[test]
+fn a_mask_that_the_kind_of_canvas_does_not_use_is_told() {
+    let bench = Bench::new();
+    for kind in ["IMG2IMG", "SKETCH2IMG"] {
+        let told = canvas(&bench, &json!(kind)).warnings();
+        assert!(told.len() == 1 && told[0].contains("`canvasMaskId` has no effect"), "{told:?}");
+    }
+    assert_eq!(canvas(&bench, &json!("INPAINT")).warnings(), [""; 0]);
+}
+
+#[test]
+fn masks_that_show_nothing_are_refused_in_every_family() {
+    use base64::Engine as _;
+    let bench = Bench::new();
+    let encoded = |file: &[u8]| base64::prelude::BASE64_STANDARD.encode(file);
+    let (image, black) = (encoded(&file()), encoded(&plain(0)));
+    assert_eq!(bench.imagine_refused(&json!({"image": image, "mask": black})), "mask");
+    let edit = json!({"prompt": "a", "image": image, "mask": black});
+    let (status, answer) = bench.post("/v1/images/edits", &edit);
+    assert_eq!((status, &answer["error"]["param"]), (400, &json!("mask")), "{answer}");
+    let outpainted = json!({"image": image, "mask": black, "outpaint": [0, 0, 64, 0]});
+    bench.imagine(&outpainted);
+}
+
 #[test]
 fn the_mask_of_a_canvas_is_announced_by_both_of_its_names() {
     let bench = Bench::new();
