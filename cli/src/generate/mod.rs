@@ -56,7 +56,7 @@ pub(crate) fn run(args: GenerateArgs) -> Result<(), Failure> {
     job.notes.iter().for_each(|note| report.event(&Event::Warning(note.as_str().into())));
     report.opening();
     let mut engine = Engine::open(&job.options)?;
-    let plan = engine.plan(&job.request)?;
+    let plan = engine.plan_while(&job.request, &cancel)?;
     report.plan(&PlanReport::new(&plan, &engine));
     if job.is_dry {
         let (need, fit) = engine.foresee(&job.request)?;

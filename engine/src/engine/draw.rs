@@ -85,7 +85,7 @@ impl Engine {
         let mut ended = |number, end| ended(number, base.checkpoint.still(end));
         let mut drawings = vec![];
         for (number, order) in orders.iter_mut().enumerate() {
-            match self.check(order.request) {
+            match self.check(order.request, &order.watch.cancel) {
                 Ok(plan) => drawings.push(Drawing::new(number, order, plan)),
                 Err(error) => ended(number, Err(error)),
             }
@@ -100,8 +100,8 @@ impl Engine {
         }
     }
 
-    pub(super) fn check(&mut self, request: &Request) -> Result<DrawPlan> {
-        let mut plan = self.plan(request)?;
+    pub(super) fn check(&mut self, request: &Request, cancel: &CancelToken) -> Result<DrawPlan> {
+        let mut plan = self.plan_while(request, cancel)?;
         self.open_image_prompts(&mut plan)?;
         self.open_controls(&mut plan)?;
         self.open_transparency(&plan)?;
@@ -129,6 +129,8 @@ impl Engine {
         let images = drawings.iter().map(|drawing| drawing.plan.images).sum();
         let previews = drawings.iter().map(|drawing| drawing.order.watch.previews).max().unwrap_or(0);
         let before = self.model.id();
+        let cancel = CancelToken::once_all(drawings.iter().map(Drawing::cancel));
+        self.load_loras(&drawings[0].plan, &cancel)?;
         let fitted = self.fit(&drawings[0].plan, images, previews)?;
         let Fitted { batch, need, fit } = fitted;
         if self.model.id() != before {
@@ -139,7 +141,7 @@ impl Engine {
             drawing.tell(Event::Memory(need));
             fit.into_iter().for_each(|fit| drawing.tell(Event::Fit(fit)));
         });
-        CancelToken::once_all(drawings.iter().map(Drawing::cancel)).check()?;
+        cancel.check()?;
         self.check_memory(need)?;
         self.settle(&fitted)?;
         Ok(batch)

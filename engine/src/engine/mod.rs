@@ -35,7 +35,7 @@ mod vae;
 mod watch;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -62,7 +62,7 @@ use crate::backend::{Backend, CancelToken};
 use crate::controlnet::GuideNet;
 use crate::graph::Element;
 use crate::layer_diffuse::{LayerDiffuseFiles, TransparentDecoder};
-use crate::message::{Message, Setting};
+use crate::message::Message;
 use crate::picture::Picture;
 use crate::request::Request;
 use crate::weights::{Checkpoint, Lora, LoraFile, Part};
@@ -244,31 +244,37 @@ impl Engine {
     /// # Errors
     /// [`crate::Error::Request`].
     pub fn plan(&self, request: &Request) -> Result<DrawPlan> {
-        let mut plan = self.base.outlook.plan(request)?;
+        self.plan_while(request, &CancelToken::default())
+    }
+
+    /// The same, as long as nobody cancels it: LoRAs that are asked for the first time are read through.
+    ///
+    /// # Errors
+    /// Those of [`Engine::plan`]; [`Error::Cancelled`].
+    pub fn plan_while(&self, request: &Request, cancel: &CancelToken) -> Result<DrawPlan> {
+        let mut plan = self.base.outlook.plan_while(request, cancel)?;
         plan.warnings.extend(self.warning.clone());
         plan.warnings.extend(self.base.outlook.notes().iter().cloned());
         Ok(plan)
     }
 
-    /// Changes the model by the LoRAs that a prompt asks for, and no others.
-    fn apply(&mut self, loras: &[LoraFile]) -> Result<()> {
-        if self.asked_loras == loras {
+    /// Changes the model by the LoRAs that a prompt asks for, and no others. One that is cancelled leaves it as it was.
+    fn apply(&mut self, asked: &[LoraFile], cancel: &CancelToken) -> Result<()> {
+        if self.asked_loras == asked {
             return Ok(());
         }
-        let model = match loras {
+        let is_asked =
+            |file: &Path| !LayerDiffuseFiles::is_change(file) && asked.iter().any(|lora| lora.path == file);
+        let model = match asked {
             [] => self.base.clone(),
-            loras => Arc::new(self.base.with_loras(loras).map_err(|error| match error {
-                // Whoever writes prompts knows the file by its name, and need not learn where it lies.
-                Error::File { ref file, ref what } if !LayerDiffuseFiles::is_change(file) => {
-                    let name = file.file_stem().unwrap_or_default().display();
-                    Error::Request(
-                        Message::of(Setting::Prompt).text(format!(" asks for the LoRA {name}: {what}")),
-                    )
+            asked => Arc::new(self.base.with_loras(asked, cancel).map_err(|error| match error {
+                Error::File { ref file, ref what } if is_asked(file) => {
+                    Error::Request(loras::refusal(file, what))
                 }
                 error => error,
             })?),
         };
-        (self.model, self.asked_loras) = (model, loras.to_vec());
+        (self.model, self.asked_loras) = (model, asked.to_vec());
         Ok(())
     }
 

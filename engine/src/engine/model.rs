@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Options, Outlook};
+use crate::backend::CancelToken;
 use crate::request::Request;
 use crate::text::TextEncoders;
 use crate::tokens::Tokenizer;
@@ -56,15 +57,18 @@ impl Model {
         }
         checkpoint.verify()?;
         let checkpoint = checkpoint.quantised(options.weights == WeightFormat::Q8);
-        let model = Self::load(&with_loras(checkpoint, &options.loras)?, options.defaults.clone())?;
+        let checkpoint = with_loras(checkpoint, &options.loras, &CancelToken::default())?;
+        let model = Self::load(&checkpoint, options.defaults.clone())?;
         let outlook = model.outlook.with_lora_folder(options.lora_folder.clone());
         Ok(Self { outlook, ..model })
     }
 
     /// This model changed by further LoRAs. Weights that they do not touch are the same, so that devices keep their
     /// copies.
-    pub(super) fn with_loras(&self, loras: &[LoraFile]) -> Result<Self> {
-        Self::load(&with_loras(self.checkpoint.clone(), loras)?, Request::default())
+    pub(super) fn with_loras(&self, loras: &[LoraFile], cancel: &CancelToken) -> Result<Self> {
+        let checkpoint = with_loras(self.checkpoint.clone(), loras, cancel)?;
+        cancel.check()?;
+        Self::load(&checkpoint, Request::default())
     }
 
     /// Bytes that its LoRAs take in this machine's memory.
@@ -148,8 +152,12 @@ fn check_lora_folder(folder: Option<&Path>) -> Result<()> {
     }
 }
 
-fn with_loras(checkpoint: Checkpoint, loras: &[LoraFile]) -> Result<Checkpoint> {
-    loras.iter().try_fold(checkpoint, Checkpoint::with_lora)
+/// A checkpoint under LoRAs. Between files, and between layers of one, it is asked whether anybody still wants it.
+fn with_loras(checkpoint: Checkpoint, loras: &[LoraFile], cancel: &CancelToken) -> Result<Checkpoint> {
+    loras.iter().try_fold(checkpoint, |checkpoint, lora| {
+        cancel.check()?;
+        checkpoint.with_lora(lora, &|| cancel.check())
+    })
 }
 
 /// Which parts of a pipeline do not fit together.

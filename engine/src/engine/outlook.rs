@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::DrawPlan;
-use super::loras::{self, KnownLoras};
+use super::loras::KnownLoras;
 use super::plan::{name, whole_name};
 use super::prompts::{Prompts, Reading};
+use crate::backend::CancelToken;
 use crate::message::{Message, Setting};
 use crate::prompt::Prompt;
 use crate::request::Request;
@@ -117,7 +118,12 @@ impl Outlook {
     /// # Errors
     /// [`crate::Error::Request`].
     pub fn plan(&self, request: &Request) -> Result<DrawPlan> {
-        DrawPlan::new(request, self)
+        self.plan_while(request, &CancelToken::default())
+    }
+
+    /// The same, as long as nobody cancels it.
+    pub(super) fn plan_while(&self, request: &Request, cancel: &CancelToken) -> Result<DrawPlan> {
+        DrawPlan::new(request, self, cancel)
     }
 
     /// How many pictures of this size are drawn side by side at the most: as many as have together no more latents than
@@ -142,7 +148,7 @@ impl Outlook {
     /// The names of the LoRAs that prompts may ask for, as they are at this moment.
     #[must_use]
     pub fn lora_names(&self) -> Vec<String> {
-        loras::names(self.lora_folder.as_deref())
+        self.known_loras.names(self.lora_folder.as_deref())
     }
 
     pub(super) fn settings(&self, request: &Request) -> Result<Settings> {
@@ -150,12 +156,19 @@ impl Outlook {
     }
 
     /// The LoRAs that a prompt asks for, with what is to be said of those that are not there.
-    pub(super) fn asked_loras(&self, request: &Request) -> (Vec<LoraFile>, Vec<Message>) {
+    ///
+    /// # Errors
+    /// One of them cannot be drawn with; [`Error::Cancelled`].
+    pub(super) fn asked_loras(
+        &self,
+        request: &Request,
+        cancel: &CancelToken,
+    ) -> Result<(Vec<LoraFile>, Vec<Message>)> {
         let tags = Prompt::read(&request.prompt, self.reading(request).syntax);
         let tags = [tags.loras(), &request.loras].concat();
-        let (files, mut warnings) = loras::find(self.lora_folder.as_deref(), &tags);
-        warnings.extend(self.known_loras.warnings(&files));
-        (files, warnings)
+        let (files, mut warnings) = self.known_loras.find(self.lora_folder.as_deref(), &tags);
+        warnings.extend(self.known_loras.warnings(&files, cancel)?);
+        Ok((files, warnings))
     }
 
     /// Settings of the model under these LoRAs.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::layout::Frame;
 use super::{Outlook, Prompts};
+use crate::backend::CancelToken;
 use crate::controlnet::GuideNet;
 use crate::edit::Preprocessor;
 use crate::graph::{Shape, Tiling};
@@ -75,12 +76,12 @@ pub struct DrawPlan {
 }
 
 impl DrawPlan {
-    pub(super) fn new(request: &Request, outlook: &Outlook) -> Result<Self> {
+    pub(super) fn new(request: &Request, outlook: &Outlook, cancel: &CancelToken) -> Result<Self> {
         request.validate()?;
         let own = outlook.own_size;
         let (width, height) = size(request, outlook)?;
         check_grain([(Setting::Width, width), (Setting::Height, height)], outlook.grain)?;
-        let (mut loras, of_loras) = outlook.asked_loras(request);
+        let (mut loras, of_loras) = outlook.asked_loras(request, cancel)?;
         let settings = outlook.settings_under(&loras, request)?;
         if let Some(Transparency::LayerDiffuse(folder)) = &request.transparency {
             loras.push(LoraFile::new(LayerDiffuseFiles::find(folder)?.change, 1.0));

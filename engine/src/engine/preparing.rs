@@ -8,7 +8,7 @@ use super::decode::Purpose;
 use super::fitting::{Fit, MemoryPlan, heights};
 use super::layout::Frame;
 use super::{DrawPlan, Engine};
-use crate::backend::{DeviceNeed, MemoryNeed};
+use crate::backend::{CancelToken, DeviceNeed, MemoryNeed};
 use crate::graph::Shape;
 use crate::init::Sizes;
 use crate::memory::Memory;
@@ -77,9 +77,17 @@ impl Engine {
     /// # Errors
     /// As [`Engine::generate`], before anything is computed.
     pub fn foresee(&mut self, request: &Request) -> Result<(MemoryNeed, Option<Fit>)> {
-        let plan = self.check(request)?;
+        let plan = self.check(request, &CancelToken::default())?;
         let Fitted { need, fit, .. } = self.fit(&plan, plan.images, 0)?;
         self.check_memory(need).map(|()| (need, fit))
+    }
+
+    /// Changes the model by the LoRAs of a plan, which may be read for long, as long as nobody cancels it.
+    pub(super) fn load_loras(&mut self, plan: &DrawPlan, cancel: &CancelToken) -> Result<()> {
+        let start = Instant::now();
+        let applied = self.apply(&plan.loras, cancel);
+        self.loading += start.elapsed().as_secs_f64();
+        applied
     }
 
     /// What drawing takes this way; an error where that is more than there is room for on a device.
@@ -125,7 +133,7 @@ impl Engine {
     /// Compiles what `plan` needs with `batch` pictures side by side and as many previews.
     fn prepare(&mut self, plan: &DrawPlan, (batch, previews): (usize, usize)) -> Result<Prepared> {
         let start = Instant::now();
-        self.apply(&plan.loras)?;
+        self.apply(&plan.loras, &CancelToken::default())?;
         self.programs.begin();
         let frame = plan.frame(self.model.vae.latents());
         let text = self.text()?.memory();

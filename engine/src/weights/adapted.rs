@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::checkpoint::{Checkpoint, Slot};
-use super::file::bad_file;
+use super::file::{GoOn, bad_file};
 use super::lora::{Adapter, Applied, Lora, LoraFile, fit};
 use super::network::NetworkSpec;
 use super::part::Part;
@@ -13,38 +13,39 @@ use crate::error::Result;
 
 /// What LoRAs may change of a model, without its weights.
 #[derive(Clone)]
-pub(crate) struct Changeable(Arc<[(Part, NetworkSpec)]>);
+pub(crate) struct Changeable {
+    networks: Arc<[(Part, NetworkSpec)]>,
+}
 
 impl Changeable {
     /// That some modules of a LoRA are not in the model, naming the first.
-    pub(crate) fn unused(&self, file: &Path) -> Result<Option<String>> {
-        Ok(fit(&*Adapter::open(file)?, &self.0).map_err(|what| bad_file(file, what))?.unused)
+    pub(crate) fn unused(&self, file: &Path, go_on: GoOn<'_>) -> Result<Option<String>> {
+        let fit = fit(&*Adapter::open(file, go_on)?, &self.networks);
+        Ok(fit.map_err(|what| bad_file(file, what))?.unused)
     }
 }
 
 impl Checkpoint {
     /// What LoRAs may change.
     pub(crate) fn changeable(&self) -> Result<Changeable> {
-        Ok(Changeable(self.networks()?.into()))
+        Ok(Changeable { networks: self.networks()?.into() })
     }
 
     /// Changes the model by a LoRA, after those that it is changed by already.
-    pub(crate) fn with_lora(self, file: &LoraFile) -> Result<Self> {
-        self.with_adapter(&Adapter::open(&file.path)?, file.unet, file.text_encoders)
+    pub(crate) fn with_lora(self, file: &LoraFile, go_on: GoOn<'_>) -> Result<Self> {
+        self.with_adapter(&Adapter::open(&file.path, go_on)?, (file.unet, file.text_encoders), go_on)
     }
 
     /// The same with a LoRA that is open.
     pub(crate) fn with_adapter(
         mut self,
         adapter: &Arc<Adapter>,
-        unet: f32,
-        text_encoders: f32,
+        (unet, text_encoders): (f32, f32),
+        go_on: GoOn<'_>,
     ) -> Result<Self> {
         if !(unet.is_finite() && text_encoders.is_finite()) {
-            return Err(bad_file(
-                adapter.path(),
-                "was given a weight that is not a number; 1 is as it was trained",
-            ));
+            let what = "was given a weight that is not a number; 1 is as it was trained";
+            return Err(bad_file(adapter.path(), what));
         }
         let networks = self.networks()?;
         let fit = fit(adapter, &networks).map_err(|what| bad_file(adapter.path(), what))?;
@@ -61,6 +62,7 @@ impl Checkpoint {
             if !changed.is_empty() {
                 let mut tensors = tensors.shared(&adapter.files);
                 for (spec, delta) in changed {
+                    go_on()?;
                     tensors
                         .patch(&spec.name, &spec.shape, |base| Arc::new(Applied::new(delta, weight, base)))?;
                 }

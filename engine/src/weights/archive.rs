@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::about::About;
-use super::file::{self, Mapped, bad_file};
+use super::file::{self, GoOn, Mapped, bad_file};
 use super::foreign;
 use super::gguf;
 use super::header;
@@ -47,15 +47,21 @@ type Reader = fn(&Path, &Bytes) -> Result<Contents>;
 impl Archive {
     /// One file on a disk.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        Self::open_by(path, contents)
+        Self::open_by(path, file::SMALL, contents, &|| Ok(()))
+    }
+
+    /// The same, as long as nobody stops it.
+    pub(crate) fn open_while(path: &Path, go_on: GoOn<'_>) -> Result<Self> {
+        Self::open_by(path, file::SMALL, contents, go_on)
     }
 
     /// The same, also a file of PyTorch's, whose pickle is read as data: networks beside a model are published in them.
     pub(crate) fn open_network(path: &Path) -> Result<Self> {
-        Self::open_by(path, |path, bytes| match torch::is_one(bytes) {
+        let reader: Reader = |path, bytes| match torch::is_one(bytes) {
             true => torch::contents(path, bytes).map_err(|what| bad_file(path, what)),
             false => contents(path, bytes),
-        })
+        };
+        Self::open_by(path, file::SMALL, reader, &|| Ok(()))
     }
 
     /// Whether a file is PyTorch's.
@@ -63,10 +69,11 @@ impl Archive {
         Ok(file::weights(path, file::SMALL)?.is_some_and(|mapped| torch::is_one(&mapped.bytes)))
     }
 
-    fn open_by(path: &Path, reader: Reader) -> Result<Self> {
+    /// It is read into memory if it has at most `small` bytes.
+    fn open_by(path: &Path, small: u64, reader: Reader, go_on: GoOn<'_>) -> Result<Self> {
         let missing = || Error::Read { file: path.into(), source: std::io::ErrorKind::NotFound.into() };
         let mut archive = Self { origin: path.to_path_buf(), ..Self::default() };
-        archive.add(path, file::weights(path, file::SMALL)?.ok_or_else(missing)?, reader)?;
+        archive.add(path, file::weights_while(path, small, go_on)?.ok_or_else(missing)?, reader)?;
         Ok(archive)
     }
 

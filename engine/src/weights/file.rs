@@ -22,6 +22,12 @@ pub(crate) const SMALL: u64 = 64 << 20;
 /// A tokenizer's limit: CLIP's vocabulary is one megabyte.
 pub(crate) const VOCABULARY: u64 = 64 << 20;
 
+/// What a file is read in between two questions whether to go on.
+const PIECE: u64 = 1 << 20;
+
+/// Asked again and again while files are read; its error ends the reading.
+pub(crate) type GoOn<'a> = &'a dyn Fn() -> Result<()>;
+
 /// An error about a file's content.
 pub(crate) fn bad_file(file: &Path, what: impl Into<String>) -> Error {
     Error::File { file: file.to_path_buf(), what: what.into() }
@@ -135,6 +141,11 @@ pub(crate) fn changed(file: &Path) -> Error {
 /// Opens a file of weights; `None` where there is nothing of this name. It is read into memory if it has
 /// at most `small` bytes, and mapped otherwise.
 pub(crate) fn weights(path: &Path, small: u64) -> Result<Option<Mapped>> {
+    weights_while(path, small, &|| Ok(()))
+}
+
+/// The same, as long as nobody stops it.
+pub(crate) fn weights_while(path: &Path, small: u64, go_on: GoOn<'_>) -> Result<Option<Mapped>> {
     match size_of(path)? {
         None => return Ok(None),
         Some(0) => return Err(bad_file(path, "is empty; the download did not finish, fetch it again")),
@@ -143,7 +154,7 @@ pub(crate) fn weights(path: &Path, small: u64) -> Result<Option<Mapped>> {
     let file = File::open(path).map_err(cannot_read(path))?;
     let seen = Seen::of(&file).map_err(cannot_read(path))?;
     if seen.len <= small {
-        return copied(path, &file, seen).map(Some);
+        return copied(path, &file, seen, go_on).map(Some);
     }
     // SAFETY: the map is read-only and every offset into it has been checked against its length. What
     // cannot be checked is another process that writes to the file meanwhile. One that truncates it would
@@ -156,9 +167,11 @@ pub(crate) fn weights(path: &Path, small: u64) -> Result<Option<Mapped>> {
 }
 
 /// A small file in memory, where nothing can happen to it any more.
-fn copied(path: &Path, file: &File, seen: Seen) -> Result<Mapped> {
-    let mut bytes = Vec::new();
-    file.take(seen.len + 1).read_to_end(&mut bytes).map_err(cannot_read(path))?;
+fn copied(path: &Path, file: &File, seen: Seen, go_on: GoOn<'_>) -> Result<Mapped> {
+    let (mut bytes, mut rest) = (Vec::new(), file.take(seen.len + 1));
+    while rest.by_ref().take(PIECE).read_to_end(&mut bytes).map_err(cannot_read(path))? > 0 {
+        go_on()?;
+    }
     if bytes.len() as u64 != seen.len || Seen::of(file).map_err(cannot_read(path))? != seen {
         return Err(changed(path));
     }

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::quote;
 use crate::weights::about::About;
 use crate::weights::archive::Archive;
-use crate::weights::file::{Mapped, bad_file};
+use crate::weights::file::{GoOn, Mapped, bad_file};
 use crate::weights::part::Part;
 use crate::weights::place::{self, Location};
 
@@ -30,9 +30,10 @@ pub struct Adapter {
 
 impl Adapter {
     /// Opens a LoRA: kohya's, diffusers', PEFT's or LyCORIS' file.
-    pub(crate) fn open(path: &Path) -> Result<Arc<Self>> {
-        let archive = Archive::open(&place::file_of_weights(path)?)?;
-        Self::read(path, &archive)?.map(Arc::new).ok_or_else(|| bad_file(path, archive.instead_of_lora()))
+    pub(crate) fn open(path: &Path, go_on: GoOn<'_>) -> Result<Arc<Self>> {
+        let archive = Archive::open_while(&place::file_of_weights(path)?, go_on)?;
+        let read = Self::read(path, &archive, go_on)?.map(Arc::new);
+        read.ok_or_else(|| bad_file(path, archive.instead_of_lora()))
     }
 
     /// The same; `None` where a file is something else.
@@ -44,12 +45,12 @@ impl Adapter {
             Location::Folder(_) => Ok(None),
             // What it holds is asked for elsewhere.
             Location::File(file) if Archive::is_pytorchs(&file)? => Ok(None),
-            Location::File(file) => Self::read(path, &Archive::open(&file)?),
+            Location::File(file) => Self::read(path, &Archive::open(&file)?, &|| Ok(())),
         }
     }
 
     /// The same of a file that is open.
-    pub(crate) fn read(path: &Path, archive: &Archive) -> Result<Option<Self>> {
+    pub(crate) fn read(path: &Path, archive: &Archive, go_on: GoOn<'_>) -> Result<Option<Self>> {
         let mut parts: BTreeMap<&str, Parts> = BTreeMap::new();
         let mut strays = Vec::new();
         for (key, stored) in &archive.tensors {
@@ -66,6 +67,7 @@ impl Adapter {
         let mut layers = Vec::new();
         for (name, parts) in parts {
             let Some(method) = parts.method() else { continue };
+            go_on()?;
             let change = parts.change(|rank| stated.scale(name, rank)).map_err(|what| {
                 bad_file(path, format!("layer `{}` {what}; fetch the file again", quote::quoted(name)))
             })?;
@@ -150,7 +152,13 @@ impl Adapter {
     /// The family that it is for, if that is known and is not SDXL.
     #[must_use]
     pub fn other_family(&self) -> Option<&'static str> {
-        strangers::family(&self.layers)
+        strangers::family(self.widths())
+    }
+
+    /// The layers by name, each with the inputs of its change, where that is one of a weight.
+    pub(super) fn widths(&self) -> impl Iterator<Item = (&str, Option<usize>)> + Clone {
+        let width = |layer: &Layer| layer.change.weight.as_ref().map(|delta| delta.matrix.columns());
+        self.layers.iter().map(move |layer| (layer.name.as_str(), width(layer)))
     }
 
     fn deltas(&self) -> impl Iterator<Item = &Arc<Delta>> {
@@ -161,16 +169,22 @@ impl Adapter {
 impl Parts {
     /// The method by which the tensors make a change; `None` where none of them is a weight.
     fn method(&self) -> Option<Method> {
-        let of = |role: &Role| match role {
-            Role::Alpha | Role::Magnitude | Role::RowMagnitude => None,
-            Role::Down | Role::Up | Role::Mid | Role::UpBias => Some(Method::LoRa),
-            Role::Diff | Role::DiffBias => Some(Method::Full),
-            Role::HadaW1A | Role::HadaW1B | Role::HadaW2A | Role::HadaW2B | Role::HadaT1 | Role::HadaT2 => {
+        self.0.keys().filter_map(|role| role.method()).min()
+    }
+}
+
+impl Role {
+    /// The method of which a tensor is a part; `None` where it only goes with others.
+    pub(super) fn method(self) -> Option<Method> {
+        match self {
+            Self::Alpha | Self::Magnitude | Self::RowMagnitude => None,
+            Self::Down | Self::Up | Self::Mid | Self::UpBias => Some(Method::LoRa),
+            Self::Diff | Self::DiffBias => Some(Method::Full),
+            Self::HadaW1A | Self::HadaW1B | Self::HadaW2A | Self::HadaW2B | Self::HadaT1 | Self::HadaT2 => {
                 Some(Method::LoHa)
             }
-            Role::LokrW1 | Role::LokrW1A | Role::LokrW1B => Some(Method::LoKr),
-            Role::LokrW2 | Role::LokrW2A | Role::LokrW2B | Role::LokrT2 => Some(Method::LoKr),
-        };
-        self.0.keys().filter_map(of).min()
+            Self::LokrW1 | Self::LokrW1A | Self::LokrW1B => Some(Method::LoKr),
+            Self::LokrW2 | Self::LokrW2A | Self::LokrW2B | Self::LokrT2 => Some(Method::LoKr),
+        }
     }
 }

@@ -47,7 +47,7 @@ pub(crate) fn fit(adapter: &Adapter, networks: &[(Part, NetworkSpec)]) -> Result
         let stray = adapter.strays.first()?;
         Some(format!("the tensor `{}` is not a known one", quote::quoted(stray)))
     });
-    if let Some(family) = strangers::family(&adapter.layers).filter(|_| fit.used < all) {
+    if let Some(family) = strangers::family(adapter.widths()).filter(|_| fit.used < all) {
         return Err(format!("is a LoRA for another family, {family}; give one for SDXL"));
     }
     if fit.used == 0 {

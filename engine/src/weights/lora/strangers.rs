@@ -1,6 +1,5 @@
 //! Files that are no LoRA of SDXL's, or one that is not understood: what they are, and what to do.
 
-use super::change::Layer;
 use super::names;
 use crate::weights::archive::Archive;
 use crate::weights::part::Part;
@@ -34,21 +33,23 @@ const FAMILIES: &[(&str, &[&str])] = &[
     ("a transformer, not a UNet", &["transformer_blocks_0_attn_to", "transformer.transformer_blocks"]),
 ];
 
-/// For what other model these layers are.
-pub(super) fn family(layers: &[Layer]) -> Option<&'static str> {
-    let has = |marks: &&[&str]| layers.iter().any(|layer| marks.iter().any(|mark| layer.name.contains(mark)));
+/// For what other model these layers are, which are given by name with their inputs.
+pub(super) fn family<'a>(
+    layers: impl Iterator<Item = (&'a str, Option<usize>)> + Clone,
+) -> Option<&'static str> {
+    let has = |marks: &&[&str]| layers.clone().any(|(name, _)| marks.iter().any(|mark| name.contains(mark)));
     FAMILIES.iter().find(|(_, marks)| has(marks)).map(|(family, _)| *family).or_else(|| by_text(layers))
 }
 
 /// The family by the text's width, which all cross-attentions read.
-fn by_text(layers: &[Layer]) -> Option<&'static str> {
-    let reads_text = |layer: &&Layer| {
-        let (part, name) = names::part(&layer.name);
+fn by_text<'a>(mut layers: impl Iterator<Item = (&'a str, Option<usize>)>) -> Option<&'static str> {
+    let reads_text = |(name, _): &(&str, _)| {
+        let (part, name) = names::part(name);
         let name = name.replace('.', "_");
         part == Part::Unet && (name.ends_with("attn2_to_k") || name.ends_with("attn2_to_v"))
     };
-    let layer = layers.iter().find(reads_text)?;
-    match layer.change.weight.as_ref()?.matrix.columns() {
+    let (_, width) = layers.find(reads_text)?;
+    match width? {
         768 => Some("Stable Diffusion 1"),
         1024 => Some("Stable Diffusion 2"),
         1280 => Some("the SDXL refiner"),

@@ -154,12 +154,16 @@ fn what_is_given_as_a_lora_and_is_none_is_named_with_what_to_do() {
         ),
         ("is not a LoRA: the first of its 2 tensors is `a`", &[("b", &[1]), ("a", &[1])]),
     ] {
-        let said = Adapter::open(&file(&folder, tensors)).map(drop).unwrap_err().to_string();
+        let said = Adapter::open(&file(&folder, tensors), &|| Ok(())).map(drop).unwrap_err().to_string();
         assert!(said.contains(expected), "{tensors:?}: {said}");
         assert_true(&said);
     }
     assert!(
-        Adapter::open(&file(&folder, &[])).map(drop).unwrap_err().to_string().contains("holds no tensors")
+        Adapter::open(&file(&folder, &[]), &|| Ok(()))
+            .map(drop)
+            .unwrap_err()
+            .to_string()
+            .contains("holds no tensors")
     );
 }
 

@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
 use super::make::{Tensor, safetensors, synthetic, tensors_of, tiny};
+use crate::Error;
 use crate::synth::SynthLayout;
 use crate::weights::archive::{self, Archive};
 use crate::weights::{Adapter, Checkpoint, LoraFile, Part, Weight};
@@ -52,7 +54,7 @@ fn every_dialect_makes_the_weights_that_were_merged_in_f64() {
     for (case, stack) in &cases.cases {
         let mut changed = model.clone();
         for (lora, weight) in stack {
-            changed = changed.with_lora(&LoraFile::new(file(lora), *weight)).unwrap();
+            changed = changed.with_lora(&LoraFile::new(file(lora), *weight), &|| Ok(())).unwrap();
         }
         for lora in changed.loras() {
             assert_eq!(lora.used(), lora.adapter().modules(), "{case}");
@@ -82,7 +84,7 @@ fn a_changed_weight_is_the_same_read_whole_or_in_pieces() {
     let (_folder, path) = synthetic(&tiny("sdxl_like"), SynthLayout::Folder);
     let model = Checkpoint::open(&path).unwrap();
     for lora in ["kohya_original", "loha", "lokr", "dora", "dora_columns"] {
-        let changed = model.clone().with_lora(&LoraFile::new(file(lora), 1.0)).unwrap();
+        let changed = model.clone().with_lora(&LoraFile::new(file(lora), 1.0), &|| Ok(())).unwrap();
         let weight = tensor(&changed, "unet.down_blocks.1.resnets.0.conv1.weight");
         let whole = weight.to_f32();
         for (start, count) in [(0, 1), (5, 3), (287, 2), (288, 288), (100, 700), (whole.len() - 9, 9)] {
@@ -106,18 +108,18 @@ fn tensors_that_no_lora_changes_are_the_ones_from_before() {
     );
     let ids = |checkpoint: &Checkpoint| (tensor(checkpoint, kept).id(), tensor(checkpoint, changed).id());
     let before = ids(&model);
-    let with = model.clone().with_lora(&LoraFile::new(file("diffusers"), 1.0)).unwrap();
+    let with = model.clone().with_lora(&LoraFile::new(file("diffusers"), 1.0), &|| Ok(())).unwrap();
     assert_eq!(ids(&with).0, before.0);
     assert_ne!(ids(&with).1, before.1);
     assert_eq!(ids(&model), before, "the model without it");
-    let without = model.with_lora(&LoraFile::new(file("diffusers"), 0.0)).unwrap();
+    let without = model.with_lora(&LoraFile::new(file("diffusers"), 0.0), &|| Ok(())).unwrap();
     assert_eq!(ids(&without), before, "a weight of 0 changes nothing");
 }
 
 #[test]
 fn an_adapter_says_what_it_is() {
     let about = |name: &str| {
-        let adapter = Adapter::open(&file(name)).unwrap();
+        let adapter = Adapter::open(&file(name), &|| Ok(())).unwrap();
         let parts: Vec<_> = adapter.parts().iter().map(|(part, count)| format!("{part} {count}")).collect();
         (adapter.kind(), adapter.ranks(), parts.join(", "))
     };
@@ -141,7 +143,7 @@ fn alpha_is_taken_from_where_peft_writes_it() {
     let name = format!("{Q}.weight");
     let before = tensor(&model, &name).to_f32();
     let moved = |lora: &Path| {
-        let changed = model.clone().with_lora(&LoraFile::new(lora, 1.0)).unwrap();
+        let changed = model.clone().with_lora(&LoraFile::new(lora, 1.0), &|| Ok(())).unwrap();
         tensor(&changed, &name).to_f32()[0] - before[0]
     };
     let plain = moved(&file("diffusers"));
@@ -166,7 +168,7 @@ fn alpha_is_taken_from_where_peft_writes_it() {
         assert!((found - factor * plain).abs() < 1e-5, "{said}: {found} is not {factor} × {plain}");
     }
     write(&lora, Some("{"));
-    let error = Adapter::open(&lora).unwrap_err().to_string();
+    let error = Adapter::open(&lora, &|| Ok(())).unwrap_err().to_string();
     assert!(error.contains("which is not JSON"), "{error}");
     write(&lora, None);
     fs::write(keep.path().join("adapter_config.json"), r#"{"r": 4, "lora_alpha": 12}"#).unwrap();
@@ -215,16 +217,44 @@ fn what_is_no_lora_of_this_model_is_told_in_a_sentence() {
     ] {
         let lora = keep.path().join("lora.safetensors");
         fs::write(&lora, safetensors(&tensors)).unwrap();
-        let error = model.clone().with_lora(&LoraFile::new(&lora, 1.0)).map(drop).unwrap_err().to_string();
+        let error = model
+            .clone()
+            .with_lora(&LoraFile::new(&lora, 1.0), &|| Ok(()))
+            .map(drop)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(expected) && error.contains("lora.safetensors"), "{expected}: {error}");
     }
     let mut both = pair(to_q, [64, 64], 2);
     both.extend(pair("lora_unet_elsewhere", [4, 4], 1));
     let lora = keep.path().join("lora.safetensors");
     fs::write(&lora, safetensors(&both)).unwrap();
-    let changed = model.with_lora(&LoraFile::new(&lora, 1.0)).unwrap();
+    let changed = model.with_lora(&LoraFile::new(&lora, 1.0), &|| Ok(())).unwrap();
     let warning = changed.warnings().last().unwrap();
     assert!(warning.contains("1 of 2 modules used; `lora_unet_elsewhere` is not in the model"), "{warning}");
+}
+
+#[test]
+fn it_is_asked_between_files_layers_and_tensors_whether_to_go_on() {
+    let (_folder, path) = synthetic(&tiny("sdxl_like"), SynthLayout::Folder);
+    let model = Checkpoint::open(&path).unwrap();
+    let lora = LoraFile::new(file("dora"), 1.0);
+    let asked = Cell::new(0);
+    let until = |most: usize| {
+        asked.set(0);
+        let go_on = || {
+            asked.set(asked.get() + 1);
+            if asked.get() > most { Err(Error::Cancelled) } else { Ok(()) }
+        };
+        model.clone().with_lora(&lora, &go_on)
+    };
+    let all = until(usize::MAX).unwrap();
+    let (times, layers) = (asked.get(), all.loras()[0].adapter().modules());
+    // A piece of the file, every layer that is read, every tensor that is changed.
+    assert!(times > 2 * layers, "{times} times for {layers} layers");
+    for most in 0..times {
+        assert!(matches!(until(most), Err(Error::Cancelled)) && asked.get() == most + 1, "{most}");
+    }
 }
 
 /// The files of all dialects, and the model that they change.
@@ -300,9 +330,9 @@ fn is_refused_or_read(tensors: &[Tensor]) {
     let bytes = Bytes::from(safetensors(tensors));
     let contents = archive::contents(Path::new("x"), &bytes).unwrap();
     let archive = Archive { tensors: contents.tensors, ..Archive::default() };
-    let Ok(Some(adapter)) = Adapter::read(Path::new("x"), &archive) else { return };
+    let Ok(Some(adapter)) = Adapter::read(Path::new("x"), &archive, &|| Ok(())) else { return };
     assert!(adapter.bytes() <= 64 * bytes.len() + (1 << 20), "{} bytes of {}", adapter.bytes(), bytes.len());
-    let Ok(changed) = MODEL.clone().with_adapter(&Arc::new(adapter), 0.5, 0.5) else { return };
+    let Ok(changed) = MODEL.clone().with_adapter(&Arc::new(adapter), (0.5, 0.5), &|| Ok(())) else { return };
     for name in [
         "unet.conv_in.weight",
         "unet.down_blocks.1.resnets.0.conv1.weight",
@@ -319,10 +349,13 @@ fn is_refused_or_read(tensors: &[Tensor]) {
 #[test]
 fn a_folder_with_one_file_is_that_lora() {
     let at = tempfile::tempdir().unwrap();
-    let said = || Adapter::open(at.path()).map(drop).unwrap_err().to_string();
+    let said = || Adapter::open(at.path(), &|| Ok(())).map(drop).unwrap_err().to_string();
     assert!(said().contains("is a folder without a .safetensors file"), "{}", said());
     fs::copy(file("kohya_original"), at.path().join("a.safetensors")).unwrap();
-    let (found, right) = (Adapter::open(at.path()).unwrap(), Adapter::open(&file("kohya_original")).unwrap());
+    let (found, right) = (
+        Adapter::open(at.path(), &|| Ok(())).unwrap(),
+        Adapter::open(&file("kohya_original"), &|| Ok(())).unwrap(),
+    );
     assert_eq!((found.modules(), found.dialect()), (right.modules(), right.dialect()));
     fs::copy(file("dora"), at.path().join("b.safetensors")).unwrap();
     assert!(said().contains("give one of `a.safetensors`, `b.safetensors`"), "{}", said());
