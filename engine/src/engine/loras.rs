@@ -23,6 +23,8 @@ const DEEPEST: usize = 8;
 #[derive(Clone)]
 pub(super) struct KnownLoras {
     model: Changeable,
+    /// Whether they are LoRAs for the model, by their headers.
+    kinds: Known<bool>,
     /// Of those that were read through: that some of their modules are not in the model, or why they are of no use.
     uses: Known<std::result::Result<Option<String>, Message>>,
 }
@@ -65,7 +67,17 @@ impl<T: Clone> Known<T> {
 
 impl KnownLoras {
     pub(super) fn new(model: Changeable) -> Self {
-        Self { model, uses: Known(Arc::default()) }
+        Self { model, kinds: Known(Arc::default()), uses: Known(Arc::default()) }
+    }
+
+    /// Whether a file is a LoRA for the model, as its header tells.
+    fn is_lora(&self, file: &Path) -> bool {
+        let seen = Seen::of(file);
+        self.kinds.of(file, seen).unwrap_or_else(|| {
+            let is_lora = self.model.takes(file);
+            self.kinds.keep(file, seen, is_lora);
+            is_lora
+        })
     }
 
     /// That some modules of a file are not in the model, naming the first.
@@ -110,7 +122,7 @@ impl KnownLoras {
         }
         let there = folder.map(listing).unwrap_or_default();
         for tag in tags {
-            match Self::named(&tag.name, &there) {
+            match self.named(&tag.name, &there) {
                 Some(path) => {
                     let (unet, text_encoders) = (tag.unet, tag.text_encoder);
                     files.push(LoraFile { path: path.clone(), unet, text_encoders });
@@ -129,20 +141,25 @@ impl KnownLoras {
         (files, warnings)
     }
 
-    /// The file of this name. One whose name has the same letters goes before one in which some are small.
-    fn named<'a>(name: &str, there: &'a [PathBuf]) -> Option<&'a PathBuf> {
+    /// The file of this name. Of several, also in folders below, a LoRA goes before what is none, and one whose name has
+    /// the same letters before one in which some are small.
+    fn named<'a>(&self, name: &str, there: &'a [PathBuf]) -> Option<&'a PathBuf> {
         let alike = |path: &&PathBuf| {
             path.file_stem().is_some_and(|stem| stem.to_string_lossy().eq_ignore_ascii_case(name))
         };
         let mut alike: Vec<&PathBuf> = there.iter().filter(alike).collect();
         alike.sort_by_key(|path| path.file_stem().is_none_or(|stem| stem != name));
-        alike.first().copied()
+        match alike[..] {
+            [] => None,
+            [only] => Some(only),
+            [first, ..] => Some(alike.into_iter().find(|path| self.is_lora(path)).unwrap_or(first)),
+        }
     }
 
-    /// The names that tags may have, each once, in their order.
+    /// The names that tags may have, each once, in their order: those of LoRAs for the model.
     pub(super) fn names(&self, folder: Option<&Path>) -> Vec<String> {
         let files = folder.map(listing).unwrap_or_default();
-        let loras = files.iter();
+        let loras = files.iter().filter(|file| self.is_lora(file));
         let mut names: Vec<String> =
             loras.filter_map(|path| path.file_stem()?.to_str().map(ToOwned::to_owned)).collect();
         names.sort();

@@ -145,7 +145,8 @@ impl Outlook {
         self.tokenizers[0].count(text, self.tokens_read())
     }
 
-    /// The names of the LoRAs that prompts may ask for, as they are at this moment.
+    /// The names of the LoRAs for this model that prompts may ask for, as they are at this moment. Of a file that was not
+    /// seen before the header is read.
     #[must_use]
     pub fn lora_names(&self) -> Vec<String> {
         self.known_loras.names(self.lora_folder.as_deref())

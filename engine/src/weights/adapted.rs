@@ -2,11 +2,12 @@
 //! devices keep their copies; taking the LoRAs away gives the tensors from before.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use super::archive::Archive;
 use super::checkpoint::{Checkpoint, Slot};
 use super::file::{GoOn, bad_file};
-use super::lora::{Adapter, Applied, Lora, LoraFile, fit};
+use super::lora::{Adapter, Applied, Lora, LoraFile, Places, fit};
 use super::network::NetworkSpec;
 use super::part::Part;
 use crate::error::Result;
@@ -15,6 +16,8 @@ use crate::error::Result;
 #[derive(Clone)]
 pub(crate) struct Changeable {
     networks: Arc<[(Part, NetworkSpec)]>,
+    /// Made when a file is asked for the first time.
+    places: Arc<OnceLock<Places>>,
 }
 
 impl Changeable {
@@ -23,12 +26,18 @@ impl Changeable {
         let fit = fit(&*Adapter::open(file, go_on)?, &self.networks);
         Ok(fit.map_err(|what| bad_file(file, what))?.unused)
     }
+
+    /// Whether a file is a LoRA for the model, by its header.
+    pub(crate) fn takes(&self, file: &Path) -> bool {
+        let places = self.places.get_or_init(|| Places::of(&self.networks));
+        Archive::open_unread(file).is_ok_and(|archive| places.take(&archive))
+    }
 }
 
 impl Checkpoint {
     /// What LoRAs may change.
     pub(crate) fn changeable(&self) -> Result<Changeable> {
-        Ok(Changeable { networks: self.networks()?.into() })
+        Ok(Changeable { networks: self.networks()?.into(), places: Arc::default() })
     }
 
     /// Changes the model by a LoRA, after those that it is changed by already.

@@ -55,6 +55,11 @@ impl Archive {
         Self::open_by(path, file::SMALL, contents, go_on)
     }
 
+    /// The same of a file of which no more than its header is read, however small it is.
+    pub(crate) fn open_unread(path: &Path) -> Result<Self> {
+        Self::open_by(path, 0, contents, &|| Ok(()))
+    }
+
     /// The same, also a file of PyTorch's, whose pickle is read as data: networks beside a model are published in them.
     pub(crate) fn open_network(path: &Path) -> Result<Self> {
         let reader: Reader = |path, bytes| match torch::is_one(bytes) {

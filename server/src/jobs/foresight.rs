@@ -37,7 +37,7 @@ impl Foresight {
         self.outlook.tokens(text)
     }
 
-    /// The LoRAs that requests may name, as they are at this moment.
+    /// The LoRAs for the model that requests may name, as they are at this moment.
     pub(crate) fn lora_names(&self) -> Vec<String> {
         self.outlook.lora_names()
     }

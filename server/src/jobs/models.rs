@@ -35,6 +35,14 @@ impl Models {
         self.at(place(self.infos(), spec))
     }
 
+    /// The LoRAs that requests may name, as they are at this moment: those that one of the models can be changed by.
+    pub(crate) fn lora_names(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.0.iter().flat_map(|known| known.foresight.lora_names()).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
     /// In the order in which they were given.
     pub(crate) fn infos(&self) -> impl Iterator<Item = &ModelInfo> {
         self.0.iter().map(|known| &known.info)

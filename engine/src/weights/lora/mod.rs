@@ -8,6 +8,7 @@ mod change;
 mod matrix;
 mod names;
 mod patch;
+mod recognise;
 mod stated;
 mod strangers;
 
@@ -15,3 +16,4 @@ pub use self::adapter::Adapter;
 pub use self::applied::{Lora, LoraFile};
 pub(super) use self::apply::fit;
 pub(super) use self::patch::Applied;
+pub(super) use self::recognise::Places;

@@ -16,6 +16,7 @@ mod overlay;
 mod pickled;
 mod places;
 mod quantised;
+mod recognise;
 mod synthetic;
 mod tiny_vae;
 mod upscalers;

@@ -1,5 +1,7 @@
 //! A request, in types.
 
+use std::cell::LazyCell;
+
 use fulmen_engine::request::SecondPass;
 use serde_json::Value;
 
@@ -56,7 +58,7 @@ impl Asked {
         let model = values.text("model").and_then(|name| app.models.named(name));
         let Known { info: model, foresight } = model.unwrap_or(app.models.first());
         let mut warnings = values.warnings(&[&model.name]);
-        let loras = loras(&values, &foresight.lora_names())?;
+        let loras = loras(&values, || foresight.lora_names())?;
         let spec = Spec { loras, ..planned(&values, model, over.as_ref(), &mut warnings) };
         check_work(&app.config.work, &spec)?;
         let previews = values.integer("previews").unwrap_or(0) as usize;
@@ -148,7 +150,8 @@ fn settings(values: &Values) -> Spec {
 ///
 /// # Errors
 /// 400 that names one that is not there, or the list if it is too long.
-fn loras(values: &Values, names: &[String]) -> Result<Vec<(String, f32)>, Problem> {
+fn loras(values: &Values, names: impl FnOnce() -> Vec<String>) -> Result<Vec<(String, f32)>, Problem> {
+    let names = LazyCell::new(names);
     let list = values.value("loras").and_then(Value::as_array);
     bounded("loras", list.map_or(0, Vec::len))?;
     list.into_iter()
@@ -157,7 +160,7 @@ fn loras(values: &Values, names: &[String]) -> Result<Vec<(String, f32)>, Proble
         .map(|(at, lora)| {
             let name = lora["name"].as_str().unwrap_or_default();
             if !names.iter().any(|known| known == name) {
-                return Err(unknown(at, &lora["name"], names));
+                return Err(unknown(at, &lora["name"], &names));
             }
             Ok((name.to_owned(), lora["weight"].as_f64().unwrap_or(1.0) as f32))
         })
@@ -166,7 +169,7 @@ fn loras(values: &Values, names: &[String]) -> Result<Vec<(String, f32)>, Proble
 
 fn unknown(at: usize, name: &Value, names: &[String]) -> Problem {
     let what = match names {
-        [] => "this server has none; start it with --lora-dir DIR",
+        [] => "this server has none; start it with --lora-dir DIR, a folder with LoRAs for its model",
         _ => "GET /elements lists those of this server",
     };
     let (field, name) = (format!("loras[{at}].name"), shown(name));

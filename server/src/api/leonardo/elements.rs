@@ -1,5 +1,6 @@
 //! Elements: the LoRAs in the folder that the server was started with, under ids that follow from their names.
 
+use std::cell::LazyCell;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -18,8 +19,7 @@ const MOST_WEIGHT: f64 = 10.0;
 /// `GET /elements`
 #[expect(clippy::unnecessary_wraps, reason = "a handler's type")]
 pub(super) fn list(app: &Arc<App>, _: &Call) -> Result<Answer, Problem> {
-    let elements: Vec<Value> =
-        app.models.first().foresight.lora_names().iter().map(|name| element(name)).collect();
+    let elements: Vec<Value> = app.models.lora_names().iter().map(|name| element(name)).collect();
     Ok(Answer::json(200, &json!({"loras": elements})))
 }
 
@@ -64,11 +64,15 @@ fn number_of(name: &str) -> u64 {
 }
 
 /// The LoRAs that `elements` and `userElements` ask for, by name, with their weights. An element may be called by its
-/// name, too.
+/// name, too. The names are only looked for where one is asked for.
 ///
 /// # Errors
 /// 400 that names an element that is not there, or a list that is too long.
-pub(super) fn asked(values: &Values, names: &[String]) -> Result<Vec<(String, f32)>, Problem> {
+pub(super) fn asked(
+    values: &Values,
+    names: impl FnOnce() -> Vec<String>,
+) -> Result<Vec<(String, f32)>, Problem> {
+    let names = LazyCell::new(names);
     let mut loras = vec![];
     for (member, id) in [("elements", "akUUID"), ("userElements", "userLoraId")] {
         let list = values.value(member).and_then(Value::as_array);
@@ -80,7 +84,7 @@ pub(super) fn asked(values: &Values, names: &[String]) -> Result<Vec<(String, f3
                 number => number.as_f64() == Some(number_of(name) as f64),
             };
             let Some(name) = names.iter().find(is) else {
-                return Err(unknown(&format!("{member}[{at}].{id}"), asked, names));
+                return Err(unknown(&format!("{member}[{at}].{id}"), asked, &names));
             };
             let weight = element.get("weight").and_then(Value::as_f64).unwrap_or(1.0);
             if weight.abs() > MOST_WEIGHT {
@@ -97,7 +101,9 @@ pub(super) fn asked(values: &Values, names: &[String]) -> Result<Vec<(String, f3
 fn unknown(field: &str, asked: &Value, names: &[String]) -> Problem {
     let asked = shown(asked);
     let what = match names {
-        [] => "this server has none; start it with --lora-dir DIR".to_owned(),
+        [] => {
+            "this server has none; start it with --lora-dir DIR, a folder with LoRAs for its model".to_owned()
+        }
         _ => "GET /elements lists those of this server".to_owned(),
     };
     Problem::field(field, format!("`{field}`: there is no element {asked}; {what}"))
@@ -114,7 +120,7 @@ mod tests {
         let mut body: Map<String, Value> = members.as_object().unwrap().clone();
         body.insert("prompt".into(), json!("a"));
         let values = Values::checked(body, GENERATION).unwrap();
-        asked(&values, &["fox".into(), "ink".into()]).map_err(|problem| problem.field.unwrap())
+        asked(&values, || vec!["fox".into(), "ink".into()]).map_err(|problem| problem.field.unwrap())
     }
 
     #[test]

@@ -78,7 +78,7 @@ fn decided(app: &App, call: &Call, values: &Values) -> Result<Asked, Problem> {
     let Known { info, foresight } = chosen(values, &app.models);
     let tokens = |text: &str| foresight.tokens(text);
     let mut asked = Asked::of(values, info, &Reader { most: foresight.tokens_read(), tokens: &tokens });
-    asked.spec.loras = elements::asked(values, &foresight.lora_names())?;
+    asked.spec.loras = elements::asked(values, || foresight.lora_names())?;
     asked.echo["sampler"] = json!(foresight.sampler(&asked.spec));
     let steps = asked.spec.steps.unwrap_or(info.steps);
     begin_from((app, call), values, (&mut asked.spec, steps), &mut asked.warnings)?;

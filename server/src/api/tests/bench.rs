@@ -68,6 +68,11 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         lora::write(&folder.path().join("fox.safetensors"), &[lora::TO_Q]);
         lora::write(&folder.path().join("ink.safetensors"), &[lora::PROJ_IN]);
+        Self::with_lora_folder(folder)
+    }
+
+    /// With what is in this folder.
+    pub(super) fn with_lora_folder(folder: tempfile::TempDir) -> Self {
         let engine = Options { lora_folder: Some(folder.path().into()), ..options() };
         let mut bench = Self::with(vec![ModelConfig { engine, ..ModelConfig::default() }]);
         bench.folders.push(folder);

@@ -3,13 +3,13 @@
 
 mod bench;
 mod drawn;
+mod elements;
 mod guides;
 mod hostile;
 mod images;
 mod init;
 mod leonardo;
 #[path = "../../../../cli/tests/lora/mod.rs"]
-#[expect(dead_code, reason = "what a model does not have is asked for elsewhere")]
 mod lora;
 mod manual;
 mod nets;

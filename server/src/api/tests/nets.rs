@@ -52,7 +52,7 @@ pub(super) fn layer_diffuse(folder: &Path) {
 }
 
 /// Writes tensors of these shapes; norms are ones, so that values keep their size.
-fn write(file: &Path, shapes: &Value) {
+pub(super) fn write(file: &Path, shapes: &Value) {
     let (mut header, mut numbers) = (Map::new(), Vec::<u8>::new());
     for (name, shape) in shapes.as_object().unwrap() {
         let extents: Vec<usize> =
