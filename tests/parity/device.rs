@@ -1,8 +1,10 @@
 //! The adapter under test, opened in every way in which a user's may be poorer than ours.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use fulmen_engine::gpu::{AdapterDescription, Core, GpuBackend, GpuOptions, KernelTable};
+use fulmen_engine::Result;
+use fulmen_engine::backend::Program;
+use fulmen_engine::gpu::{AdapterDescription, Core, GpuBackend, GpuOptions, KernelTable, Lowered};
 use fulmen_engine::graph::Graph;
 
 use crate::devices::open_gpu;
@@ -10,14 +12,23 @@ use crate::devices::open_gpu;
 /// A device and what is particular about it.
 pub(super) struct Configuration {
     pub(super) name: &'static str,
-    pub(super) backend: GpuBackend,
+    backend: GpuBackend,
     /// Whether its kernels are told by a table that no rule would make.
     is_odd: bool,
+    /// Held while a graph is compiled: the table is the device's, and tests run beside each other.
+    turn: Mutex<()>,
 }
 
 impl Configuration {
+    /// A graph's program, and what it has the device do.
+    pub(super) fn compile(&self, graph: &Arc<Graph>) -> Result<(Box<dyn Program>, Lowered)> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.choose_kernels(graph);
+        self.backend.compile_and_tell(graph.clone())
+    }
+
     /// Has the nodes of a graph run on kernels by a table, where that is what is particular.
-    pub(super) fn choose_kernels(&self, graph: &Graph) {
+    fn choose_kernels(&self, graph: &Graph) {
         if !self.is_odd {
             return;
         }
@@ -75,14 +86,20 @@ fn open_all() -> Vec<Configuration> {
         ("with general kernels on the tiled core", GpuOptions { core: Some(Core::Tiled), ..general }),
     ];
     let adapter = open_gpu(GpuOptions::default()).description().clone();
-    let open = |(name, options)| Configuration { name, backend: open_gpu(options), is_odd: name == ODD };
-    all.into_iter().filter(|(_, options)| differs(*options, &adapter)).map(open).collect()
+    let open = |(name, options)| {
+        let (backend, is_odd) = (open_gpu(options), name == ODD);
+        Configuration { name, backend, is_odd, turn: Mutex::default() }
+    };
+    all.into_iter().filter(|(name, options)| differs(name, *options, &adapter)).map(open).collect()
 }
 
 /// Whether these options change anything: an adapter without the subgroup core has nothing that
 /// could be chosen or taken away, and would only do the same once more.
-fn differs(options: GpuOptions, adapter: &AdapterDescription) -> bool {
+fn differs(name: &str, options: GpuOptions, adapter: &AdapterDescription) -> bool {
     match options.core {
+        _ if name == ODD => adapter.has_subgroup_core() || adapter.matrix_units.is_some(),
+        // As it is.
+        Some(Core::Subgroup) if adapter.core == Core::Subgroup && !options.several_bands => false,
         Some(Core::Cooperative) => adapter.matrix_units.is_some() && options.fragment != adapter.matrix_units,
         Some(_) => adapter.has_subgroup_core(),
         None => options.subgroups || adapter.has_subgroup_core(),

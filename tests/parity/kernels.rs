@@ -49,5 +49,22 @@ fn more_rows_than_a_grid_is_wide_agree() {
     let values = HostTensor::f32(shape, TorchRng::seed(9).uniforms(shape.len()));
     let inputs = vec![("x".to_owned(), values)];
     let case = Case { kernel: "layer_norm", variant: format!("f32 {shape}"), graph, inputs, bound: 1e-9 };
-    check_on(&configurations()[0], &case);
+    check_on(&configurations()[0], &case, &mut vec![]);
+}
+
+/// Of a configuration that does what those before it do, in all cases, nothing would ever run.
+#[test]
+fn every_configuration_runs_something_of_its_own() {
+    let mut idle: BTreeSet<&str> = configurations().iter().map(|configuration| configuration.name).collect();
+    for case in cases::all() {
+        let mut seen = vec![];
+        for configuration in configurations() {
+            let (_, lowered) = configuration.compile(&case.graph).expect("it is lowered");
+            if !seen.contains(&lowered) {
+                idle.remove(configuration.name);
+                seen.push(lowered);
+            }
+        }
+    }
+    assert_eq!(idle, BTreeSet::new());
 }

@@ -9,6 +9,7 @@
 //! shaders   the table of WGSL files           pipelines  compiled once each
 //! makers    threads that compile them         pipeline_cache  what drivers keep of them
 //! lowering  the interface between operations and the runtime: a node becomes dispatches
+//! lowered   what came of a graph, to be compared
 //! ops       one `lower_…` for each operation
 //! packing   weights as kernels want them      quantised   those with scales
 //! store     their copies on the device    stored     how numbers lie there
@@ -30,6 +31,7 @@ mod heaps;
 mod instance;
 mod kernel_table;
 mod lasting;
+mod lowered;
 mod lowering;
 mod makers;
 mod matrix_units;
@@ -64,6 +66,7 @@ pub use adapters::{AdapterDescription, AdapterKind, choose_adapter, list_adapter
 pub(crate) use adapters::{find_adapter, has_gpu};
 pub use blueprint::device_need;
 pub use kernel_table::{KernelName, KernelTable};
+pub use lowered::Lowered;
 pub use lowering::{KernelConstant, ParamsLayout};
 pub use options::{Core, GpuOptions};
 pub use shaders::shader_sources;
@@ -205,6 +208,16 @@ impl GpuBackend {
         let facts = program::facts_for(&self.shared, graph);
         let lowering = Lowering::run(graph, &facts)?;
         Ok(lowering.chosen.into_iter().map(|chosen| (chosen.work, chosen.candidates)).collect())
+    }
+
+    /// [`Backend::compile`], and what the program has the device do.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn compile_and_tell(&self, graph: Arc<Graph>) -> Result<(Box<dyn Program>, Lowered)> {
+        let program = program::GpuProgram::compile(self.shared.clone(), graph)?;
+        let lowered = program.lowered();
+        Ok((Box::new(program), lowered))
     }
 
     /// The core that products run on where their numbers allow it.

@@ -62,6 +62,11 @@ impl Pipelines {
         Self { checked, cache, modules: Mutex::default(), known: Mutex::default() }
     }
 
+    /// Whether kernels have wgpu's run-time checks.
+    pub(super) fn are_checked(&self) -> bool {
+        self.checked
+    }
+
     /// The pipeline that a dispatch needs, which may not be made yet.
     pub(super) fn want(&self, dispatch: &Dispatch) -> Arc<Wanted> {
         let kernel = &dispatch.kernel;

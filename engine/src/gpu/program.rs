@@ -6,6 +6,7 @@ use super::Shared;
 use super::blueprint::{Blueprint, Place, Places};
 use super::device::{Device, Facts};
 use super::lasting::LastingValues;
+use super::lowered::Lowered;
 use super::lowering::{BufferName, Dispatch};
 use super::makers::Makers;
 use super::memory::{DeviceBuffer, Pool};
@@ -78,6 +79,14 @@ impl GpuProgram {
         });
         let (steps, lasting, holding) = (steps.collect(), graph.lasting(), Holding::Held);
         Ok(Self { steps, graph, lasting, blueprint, holding, places, loaded: None, is_ready: false, shared })
+    }
+
+    /// What it has the device do.
+    pub(super) fn lowered(&self) -> Lowered {
+        let dispatches = self.steps.iter().map(|step| step.dispatch.clone()).collect();
+        let weights =
+            self.blueprint.weights.iter().map(|(weight, packing)| (weight.id(), *packing)).collect();
+        Lowered::new(&self.shared, dispatches, weights, &self.places)
     }
 
     /// Takes what it needs of the device's memory, where it has none.
