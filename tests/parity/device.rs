@@ -90,16 +90,16 @@ fn open_all() -> Vec<Configuration> {
         let (backend, is_odd) = (open_gpu(options), name == ODD);
         Configuration { name, backend, is_odd, turn: Mutex::default() }
     };
-    all.into_iter().filter(|(name, options)| differs(name, *options, &adapter)).map(open).collect()
+    all.into_iter().filter(|(_, options)| differs(*options, &adapter)).map(open).collect()
 }
 
-/// Whether these options change anything: an adapter without the subgroup core has nothing that
-/// could be chosen or taken away, and would only do the same once more.
-fn differs(name: &str, options: GpuOptions, adapter: &AdapterDescription) -> bool {
+/// Whether these options change anything: an adapter without the subgroup core, or whose products run on it anyway, has
+/// nothing that could be chosen or taken away, and would only do the same once more.
+fn differs(options: GpuOptions, adapter: &AdapterDescription) -> bool {
     match options.core {
-        _ if name == ODD => adapter.has_subgroup_core() || adapter.matrix_units.is_some(),
-        // As it is.
-        Some(Core::Subgroup) if adapter.core == Core::Subgroup && !options.several_bands => false,
+        // Wider subgroups than of eight have several bands as they are.
+        Some(Core::Subgroup) if options.several_bands => adapter.subgroup_sizes == Some((8, 8)),
+        Some(Core::Subgroup) => adapter.has_subgroup_core() && adapter.core != Core::Subgroup,
         Some(Core::Cooperative) => adapter.matrix_units.is_some() && options.fragment != adapter.matrix_units,
         Some(_) => adapter.has_subgroup_core(),
         None => options.subgroups || adapter.has_subgroup_core(),

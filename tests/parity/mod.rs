@@ -2,7 +2,7 @@
 //!
 //! The table of cases runs on each [`device`] configuration, with guards around every buffer; each node
 //! is compared with the plain loops fed with the very values that the device had. Two runs, and a run
-//! and a trace, must have the same bits.
+//! and a trace, must have the same bits. What becomes the very same dispatches in several of them runs in the first.
 
 mod device;
 mod kernels;
