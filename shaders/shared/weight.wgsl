@@ -9,7 +9,7 @@
 //
 // The kernel's `Params` has columns.
 
-/// How its numbers are stored, as `Stored` in gpu/packing.rs has it: f32, pairs of halves, bytes with scales, or (6) four bits.
+/// How its numbers are stored, as `Stored` in gpu/stored.rs has it: f32, pairs of halves, bytes with scales, or (6) four bits.
 override W_STORED: u32 = 0u;
 
 @group(0) @binding(2) var<storage, read> weight: array<vec4u>;

@@ -88,10 +88,10 @@ impl KnownLoras {
         }
         let found = match self.model.unused(file, &|| cancel.check()) {
             Ok(unused) => Ok(unused),
-            Err(Error::File { what, .. }) => Err(refusal(file, &what)),
+            Err(Error::File { what, .. }) => Err(asked(file, &what)),
             // What is not of the file itself may be over the next time.
             Err(Error::Read { source, .. }) => {
-                return Err(Error::Request(refusal(file, &format!("cannot be read: {source}"))));
+                return Err(Error::Request(asked(file, &format!("cannot be read: {source}"))));
             }
             Err(error) => return Err(error),
         };
@@ -168,15 +168,9 @@ impl KnownLoras {
     }
 }
 
-/// Why a file that a prompt asks for cannot be drawn with. Whoever writes prompts knows the file by its name, and need not
+/// What is to be said of a file that a prompt asks for, such as why it cannot be drawn with. Whoever writes prompts knows the file by its name, and need not
 /// learn where it lies.
-pub(super) fn refusal(file: &Path, what: &str) -> Message {
-    let name = file.file_stem().unwrap_or_default().display();
-    Message::of(Setting::Prompt).text(format!(" asks for the LoRA {name}: {what}"))
-}
-
-/// What is to be said of a file that a prompt asks for.
-fn asked(file: &Path, what: &str) -> Message {
+pub(super) fn asked(file: &Path, what: &str) -> Message {
     let name = file.file_stem().unwrap_or_default().to_string_lossy();
     Message::of(Setting::Prompt).text(format!(" asks for the LoRA `{}`: {what}", quote::quoted(&name)))
 }
@@ -233,6 +227,7 @@ mod tests {
             warnings[0]
         );
     }
+
     /// Draws with the demo model under the LoRA of its companions, named so often; whether it came to loading, and the end.
     fn stopped_at(stop: impl Fn(&Event) -> bool, often: usize) -> (usize, Result<()>) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/companions");

@@ -269,7 +269,7 @@ impl Engine {
             [] => self.base.clone(),
             asked => Arc::new(self.base.with_loras(asked, cancel).map_err(|error| match error {
                 Error::File { ref file, ref what } if is_asked(file) => {
-                    Error::Request(loras::refusal(file, what))
+                    Error::Request(loras::asked(file, what))
                 }
                 error => error,
             })?),
