@@ -94,7 +94,8 @@ export async function drawn(page) {
 export function colour(page, selector, x, y) {
   return page.$eval(
     selector,
-    (image, [x, y]) => {
+    async (image, [x, y]) => {
+      await image.decode();
       const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);
       const context = canvas.getContext('2d');
       context.drawImage(image, 0, 0);

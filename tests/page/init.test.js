@@ -182,7 +182,8 @@ test('a picture that was drawn can be drawn over', async () => {
   await page.locator('.card', { hasText: 'the first' }).locator('[data-act=Edit]').click();
   await page.locator('#init-name', { hasText: 'the first' }).waitFor();
   await eventually(async () => (await focused()) === 'mask-open', 'the focus is at the init picture');
+  const drawnOver = await colour(page, '.card:first-child img', 0.5, 0.5);
   const image = await read(page, (await sent(page)).image);
-  assert.deepEqual(image.at(64, 32), await colour(page, '.card:first-child img', 0.5, 0.5));
+  assert.deepEqual(image.at(64, 32), drawnOver);
   await drawn(page);
 });
