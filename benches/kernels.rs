@@ -3,6 +3,7 @@
 //!
 //!     fulmen-kernels adapter|cpu|cpu-bf16 SECONDS linear ROWS INPUTS OUTPUTS
 //!     fulmen-kernels adapter|cpu|cpu-bf16 SECONDS conv3x3 INPUTS OUTPUTS SIDE
+//!     fulmen-kernels adapter|cpu|cpu-bf16 SECONDS conv3x3_doubled INPUTS OUTPUTS SIDE    of a picture made twice as large
 //!     fulmen-kernels adapter|cpu|cpu-bf16 SECONDS attention HEADS QUERIES KEYS
 //!     fulmen-kernels adapter|cpu|cpu-bf16 SECONDS group_norm CHANNELS SIDE
 
@@ -12,8 +13,7 @@ use std::time::Instant;
 use fulmen_benches::{Device, Sketch};
 use fulmen_engine::graph::{Affine, ConvWindow, Recorder, Shape, Tensor};
 
-const USAGE: &str =
-    "usage: fulmen-kernels adapter|cpu|cpu-bf16 SECONDS linear|conv3x3|attention|group_norm NUMBERS...";
+const USAGE: &str = "usage: fulmen-kernels adapter|cpu|cpu-bf16 SECONDS linear|conv3x3|conv3x3_doubled|attention|group_norm NUMBERS...";
 const MOST_CALLS: usize = 50;
 const LEAST_CALLS: usize = 3;
 
@@ -27,10 +27,14 @@ fn node(sketch: &mut Sketch, kernel: &str, numbers: &[usize]) -> Option<Node> {
             let (weight, bias) = (sketch.weight(&[outputs, inputs]), sketch.vector(outputs));
             Box::new(move |graph| graph.linear(x, &weight, Some(&bias)))
         }
-        ("conv3x3", &[inputs, outputs, side]) => {
+        ("conv3x3" | "conv3x3_doubled", &[inputs, outputs, side]) => {
             let x = sketch.activations(Shape::image(1, side, side, inputs));
             let (weight, bias) = (sketch.weight(&[outputs, inputs, 3, 3]), sketch.vector(outputs));
-            Box::new(move |graph| graph.conv3x3(x, &weight, Some(&bias), ConvWindow::SAME))
+            let is_doubled = kernel == "conv3x3_doubled";
+            Box::new(move |graph| {
+                let x = if is_doubled { graph.upsample(x, 2 * side, 2 * side) } else { x };
+                graph.conv3x3(x, &weight, Some(&bias), ConvWindow::SAME)
+            })
         }
         ("attention", &[heads, queries, keys]) => {
             let (q, kv) = (Shape::tokens(1, queries, 64 * heads), Shape::tokens(1, keys, 64 * heads));

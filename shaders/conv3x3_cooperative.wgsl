@@ -1,7 +1,7 @@
 // 3×3 convolution by matrix units, with zeros beyond the picture, then the epilogue.
 //
 //   x       [images, in_height, in_width, depth]  halves; depth is a multiple of 8
-//   weight  [columns, 9 taps · depth]             halves
+//   weight  [columns, taps · depth]               halves; of a doubled picture four of them
 //   y       [images, height, width, columns]
 //
 // A product whose left side is gathered: a row is an output pixel, its depth the nine pixels around it
@@ -9,15 +9,17 @@
 //
 // CPU twin: cpu::conv3x3.  Agreement: NMSE < 1e-6 in halves.
 
-const TAPS: u32 = 9u;
+fn is_doubled() -> bool {
+    return DOUBLED;
+}
 
 /// Eight channels of the pixel under a tap; zeros beyond the picture.
 fn fetch_left(place: Place, piece: u32) -> Piece {
     let eighths = params.depth / 8u;
     let tap = piece / eighths;
-    let at = place.corner + vec2i(vec2u(tap / 3u, tap % 3u));
-    let inside = is_seen(at, DOUBLED);
-    let pixel = shown(place.image, at, DOUBLED);
+    let at = under(place, tap);
+    let inside = is_inside(at);
+    let pixel = pixel_at(place.image, at);
     let found = x[select(0u, pixel * eighths + piece % eighths, inside)];
     return Piece(select(vec4<f16>(), found[0], inside), select(vec4<f16>(), found[1], inside));
 }
@@ -28,7 +30,8 @@ fn main(
     @builtin(num_workgroups) grid: vec3u,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let down = (params.rows + TILE_ROWS - 1u) / TILE_ROWS;
+    parity = vec2u(workgroup.z / 2u, workgroup.z % 2u);
+    let down = (rows_of_parity() + TILE_ROWS - 1u) / TILE_ROWS;
     let number = flat_workgroup(workgroup, grid);
     let first_column = number / down * TILE_COLUMNS;
     if first_column < params.columns {

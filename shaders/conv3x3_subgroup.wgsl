@@ -2,7 +2,7 @@
 // for devices whose subgroups have a multiple of eight lanes.
 //
 //   x       [images, in_height, in_width, depth]   halves or f32; depth is a multiple of 8
-//   weight  [9 taps · depth, columns]              packed as shared/weight.wgsl says
+//   weight  [taps · depth, columns]                packed as shared/weight.wgsl says; of a doubled picture four of them
 //   y       [images, height, width, columns]
 //
 // One workgroup for 64 pixels × 64 channels, one band (shared/band.wgsl) for 16 × 32 of them. A lane
@@ -18,10 +18,13 @@ struct Pixel {
     inside: bool,
 }
 
+fn is_doubled() -> bool {
+    return is_set(DOUBLED, FLAG_DOUBLED);
+}
+
 fn pixel_under(place: Place, tap: u32) -> Pixel {
-    let at = place.corner + vec2i(vec2u(tap / 3u, tap % 3u));
-    let doubled = is_set(DOUBLED, FLAG_DOUBLED);
-    return Pixel(shown(place.image, at, doubled), is_seen(at, doubled));
+    let at = under(place, tap);
+    return Pixel(pixel_at(place.image, at), is_inside(at));
 }
 
 /// Eight neighbouring channels of a pixel; zeros beyond the picture.
@@ -44,22 +47,25 @@ fn main(
     @builtin(subgroup_size) size: u32,
     @builtin(subgroup_invocation_id) invocation: u32,
 ) {
+    parity = vec2u(workgroup.z / 2u, workgroup.z % 2u);
     let lane = invocation % BAND;
     band_start = invocation - lane;
     let band = subgroup * (size / BAND) + invocation / BAND;
     let place = band_place(flat_workgroup(workgroup, grid), band, lane);
-    if place.x >= params.rows {
+    if place.x >= rows_of_parity() {
         return;
     }
     // A lane beyond the columns works like the last one within, and writes nothing.
     let column = min(place.y, params.columns - 4u);
     let upper = place_of(place.x + lane);
     let lower = place_of(place.x + 8u + lane);
-    for (var tap = 0u; tap < 9u; tap++) {
+    let first_tap = which_weight() * taps();
+    for (var tap = 0u; tap < taps(); tap++) {
         let a = pixel_under(upper, tap);
         let b = pixel_under(lower, tap);
+        let first_row = (first_tap + tap) * params.depth;
         for (var channel = 0u; channel < params.depth; channel += 8u) {
-            add_eight(load_x(a, channel), load_x(b, channel), tap * params.depth + channel, column);
+            add_eight(load_x(a, channel), load_x(b, channel), first_row + channel, column);
         }
     }
     finish_band(place);

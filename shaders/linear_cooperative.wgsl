@@ -8,7 +8,9 @@
 //
 // CPU twin: cpu::linear.  Agreement: NMSE < 1e-6 in halves.
 
-const TAPS: u32 = 1u;
+fn taps() -> u32 {
+    return 1u;
+}
 
 /// The first piece of a row.
 alias Place = u32;

@@ -11,9 +11,6 @@
 //
 // CPU twin: cpu::transform.  Agreement: that of the convolution.
 
-/// Whether the picture that is seen is twice as high and wide as x, each pixel of which it shows four times.
-override DOUBLED: bool = false;
-
 struct Params {
     /// Eighths of a part of `out`.
     count: u32,
@@ -38,7 +35,7 @@ struct Params {
 /// A thread's channels of a pixel; zeros beyond the picture.
 fn pixel(image: u32, line: i32, column: i32, eighth: u32) -> Eight {
     let size = vec2u(params.in_height, params.in_width);
-    let source = vec2u(vec2i(line, column)) >> vec2u(u32(DOUBLED));
+    let source = vec2u(vec2i(line, column));
     // Before the first there are zeros: what is below 0 is no place.
     if any(source >= size) {
         return Eight(vec4f(), vec4f());

@@ -1,7 +1,7 @@
 // A product by the device's matrix units (cooperative matrices): halves in, sums in f32.
 //
 //   x       [rows, depth] halves           a row of the left side is what `fetch_left` gives
-//   weight  [columns, TAPS · depth]        in right_halves.wgsl, right_bytes.wgsl or right_nibbles.wgsl
+//   weight  [columns, taps · depth]        in right_halves.wgsl, right_bytes.wgsl or right_nibbles.wgsl
 //
 // A workgroup makes TILE_ROWS × TILE_COLUMNS sums, and each of its subgroups a rectangle of
 // ROW_FRAGMENTS × COLUMN_FRAGMENTS fragments of them, which stay in its registers. Both tiles lie in
@@ -42,7 +42,7 @@ fn put_piece(place: u32, piece: Piece) {
 
 /// Pieces of a whole row of the weight.
 fn depth_pieces() -> u32 {
-    return TAPS * params.depth / 8u;
+    return taps() * params.depth / 8u;
 }
 
 fn left_piece(place: Place, piece: u32) -> Piece {
@@ -74,7 +74,8 @@ fn multiply(first_row: u32, first_column: u32, lane: u32) {
     // Columns beyond the last are multiplied like it, and not written.
     var outputs: array<u32, RIGHT_PIECES>; // in registers
     for (var i = 0u; i < RIGHT_PIECES; i++) { // unrolled
-        outputs[i] = min(first_column + row + i * PASS, params.columns - 1u) * depth_pieces();
+        let column = min(first_column + row + i * PASS, params.columns - 1u);
+        outputs[i] = (which_weight() * params.columns + column) * depth_pieces();
     }
     var left: array<Piece, LEFT_PIECES>; // in registers
     var right: array<Fetched, RIGHT_PIECES>; // in registers
@@ -159,9 +160,9 @@ fn finish_rows(row: u32, column: u32, stage_place: u32, lane: u32) {
         let place = stage_place + line * STAGE_PITCH + 2u * eighth;
         if ACTIVATION == GEGLU {
             let more = Eight(staged(place + 2u), staged(place + 3u));
-            finish_geglu(row + line, column, Eight(staged(place), staged(place + 1u)), more);
+            finish_geglu(output_of(row + line), column, Eight(staged(place), staged(place + 1u)), more);
         } else {
-            finish_eight(row + line, column + 8u * eighth, Eight(staged(place), staged(place + 1u)));
+            finish_eight(output_of(row + line), column + 8u * eighth, Eight(staged(place), staged(place + 1u)));
         }
     }
 }

@@ -22,3 +22,13 @@ struct Params {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
+
+/// There is one weight.
+fn which_weight() -> u32 {
+    return 0u;
+}
+
+/// The output that is the `row`-th.
+fn output_of(row: u32) -> u32 {
+    return row;
+}

@@ -30,7 +30,7 @@ fn band_place(number: u32, band: u32, lane: u32) -> vec2u {
 /// Finishes all sums of the lane.
 fn finish_band(place: vec2u) {
     for (var i = 0u; i < BAND_ROWS; i++) {
-        finish(place.x + i, place.y, sums[0]);
+        finish(output_of(place.x + i), place.y, sums[0]);
         shift_sums();
     }
 }

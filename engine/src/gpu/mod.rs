@@ -27,6 +27,7 @@ mod adapters;
 mod blueprint;
 mod cores;
 mod device;
+mod doubled;
 mod heaps;
 mod instance;
 mod kernel_table;

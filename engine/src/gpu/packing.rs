@@ -7,6 +7,7 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 
+use super::doubled;
 use super::quantised;
 use super::stored::Stored;
 use crate::weights::Weight;
@@ -76,6 +77,8 @@ pub(super) enum Packing {
         columns: Columns,
         /// Of its two sides.
         order: Order,
+        /// Whether it is a convolution's of a doubled picture: four matrices, one after another ([`doubled::weights`]).
+        doubled: bool,
     },
     /// A bias, scale or shift in f32.
     Vector {
@@ -116,8 +119,9 @@ fn channels_and_taps(weight: &Weight) -> (usize, usize) {
 /// The size that `weight` has once it is packed.
 pub(super) fn packed_extents(weight: &Weight, packing: Packing) -> Extents {
     match packing {
-        Packing::Matrix { stored, columns, .. } => {
+        Packing::Matrix { stored, columns, doubled, .. } => {
             let (channels, taps) = channels_and_taps(weight);
+            let taps = if doubled { doubled::PARITIES * doubled::TAPS } else { taps };
             let rows = taps * channels.next_multiple_of(8);
             Extents { rows, columns: columns.padded(weight.outputs()), stored }
         }
@@ -132,10 +136,14 @@ pub(super) fn packed_extents(weight: &Weight, packing: Packing) -> Extents {
 
 /// The packed words.
 pub(super) fn pack(weight: &Weight, packing: Packing) -> Vec<u32> {
+    if let Packing::Matrix { doubled: doubled @ true, stored, columns, order } = packing {
+        let packing = Packing::Matrix { doubled: !doubled, stored, columns, order };
+        return doubled::weights(weight).flat_map(|weight| pack(&weight, packing)).collect();
+    }
     let extents = packed_extents(weight, packing);
     let mut words = vec![0u32; extents.bytes() as usize / 4];
     match packing {
-        Packing::Matrix { columns, stored, order } if stored.is_quantised() => match order {
+        Packing::Matrix { columns, stored, order, .. } if stored.is_quantised() => match order {
             Order::Depth => {
                 let column = |output| columns.place(output, weight.outputs());
                 quantised::pack(weight, stored, column, &mut words);
@@ -281,7 +289,12 @@ mod tests {
     #[test]
     fn a_convolution_is_packed_by_tap_then_channel() {
         let weight = counted(&[3, 5, 3, 3]);
-        let packing = Packing::Matrix { stored: Stored::F16, columns: Columns::Plain, order: Order::Depth };
+        let packing = Packing::Matrix {
+            stored: Stored::F16,
+            columns: Columns::Plain,
+            order: Order::Depth,
+            doubled: false,
+        };
         let (words, extents) = (pack(&weight, packing), packed_extents(&weight, packing));
         assert_eq!((extents.rows, extents.columns), (72, 8));
         let (n, channel, tap) = (2, 4, 7);
@@ -295,7 +308,7 @@ mod tests {
     fn an_output_is_one_run_of_its_depth_where_kernels_want_that() {
         for (columns, shape) in [(Columns::Plain, [3, 5, 3, 3]), (Columns::Geglu, [12, 21, 1, 1])] {
             let weight = counted(&shape);
-            let packing = |order| Packing::Matrix { stored: Stored::F16, columns, order };
+            let packing = |order| Packing::Matrix { stored: Stored::F16, columns, order, doubled: false };
             let extents = packed_extents(&weight, packing(Order::Depth));
             assert_eq!(packed_extents(&weight, packing(Order::Outputs)), extents);
             let (by_depth, by_output) =
@@ -313,7 +326,12 @@ mod tests {
     #[test]
     fn a_product_wider_than_a_block_is_transposed_in_f32() {
         let weight = counted(&[9, 70]);
-        let packing = Packing::Matrix { stored: Stored::F32, columns: Columns::Plain, order: Order::Depth };
+        let packing = Packing::Matrix {
+            stored: Stored::F32,
+            columns: Columns::Plain,
+            order: Order::Depth,
+            doubled: false,
+        };
         let (words, extents) = (pack(&weight, packing), packed_extents(&weight, packing));
         assert_eq!((extents.rows, extents.columns), (72, 16));
         assert_eq!(f32::from_bits(words[69 * 16 + 8]), (8 * 70 + 69) as f32);

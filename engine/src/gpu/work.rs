@@ -15,6 +15,8 @@ pub enum Operation {
     Linear,
     /// The nine pixels around each times a weight.
     Conv3x3,
+    /// The same where four neighbours are equal, as four pixels that stand for them.
+    Doubled,
     /// The same by Winograd's F(4, 3) along lines.
     Winograd,
     /// Attention over all heads.
@@ -123,6 +125,9 @@ impl fmt::Display for Work {
         match operation {
             Operation::Linear => write!(f, "linear {rows}×{depth} → {columns}{finish}")?,
             Operation::Conv3x3 => write!(f, "conv3x3 {rows}×9×{} → {columns}{finish}", depth / 9)?,
+            Operation::Doubled => {
+                write!(f, "conv3x3 of a doubled picture {rows}×4×{} → {columns}{finish}", depth / 4)?;
+            }
             Operation::Winograd => {
                 write!(f, "conv3x3 by Winograd {rows}×9×{} → {columns}{finish}", depth / 9)?;
             }

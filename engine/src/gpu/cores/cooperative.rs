@@ -16,7 +16,7 @@ use crate::gpu::work::{Operation, Task, Work};
 pub(super) fn products(facts: &Facts, work: &Work) -> Vec<ProductKernel> {
     let Some(units) = facts.units.filter(|_| work.task.suits_matrix_units()) else { return vec![] };
     let shader = match work.task.operation {
-        Operation::Conv3x3 => &shaders::CONV3X3_COOPERATIVE,
+        Operation::Conv3x3 | Operation::Doubled => &shaders::CONV3X3_COOPERATIVE,
         // Its factors are f32.
         Operation::Winograd => return vec![],
         _ => &shaders::LINEAR_COOPERATIVE,

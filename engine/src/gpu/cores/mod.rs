@@ -81,7 +81,9 @@ pub(super) fn names(facts: &Facts, work: &Work) -> Vec<KernelName> {
     }
     match work.task.operation {
         Operation::Attention => of::<AttentionKernel>(facts, work),
-        Operation::Linear | Operation::Conv3x3 | Operation::Winograd => of::<ProductKernel>(facts, work),
+        Operation::Linear | Operation::Conv3x3 | Operation::Doubled | Operation::Winograd => {
+            of::<ProductKernel>(facts, work)
+        }
     }
 }
 

@@ -15,7 +15,7 @@ pub(in crate::gpu) const QUERIES: usize = 128;
 /// The kernels for a product or convolution, the one that suits it best first.
 pub(super) fn products(task: &Task) -> Vec<ProductKernel> {
     let shader = match task.operation {
-        Operation::Conv3x3 => &shaders::CONV3X3_SUBGROUP,
+        Operation::Conv3x3 | Operation::Doubled => &shaders::CONV3X3_SUBGROUP,
         Operation::Winograd => &shaders::WINOGRAD_SUBGROUP,
         _ => &shaders::LINEAR_SUBGROUP,
     };

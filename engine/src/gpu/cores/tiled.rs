@@ -97,7 +97,7 @@ pub(in crate::gpu) fn constants(tile: [usize; 2]) -> Vec<(&'static str, u32)> {
 /// The kernels for a product or convolution, the one first whose workgroups would be done first.
 pub(super) fn products(facts: &Facts, work: &Work) -> Vec<ProductKernel> {
     let shader = match work.task.operation {
-        Operation::Conv3x3 => &shaders::CONV3X3_TILED,
+        Operation::Conv3x3 | Operation::Doubled => &shaders::CONV3X3_TILED,
         Operation::Winograd => &shaders::WINOGRAD_TILED,
         _ => &shaders::LINEAR_TILED,
     };

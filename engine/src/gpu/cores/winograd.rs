@@ -7,7 +7,7 @@
 //! others, and in strips. Only the kernels of the products are measured.
 
 use crate::gpu::device::Facts;
-use crate::gpu::work::Task;
+use crate::gpu::work::{Operation, Task};
 
 /// Channels from which on more is saved than the transformations take.
 const LEAST_INPUTS: usize = 128;
@@ -17,7 +17,8 @@ const LEAST_WIDTH: usize = 32;
 
 /// Whether a convolution is computed in this way.
 pub(in crate::gpu) fn suits(facts: &Facts, task: &Task, stride: usize, width: usize) -> bool {
-    if stride != 1 {
+    // A doubled picture takes fewer products as it is.
+    if stride != 1 || task.operation == Operation::Doubled {
         return false;
     }
     facts.winograd.unwrap_or_else(|| {

@@ -25,7 +25,7 @@ pub(super) use value::{Rows, Value};
 use super::cores::{CoreKernel, measured};
 use super::device::Facts;
 use super::kernel_table::KernelName;
-use super::packing::{Columns, Order, Packing, packed_extents};
+use super::packing::{Columns, Packing, packed_extents};
 use super::stored::Stored;
 use super::work::Work;
 use crate::graph::{Element, Graph, Node, NodeId};
@@ -128,18 +128,6 @@ impl<'a> Lowering<'a> {
         self.value(self.graph.node(self.node).inputs[place])
     }
 
-    /// A product's or convolution's matrix, `[K'][N']`, `[K'/2][N']` pairs (k, k+1) of halves, or quantised.
-    /// `K' = pitch of the input` (a convolution: `tap · pitch + channel`).
-    pub(super) fn matrix(
-        &mut self,
-        weight: &Arc<Weight>,
-        columns: Columns,
-        order: Order,
-    ) -> Result<PackedWeight> {
-        let packing = Packing::Matrix { stored: self.stored_matrix(weight), columns, order };
-        self.packed(weight, packing)
-    }
-
     /// A bias, scale or shift: f32, zeros up to the pitch.
     pub(super) fn vector(&mut self, weight: &Arc<Weight>, columns: Columns) -> Result<Binding> {
         Ok(self.packed(weight, Packing::Vector { columns })?.binding)
@@ -203,7 +191,8 @@ impl<'a> Lowering<'a> {
         if self.half_weights || weight.has_halves() { Stored::F16 } else { Stored::F32 }
     }
 
-    fn packed(&mut self, weight: &Arc<Weight>, packing: Packing) -> Result<PackedWeight> {
+    /// A weight that is bound whole.
+    pub(super) fn packed(&mut self, weight: &Arc<Weight>, packing: Packing) -> Result<PackedWeight> {
         let packed = self.take_weight(weight, packing);
         self.bindable(packed.binding.clone())?;
         Ok(packed)

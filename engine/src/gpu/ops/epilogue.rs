@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use crate::Result;
 use crate::gpu::cores::{ProductKernel, subgroup, tiled};
+use crate::gpu::doubled;
 use crate::gpu::lowering::{Binding, Kernel, KernelConstant, Lowering, PackedWeight, Value};
 use crate::gpu::options::Core;
-use crate::gpu::packing::Columns;
+use crate::gpu::packing::{Columns, Packing};
 use crate::gpu::shaders::Shader;
 use crate::gpu::work::{Finish, Operation, Task, Work};
 use crate::graph::{Activation, Epilogue, NodeId};
@@ -60,7 +61,12 @@ pub(super) fn task_of(
     (weight, epilogue): (&Weight, &Epilogue),
 ) -> Task {
     let (x, y) = (lowering.input(0), lowering.value(id));
-    let taps = if operation == Operation::Linear { 1 } else { 9 };
+    let taps = match operation {
+        Operation::Doubled => doubled::TAPS,
+        Operation::Conv3x3 | Operation::Winograd => 9,
+        Operation::Linear | Operation::Attention => 1,
+    };
+    let stored = lowering.stored_matrix(weight);
     Task {
         operation,
         columns: columns_of(epilogue).padded(weight.outputs()),
@@ -68,7 +74,7 @@ pub(super) fn task_of(
         heads: 1,
         finish: Finish::of(epilogue),
         left: x.element.into(),
-        weight: lowering.stored_matrix(weight),
+        weight: if operation == Operation::Doubled { doubled::stored(stored, x.element) } else { stored },
         out: y.element.into(),
     }
 }
@@ -76,6 +82,8 @@ pub(super) fn task_of(
 /// Everything of a product but its left side.
 pub(super) struct Product {
     chosen: ProductKernel,
+    /// Numbers that are summed for each.
+    depth: usize,
     matrix: PackedWeight,
     bias: Option<Binding>,
     per_image: Option<Value>,
@@ -104,9 +112,16 @@ impl Product {
         let bias = epilogue.bias.as_ref().map(|bias| lowering.vector(bias, columns)).transpose()?;
         let (x, y) = (lowering.input(0), lowering.value(id));
         let chosen: ProductKernel = lowering.choose(Work { task, rows: y.rows() });
+        let packing = Packing::Matrix {
+            stored: task.weight,
+            columns,
+            order: chosen.order,
+            doubled: task.operation == Operation::Doubled,
+        };
         Ok(Self {
             chosen,
-            matrix: lowering.matrix(weight, columns, chosen.order)?,
+            depth: task.depth,
+            matrix: lowering.packed(weight, packing)?,
             bias,
             per_image: epilogue.per_image.then(|| lowering.input(1)),
             residual: epilogue.residual.then(|| lowering.input(1 + usize::from(epilogue.per_image))),
@@ -195,9 +210,7 @@ impl Product {
             }
             Core::Cooperative => {
                 let at_once = if self.activation == Activation::Geglu { 1 } else { 2 };
-                kernel
-                    .flag("ALIGNED", self.chosen.is_aligned(self.matrix.rows))
-                    .number("FINISHED_AT_ONCE", at_once)
+                kernel.flag("ALIGNED", self.chosen.is_aligned(self.depth)).number("FINISHED_AT_ONCE", at_once)
             }
         }
     }

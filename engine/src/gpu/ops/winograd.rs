@@ -210,9 +210,7 @@ impl<'a> Convolution<'a> {
             left: self.window.origin[1] as i32,
             x_first: left.first,
         };
-        let kernel = Kernel::new(&shaders::WINOGRAD_INPUT)
-            .flag("X_HALF", x.half())
-            .flag("DOUBLED", self.window.doubled);
+        let kernel = Kernel::new(&shaders::WINOGRAD_INPUT).flag("X_HALF", x.half());
         let out = Binding { size: self.input_bytes(rows), ..scratch.input.clone() };
         let grid = lowering.fold(count.div_ceil(LANES));
         lowering.emit(kernel, vec![left.binding, out], &params, grid);
