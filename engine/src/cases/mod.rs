@@ -51,6 +51,7 @@ fn table() -> Vec<Row> {
     resample::picture(&mut table);
     products::wide(&mut table);
     products::doubled(&mut table);
+    products::normalised(&mut table);
     table.rows
 }
 
@@ -108,6 +109,12 @@ impl Table {
     /// Numbers so far from zero that few of their digits tell them apart.
     fn far(&mut self, kernel: &'static str, variant: &str, build: impl Fn(&mut Forge) -> Tensor + 'static) {
         let tolerance = Tolerance { numbers: Distribution::Normal, bounds: [100.0 * BOUND_F32, BOUND_F16] };
+        self.add_with(kernel, variant, tolerance, &(Rc::new(build) as Build));
+    }
+
+    /// Numbers some of which are in halves, whatever the others are.
+    fn mixed(&mut self, kernel: &'static str, variant: &str, build: impl Fn(&mut Forge) -> Tensor + 'static) {
+        let tolerance = Tolerance { numbers: Distribution::Normal, bounds: [BOUND_F16; 2] };
         self.add_with(kernel, variant, tolerance, &(Rc::new(build) as Build));
     }
 

@@ -6,6 +6,7 @@
 
 mod extents;
 mod fuse;
+mod halves;
 mod lasting;
 mod op;
 pub mod plan;
