@@ -112,10 +112,11 @@ impl Table {
         self.add_with(kernel, variant, tolerance, &(Rc::new(build) as Build));
     }
 
-    /// Numbers some of which are in halves, whatever the others are.
+    /// Numbers some of which are in halves, and the others in f32.
     fn mixed(&mut self, kernel: &'static str, variant: &str, build: impl Fn(&mut Forge) -> Tensor + 'static) {
-        let tolerance = Tolerance { numbers: Distribution::Normal, bounds: [BOUND_F16; 2] };
-        self.add_with(kernel, variant, tolerance, &(Rc::new(build) as Build));
+        let (element, numbers, bound) = (Element::F32, Distribution::Normal, BOUND_F16);
+        let (variant, build) = (format!("mixed {variant}"), Rc::new(build));
+        self.rows.push(Row { kernel, variant, element, numbers, bound, build });
     }
 
     fn add_with(&mut self, kernel: &'static str, variant: &str, tolerance: Tolerance, build: &Build) {
