@@ -33,12 +33,6 @@ impl Forge {
         Self { graph: Recorder::new(element), element, numbers, rng, inputs: Vec::new(), weights: 0 }
     }
 
-    /// Stores in halves what is normalised for products, also in a graph of f32.
-    pub(super) fn normalising_in_halves(&mut self) {
-        let graph = std::mem::replace(&mut self.graph, Recorder::new(self.element));
-        self.graph = graph.normalising_in(Element::F16);
-    }
-
     /// Activations.
     pub(super) fn x(&mut self, shape: Shape) -> Tensor {
         self.x_as(shape, |x| x)

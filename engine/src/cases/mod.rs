@@ -51,7 +51,6 @@ fn table() -> Vec<Row> {
     resample::picture(&mut table);
     products::wide(&mut table);
     products::doubled(&mut table);
-    products::normalised(&mut table);
     table.rows
 }
 
@@ -110,13 +109,6 @@ impl Table {
     fn far(&mut self, kernel: &'static str, variant: &str, build: impl Fn(&mut Forge) -> Tensor + 'static) {
         let tolerance = Tolerance { numbers: Distribution::Normal, bounds: [100.0 * BOUND_F32, BOUND_F16] };
         self.add_with(kernel, variant, tolerance, &(Rc::new(build) as Build));
-    }
-
-    /// Numbers some of which are in halves, and the others in f32.
-    fn mixed(&mut self, kernel: &'static str, variant: &str, build: impl Fn(&mut Forge) -> Tensor + 'static) {
-        let (element, numbers, bound) = (Element::F32, Distribution::Normal, BOUND_F16);
-        let (variant, build) = (format!("mixed {variant}"), Rc::new(build));
-        self.rows.push(Row { kernel, variant, element, numbers, bound, build });
     }
 
     fn add_with(&mut self, kernel: &'static str, variant: &str, tolerance: Tolerance, build: &Build) {

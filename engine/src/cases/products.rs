@@ -232,30 +232,6 @@ pub(super) fn doubled(table: &mut Table) {
     }
 }
 
-/// What a VAE normalises is in halves where the rest is f32; the last are wide in the sense above.
-pub(super) fn normalised(table: &mut Table) {
-    for x in [Shape::image(2, 5, 7, 24), Shape::image(1, 3, 33, 136), Shape::image(1, 9, 32, 128)] {
-        let normalised = move |f: &mut Forge| {
-            f.normalising_in_halves();
-            let affine = f.affine(x.channels, 1e-6);
-            let x = f.x(x);
-            let y = f.graph.group_norm(x, 8, &affine);
-            f.graph.silu(y)
-        };
-        table.mixed("conv3x3", &format!("{x} normalised→72, residual"), move |f| {
-            let (weight, bias) = (f.weight(&[72, x.channels, 3, 3]), f.shift(72));
-            let y = normalised(f);
-            let y = f.graph.conv3x3(y, &weight, Some(&bias), ConvWindow::SAME);
-            Follow::Residual.record(f, y)
-        });
-        table.mixed("linear", &format!("{x} normalised→72"), move |f| {
-            let (weight, bias) = (f.weight(&[72, x.channels]), f.shift(72));
-            let y = normalised(f);
-            f.graph.linear(y, &weight, Some(&bias))
-        });
-    }
-}
-
 fn conv(f: &mut Forge, x: Shape, outputs: usize, window: ConvWindow) -> Tensor {
     let (weight, bias) = (f.weight(&[outputs, x.channels, 3, 3]), f.shift(outputs));
     let x = f.x(x);

@@ -124,8 +124,8 @@ fn sdxl_fits_into_a_card_of_8_gib_by_itself() {
 fn all_stays_where_there_is_plenty() {
     let Fit { plan, device_bytes, .. } = fit(24, 1024, (false, false)).expect("it fits");
     assert_eq!(plan, MemoryPlan::default());
-    // Taken on an H100 when the VAE had nothing in halves, and each block of its scores a buffer of its own: 9.96.
-    assert!((8.5..9.0).contains(&(device_bytes as f64 / GIB)), "{device_bytes}");
+    // Taken on an H100 with other tiles, when each block of the VAE's scores had a buffer of its own: 9.96.
+    assert!((9.0..10.0).contains(&(device_bytes as f64 / GIB)), "{device_bytes}");
     assert_eq!(fit(12, 1024, (false, false)).expect("it fits").plan.unet, Holding::Held);
 }
 

@@ -6,7 +6,6 @@
 
 mod extents;
 mod fuse;
-mod halves;
 mod lasting;
 mod op;
 pub mod plan;

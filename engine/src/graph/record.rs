@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     Activation, Affine, ConvWindow, Element, Epilogue, Graph, Node, NodeId, Op, Padding, Shape, Tiling,
-    Window, fuse, halves,
+    Window, fuse,
 };
 use crate::weights::Weight;
 use crate::{Error, Result};
@@ -34,7 +34,6 @@ impl Tensor {
 pub struct Recorder {
     nodes: Vec<Node>,
     element: Element,
-    normalised: Element,
     tiling: Tiling,
     packs: bool,
     error: Option<Error>,
@@ -44,13 +43,7 @@ impl Recorder {
     /// An empty graph whose inner values are stored as `element`.
     #[must_use]
     pub fn new(element: Element) -> Self {
-        let (tiling, normalised) = (Tiling::default(), element);
-        Self { nodes: Vec::new(), element, normalised, tiling, packs: false, error: None }
-    }
-
-    /// The same of which products are given what a group norm makes as `element`, where no picture makes it too large.
-    pub(crate) fn normalising_in(self, element: Element) -> Self {
-        Self { normalised: element, ..self }
+        Self { nodes: Vec::new(), element, tiling: Tiling::default(), packs: false, error: None }
     }
 
     /// The same for pictures that continue on their opposite sides: convolutions see those where there would be zeros
@@ -310,11 +303,7 @@ impl Recorder {
                 *element = Element::F32;
             }
         }
-        let mut graph = fuse::fuse(graph);
-        if self.normalised == Element::F16 && self.element == Element::F32 {
-            halves::store_normalised(&mut graph);
-        }
-        Ok(graph)
+        Ok(fuse::fuse(graph))
     }
 
     /// `x` with the border of its opposite sides, along the axes of the tiling on which there would be zeros on both

@@ -45,34 +45,6 @@ fn a_residual_block_fuses_to_two_norms_and_two_convolutions() {
     assert_eq!(graph.nodes()[4].inputs, [3, 1], "the time embedding is the second input");
 }
 
-/// A norm and a convolution that adds what was normalised or not, in a graph of f32: how the normalisation is stored.
-fn normalised(side: usize, scale: f32, adds_it: bool) -> Element {
-    let tiling = Tiling { x: true, y: true };
-    let mut g = Recorder::new(Element::F32).normalising_in(Element::F16).tiled(tiling);
-    let x = g.input("x", Shape::image(1, side, side, 32));
-    let scale = Arc::new(Weight::from_f32("norm.weight", vec![32], &[-scale; 32]));
-    let affine = Affine { scale, shift: weight("norm.bias", &[32]), epsilon: 1e-5 };
-    let h = g.group_norm(x, 8, &affine);
-    let h = g.silu(h);
-    let y = g.conv3x3(h, &weight("conv.weight", &[32, 32, 3, 3]), None, ConvWindow::SAME);
-    let y = g.add(if adds_it { h } else { x }, y);
-    let graph = g.finish(&[y]).expect("shapes fit");
-    let of = |name| graph.nodes().iter().find(|node| node.op.name() == name).expect("one").element;
-    assert_eq!([of("moments"), of("conv3x3")], [Element::F32; 2]);
-    assert_eq!(of("normalise"), of("pad"));
-    of("normalise")
-}
-
-/// Of a group of 4 channels and 64 pixels nothing is beyond 16 deviations.
-#[test]
-fn what_is_normalised_for_products_is_in_halves_where_it_fits() {
-    assert_eq!(normalised(8, 1.0, false), Element::F16);
-    assert_eq!(normalised(8, 4093.0, false), Element::F16);
-    assert_eq!(normalised(8, 4094.0, false), Element::F32, "too large for halves");
-    assert_eq!(normalised(16, 4093.0, false), Element::F32, "more pixels");
-    assert_eq!(normalised(8, 1.0, true), Element::F32, "added to what is f32");
-}
-
 #[test]
 fn a_function_after_a_residual_is_not_moved_before_it() {
     let mut g = Recorder::new(Element::F32);

@@ -62,13 +62,13 @@ impl VaeDecoder {
     /// Input `latents [n, h, w, latent channels]`, already divided by the scaling factor; outputs
     /// the packed picture `[n, 8h, 8w, 1]` and, where `float` asks for it, the values it is made from.
     ///
-    /// `element` is raised to f32 where the configuration says that the values exceed f16, but for those of which it is
-    /// known that they do not.
+    /// `element` is raised to f32 where the configuration says that the values exceed f16.
     ///
     /// # Errors
     /// [`crate::Error::Graph`].
     pub fn graph(&self, latents: Shape, tiling: Tiling, element: Element, float: bool) -> Result<Graph> {
-        let mut g = recorder(element, self.config.force_upcast).tiled(tiling);
+        let element = if self.config.force_upcast { Element::F32 } else { element };
+        let mut g = Recorder::new(element).tiled(tiling);
         let mut x = g.input("latents", latents);
         if let Some(conv) = &self.post_quant_conv {
             x = conv.forward(&mut g, x);
@@ -83,11 +83,6 @@ impl VaeDecoder {
         let picture = g.picture(x);
         if float { g.finish(&[picture, x]) } else { g.finish(&[picture]) }
     }
-}
-
-/// For a network whose values are stored as `element`, or in f32 where they exceed that.
-pub(super) fn recorder(element: Element, upcast: bool) -> Recorder {
-    Recorder::new(if upcast { Element::F32 } else { element }).normalising_in(element)
 }
 
 pub(super) fn res_block(config: &VaeConfig, inputs: usize, outputs: usize) -> ResBlockShape {

@@ -1,7 +1,7 @@
 //! `AutoencoderKL`'s encoder.
 
 use super::VaeConfig;
-use super::decoder::{EPSILON, VaeMidBlock, recorder, res_block};
+use super::decoder::{EPSILON, VaeMidBlock, res_block};
 use crate::Result;
 use crate::graph::{Element, Graph, Recorder, Shape, Tensor, Tiling};
 use crate::layers::{Conv3x3, Downsample, GroupNorm, Linear, ResBlock};
@@ -54,13 +54,13 @@ impl VaeEncoder {
 
     /// Input `picture [n, h, w, 3]` in −1..1; one output, the moments `[n, h / 8, w / 8, 2 · latent channels]`.
     ///
-    /// `element` is raised to f32 where the configuration says that the values exceed f16, but for those of which it is
-    /// known that they do not.
+    /// `element` is raised to f32 where the configuration says that the values exceed f16.
     ///
     /// # Errors
     /// [`crate::Error::Graph`].
     pub fn graph(&self, picture: Shape, tiling: Tiling, element: Element) -> Result<Graph> {
-        let mut g = recorder(element, self.upcast).tiled(tiling);
+        let element = if self.upcast { Element::F32 } else { element };
+        let mut g = Recorder::new(element).tiled(tiling);
         let x = g.input(super::PICTURE, picture);
         let mut x = self.conv_in.forward(&mut g, x);
         for block in &self.down_blocks {
