@@ -74,11 +74,11 @@ fn section(value: &Value) -> Result<Section, String> {
         let name = line.get("shape").and_then(Value::as_str).unwrap_or("which has no `shape`");
         let Line { work, chosen } = Line::deserialize(line)
             .map_err(|error| format!("has a wrong entry, number {} ({name}): {error}", place + 1))?;
-        if table.core(&work.task).is_some_and(|core| core != chosen.core) {
+        if table.kind(&work.task).is_some_and(|kind| kind != chosen.kind()) {
             let other = first[&work.task];
             return Err(format!(
-                "chooses different cores for {other} and {work}: one core computes a shape whatever its number of rows, \
-                 since cores differ in their last bits"
+                "chooses different cores for {other} and {work}, or computes only one of them directly: a shape is computed \
+                 in one way whatever its number of rows, since they differ in their last bits"
             ));
         }
         first.entry(work.task).or_insert(work);

@@ -135,7 +135,7 @@ mod tests {
             weight: stored,
             out: stored,
         };
-        let kernel = KernelName { core: Core::Tiled, tile: "64x64".into() };
+        let kernel = KernelName { core: Core::Tiled, tile: "64x64".into(), direct: false };
         Measured {
             work: Work { task, rows },
             nodes: 2,

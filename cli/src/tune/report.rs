@@ -23,8 +23,8 @@ pub(super) fn rows(measured: &[Measured]) -> Vec<Row<'_>> {
 
 fn row<'a>(measured: &'a Measured, table: &KernelTable) -> Option<Row<'a>> {
     let Measured { work, kernels, .. } = measured;
-    let (core, tile) = (table.core(&work.task)?, table.tile(work)?);
-    let is_it = |timed: &&Timed| timed.kernel.core == core && timed.kernel.tile == tile;
+    let (kind, tile) = (table.kind(&work.task)?, table.tile(work)?);
+    let is_it = |timed: &&Timed| timed.kernel.kind() == kind && timed.kernel.tile == tile;
     let (usual, chosen) = (kernels.first()?, kernels.iter().find(is_it)?);
     let seconds = chosen.seconds.max(f64::MIN_POSITIVE);
     Some(Row {

@@ -16,20 +16,41 @@ pub struct KernelName {
     pub core: Core,
     /// Its tile, as its core calls it: `64x64`.
     pub tile: String,
+    /// Whether it makes all products of a convolution that could be computed by Winograd's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub direct: bool,
+}
+
+/// In what order kernels sum: two of a kind give the same bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Kind {
+    /// The kernels' core.
+    pub core: Core,
+    /// See [`KernelName::direct`].
+    pub direct: bool,
+}
+
+impl KernelName {
+    /// What the last bits of its results depend on.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        Kind { core: self.core, direct: self.direct }
+    }
 }
 
 impl fmt::Display for KernelName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let core = format!("{:?}", self.core).to_lowercase();
-        write!(f, "{core} {}", self.tile)
+        let how = if self.direct { ", directly" } else { "" };
+        write!(f, "{core} {}{how}", self.tile)
     }
 }
 
-/// A core for each task, and its tile for each number of rows.
+/// A kind of kernel for each task, and its tile for each number of rows.
 ///
-/// The core is the task's, whatever the rows: cores differ in their last bits, and a picture must be the same whether it is
-/// drawn alone or beside others. Tiles of one core differ in nothing but
-/// speed: a kernel that sums in another order needs a core of its own here.
+/// The kind is the task's, whatever the rows: kinds differ in their last bits, and a picture must be the same whether it is
+/// drawn alone or beside others. Tiles of one kind differ in nothing but
+/// speed: a kernel that sums in another order needs a kind of its own here.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KernelTable {
     tasks: BTreeMap<Task, Choice>,
@@ -38,7 +59,7 @@ pub struct KernelTable {
 /// What was chosen for a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Choice {
-    core: Core,
+    kind: Kind,
     /// By rows.
     tiles: BTreeMap<usize, String>,
 }
@@ -47,23 +68,23 @@ struct Choice {
 pub(super) const MANY_ROWS: usize = 1 << 15;
 
 impl KernelTable {
-    /// Adds a choice. One of another core takes the place of all that was chosen for the task.
+    /// Adds a choice. One of another kind takes the place of all that was chosen for the task.
     pub fn insert(&mut self, work: &Work, name: &KernelName) {
-        let choice =
-            self.tasks.entry(work.task).or_insert(Choice { core: name.core, tiles: BTreeMap::new() });
-        if choice.core != name.core {
-            *choice = Choice { core: name.core, tiles: BTreeMap::new() };
+        let none = Choice { kind: name.kind(), tiles: BTreeMap::new() };
+        let choice = self.tasks.entry(work.task).or_insert_with(|| none.clone());
+        if choice.kind != name.kind() {
+            *choice = none;
         }
         choice.tiles.insert(work.rows.min(MANY_ROWS), name.tile.clone());
     }
 
-    /// The core that was chosen for a task.
+    /// The kind that was chosen for a task.
     #[must_use]
-    pub fn core(&self, task: &Task) -> Option<Core> {
-        self.tasks.get(task).map(|choice| choice.core)
+    pub fn kind(&self, task: &Task) -> Option<Kind> {
+        self.tasks.get(task).map(|choice| choice.kind)
     }
 
-    /// The tile of that core that was chosen for some work.
+    /// The tile of that kind that was chosen for some work.
     #[must_use]
     pub fn tile(&self, work: &Work) -> Option<&str> {
         let tiles = &self.tasks.get(&work.task)?.tiles;
@@ -85,7 +106,8 @@ impl KernelTable {
     /// Every choice.
     pub fn choices(&self) -> impl Iterator<Item = (Work, KernelName)> {
         self.tasks.iter().flat_map(|(task, choice)| {
-            let name = |tile: &String| KernelName { core: choice.core, tile: tile.clone() };
+            let Kind { core, direct } = choice.kind;
+            let name = move |tile: &String| KernelName { core, tile: tile.clone(), direct };
             choice.tiles.iter().map(move |(rows, tile)| (Work { task: *task, rows: *rows }, name(tile)))
         })
     }
@@ -112,21 +134,34 @@ mod tests {
     }
 
     fn name(core: Core, tile: &str) -> KernelName {
-        KernelName { core, tile: tile.into() }
+        KernelName { core, tile: tile.into(), direct: false }
     }
 
     #[test]
-    fn a_tile_is_of_its_rows_and_a_core_of_all_of_them() {
+    fn a_tile_is_of_its_rows_and_a_kind_of_all_of_them() {
         let mut table = KernelTable::default();
         table.insert(&work(64, 8), &name(Core::Tiled, "small"));
         table.insert(&work(4096, 8), &name(Core::Tiled, "large"));
         assert_eq!(table.tile(&work(64, 8)), Some("small"));
         assert_eq!(table.tile(&work(4096, 8)), Some("large"));
-        assert_eq!((table.tile(&work(65, 8)), table.core(&work(65, 8).task)), (None, Some(Core::Tiled)));
-        assert_eq!(table.core(&work(64, 16).task), None);
-        table.insert(&work(128, 8), &name(Core::Subgroup, "64x64"));
-        assert_eq!(table.core(&work(64, 8).task), Some(Core::Subgroup));
-        assert_eq!((table.len(), table.tile(&work(64, 8))), (1, None), "what was of another core is gone");
+        let kind = |core, direct| Some(Kind { core, direct });
+        assert_eq!(
+            (table.tile(&work(65, 8)), table.kind(&work(65, 8).task)),
+            (None, kind(Core::Tiled, false))
+        );
+        assert_eq!(table.kind(&work(64, 16).task), None);
+        let direct = KernelName { direct: true, ..name(Core::Tiled, "64x64") };
+        for (other, kind) in
+            [(name(Core::Subgroup, "64x64"), kind(Core::Subgroup, false)), (direct, kind(Core::Tiled, true))]
+        {
+            table.insert(&work(128, 8), &other);
+            assert_eq!(table.kind(&work(64, 8).task), kind);
+            assert_eq!(
+                (table.len(), table.tile(&work(64, 8))),
+                (1, None),
+                "what was of another kind is gone"
+            );
+        }
     }
 
     #[test]

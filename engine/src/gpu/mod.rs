@@ -66,7 +66,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use adapters::{AdapterDescription, AdapterKind, choose_adapter, list_adapters};
 pub(crate) use adapters::{find_adapter, has_gpu};
 pub use blueprint::device_need;
-pub use kernel_table::{KernelName, KernelTable};
+pub use kernel_table::{KernelName, KernelTable, Kind};
 pub use lowered::Lowered;
 pub use lowering::{KernelConstant, ParamsLayout};
 pub use options::{Core, GpuOptions};

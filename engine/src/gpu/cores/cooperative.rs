@@ -27,6 +27,7 @@ pub(super) fn products(facts: &Facts, work: &Work) -> Vec<ProductKernel> {
         sizes: Some(Sizes::Product(tile, units, work.task.weight)),
         tile: [tile.rows as usize, tile.columns as usize],
         order: Order::Outputs,
+        direct: false,
     };
     Tile::fitting(facts, units, work).into_iter().map(kernel).collect()
 }

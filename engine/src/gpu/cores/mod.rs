@@ -17,7 +17,7 @@ use super::options::Core;
 use super::packing::Order;
 use super::shaders::Shader;
 use super::stored::Stored;
-use super::work::{Operation, Work};
+use super::work::{Operation, Task, Work};
 pub(super) use cooperative::{Heads, Tile};
 pub(super) use unroll::unroll;
 
@@ -68,9 +68,14 @@ pub(super) trait CoreKernel: Copy {
     /// Its sizes, by which its core tells it from its others.
     fn tile(&self) -> String;
 
+    /// Whether it makes all products of a convolution that could be computed by Winograd's.
+    fn is_direct(&self) -> bool {
+        false
+    }
+
     /// As tables call it.
     fn name(&self) -> KernelName {
-        KernelName { core: self.core(), tile: self.tile() }
+        KernelName { core: self.core(), tile: self.tile(), direct: self.is_direct() }
     }
 }
 
@@ -87,12 +92,12 @@ pub(super) fn names(facts: &Facts, work: &Work) -> Vec<KernelName> {
     }
 }
 
-/// The measured core's kernel of the measured tile; where only the core was measured, that core's best.
+/// The measured kind's kernel of the measured tile; where only the kind was measured, that kind's best.
 pub(super) fn measured<K: CoreKernel>(candidates: &[K], table: &KernelTable, work: &Work) -> Option<K> {
-    let core = table.core(&work.task)?;
-    let of_core = || candidates.iter().filter(|kernel| kernel.core() == core);
+    let kind = table.kind(&work.task)?;
+    let of_kind = || candidates.iter().filter(|kernel| kernel.name().kind() == kind);
     let tile = table.tile(work);
-    of_core().find(|kernel| tile == Some(&kernel.tile())).or_else(|| of_core().next()).copied()
+    of_kind().find(|kernel| tile == Some(&kernel.tile())).or_else(|| of_kind().next()).copied()
 }
 
 /// The kernel that a product or convolution runs on.
@@ -108,16 +113,20 @@ pub(super) struct ProductKernel {
     pub tile: [usize; 2],
     /// The order in which it reads the weight.
     pub order: Order,
+    /// Whether it makes all products of a convolution that could be computed by Winograd's.
+    pub direct: bool,
 }
 
 impl CoreKernel for ProductKernel {
     fn candidates(facts: &Facts, work: &Work) -> Vec<Self> {
-        let of_core = |core: &Core| match core {
-            Core::Tiled => tiled::products(facts, work),
-            Core::Subgroup => subgroup::products(&work.task),
-            Core::Cooperative => cooperative::products(facts, work),
-        };
-        facts.cores.iter().flat_map(of_core).collect()
+        let mut kernels = Self::of_cores(facts, work);
+        // What tests want computed by Winograd's is.
+        if work.task.operation == Operation::Winograd && facts.winograd.is_none() {
+            let task = Task { operation: Operation::Conv3x3, ..work.task };
+            let direct = Self::of_cores(facts, &Work { task, ..*work }).into_iter();
+            kernels.extend(direct.map(|kernel| Self { direct: true, ..kernel }));
+        }
+        kernels
     }
 
     fn core(&self) -> Core {
@@ -130,9 +139,23 @@ impl CoreKernel for ProductKernel {
             _ => format!("{}x{}", self.tile[0], self.tile[1]),
         }
     }
+
+    fn is_direct(&self) -> bool {
+        self.direct
+    }
 }
 
 impl ProductKernel {
+    /// Those of all cores, the preferred one's first.
+    fn of_cores(facts: &Facts, work: &Work) -> Vec<Self> {
+        let of_core = |core: &Core| match core {
+            Core::Tiled => tiled::products(facts, work),
+            Core::Subgroup => subgroup::products(&work.task),
+            Core::Cooperative => cooperative::products(facts, work),
+        };
+        facts.cores.iter().flat_map(of_core).collect()
+    }
+
     /// Whether a depth is a multiple of the tiles'.
     pub(super) fn is_aligned(&self, depth: usize) -> bool {
         match self.sizes {

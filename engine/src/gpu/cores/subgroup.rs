@@ -19,8 +19,14 @@ pub(super) fn products(task: &Task) -> Vec<ProductKernel> {
         Operation::Winograd => &shaders::WINOGRAD_SUBGROUP,
         _ => &shaders::LINEAR_SUBGROUP,
     };
-    let tile = [TILE; 2];
-    vec![ProductKernel { shader, core: Core::Subgroup, sizes: None, tile, order: Order::Depth }]
+    vec![ProductKernel {
+        shader,
+        core: Core::Subgroup,
+        sizes: None,
+        tile: [TILE; 2],
+        order: Order::Depth,
+        direct: false,
+    }]
 }
 
 /// The kernels for attention: none for heads that do not start at a vector of eight.

@@ -107,6 +107,7 @@ pub(super) fn products(facts: &Facts, work: &Work) -> Vec<ProductKernel> {
         sizes: None,
         tile: [tile.rows as usize, tile.columns as usize],
         order: Order::Depth,
+        direct: false,
     };
     Tile::fitting(facts, work).into_iter().map(kernel).collect()
 }

@@ -4,7 +4,7 @@
 //! products take longer than that: many channels, and no matrix units.
 //!
 //! The rule sees neither how many pictures nor how many lines there are, so that a picture has the same bits alone, beside
-//! others, and in strips. Only the kernels of the products are measured.
+//! others, and in strips. What it chooses is measured beside the kernels that make all products.
 
 use crate::gpu::device::Facts;
 use crate::gpu::work::{Operation, Task};
@@ -15,7 +15,7 @@ const LEAST_OUTPUTS: usize = 64;
 /// Pixels of a line from which on transforming the weight costs little: pictures have about as many lines.
 const LEAST_WIDTH: usize = 32;
 
-/// Whether a convolution is computed in this way.
+/// Whether a convolution is computed in this way where nothing was measured.
 pub(in crate::gpu) fn suits(facts: &Facts, task: &Task, stride: usize, width: usize) -> bool {
     // A doubled picture takes fewer products as it is.
     if stride != 1 || task.operation == Operation::Doubled {

@@ -45,7 +45,10 @@ pub(super) fn lower_conv3x3(lowering: &mut Lowering, id: NodeId) -> Result<()> {
     if suits(lowering.facts(), &task, window.stride, lowering.value(id).shape.width) {
         let task = Task { operation: Operation::Winograd, ..task };
         let product = Product::new(lowering, id, task, (weight, epilogue))?;
-        return winograd::lower(lowering, &product, *window);
+        if !product.is_direct() {
+            return winograd::lower(lowering, &product, *window);
+        }
+        return lower(lowering, &product, *window);
     }
     let product = Product::new(lowering, id, task, (weight, epilogue))?;
     lower(lowering, &product, *window)

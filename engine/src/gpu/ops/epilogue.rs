@@ -160,6 +160,11 @@ impl Product {
         self.finishing(self.kernel_of_core(lowering))
     }
 
+    /// Whether all products are made of a convolution that could be computed by Winograd's.
+    pub(super) fn is_direct(&self) -> bool {
+        self.chosen.direct
+    }
+
     /// Whether its kernel is the one for all.
     pub(super) fn is_general(&self, lowering: &Lowering) -> bool {
         lowering.facts().general && self.chosen.core != Core::Cooperative

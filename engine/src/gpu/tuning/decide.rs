@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::{Measured, Timed};
-use crate::gpu::kernel_table::KernelTable;
-use crate::gpu::options::Core;
+use crate::gpu::kernel_table::{KernelTable, Kind};
 use crate::gpu::work::Task;
 
 /// A kernel must be faster by this share at least.
 const WORTH: f64 = 0.03;
 
-/// The fastest kernels: for each task one core, that which takes least time for all of its work together, and that core's
+/// The fastest kernels: for each task one kind, that which takes least time for all of its work together, and that kind's
 /// fastest tile for each number of rows.
 ///
 /// What was measured later counts where two say something of the same work.
@@ -23,9 +22,9 @@ pub fn chosen_kernels(measured: &[Measured]) -> KernelTable {
     let mut table = KernelTable::default();
     for all in tasks.values() {
         let all: Vec<&Measured> = all.values().copied().collect();
-        let core = core(&all);
+        let kind = kind(&all);
         for one in all {
-            if let Some(best) = best(one, core) {
+            if let Some(best) = best(one, kind) {
                 table.insert(&one.work, &one.kernels[best].kernel);
             }
         }
@@ -33,25 +32,25 @@ pub fn chosen_kernels(measured: &[Measured]) -> KernelTable {
     table
 }
 
-/// The core for all work of a task: that of the rules, unless another one is faster.
-fn core(all: &[&Measured]) -> Core {
-    let usual = all[0].kernels[0].kernel.core;
-    let others = all[0].kernels.iter().map(|timed| timed.kernel.core).filter(|core| *core != usual);
+/// The kind for all work of a task: that of the rules, unless another one is faster.
+fn kind(all: &[&Measured]) -> Kind {
+    let usual = all[0].kernels[0].kernel.kind();
+    let others = all[0].kernels.iter().map(|timed| timed.kernel.kind()).filter(|kind| *kind != usual);
     let mut fastest = (usual, sum(all, usual));
-    for core in others {
-        let (seconds, noise) = sum(all, core);
+    for kind in others {
+        let (seconds, noise) = sum(all, kind);
         if seconds < fastest.1.0 * (1.0 - WORTH.max(noise).max(fastest.1.1)) {
-            fastest = (core, (seconds, noise));
+            fastest = (kind, (seconds, noise));
         }
     }
     fastest.0
 }
 
-/// Seconds of a core's best kernels for all work of a task, and the largest noise among them.
-fn sum(all: &[&Measured], core: Core) -> (f64, f64) {
+/// Seconds of a kind's best kernels for all work of a task, and the largest noise among them.
+fn sum(all: &[&Measured], kind: Kind) -> (f64, f64) {
     let mut sum = (0.0, 0.0f64);
     for one in all {
-        match best(one, core).map(|place| &one.kernels[place]) {
+        match best(one, kind).map(|place| &one.kernels[place]) {
             Some(timed) => {
                 sum = (sum.0 + timed.seconds * one.nodes as f64, sum.1.max(timed.noise));
             }
@@ -62,9 +61,9 @@ fn sum(all: &[&Measured], core: Core) -> (f64, f64) {
     sum
 }
 
-/// The core's first kernel, unless another of its own is faster.
-fn best(one: &Measured, core: Core) -> Option<usize> {
-    let own = (0..one.kernels.len()).filter(|place| one.kernels[*place].kernel.core == core);
+/// The kind's first kernel, unless another of its own is faster.
+fn best(one: &Measured, kind: Kind) -> Option<usize> {
+    let own = (0..one.kernels.len()).filter(|place| one.kernels[*place].kernel.kind() == kind);
     own.reduce(|best, other| {
         let (old, new): (&Timed, &Timed) = (&one.kernels[best], &one.kernels[other]);
         let is_faster = new.seconds < old.seconds * (1.0 - WORTH.max(old.noise).max(new.noise));
@@ -76,6 +75,7 @@ fn best(one: &Measured, core: Core) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::gpu::kernel_table::KernelName;
+    use crate::gpu::options::Core;
     use crate::gpu::stored::Stored;
     use crate::gpu::work::{Finish, Operation, Work};
 
@@ -91,7 +91,7 @@ mod tests {
             out: Stored::F16,
         };
         let timed = |&(core, tile, seconds, noise): &(Core, &str, f64, f64)| Timed {
-            kernel: KernelName { core, tile: tile.into() },
+            kernel: KernelName { core, tile: tile.into(), direct: false },
             seconds,
             noise,
         };
@@ -128,5 +128,24 @@ mod tests {
             [(64, Subgroup, "s".into()), (4096, Subgroup, "s".into())],
             "what came later counts"
         );
+    }
+    #[test]
+    fn all_rows_of_a_task_are_computed_by_winograd_or_all_directly() {
+        let timed = |tile: &str, direct, seconds| Timed {
+            kernel: KernelName { core: Core::Tiled, tile: tile.into(), direct },
+            seconds,
+            noise: 0.0,
+        };
+        let both = |rows, winograd, direct| Measured {
+            kernels: vec![timed("w", false, winograd), timed("d", true, direct)],
+            ..measured(rows, &[])
+        };
+        let kept = |few, many| {
+            let table = chosen_kernels(&[few, many]);
+            table.choices().map(|(work, name)| (work.rows, name.tile)).collect::<Vec<_>>()
+        };
+        let all = |tile: &str| vec![(64, tile.to_owned()), (4096, tile.to_owned())];
+        assert_eq!(kept(both(64, 1.0, 0.5), both(4096, 7.0, 9.0)), all("w"));
+        assert_eq!(kept(both(64, 1.0, 0.5), both(4096, 7.0, 6.0)), all("d"));
     }
 }

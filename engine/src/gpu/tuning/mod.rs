@@ -26,8 +26,8 @@ use crate::graph::Graph;
 use crate::{Error, Result};
 pub use decide::chosen_kernels;
 
-/// Kernels of one core that are tried for a node: those behind them in the core's own order are never the fastest.
-const OF_A_CORE: usize = 4;
+/// Kernels of one kind that are tried for a node: those behind them in their core's own order are never the fastest.
+const OF_A_KIND: usize = 4;
 
 /// A kernel, and how long it took.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -120,7 +120,7 @@ fn pieces<'a>(shared: &Shared, graphs: &'a [Graph]) -> Result<Vec<Piece<'a>>> {
         let facts = Facts { kernels: Arc::default(), ..facts_for(shared, graph) };
         for mut chosen in Lowering::run(graph, &facts)?.chosen {
             chosen.work.rows = chosen.work.rows.min(MANY_ROWS);
-            chosen.candidates = few_of_each_core(chosen.candidates);
+            chosen.candidates = few_of_each_kind(chosen.candidates);
             let place = *places.entry(chosen.work).or_insert(pieces.len());
             if place == pieces.len() {
                 pieces.push(Piece { graph, facts: facts.clone(), chosen, nodes: 0 });
@@ -134,12 +134,12 @@ fn pieces<'a>(shared: &Shared, graphs: &'a [Graph]) -> Result<Vec<Piece<'a>>> {
     Ok(pieces)
 }
 
-fn few_of_each_core(candidates: Vec<KernelName>) -> Vec<KernelName> {
+fn few_of_each_kind(candidates: Vec<KernelName>) -> Vec<KernelName> {
     let mut counts = HashMap::new();
     let mut is_one = |name: &KernelName| {
-        let count = counts.entry(name.core).or_insert(0);
+        let count = counts.entry(name.kind()).or_insert(0);
         *count += 1;
-        *count <= OF_A_CORE
+        *count <= OF_A_KIND
     };
     candidates.into_iter().filter(|name| is_one(name)).collect()
 }
