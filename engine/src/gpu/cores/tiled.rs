@@ -81,6 +81,13 @@ impl Tile {
     }
 }
 
+/// The tile, rows and columns, that is done first with some work.
+pub(in crate::gpu) fn best(facts: &Facts, work: &Work) -> [usize; 2] {
+    Tile::fitting(facts, work)
+        .first()
+        .map_or([TILE, TILE], |tile| [tile.rows as usize, tile.columns as usize])
+}
+
 /// The constants of a kernel with a tile, rows and columns, which is one of [`TILES`]; none of the first, which is what a
 /// kernel takes by itself.
 pub(in crate::gpu) fn constants(tile: [usize; 2]) -> Vec<(&'static str, u32)> {

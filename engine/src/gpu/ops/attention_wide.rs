@@ -9,10 +9,13 @@ use std::ops::Range;
 use super::epilogue::banded;
 use super::linear::LinearParams;
 use crate::Result;
-use crate::gpu::cores::tiled::TILE;
+use crate::gpu::cores::tiled::{self, TILE};
+use crate::gpu::device::Facts;
 use crate::gpu::lowering::{Binding, Kernel, Lowering, Value, params};
 use crate::gpu::options::Core;
 use crate::gpu::shaders;
+use crate::gpu::stored::Stored;
+use crate::gpu::work::{Finish, Operation, Task, Work};
 
 params! {
     struct SoftmaxParams for ["softmax"] {
@@ -145,10 +148,33 @@ fn attend(
     )
 }
 
+impl Factors<'_> {
+    /// The tile of the tiled core whose workgroups would be done first.
+    fn tile(&self, facts: &Facts) -> [usize; 2] {
+        let stored = |half| if half { Stored::F16 } else { Stored::F32 };
+        let task = Task {
+            operation: Operation::Linear,
+            columns: self.columns,
+            depth: self.depth,
+            heads: 1,
+            finish: Finish::default(),
+            left: stored(self.x_half),
+            weight: stored(self.matrix.half()),
+            out: stored(self.y_half),
+        };
+        tiled::best(facts, &Work { task, rows: self.rows })
+    }
+}
+
 fn multiply(lowering: &mut Lowering, factors: &Factors<'_>) -> Result<()> {
-    let kernel = match lowering.facts().core() {
-        Core::Subgroup => banded(lowering, Kernel::new(&shaders::LINEAR_SUBGROUP)),
-        _ => Kernel::new(&shaders::LINEAR_TILED),
+    let (kernel, [rows, columns]) = match lowering.facts().core() {
+        Core::Subgroup => (banded(lowering, Kernel::new(&shaders::LINEAR_SUBGROUP)), [TILE, TILE]),
+        _ => {
+            let tile = factors.tile(lowering.facts());
+            let constants = tiled::constants(tile).into_iter();
+            let kernel = Kernel::new(&shaders::LINEAR_TILED);
+            (constants.fold(kernel, |kernel, (name, value)| kernel.number(name, value)), tile)
+        }
     };
     let kernel = kernel
         .flag("X_HALF", factors.x_half)
@@ -169,7 +195,7 @@ fn multiply(lowering: &mut Lowering, factors: &Factors<'_>) -> Result<()> {
     let matrix = lowering.bindable(matrix.binding)?;
     let nothing = || lowering.nothing();
     let bindings = vec![factors.x.clone(), matrix, nothing(), nothing(), nothing(), factors.y.clone()];
-    let grid = lowering.fold(factors.rows.div_ceil(TILE) * factors.columns.div_ceil(TILE));
+    let grid = lowering.fold(factors.rows.div_ceil(rows) * factors.columns.div_ceil(columns));
     lowering.emit(kernel, bindings, &params, grid);
     Ok(())
 }
