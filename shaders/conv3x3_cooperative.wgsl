@@ -14,14 +14,13 @@ fn is_doubled() -> bool {
 }
 
 /// Eight channels of the pixel under a tap; zeros beyond the picture.
-fn fetch_left(place: Place, piece: u32) -> Piece {
+fn fetch_left(place: Place, piece: u32) -> Halves {
     let eighths = params.depth / 8u;
     let tap = piece / eighths;
     let at = under(place, tap);
     let inside = is_inside(at);
     let pixel = pixel_at(place.image, at);
-    let found = x[select(0u, pixel * eighths + piece % eighths, inside)];
-    return Piece(select(vec4<f16>(), found[0], inside), select(vec4<f16>(), found[1], inside));
+    return halves_if(inside, x[select(0u, pixel * eighths + piece % eighths, inside)]);
 }
 
 @compute @workgroup_size(LANES)

@@ -20,7 +20,7 @@ fn place_of(row: u32) -> Place {
     return (min(row, params.rows - 1u) + params.x_skip) * (params.depth / 8u);
 }
 
-fn fetch_left(place: Place, piece: u32) -> Piece {
+fn fetch_left(place: Place, piece: u32) -> Halves {
     return x[place + piece];
 }
 

@@ -6,7 +6,7 @@ const PER_FOUR: u32 = 4u;
 
 var<workgroup> key_tile: array<f16, PER_FOUR * KEY_FOURS>;
 var<workgroup> value_tile: array<f16, PER_FOUR * KEY_FOURS>;
-/// Queries at first, then each key's share of a row.
+/// A part of the queries at first, then each key's share of a row.
 var<workgroup> shares: array<f16, PER_FOUR * SHARE_FOURS>;
 var<workgroup> scores: array<f32, PER_FOUR * SCORE_FOURS>;
 
@@ -37,6 +37,14 @@ fn put_share(place: u32, four: vec4<f16>) {
 fn score(place: u32) -> vec4f {
     let first = PER_FOUR * place;
     return vec4f(scores[first], scores[first + 1u], scores[first + 2u], scores[first + 3u]);
+}
+
+fn put_score(place: u32, four: vec4f) {
+    let first = PER_FOUR * place;
+    scores[first] = four.x;
+    scores[first + 1u] = four.y;
+    scores[first + 2u] = four.z;
+    scores[first + 3u] = four.w;
 }
 
 /// A lane's total, where scores are no longer wanted.

@@ -5,7 +5,7 @@ const PER_FOUR: u32 = 1u;
 
 var<workgroup> key_tile: array<vec4<f16>, KEY_FOURS>;
 var<workgroup> value_tile: array<vec4<f16>, KEY_FOURS>;
-/// Queries at first, then each key's share of a row.
+/// A part of the queries at first, then each key's share of a row.
 var<workgroup> shares: array<vec4<f16>, SHARE_FOURS>;
 var<workgroup> scores: array<vec4f, SCORE_FOURS>;
 
@@ -23,6 +23,10 @@ fn put_share(place: u32, four: vec4<f16>) {
 
 fn score(place: u32) -> vec4f {
     return scores[place];
+}
+
+fn put_score(place: u32, four: vec4f) {
+    scores[place] = four;
 }
 
 /// A lane's total, where scores are no longer wanted.

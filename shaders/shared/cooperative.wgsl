@@ -7,17 +7,15 @@
 // ROW_FRAGMENTS × COLUMN_FRAGMENTS fragments of them, which stay in its registers. Both tiles lie in
 // workgroup memory with depth along the row, in pieces of eight halves (16 bytes); a piece of padding
 // puts the rows of a fragment into different banks. Sizes are constants that `Tile` in
-// gpu/cores/cooperative.rs writes in front, with cooperative_vectors.wgsl or cooperative_scalars.wgsl and one of the
-// files that read a weight.
+// gpu/cores/cooperative.rs writes in front, with cooperative_vectors.wgsl or cooperative_scalars.wgsl, eight_words.wgsl or
+// eight_halves.wgsl, and one of the files that read a weight.
 //
 // No subgroup operation is used: some drivers fail to compile them beside cooperative matrices.
 
 /// Whether the depth is a multiple of TILE_DEPTH.
 override ALIGNED: bool = true;
 
-alias Piece = mat2x4<f16>;
-
-@group(0) @binding(1) var<storage, read> x: array<Piece>;
+@group(0) @binding(1) var<storage, read> x: array<Halves>;
 
 /// Pieces of a row of a tile.
 const PIECES: u32 = TILE_DEPTH / 8u;
@@ -45,9 +43,9 @@ fn depth_pieces() -> u32 {
     return taps() * params.depth / 8u;
 }
 
-fn left_piece(place: Place, piece: u32) -> Piece {
+fn fetched_left(place: Place, piece: u32) -> Halves {
     if !ALIGNED && piece >= depth_pieces() {
-        return Piece();
+        return Halves();
     }
     return fetch_left(place, piece);
 }
@@ -77,59 +75,70 @@ fn multiply(first_row: u32, first_column: u32, lane: u32) {
         let column = min(first_column + row + i * PASS, params.columns - 1u);
         outputs[i] = (which_weight() * params.columns + column) * depth_pieces();
     }
-    var left: array<Piece, LEFT_PIECES>; // in registers
-    var right: array<Fetched, RIGHT_PIECES>; // in registers
+    var left: array<Halves, STEPS * LEFT_PIECES>; // in registers
+    var right: array<Fetched, STEPS * RIGHT_PIECES>; // in registers
     var sums: array<Sums, ROW_FRAGMENTS * COLUMN_FRAGMENTS>; // in registers
 
-    // With FETCH_AHEAD the next tiles are on their way into registers while these are multiplied, and
-    // the last turn fetches what it has once more. Without it other workgroups fill the time.
+    // With FETCH_AHEAD the next tiles of each of STEPS steps are asked for before the step's own are multiplied; compilers
+    // may ask later, but then for those of all steps at once. The last turn asks again for what it has. Without
+    // FETCH_AHEAD other workgroups fill the time.
     let last = (depth_pieces() + PIECES - 1u) / PIECES * PIECES - PIECES;
     if FETCH_AHEAD {
-        for (var i = 0u; i < LEFT_PIECES; i++) { // unrolled
-            left[i] = left_piece(places[i], piece);
-        }
-        for (var i = 0u; i < RIGHT_PIECES; i++) { // unrolled
-            right[i] = fetched_right(outputs[i], piece);
+        for (var s = 0u; s < STEPS; s++) { // unrolled
+            let place = min(s * PIECES, last) + piece;
+            for (var i = 0u; i < LEFT_PIECES; i++) { // unrolled
+                left[s * LEFT_PIECES + i] = fetched_left(places[i], place);
+            }
+            for (var i = 0u; i < RIGHT_PIECES; i++) { // unrolled
+                right[s * RIGHT_PIECES + i] = fetched_right(outputs[i], place);
+            }
         }
     }
-    for (var first = 0u; first <= last; first += PIECES) {
-        if !FETCH_AHEAD {
+    for (var first = 0u; first <= last; first += STEPS * PIECES) {
+        for (var s = 0u; s < STEPS; s++) { // unrolled
+            let step = first + s * PIECES;
+            if !FETCH_AHEAD {
+                for (var i = 0u; i < LEFT_PIECES; i++) { // unrolled
+                    left[s * LEFT_PIECES + i] = fetched_left(places[i], step + piece);
+                }
+                for (var i = 0u; i < RIGHT_PIECES; i++) { // unrolled
+                    right[s * RIGHT_PIECES + i] = fetched_right(outputs[i], step + piece);
+                }
+            }
+            workgroupBarrier();
+            // A step after the last multiplies zeros.
+            let is_there = s == 0u || step <= last;
             for (var i = 0u; i < LEFT_PIECES; i++) { // unrolled
-                left[i] = left_piece(places[i], first + piece);
+                let halves = halves_if(is_there, left[s * LEFT_PIECES + i]);
+                put_piece((row + i * PASS) * STRIDE + piece, piece_of(halves));
             }
             for (var i = 0u; i < RIGHT_PIECES; i++) { // unrolled
-                right[i] = fetched_right(outputs[i], first + piece);
+                let fetched = right_piece(right[s * RIGHT_PIECES + i]);
+                put_piece(RIGHT_TILE + (row + i * PASS) * STRIDE + piece, fetched);
             }
-        }
-        workgroupBarrier();
-        for (var i = 0u; i < LEFT_PIECES; i++) { // unrolled
-            put_piece((row + i * PASS) * STRIDE + piece, left[i]);
-        }
-        for (var i = 0u; i < RIGHT_PIECES; i++) { // unrolled
-            put_piece(RIGHT_TILE + (row + i * PASS) * STRIDE + piece, right_piece(right[i]));
-        }
-        workgroupBarrier();
-        if FETCH_AHEAD {
-            let next = min(first + PIECES, last) + piece;
-            for (var i = 0u; i < LEFT_PIECES; i++) { // unrolled
-                left[i] = left_piece(places[i], next);
+            workgroupBarrier();
+            if FETCH_AHEAD {
+                let next = min(step + STEPS * PIECES, last) + piece;
+                for (var i = 0u; i < LEFT_PIECES; i++) { // unrolled
+                    left[s * LEFT_PIECES + i] = fetched_left(places[i], next);
+                }
+                for (var i = 0u; i < RIGHT_PIECES; i++) { // unrolled
+                    right[s * RIGHT_PIECES + i] = fetched_right(outputs[i], next);
+                }
             }
-            for (var i = 0u; i < RIGHT_PIECES; i++) { // unrolled
-                right[i] = fetched_right(outputs[i], next);
-            }
-        }
-        for (var k = 0u; k < DEPTH_FRAGMENTS; k++) { // unrolled
-            var rows: array<Left, ROW_FRAGMENTS>; // in registers
-            for (var i = 0u; i < ROW_FRAGMENTS; i++) { // unrolled
-                let place = 2u * ((row_fragment + i) * FRAGMENT * STRIDE + k * FRAGMENT / 8u);
-                rows[i] = coopLoadT<Left>(&tiles[PER_FOUR * place], PER_FOUR * 2u * STRIDE);
-            }
-            for (var j = 0u; j < COLUMN_FRAGMENTS; j++) { // unrolled
-                let place = 2u * (RIGHT_TILE + (column_fragment + j) * FRAGMENT * STRIDE + k * FRAGMENT / 8u);
-                let columns = coopLoad<Right>(&tiles[PER_FOUR * place], PER_FOUR * 2u * STRIDE);
+            for (var k = 0u; k < DEPTH_FRAGMENTS; k++) { // unrolled
+                var rows: array<Left, ROW_FRAGMENTS>; // in registers
                 for (var i = 0u; i < ROW_FRAGMENTS; i++) { // unrolled
-                    sums[i * COLUMN_FRAGMENTS + j] =
-                        coopMultiplyAdd(rows[i], columns, sums[i * COLUMN_FRAGMENTS + j]);
+                    let place = 2u * ((row_fragment + i) * FRAGMENT * STRIDE + k * FRAGMENT / 8u);
+                    rows[i] = coopLoadT<Left>(&tiles[PER_FOUR * place], PER_FOUR * 2u * STRIDE);
+                }
+                for (var j = 0u; j < COLUMN_FRAGMENTS; j++) { // unrolled
+                    let place = 2u * (RIGHT_TILE + (column_fragment + j) * FRAGMENT * STRIDE + k * FRAGMENT / 8u);
+                    let columns = coopLoad<Right>(&tiles[PER_FOUR * place], PER_FOUR * 2u * STRIDE);
+                    for (var i = 0u; i < ROW_FRAGMENTS; i++) { // unrolled
+                        sums[i * COLUMN_FRAGMENTS + j] =
+                            coopMultiplyAdd(rows[i], columns, sums[i * COLUMN_FRAGMENTS + j]);
+                    }
                 }
             }
         }

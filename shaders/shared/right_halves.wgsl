@@ -2,10 +2,10 @@
 //
 //   weight  [columns, K'] halves
 
-@group(0) @binding(2) var<storage, read> weight: array<Piece>;
+@group(0) @binding(2) var<storage, read> weight: array<Halves>;
 
 /// Eight numbers of a column as they are read.
-alias Fetched = Piece;
+alias Fetched = Halves;
 
 /// The `place`-th eight numbers of the weight.
 fn fetch_right(place: u32) -> Fetched {
@@ -13,5 +13,5 @@ fn fetch_right(place: u32) -> Fetched {
 }
 
 fn right_piece(fetched: Fetched) -> Piece {
-    return fetched;
+    return piece_of(fetched);
 }

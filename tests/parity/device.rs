@@ -74,7 +74,15 @@ fn open_all() -> Vec<Configuration> {
             "on the cooperative core, in tiny windows and grids",
             GpuOptions { core: Some(Core::Cooperative), ..tiny },
         ),
-        ("on matrices of 16", GpuOptions { core: Some(Core::Cooperative), fragment: Some(16), ..guarded }),
+        (
+            "on matrices of 16, halves read as they are",
+            GpuOptions {
+                core: Some(Core::Cooperative),
+                fragment: Some(16),
+                joins_reads: Some(true),
+                ..guarded
+            },
+        ),
         (ODD, guarded),
         ("with convolutions by Winograd", GpuOptions { winograd: Some(true), ..guarded }),
         (

@@ -85,12 +85,18 @@ pub(super) fn attention(table: &mut Table) {
         let (q, k, v) = (f.x_as(shape, |x| 8.0 * x), f.x_as(shape, |x| 8.0 * x), f.x(shape));
         f.graph.attention(q, k, v, 2, false)
     });
-    table.add("attention", "300×300, 1×8, scores that grow from block to block", |f| {
-        let shape = Shape::tokens(1, 300, 8);
-        let growing = (0..shape.len()).map(|i| (i / 8) as f32 * 0.125).collect();
-        let (q, k, v) = (f.x(shape), f.values(shape, growing), f.x(shape));
-        f.graph.attention(q, k, v, 1, false)
-    });
+    for (heads, head_dim, step, causal) in
+        [(1, 8, 0.125, false), (2, 64, 0.0625, false), (2, 64, 0.0625, true)]
+    {
+        let masked = if causal { ", causal" } else { "" };
+        let variant = format!("300×300, {heads}×{head_dim}, scores that grow from block to block{masked}");
+        table.add("attention", &variant, move |f| {
+            let shape = Shape::tokens(1, 300, heads * head_dim);
+            let growing = (0..shape.len()).map(|i| (i / shape.channels) as f32 * step).collect();
+            let (q, k, v) = (f.x(shape), f.values(shape, growing), f.x(shape));
+            f.graph.attention(q, k, v, heads, causal)
+        });
+    }
 }
 
 /// What is looked at.

@@ -108,7 +108,7 @@ impl Facts {
     pub(super) fn unlimited(core: Core, subgroup: Option<u32>) -> Self {
         let most = u64::from(u32::MAX);
         let units = subgroup.filter(|_| core == Core::Cooperative);
-        let units = units.map(|lanes| MatrixUnits { fragment: 16, lanes });
+        let units = units.map(|lanes| MatrixUnits::of(16, lanes));
         Self {
             name: "no device".to_owned(),
             cores: if units.is_none() && core == Core::Cooperative {
@@ -162,7 +162,10 @@ fn matrix_units(description: &AdapterDescription, options: GpuOptions) -> Option
     let wanted = options.matrix_units && options.subgroups && !options.default_limits;
     let lanes = description.matrix_lanes().filter(|_| wanted)?;
     let fragment = options.fragment.or(description.matrix_units);
-    description.matrix_units.and(fragment).map(|fragment| MatrixUnits { fragment, lanes })
+    description.matrix_units.and(fragment).map(|fragment| {
+        let units = MatrixUnits::of(fragment, lanes);
+        MatrixUnits { joins_reads: options.joins_reads.unwrap_or(units.joins_reads), ..units }
+    })
 }
 
 /// A device, its queue, and whether they were lost.

@@ -7,4 +7,14 @@ pub(in crate::gpu) struct MatrixUnits {
     pub fragment: u32,
     /// Lanes of every subgroup.
     pub lanes: u32,
+    /// Whether the driver's compiler reads eight halves at once as they are, and leaves what is fetched ahead where it is:
+    /// AMD's does, NVIDIA's does neither.
+    pub joins_reads: bool,
+}
+
+impl MatrixUnits {
+    /// Of a device. Subgroups of 64 lanes are AMD's.
+    pub(in crate::gpu) fn of(fragment: u32, lanes: u32) -> Self {
+        Self { fragment, lanes, joins_reads: lanes > 32 }
+    }
 }

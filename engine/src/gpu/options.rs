@@ -22,6 +22,9 @@ pub struct GpuOptions {
     /// The matrices that the cooperative core multiplies, 8 or 16, instead of the largest that the device lists. For
     /// tests: some software adapters can do those that they do not list.
     pub fragment: Option<u32>,
+    /// Kernels of the cooperative core as they are for compilers that read eight halves at once, or as for others, instead
+    /// of what the device's subgroups tell. For tests.
+    pub joins_reads: Option<bool>,
     /// The place in a core's table of tiles of the only one to be used, where it fits the device. For
     /// tests: small products would never run on large ones.
     pub tile: Option<usize>,
@@ -59,6 +62,7 @@ impl Default for GpuOptions {
         Self {
             core: None,
             fragment: None,
+            joins_reads: None,
             tile: None,
             default_limits: false,
             window_bytes: None,

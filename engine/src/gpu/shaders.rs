@@ -24,6 +24,11 @@ pub(super) struct Elements {
     pub scalars: &'static str,
 }
 
+/// How kernels of the cooperative core read eight halves: in words.
+pub(super) static EIGHT_WORDS: &str = include_str!("../../../shaders/shared/eight_words.wgsl");
+/// As they are.
+pub(super) static EIGHT_HALVES: &str = include_str!("../../../shaders/shared/eight_halves.wgsl");
+
 /// How a product of the cooperative core reads its weight: halves.
 pub(super) static RIGHT_HALVES: &str = include_str!("../../../shaders/shared/right_halves.wgsl");
 /// Eight bits.

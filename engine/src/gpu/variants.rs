@@ -59,7 +59,7 @@ fn variant(kernel: Kernel) -> KernelVariant {
 /// The kernels of the cooperative core with all their sizes, for matrices of `fragment` and subgroups of `lanes`.
 #[must_use]
 pub fn cooperative_sources(fragment: u32, lanes: u32) -> Vec<(&'static str, String)> {
-    let units = MatrixUnits { fragment, lanes };
+    let units = MatrixUnits::of(fragment, lanes);
     let (linear, conv3x3) = (&shaders::LINEAR_COOPERATIVE, &shaders::CONV3X3_COOPERATIVE);
     // Kernels of convolutions are never in four bits.
     let products = [
@@ -73,10 +73,10 @@ pub fn cooperative_sources(fragment: u32, lanes: u32) -> Vec<(&'static str, Stri
         products
             .map(|(shader, stored)| Kernel::new(shader).with_sizes(Some(Sizes::Product(tile, units, stored))))
     };
-    let head =
-        |heads| Kernel::new(&shaders::ATTENTION_COOPERATIVE).with_sizes(Some(Sizes::Attention(heads, units)));
+    let attention =
+        Kernel::new(&shaders::ATTENTION_COOPERATIVE).with_sizes(Some(Sizes::Attention(HEADS, units)));
     let tiles = TILES.into_iter().filter(|tile| tile.fits_lanes(units));
     let peak = Kernel::new(&shaders::MULTIPLY_ADD_COOPERATIVE).with_sizes(Some(Sizes::Peak(units)));
-    let kernels = tiles.flat_map(product).chain(HEADS.map(head)).chain([peak]);
+    let kernels = tiles.flat_map(product).chain([attention, peak]);
     kernels.map(|kernel| (kernel.shader.name, kernel.source())).collect()
 }

@@ -32,7 +32,7 @@ pub(super) fn products(facts: &Facts, work: &Work) -> Vec<ProductKernel> {
     Tile::fitting(facts, units, work).into_iter().map(kernel).collect()
 }
 
-/// The kernels for attention, the one with more keys in a block first.
+/// The kernel for attention: none for what matrix units cannot multiply.
 pub(super) fn attentions(facts: &Facts, task: &Task) -> Vec<AttentionKernel> {
     let Some(units) = facts.units.filter(|_| task.suits_matrix_units()) else { return vec![] };
     let kernel = |heads: Heads| AttentionKernel {
@@ -41,7 +41,7 @@ pub(super) fn attentions(facts: &Facts, task: &Task) -> Vec<AttentionKernel> {
         sizes: Some(Sizes::Attention(heads, units)),
         queries: Heads::QUERIES as usize,
     };
-    Heads::fitting(facts, units, task.depth).into_iter().map(kernel).collect()
+    Heads::fitting(facts, units, task.depth).map(kernel).into_iter().collect()
 }
 
 impl MatrixUnits {
@@ -71,24 +71,24 @@ pub(in crate::gpu) struct Tile {
     pub subgroup_rows: u32,
     /// Columns of them.
     pub subgroup_columns: u32,
-    /// Whether the next tiles are fetched into registers while these are multiplied.
-    pub fetch_ahead: bool,
+    /// Steps of depth whose tiles are fetched into registers ahead of their turn, one at the most where a compiler leaves
+    /// them there; 0 where each is fetched in its turn.
+    pub ahead: u32,
 }
 
 /// All sizes, best first where a product is large. SDXL's widths are multiples of 160 and of 64.
-pub(in crate::gpu) const TILES: [Tile; 7] = [
-    tile(128, 160, 64, [64, 80], false),
-    tile(128, 128, 64, [64, 64], true),
-    tile(64, 160, 64, [32, 80], true),
-    tile(128, 96, 64, [64, 48], true),
-    tile(64, 64, 64, [32, 32], true),
-    tile(64, 64, 32, [32, 32], true),
-    tile(64, 64, 32, [32, 16], true),
+pub(in crate::gpu) const TILES: [Tile; 6] = [
+    tile(128, 128, 64, [64, 32], 2),
+    tile(64, 160, 64, [32, 80], 2),
+    tile(128, 160, 64, [64, 80], 0),
+    tile(64, 64, 64, [32, 32], 2),
+    tile(64, 64, 32, [32, 32], 2),
+    tile(64, 64, 32, [32, 16], 2),
 ];
 
-const fn tile(rows: u32, columns: u32, depth: u32, subgroup: [u32; 2], fetch_ahead: bool) -> Tile {
+const fn tile(rows: u32, columns: u32, depth: u32, subgroup: [u32; 2], ahead: u32) -> Tile {
     let [subgroup_rows, subgroup_columns] = subgroup;
-    Tile { rows, columns, depth, subgroup_rows, subgroup_columns, fetch_ahead }
+    Tile { rows, columns, depth, subgroup_rows, subgroup_columns, ahead }
 }
 
 impl Tile {
@@ -116,9 +116,10 @@ impl Tile {
 
     /// Whether a device can run it.
     fn fits(&self, facts: &Facts, units: MatrixUnits) -> bool {
+        let in_registers = self.subgroup_rows * self.subgroup_columns <= MOST_SUMS * units.lanes;
         let small =
             self.lanes(units) <= facts.max_lanes && self.workgroup_memory(units) <= facts.workgroup_memory;
-        small && self.fits_lanes(units)
+        in_registers && small && self.fits_lanes(units)
     }
 
     /// Those that a device can run, the one first whose workgroups would be done first.
@@ -129,7 +130,7 @@ impl Tile {
             return vec![*only];
         }
         let mut fitting: Vec<Self> = TILES.into_iter().filter(|tile| tile.fits(facts, units)).collect();
-        fitting.sort_by(|a, b| a.cost(work).total_cmp(&b.cost(work)));
+        fitting.sort_by(|a, b| a.cost(units, work).total_cmp(&b.cost(units, work)));
         fitting
     }
 
@@ -139,19 +140,19 @@ impl Tile {
         format!("{rows}x{columns}x{depth} by {subgroup_rows}x{subgroup_columns}")
     }
 
-    /// An estimate of the time, fitted to what was measured on a device with 132 multiprocessors (BENCHMARKS.md): what
-    /// the busiest of them computes, and what it costs to begin and to read. Where a multiprocessor holds two workgroups,
-    /// one computes while the other waits.
-    fn cost(&self, work: &Work) -> f64 {
+    /// An estimate of the time, in units of about 4 ns on the device with 132 multiprocessors that it was fitted to
+    /// (BENCHMARKS.md): how many workgroups the busiest of them computes, one after the other or in turns, what arrives for
+    /// each step, and what it costs to begin and to end. Where a compiler undoes fetching ahead, only two steps at once do not
+    /// wait for all that arrives.
+    fn cost(&self, units: MatrixUnits, work: &Work) -> f64 {
         let workgroups =
             work.rows.div_ceil(self.rows as usize) * work.task.columns.div_ceil(self.columns as usize);
-        let busiest = workgroups.div_ceil(MULTIPROCESSORS);
+        let busiest = workgroups.div_ceil(MULTIPROCESSORS) as f64;
         let (rows, columns) = (f64::from(self.rows), f64::from(self.columns));
-        let reading = 1.0 + 64.0 * (1.0 / rows + 1.0 / columns);
-        let steps = work.task.depth as f64 / f64::from(self.depth) + 3.0;
-        let beside_another = busiest > 1 && self.subgroup_rows * self.subgroup_columns <= 64 * 64;
-        let overlap = if beside_another { 1.21 } else { 1.0 };
-        busiest as f64 * rows * columns * f64::from(self.depth) * reading * steps / overlap
+        let waiting = if self.ahead > 1 || units.joins_reads { 1.0 } else { 1.65 };
+        let step = (rows + columns) * f64::from(self.depth) / 64.0 * waiting;
+        let steps = work.task.depth.div_ceil(self.depth as usize) as f64;
+        busiest * (steps * step + 300.0 + rows * columns / 16.0)
     }
 
     /// The constants of its kernels.
@@ -175,11 +176,12 @@ impl Tile {
             ("ACROSS", 16 / fragment),
             ("LEFT_PIECES", self.rows * pieces / lanes),
             ("RIGHT_PIECES", self.columns * pieces / lanes),
+            ("STEPS", if units.joins_reads { 1 } else { self.ahead.max(1) }),
         ] {
             number(&mut text, name, value);
         }
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "const FETCH_AHEAD: bool = {};\n{}", self.fetch_ahead, right_side(stored));
+        let _ = writeln!(text, "const FETCH_AHEAD: bool = {};\n{}", self.ahead > 0, right_side(stored));
         text
     }
 }
@@ -193,6 +195,9 @@ fn right_side(stored: Stored) -> &'static str {
     }
 }
 
+/// Sums that a lane has in registers, at the most.
+const MOST_SUMS: u32 = 160;
+
 /// Of a large device. For a smaller one it only says that large tiles are good.
 const MULTIPROCESSORS: usize = 128;
 
@@ -201,64 +206,65 @@ const MULTIPROCESSORS: usize = 128;
 pub(in crate::gpu) struct Heads {
     /// Channels of a head.
     pub head_dim: u32,
-    /// Keys of a block.
-    pub keys: u32,
 }
 
-/// Heads of SDXL, in both sizes of blocks.
-pub(in crate::gpu) const HEADS: [Heads; 2] =
-    [Heads { head_dim: 64, keys: 64 }, Heads { head_dim: 64, keys: 32 }];
-
-/// Queries of a subgroup.
-const ROWS: u32 = 16;
-/// Subgroups of a workgroup.
-const SUBGROUPS: u32 = 4;
+/// Heads of SDXL.
+pub(in crate::gpu) const HEADS: Heads = Heads { head_dim: 64 };
 
 impl Heads {
     /// Queries of a workgroup.
-    pub(in crate::gpu) const QUERIES: u32 = ROWS * SUBGROUPS;
+    const QUERIES: u32 = 64;
+    /// Keys of a block, and channels of a part of the outputs that is in workgroup memory at once.
+    pub(super) const KEYS: u32 = 32;
 
-    /// The sizes for heads of so many channels that a device can run.
-    fn fitting(facts: &Facts, units: MatrixUnits, head_dim: usize) -> Vec<Self> {
-        let head_dim = u32::try_from(head_dim).ok().filter(|dim| dim.is_multiple_of(32) && *dim <= 128);
-        let sizes = head_dim.into_iter().flat_map(|head_dim| [64, 32].map(|keys| Self { head_dim, keys }));
-        let fits = |heads: &Self| {
-            heads.workgroup_memory() <= facts.workgroup_memory && SUBGROUPS * units.lanes <= facts.max_lanes
-        };
-        sizes.filter(fits).collect()
+    /// Queries of a subgroup: two rows of matrices, and one where 64 lanes hold a matrix, each of them twice.
+    fn rows(units: MatrixUnits) -> u32 {
+        if units.lanes > 32 { units.fragment } else { 2 * units.fragment }
     }
 
-    /// Bytes of workgroup memory: keys, values, shares and scores.
+    fn lanes(units: MatrixUnits) -> u32 {
+        Self::QUERIES / Self::rows(units) * units.lanes
+    }
+
+    /// Heads of so many channels, if a device can run the kernel.
+    fn fitting(facts: &Facts, units: MatrixUnits, head_dim: usize) -> Option<Self> {
+        let head_dim =
+            u32::try_from(head_dim).ok().filter(|dim| dim.is_multiple_of(Self::KEYS) && *dim <= 128);
+        let (heads, lanes) = (Self { head_dim: head_dim? }, Self::lanes(units));
+        let pieces = heads.head_dim / 8;
+        let even = lanes.is_multiple_of(pieces) && (Self::KEYS * pieces).is_multiple_of(lanes);
+        let fits = heads.workgroup_memory() <= facts.workgroup_memory && lanes <= facts.max_lanes;
+        (even && fits).then_some(heads)
+    }
+
+    /// Bytes of workgroup memory: keys, values, shares, scores and a flag.
     fn workgroup_memory(&self) -> u32 {
-        let tiles = 2 * self.keys * (self.head_dim + 8) * 2;
-        let shares = Self::QUERIES * (self.keys.max(self.head_dim) + 8) * 2;
-        tiles + shares + Self::QUERIES * (self.keys + 4) * 4
+        let tiles = 2 * Self::KEYS * (self.head_dim + 8) * 2;
+        tiles + Self::QUERIES * ((Self::KEYS + 8) * 2 + (Self::KEYS + 4) * 4) + 4
     }
 
     /// The constants of its kernel.
     pub(super) fn constants(&self, units: MatrixUnits) -> String {
         let fragment = units.fragment;
-        let row_lanes = (units.lanes / ROWS).max(1);
-        let parts = self.head_dim.div_ceil(self.keys);
-        let lane_part = self.head_dim / parts / 4 / row_lanes;
+        let (rows, lanes) = (Self::rows(units), Self::lanes(units));
+        let row_lanes = (units.lanes / rows).max(1);
         let mut text = types(units, &shaders::ATTENTION_ELEMENTS);
         for (name, value) in [
             ("HEAD_DIM", self.head_dim),
-            ("KEYS", self.keys),
+            ("KEYS", Self::KEYS),
             ("QUERIES", Self::QUERIES),
-            ("ROWS", ROWS),
+            ("ROWS", rows),
             ("SUBGROUP_LANES", units.lanes),
-            ("LANES", SUBGROUPS * units.lanes),
+            ("LANES", lanes),
             ("ROW_LANES", row_lanes),
-            ("LANE_ROWS", (ROWS / units.lanes).max(1)),
-            ("ROW_FRAGMENTS", ROWS / fragment),
-            ("KEY_FRAGMENTS", self.keys / fragment),
+            ("LANE_ROWS", (rows / units.lanes).max(1)),
+            ("ROW_FRAGMENTS", rows / fragment),
+            ("KEY_FRAGMENTS", Self::KEYS / fragment),
             ("DIM_FRAGMENTS", self.head_dim / fragment),
-            ("PARTS", parts),
-            ("PART_FRAGMENTS", self.head_dim / parts / fragment),
-            ("LANE_PART", lane_part),
-            ("LANE_PAIRS", lane_part / 2),
-            ("LANE_OUTPUTS", lane_part * parts),
+            ("PARTS", self.head_dim / Self::KEYS),
+            ("PART_FRAGMENTS", Self::KEYS / fragment),
+            ("LANE_QUADS", Self::KEYS / 4 / row_lanes),
+            ("FETCHED", Self::KEYS * self.head_dim / 8 / lanes),
         ] {
             number(&mut text, name, value);
         }
@@ -275,7 +281,8 @@ fn types(units: MatrixUnits, elements: &Elements) -> String {
         |name, scalar, role| format!("alias {name} = coop_mat{fragment}x{fragment}<{scalar}, {role}>;\n");
     let types =
         [matrix("Left", "f16", "A"), matrix("Right", "f16", "B"), matrix("Sums", "f32", "C")].concat();
-    let mut text = format!("enable f16;\nenable wgpu_cooperative_matrix;\n{types}{elements}\n");
+    let eight = if units.joins_reads { shaders::EIGHT_HALVES } else { shaders::EIGHT_WORDS };
+    let mut text = format!("enable f16;\nenable wgpu_cooperative_matrix;\n{types}{elements}\n{eight}\n");
     number(&mut text, "FRAGMENT", fragment);
     text
 }

@@ -51,7 +51,7 @@ impl Sizes {
                 let of = if stored.is_quantised() { format!(", {stored}") } else { String::new() };
                 format!("{rows}×{columns}×{depth}, {subgroup_rows}×{subgroup_columns} a subgroup{of}")
             }
-            Self::Attention(heads, _) => format!("heads of {}, {} keys", heads.head_dim, heads.keys),
+            Self::Attention(heads, _) => format!("heads of {}", heads.head_dim),
             Self::Peak(_) => String::new(),
         }
     }
@@ -194,7 +194,7 @@ impl CoreKernel for AttentionKernel {
 
     fn tile(&self) -> String {
         match self.sizes {
-            Some(Sizes::Attention(heads, _)) => format!("{}x{}", self.queries, heads.keys),
+            Some(Sizes::Attention(..)) => format!("{}x{}", self.queries, Heads::KEYS),
             _ => self.queries.to_string(),
         }
     }
