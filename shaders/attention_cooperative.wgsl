@@ -8,7 +8,7 @@
 // smaller, which have the row's maximum and total in registers. What an exponential is taken of is compared with an earlier
 // maximum as long as none is LEEWAY greater: only then must outputs be made smaller, which takes them through workgroup
 // memory. `Heads` in gpu/cores/cooperative.rs writes the sizes in front, with shared/attention_vectors.wgsl or
-// attention_scalars.wgsl, and eight_words.wgsl or eight_halves.wgsl.
+// attention_scalars.wgsl, and eight_words.wgsl.
 //
 // No subgroup operation is used: some drivers fail to compile them beside cooperative matrices.
 //

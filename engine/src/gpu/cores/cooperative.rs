@@ -180,8 +180,10 @@ impl Tile {
         ] {
             number(&mut text, name, value);
         }
+        let eight = if units.joins_reads { shaders::EIGHT_HALVES } else { shaders::EIGHT_WORDS };
+        let (ahead, right) = (self.ahead > 0, right_side(stored));
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "const FETCH_AHEAD: bool = {};\n{}", self.ahead > 0, right_side(stored));
+        let _ = writeln!(text, "const FETCH_AHEAD: bool = {ahead};\n{eight}\n{right}");
         text
     }
 }
@@ -268,6 +270,8 @@ impl Heads {
         ] {
             number(&mut text, name, value);
         }
+        // What it reads is little beside what it computes, whatever a compiler makes of it.
+        text.push_str(shaders::EIGHT_WORDS);
         text
     }
 }
@@ -281,8 +285,7 @@ fn types(units: MatrixUnits, elements: &Elements) -> String {
         |name, scalar, role| format!("alias {name} = coop_mat{fragment}x{fragment}<{scalar}, {role}>;\n");
     let types =
         [matrix("Left", "f16", "A"), matrix("Right", "f16", "B"), matrix("Sums", "f32", "C")].concat();
-    let eight = if units.joins_reads { shaders::EIGHT_HALVES } else { shaders::EIGHT_WORDS };
-    let mut text = format!("enable f16;\nenable wgpu_cooperative_matrix;\n{types}{elements}\n{eight}\n");
+    let mut text = format!("enable f16;\nenable wgpu_cooperative_matrix;\n{types}{elements}\n");
     number(&mut text, "FRAGMENT", fragment);
     text
 }
