@@ -118,10 +118,10 @@ fn attend(head: u32, first_query: u32, lane: u32) {
     for (var p = 0u; p < PARTS; p++) { // unrolled
         for (var i = lane; i < QUERIES * PART_PIECES; i += LANES) {
             let query = min(first_query + i / PART_PIECES, params.queries - 1u) + params.q_skip;
-            let piece = piece_of(q[query * pitch + column + p * PART_PIECES + i % PART_PIECES]);
+            let words = q[query * pitch + column + p * PART_PIECES + i % PART_PIECES];
             let place = 2u * (i / PART_PIECES * SHARE_STRIDE + i % PART_PIECES);
-            put_share(place, piece[0]);
-            put_share(place + 1u, piece[1]);
+            put_share(place, four_of(words.xy));
+            put_share(place + 1u, four_of(words.zw));
         }
         workgroupBarrier();
         for (var r = 0u; r < ROW_FRAGMENTS; r++) { // unrolled
@@ -157,12 +157,10 @@ fn attend(head: u32, first_query: u32, lane: u32) {
         workgroupBarrier();
         for (var i = 0u; i < FETCHED; i++) { // unrolled
             let place = 2u * ((lane + i * LANES) / PIECES * STRIDE + lane % PIECES);
-            let of_key = piece_of(keys[i]);
-            let of_value = piece_of(values[i]);
-            put_key(place, of_key[0]);
-            put_key(place + 1u, of_key[1]);
-            put_value(place, of_value[0]);
-            put_value(place + 1u, of_value[1]);
+            put_key(place, four_of(keys[i].xy));
+            put_key(place + 1u, four_of(keys[i].zw));
+            put_value(place, four_of(values[i].xy));
+            put_value(place + 1u, four_of(values[i].zw));
         }
         workgroupBarrier();
         for (var i = 0u; i < FETCHED; i++) { // unrolled

@@ -219,9 +219,11 @@ impl Heads {
     /// Keys of a block, and channels of a part of the outputs that is in workgroup memory at once.
     pub(super) const KEYS: u32 = 32;
 
-    /// Queries of a subgroup: two rows of matrices, and one where 64 lanes hold a matrix, each of them twice.
+    /// Queries of a subgroup: two rows of matrices where each has a lane, and one where lanes are few, or twice as many, of
+    /// which half hold the same as the others.
     fn rows(units: MatrixUnits) -> u32 {
-        if units.lanes > 32 { units.fragment } else { 2 * units.fragment }
+        let two = 2 * units.fragment;
+        if units.lanes < two || units.lanes > 32 { units.fragment } else { two }
     }
 
     fn lanes(units: MatrixUnits) -> u32 {
