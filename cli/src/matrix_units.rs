@@ -6,25 +6,26 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use fulmen_engine::gpu::AdapterDescription;
+use fulmen_engine::gpu::{AdapterDescription, cooperative_checksum};
 use fulmen_engine::selftest;
 
 use crate::cached::{self, Found};
 use crate::console;
 use crate::failure::Failure;
 
-/// The file in the cache's folder that remembers what was found, by device, driver and version of this program.
+/// The file in the cache's folder that remembers what was found, by device, driver, version of this program and the kernels
+/// themselves.
 const FILE: &str = "matrix-units.json";
 
 /// A driver that is not done after this long is taken for one that hangs.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// What was found, by [`cached::key`].
+/// What was found, by [`cached::key`] and the kernels' checksum.
 type Known = BTreeMap<String, bool>;
 
 /// Whether matrix units of this device may be used: as `cache` remembers it, else as a trial shows.
 pub(crate) fn trust(device: &AdapterDescription, cache: Option<&Path>) -> bool {
-    let key = cached::key(device);
+    let key = format!("{}, kernels {:08x}", cached::key(device), cooperative_checksum());
     let file = cache.map(|folder| folder.join(FILE));
     let read = |file: &Path| match cached::read::<Known>(file) {
         Found::Whole(known) => known,

@@ -70,7 +70,7 @@ pub use kernel_table::{KernelName, KernelTable, Kind};
 pub use lowered::Lowered;
 pub use lowering::{KernelConstant, ParamsLayout};
 pub use options::{Core, GpuOptions};
-pub use shaders::shader_sources;
+pub use shaders::{cooperative_checksum, shader_sources};
 pub use stored::Stored;
 pub use tuning::{Measured, Timed, Tuned, TuningProgress, chosen_kernels};
 pub use variants::{KernelVariant, cooperative_sources, kernel_variants};

@@ -106,6 +106,20 @@ shaders! {
     WINOGRAD_WEIGHT = "winograd_weight" with ["grid", "threads", "weight"];
 }
 
+/// A checksum of the cooperative core's kernels: what a driver made of others says nothing of these.
+#[must_use]
+pub fn cooperative_checksum() -> u32 {
+    let kernels = ALL.iter().filter(|shader| shader.name.ends_with("_cooperative"));
+    let elements = [&PRODUCT_ELEMENTS, &ATTENTION_ELEMENTS];
+    let elements = elements.into_iter().flat_map(|elements| [elements.vectors, elements.scalars]);
+    let others = [EIGHT_WORDS, EIGHT_HALVES, RIGHT_HALVES, RIGHT_BYTES, RIGHT_NIBBLES];
+    let mut sum = crc32fast::Hasher::new();
+    for text in kernels.flat_map(|shader| shader.parts).copied().chain(elements).chain(others) {
+        sum.update(text.as_bytes());
+    }
+    sum.finalize()
+}
+
 /// Every kernel's name and complete text, but those of the cooperative core: for tests that translate them for other
 /// systems.
 #[must_use]
