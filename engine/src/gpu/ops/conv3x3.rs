@@ -42,15 +42,12 @@ pub(super) fn lower_conv3x3(lowering: &mut Lowering, id: NodeId) -> Result<()> {
     };
     let operation = if window.doubled { Operation::Doubled } else { Operation::Conv3x3 };
     let task = task_of(lowering, id, operation, (weight, epilogue));
-    if suits(lowering.facts(), &task, window.stride, lowering.value(id).shape.width) {
-        let task = Task { operation: Operation::Winograd, ..task };
-        let product = Product::new(lowering, id, task, (weight, epilogue))?;
-        if !product.is_direct() {
-            return winograd::lower(lowering, &product, *window);
-        }
-        return lower(lowering, &product, *window);
-    }
+    let by_winograd = suits(lowering.facts(), &task, window.stride, lowering.value(id).shape.width);
+    let task = if by_winograd { Task { operation: Operation::Winograd, ..task } } else { task };
     let product = Product::new(lowering, id, task, (weight, epilogue))?;
+    if by_winograd && !product.is_direct() {
+        return winograd::lower(lowering, &product, *window);
+    }
     lower(lowering, &product, *window)
 }
 
