@@ -90,10 +90,13 @@ export async function drawn(page) {
   assert.equal(await page.textContent('#problem-text'), '');
 }
 
-/** The colour of a picture at a place, given in shares of its sides. */
-export function colour(page, selector, x, y) {
-  return page.$eval(
-    selector,
+/** The `img` of a card of the dashboard, by the name of its picture: other cards stand there until it comes. */
+export const thumbnail = (page, name) => page.locator(`.card:has(h3:text-is("${name}")) img`);
+
+/** The colour of a picture at a place, given in shares of its sides. Waits until it is loaded. */
+export async function colour(picture, x, y) {
+  await eventually(() => picture.evaluate((image) => image.naturalWidth > 0), 'the picture is loaded');
+  return picture.evaluate(
     async (image, [x, y]) => {
       await image.decode();
       const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight);

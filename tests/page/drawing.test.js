@@ -29,7 +29,7 @@ test('a prompt becomes a picture of what it says', async () => {
   await draw(page, prompt);
   assert.equal(await page.getAttribute('#result', 'alt'), prompt);
   assert.deepEqual(await page.$eval('#result', (image) => [image.naturalWidth, image.naturalHeight]), [1024, 1024]);
-  const [middle, corner] = [await colour(page, '#result', 0.5, 0.5), await colour(page, '#result', 0.05, 0.05)];
+  const [middle, corner] = await Promise.all([0.5, 0.05].map((at) => colour(page.locator('#result'), at, at)));
   assert.ok(isRed(middle), `the middle is ${middle}`);
   assert.ok(isBlue(corner), `the corner is ${corner}`);
   assert.match(await page.textContent('#facts'), /^Seed \d+ · 1024 × 1024 · \d.* [KM]?B · [\d.]+ s$/);
@@ -62,7 +62,7 @@ test('previews are shown in place of the picture, each after its step', async ()
   assert.equal(await page.isVisible('#preview'), false);
   // The last preview of four steps shows the thing already.
   await page.$eval('#preview', (image, source) => ((image.src = source), image.decode()), seen.at(-1));
-  const middle = await colour(page, '#preview', 0.5, 0.5);
+  const middle = await colour(page.locator('#preview'), 0.5, 0.5);
   assert.ok(middle[0] > middle[2], `the middle of the preview is ${middle}`);
 });
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import test, { after, afterEach, before, beforeEach } from 'node:test';
 
-import { colour, draw, eventually, launch } from './browser.js';
+import { colour, draw, eventually, launch, thumbnail } from './browser.js';
 import { serve } from './server.js';
 
 let server, browser, tab, page;
@@ -40,7 +40,7 @@ test('a published picture is open to everyone with the link, until it is unpubli
   const shown = await fresh.page.goto(link);
   assert.equal(shown.status(), 200);
   assert.match(shown.headers()['content-type'], /^image\/png/);
-  const [red, , blue] = await colour(fresh.page, 'img', 0.5, 0.5);
+  const [red, , blue] = await colour(fresh.page.locator('img'), 0.5, 0.5);
   assert.ok(red > blue, 'the public picture is the picture');
 
   await act('for all', 'Unpublish').click();
@@ -102,8 +102,6 @@ test('the newest picture comes first', async () => {
 
 test('thumbnails are of the pictures', async () => {
   await draw(page, 'a red circle on a blue background', { name: 'thumb', ...small });
-  const picture = '.card:first-child img';
-  await page.waitForFunction((picture) => document.querySelector(picture)?.naturalWidth > 0, picture);
-  const [red, , blue] = await colour(page, picture, 0.5, 0.5);
+  const [red, , blue] = await colour(thumbnail(page, 'thumb'), 0.5, 0.5);
   assert.ok(red > blue);
 });

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, afterEach, before, beforeEach } from 'node:test';
 
-import { colour, draw, drawn, eventually, launch } from './browser.js';
+import { colour, draw, drawn, eventually, launch, thumbnail } from './browser.js';
 import { sizeOf } from './mock.js';
 import { halves, read, sent, take, transfer } from './over.js';
 import { serve } from './server.js';
@@ -182,7 +182,7 @@ test('a picture that was drawn can be drawn over', async () => {
   await page.locator('.card', { hasText: 'the first' }).locator('[data-act=Edit]').click();
   await page.locator('#init-name', { hasText: 'the first' }).waitFor();
   await eventually(async () => (await focused()) === 'mask-open', 'the focus is at the init picture');
-  const drawnOver = await colour(page, '.card:first-child img', 0.5, 0.5);
+  const drawnOver = await colour(thumbnail(page, 'the first'), 0.5, 0.5);
   const image = await read(page, (await sent(page)).image);
   assert.deepEqual(image.at(64, 32), drawnOver);
   await drawn(page);
