@@ -1,6 +1,7 @@
 // A product by the device's matrix units (cooperative matrices): halves in, sums in f32.
 //
-//   x       [rows, depth] halves           a row of the left side is what `fetch_left` gives
+//   x       [rows, depth]                  in left_halves.wgsl or left_in_parts.wgsl; a row of the left side is what
+//                                          `fetch_left` gives
 //   weight  [columns, taps · depth]        in right_halves.wgsl, right_bytes.wgsl or right_nibbles.wgsl
 //
 // A workgroup makes TILE_ROWS × TILE_COLUMNS sums, and each of its subgroups a rectangle of
@@ -8,28 +9,28 @@
 // workgroup memory with depth along the row, in pieces of eight halves (16 bytes); a piece of padding
 // puts the rows of a fragment into different banks. Sizes are constants that `Tile` in
 // gpu/cores/cooperative.rs writes in front, with cooperative_vectors.wgsl or cooperative_scalars.wgsl, eight_words.wgsl or
-// eight_halves.wgsl, and one of the files that read a weight.
+// eight_halves.wgsl, and the files that read both sides.
 //
 // No subgroup operation is used: some drivers fail to compile them beside cooperative matrices.
 
 /// Whether the depth is a multiple of TILE_DEPTH.
 override ALIGNED: bool = true;
 
-@group(0) @binding(1) var<storage, read> x: array<Halves>;
-
 /// Pieces of a row of a tile.
 const PIECES: u32 = TILE_DEPTH / 8u;
 /// From one row to the next, in pieces.
 const STRIDE: u32 = PIECES + 1u;
-/// The first piece of the right tile.
-const RIGHT_TILE: u32 = TILE_ROWS * STRIDE;
+/// Pieces of a left tile. There is one for each part of its numbers.
+const LEFT_TILE: u32 = TILE_ROWS * STRIDE;
+/// The first piece of the right tile, which follows them.
+const RIGHT_TILE: u32 = LEFT_PARTS * LEFT_TILE;
 /// Rows that the lanes fetch at once.
 const PASS: u32 = LANES / PIECES;
 /// Vectors in a row of `stage`: 16 sums, and padding.
 const STAGE_PITCH: u32 = 5u;
 
-/// Vectors of both tiles.
-const TILE_FOURS: u32 = 2u * (TILE_ROWS + TILE_COLUMNS) * STRIDE;
+/// Vectors of all tiles.
+const TILE_FOURS: u32 = 2u * (LEFT_PARTS * TILE_ROWS + TILE_COLUMNS) * STRIDE;
 /// Those of `stage`, where fragments become rows again: 16 columns of one row of fragments for each subgroup.
 const STAGE_FOURS: u32 = SUBGROUPS * FRAGMENT * STAGE_PITCH;
 
@@ -43,9 +44,9 @@ fn depth_pieces() -> u32 {
     return taps() * params.depth / 8u;
 }
 
-fn fetched_left(place: Place, piece: u32) -> Halves {
+fn fetched_left(place: Place, piece: u32) -> FetchedLeft {
     if !ALIGNED && piece >= depth_pieces() {
-        return Halves();
+        return FetchedLeft();
     }
     return fetch_left(place, piece);
 }
@@ -75,7 +76,7 @@ fn multiply(first_row: u32, first_column: u32, lane: u32) {
         let column = min(first_column + row + i * PASS, params.columns - 1u);
         outputs[i] = (which_weight() * params.columns + column) * depth_pieces();
     }
-    var left: array<Halves, STEPS * LEFT_PIECES>; // in registers
+    var left: array<FetchedLeft, STEPS * LEFT_PIECES>; // in registers
     var right: array<Fetched, STEPS * RIGHT_PIECES>; // in registers
     var sums: array<Sums, ROW_FRAGMENTS * COLUMN_FRAGMENTS>; // in registers
 
@@ -109,8 +110,10 @@ fn multiply(first_row: u32, first_column: u32, lane: u32) {
             // A step after the last multiplies zeros.
             let is_there = s == 0u || step <= last;
             for (var i = 0u; i < LEFT_PIECES; i++) { // unrolled
-                let halves = halves_if(is_there, left[s * LEFT_PIECES + i]);
-                put_piece((row + i * PASS) * STRIDE + piece, piece_of(halves));
+                let fetched = left_if(is_there, left[s * LEFT_PIECES + i]);
+                for (var p = 0u; p < LEFT_PARTS; p++) { // unrolled
+                    put_piece(p * LEFT_TILE + (row + i * PASS) * STRIDE + piece, left_piece(fetched, p));
+                }
             }
             for (var i = 0u; i < RIGHT_PIECES; i++) { // unrolled
                 let fetched = right_piece(right[s * RIGHT_PIECES + i]);
@@ -127,17 +130,24 @@ fn multiply(first_row: u32, first_column: u32, lane: u32) {
                 }
             }
             for (var k = 0u; k < DEPTH_FRAGMENTS; k++) { // unrolled
-                var rows: array<Left, ROW_FRAGMENTS>; // in registers
-                for (var i = 0u; i < ROW_FRAGMENTS; i++) { // unrolled
-                    let place = 2u * ((row_fragment + i) * FRAGMENT * STRIDE + k * FRAGMENT / 8u);
-                    rows[i] = coopLoadT<Left>(&tiles[PER_FOUR * place], PER_FOUR * 2u * STRIDE);
+                var rows: array<Left, LEFT_PARTS * ROW_FRAGMENTS>; // in registers
+                for (var p = 0u; p < LEFT_PARTS; p++) { // unrolled
+                    for (var i = 0u; i < ROW_FRAGMENTS; i++) { // unrolled
+                        let first = p * LEFT_TILE + k * FRAGMENT / 8u;
+                        let place = 2u * ((row_fragment + i) * FRAGMENT * STRIDE + first);
+                        rows[p * ROW_FRAGMENTS + i] =
+                            coopLoadT<Left>(&tiles[PER_FOUR * place], PER_FOUR * 2u * STRIDE);
+                    }
                 }
                 for (var j = 0u; j < COLUMN_FRAGMENTS; j++) { // unrolled
                     let place = 2u * (RIGHT_TILE + (column_fragment + j) * FRAGMENT * STRIDE + k * FRAGMENT / 8u);
                     let columns = coopLoad<Right>(&tiles[PER_FOUR * place], PER_FOUR * 2u * STRIDE);
-                    for (var i = 0u; i < ROW_FRAGMENTS; i++) { // unrolled
-                        sums[i * COLUMN_FRAGMENTS + j] =
-                            coopMultiplyAdd(rows[i], columns, sums[i * COLUMN_FRAGMENTS + j]);
+                    for (var p = 0u; p < LEFT_PARTS; p++) { // unrolled
+                        for (var i = 0u; i < ROW_FRAGMENTS; i++) { // unrolled
+                            let before = sums[i * COLUMN_FRAGMENTS + j];
+                            sums[i * COLUMN_FRAGMENTS + j] =
+                                coopMultiplyAdd(rows[p * ROW_FRAGMENTS + i], columns, before);
+                        }
                     }
                 }
             }

@@ -132,6 +132,7 @@ mod tests {
             heads: 1,
             finish,
             left: stored,
+            bounded: false,
             weight: stored,
             out: stored,
         };

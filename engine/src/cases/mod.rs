@@ -51,6 +51,7 @@ fn table() -> Vec<Row> {
     resample::picture(&mut table);
     products::wide(&mut table);
     products::doubled(&mut table);
+    products::normalised(&mut table);
     table.rows
 }
 
@@ -109,6 +110,18 @@ impl Table {
     fn far(&mut self, kernel: &'static str, variant: &str, build: impl Fn(&mut Forge) -> Tensor + 'static) {
         let tolerance = Tolerance { numbers: Distribution::Normal, bounds: [100.0 * BOUND_F32, BOUND_F16] };
         self.add_with(kernel, variant, tolerance, &(Rc::new(build) as Build));
+    }
+
+    /// Any numbers, in f32 alone: of what kernels do otherwise in 16 bits, where other cases see to it.
+    fn of_f32(
+        &mut self,
+        kernel: &'static str,
+        variant: &str,
+        build: impl Fn(&mut Forge) -> Tensor + 'static,
+    ) {
+        let (variant, build) = (format!("f32 {variant}"), Rc::new(build));
+        let (element, numbers, bound) = (Element::F32, Distribution::Normal, BOUND_F32);
+        self.rows.push(Row { kernel, variant, element, numbers, bound, build });
     }
 
     fn add_with(&mut self, kernel: &'static str, variant: &str, tolerance: Tolerance, build: &Build) {

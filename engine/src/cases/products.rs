@@ -232,6 +232,30 @@ pub(super) fn doubled(table: &mut Table) {
     }
 }
 
+/// Products of what a norm keeps small, by weights in halves; the last are wide in the sense above.
+pub(super) fn normalised(table: &mut Table) {
+    fn normalised(f: &mut Forge, x: Shape) -> Tensor {
+        let affine = f.affine(x.channels, 1e-6);
+        let x = f.x(x);
+        let y = f.graph.group_norm(x, 8, &affine);
+        f.graph.silu(y)
+    }
+    for x in [Shape::image(2, 5, 7, 24), Shape::image(1, 3, 33, 136), Shape::image(1, 9, 32, 128)] {
+        table.of_f32("conv3x3", &format!("{x} normalised→72, per image, residual"), move |f| {
+            let weight = f.weight(&[72, x.channels, 3, 3]);
+            let y = normalised(f, x);
+            let y = f.graph.conv3x3(y, &weight, None, ConvWindow::SAME);
+            Follow::Everything(Activation::None).record(f, y)
+        });
+    }
+    let x = Shape::image(2, 3, 11, 136);
+    table.of_f32("linear", &format!("{x} normalised→72"), move |f| {
+        let (weight, bias) = (f.weight(&[72, x.channels]), f.shift(72));
+        let y = normalised(f, x);
+        f.graph.linear(y, &weight, Some(&bias))
+    });
+}
+
 fn conv(f: &mut Forge, x: Shape, outputs: usize, window: ConvWindow) -> Tensor {
     let (weight, bias) = (f.weight(&[outputs, x.channels, 3, 3]), f.shift(outputs));
     let x = f.x(x);

@@ -28,6 +28,8 @@ pub(super) struct Facts {
     pub kernels: Arc<KernelTable>,
     /// The matrix units, where they are used.
     pub units: Option<MatrixUnits>,
+    /// Whether f32 is multiplied in parts by matrix units even where that was not measured to be faster.
+    pub prefers_parts: bool,
     /// The only one of a core's tiles; all of them where there is none.
     pub tile: Option<usize>,
     /// Bytes of workgroup memory.
@@ -70,6 +72,7 @@ impl Facts {
             units: matrix_units(description, options).filter(|_| cores.contains(&Core::Cooperative)),
             cores,
             kernels: Arc::default(),
+            prefers_parts: options.core == Some(Core::Cooperative),
             tile: options.tile,
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             max_lanes: limits.max_compute_invocations_per_workgroup,
@@ -118,6 +121,7 @@ impl Facts {
             },
             kernels: Arc::default(),
             units,
+            prefers_parts: false,
             tile: None,
             workgroup_memory: 64 << 10,
             max_lanes: 1024,

@@ -127,6 +127,7 @@ mod tests {
             heads: 1,
             finish: Finish::default(),
             left: Stored::F16,
+            bounded: false,
             weight: Stored::F16,
             out: Stored::F16,
         };

@@ -29,6 +29,11 @@ pub(super) static EIGHT_WORDS: &str = include_str!("../../../shaders/shared/eigh
 /// As they are.
 pub(super) static EIGHT_HALVES: &str = include_str!("../../../shaders/shared/eight_halves.wgsl");
 
+/// How a product of the cooperative core reads its left side: halves.
+pub(super) static LEFT_HALVES: &str = include_str!("../../../shaders/shared/left_halves.wgsl");
+/// f32, as two halves.
+pub(super) static LEFT_IN_PARTS: &str = include_str!("../../../shaders/shared/left_in_parts.wgsl");
+
 /// How a product of the cooperative core reads its weight: halves.
 pub(super) static RIGHT_HALVES: &str = include_str!("../../../shaders/shared/right_halves.wgsl");
 /// Eight bits.
@@ -112,7 +117,8 @@ pub fn cooperative_checksum() -> u32 {
     let kernels = ALL.iter().filter(|shader| shader.name.ends_with("_cooperative"));
     let elements = [&PRODUCT_ELEMENTS, &ATTENTION_ELEMENTS];
     let elements = elements.into_iter().flat_map(|elements| [elements.vectors, elements.scalars]);
-    let others = [EIGHT_WORDS, EIGHT_HALVES, RIGHT_HALVES, RIGHT_BYTES, RIGHT_NIBBLES];
+    let others =
+        [EIGHT_WORDS, EIGHT_HALVES, LEFT_HALVES, LEFT_IN_PARTS, RIGHT_HALVES, RIGHT_BYTES, RIGHT_NIBBLES];
     let mut sum = crc32fast::Hasher::new();
     for text in kernels.flat_map(|shader| shader.parts).copied().chain(elements).chain(others) {
         sum.update(text.as_bytes());

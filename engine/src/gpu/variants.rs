@@ -1,7 +1,7 @@
 //! The kernels that a graph needs, without a device: for tools that compile them elsewhere.
 
 use super::cores::Sizes;
-use super::cores::cooperative::{HEADS, TILES};
+use super::cores::cooperative::{HEADS, TILES, TILES_IN_PARTS};
 use super::cores::tiled;
 use super::device::Facts;
 use super::lowering::{Kernel, Lowering};
@@ -37,8 +37,8 @@ pub fn kernel_variants(graph: &Graph, core: Core, subgroup: Option<u32>) -> Resu
         Core::Cooperative => TILES.len(),
     };
     let mut variants: Vec<KernelVariant> = Vec::new();
-    for tile in 0..tiles {
-        let facts = Facts { tile: Some(tile), ..Facts::unlimited(core, subgroup) };
+    for (tile, prefers_parts) in (0..tiles).flat_map(|tile| [(tile, false), (tile, true)]) {
+        let facts = Facts { tile: Some(tile), prefers_parts, ..Facts::unlimited(core, subgroup) };
         for dispatch in Lowering::run(graph, &facts)?.dispatches {
             let variant = variant(dispatch.kernel);
             if !variants.contains(&variant) {
@@ -75,8 +75,13 @@ pub fn cooperative_sources(fragment: u32, lanes: u32) -> Vec<(&'static str, Stri
     };
     let attention =
         Kernel::new(&shaders::ATTENTION_COOPERATIVE).with_sizes(Some(Sizes::Attention(HEADS, units)));
+    let in_parts = |tile| {
+        [linear, conv3x3]
+            .map(|shader| Kernel::new(shader).with_sizes(Some(Sizes::Product(tile, units, Stored::F16))))
+    };
     let tiles = TILES.into_iter().filter(|tile| tile.fits_lanes(units));
+    let of_f32 = TILES_IN_PARTS.into_iter().filter(|tile| tile.fits_lanes(units)).flat_map(in_parts);
     let peak = Kernel::new(&shaders::MULTIPLY_ADD_COOPERATIVE).with_sizes(Some(Sizes::Peak(units)));
-    let kernels = tiles.flat_map(product).chain([attention, peak]);
+    let kernels = tiles.flat_map(product).chain(of_f32).chain([attention, peak]);
     kernels.map(|kernel| (kernel.shader.name, kernel.source())).collect()
 }

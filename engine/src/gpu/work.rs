@@ -56,6 +56,9 @@ pub struct Task {
     pub finish: Finish,
     /// How the left side is stored; of attention the queries.
     pub left: Stored,
+    /// Whether the left side is in f32 and none of its numbers can exceed what halves hold.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bounded: bool,
     /// How the weight is stored; of attention keys and values.
     pub weight: Stored,
     /// How the result is stored.
@@ -87,6 +90,12 @@ impl Task {
         let right = self.weight == Stored::F16 || self.weight.is_quantised();
         let out = self.operation != Operation::Attention || self.out == Stored::F16;
         self.left == Stored::F16 && right && out
+    }
+
+    /// Whether matrix units can multiply it with each number of the left side in two halves, whose sum it is.
+    pub(super) fn suits_matrix_units_in_parts(&self) -> bool {
+        let has_parts = matches!(self.operation, Operation::Linear | Operation::Conv3x3);
+        has_parts && self.bounded && self.weight == Stored::F16
     }
 }
 
@@ -121,7 +130,10 @@ impl fmt::Display for Finish {
 /// `linear 4096×640 → 5120 + bias + geglu`, `attention 4096×64 over 77 keys, 10 heads`.
 impl fmt::Display for Work {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { rows, task: Task { operation, columns, depth, heads, finish, left, weight, out } } = self;
+        let Self {
+            rows,
+            task: Task { operation, columns, depth, heads, finish, left, bounded, weight, out },
+        } = self;
         match operation {
             Operation::Linear => write!(f, "linear {rows}×{depth} → {columns}{finish}")?,
             Operation::Conv3x3 => write!(f, "conv3x3 {rows}×9×{} → {columns}{finish}", depth / 9)?,
@@ -138,7 +150,10 @@ impl fmt::Display for Work {
         match (left, weight, out) {
             (Stored::F16, Stored::F16, Stored::F16) => Ok(()),
             (Stored::F32, Stored::F32, Stored::F32) => write!(f, ", f32"),
-            _ => write!(f, ", {left} · {weight} → {out}"),
+            _ => {
+                let bounded = if *bounded { " within f16" } else { "" };
+                write!(f, ", {left}{bounded} · {weight} → {out}")
+            }
         }
     }
 }

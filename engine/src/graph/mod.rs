@@ -4,6 +4,7 @@
 //! they are recorded. [`Recorder::finish`] drops what no output needs and moves element-wise work
 //! into the epilogues of products (`fuse`); [`plan`] then knows every value's lifetime.
 
+mod bounds;
 mod extents;
 mod fuse;
 mod lasting;
@@ -35,6 +36,8 @@ pub struct Node {
     pub shape: Shape,
     /// How the value is stored.
     pub element: Element,
+    /// What none of the value's numbers exceeds, whatever the graph is given; `None` where that is not known, and of halves.
+    pub(crate) bound: Option<f32>,
     /// Where in the model it stands: `unet.down_blocks.0.resnets.0.conv1`.
     pub label: String,
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{
     Activation, Affine, ConvWindow, Element, Epilogue, Graph, Node, NodeId, Op, Padding, Shape, Tiling,
-    Window, fuse,
+    Window, bounds, fuse,
 };
 use crate::weights::Weight;
 use crate::{Error, Result};
@@ -303,7 +303,9 @@ impl Recorder {
                 *element = Element::F32;
             }
         }
-        Ok(fuse::fuse(graph))
+        let mut graph = fuse::fuse(graph);
+        bounds::find(&mut graph);
+        Ok(graph)
     }
 
     /// `x` with the border of its opposite sides, along the axes of the tiling on which there would be zeros on both
@@ -334,7 +336,7 @@ impl Recorder {
             (None, None) => op.name().to_owned(),
         };
         let inputs = inputs.iter().map(|t| t.id).collect();
-        self.nodes.push(Node { op, inputs, shape, element: self.element, label });
+        self.nodes.push(Node { op, inputs, shape, element: self.element, bound: None, label });
         Tensor { id, shape }
     }
 

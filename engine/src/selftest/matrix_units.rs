@@ -11,7 +11,7 @@ const PRODUCTS: usize = 1;
 /// The same of attention, which has no tiles.
 const ATTENTION: usize = 4;
 
-/// Runs products, convolutions and attention in halves on the matrix units of the device that `choice` names, with every
+/// Runs products, convolutions and attention in halves, and products of f32 in parts, on the matrix units of the device that `choice` names, with every
 /// size of their kernels, until one disagrees; `None` where all are right.
 ///
 /// Drivers are known that compile such kernels wrongly, or end the process: run it in one of its own.
@@ -23,9 +23,8 @@ pub fn matrix_units(choice: &str) -> Result<Option<Verdict>> {
         let options = GpuOptions { core: Some(Core::Cooperative), tile: Some(tile), ..GpuOptions::default() };
         let backend = GpuBackend::open(choice, options)?;
         let attention = if tile == 0 { ATTENTION } else { 0 };
-        for case in
-            some("linear", PRODUCTS).chain(some("conv3x3", PRODUCTS)).chain(some("attention", attention))
-        {
+        let products = some("linear", PRODUCTS).chain(some("conv3x3", PRODUCTS));
+        for case in products.chain(in_parts()).chain(some("attention", attention)) {
             let verdict = check(case, &backend)?;
             if !verdict.agrees {
                 return Ok(Some(verdict));
@@ -33,6 +32,14 @@ pub fn matrix_units(choice: &str) -> Result<Option<Verdict>> {
         }
     }
     Ok(None)
+}
+
+/// A product and a convolution that the units multiply in parts.
+fn in_parts() -> impl Iterator<Item = Case> {
+    let of = |kernel| {
+        cases::of(kernel).find(|case| case.variant.starts_with("f32") && case.variant.contains("normalised"))
+    };
+    ["linear", "conv3x3"].into_iter().filter_map(of)
 }
 
 /// So many cases of an operation in halves, evenly from all over the table.

@@ -152,10 +152,11 @@ impl<'a> Part<'a> {
 
     /// A node that `element` says how to store, of so many rows.
     fn push(&mut self, of: NodeId, op: Op, inputs: Vec<NodeId>, height: usize) -> NodeId {
-        let Node { shape, element, label, .. } = self.graph.node(of);
+        let Node { shape, element, bound, label, .. } = self.graph.node(of);
         self.geometry.push(height);
         let shape = Shape { height, ..*shape };
-        self.nodes.push(Node { op, inputs, shape, element: *element, label: label.clone() });
+        let (element, bound, label) = (*element, *bound, label.clone());
+        self.nodes.push(Node { op, inputs, shape, element, bound, label });
         self.nodes.len() - 1
     }
 

@@ -149,6 +149,11 @@ impl Weight {
         Self { shape, ..Self::new(name, vec![0], NumberFormat::F32, Bytes::new()) }
     }
 
+    /// Whether it can be read.
+    pub(crate) fn has_numbers(&self) -> bool {
+        !self.bytes.is_empty() || self.parts.iter().any(|part| part.has_numbers())
+    }
+
     /// A tensor of f32 values that were computed here: tests and generated weights.
     #[must_use]
     pub fn from_f32(name: impl Into<String>, shape: Vec<usize>, values: &[f32]) -> Self {

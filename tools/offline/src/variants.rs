@@ -47,7 +47,8 @@ pub(crate) fn all(lanes: u32, matrices: Matrices) -> Result<Vec<Variant>, String
     Ok(all)
 }
 
-/// Layers of SDXL in halves, as checkpoints have them, and those that may be quantised. Sizes do not change a kernel.
+/// Layers of SDXL in halves, as checkpoints have them, those that may be quantised, and those of its VAE in f32. Sizes do not
+/// change a kernel.
 fn layers() -> Result<Vec<(&'static str, Arc<Graph>)>, String> {
     let (tokens, pixels) = (Shape::tokens(1, 64, 64), Shape { images: 1, height: 8, width: 8, channels: 64 });
     let affine = || Affine { scale: weight(&[64]), shift: weight(&[64]), epsilon: 1e-5 };
@@ -84,14 +85,30 @@ fn layers() -> Result<Vec<(&'static str, Arc<Graph>)>, String> {
                 graph.silu(y)
             })?,
         ),
+        (
+            "convolution of f32 that is normalised",
+            graph_of(Element::F32, pixels, |graph, x| {
+                let y = graph.group_norm(x, 32, &affine());
+                graph.conv3x3(y, &weight(&[64, 64, 3, 3]), None, ConvWindow::SAME)
+            })?,
+        ),
         ("layer norm", graph(tokens, |graph, x| graph.layer_norm(x, &affine()))?),
     ];
     Ok(layers.into())
 }
 
-/// A layer between conversions: values that enter or leave a graph have 32 bits.
+/// A layer in halves.
 fn graph(shape: Shape, record: impl Fn(&mut Recorder, Tensor) -> Tensor) -> Result<Arc<Graph>, String> {
-    let mut graph = Recorder::new(Element::F16);
+    graph_of(Element::F16, shape, record)
+}
+
+/// A layer between conversions: values that enter or leave a graph have 32 bits.
+fn graph_of(
+    element: Element,
+    shape: Shape,
+    record: impl Fn(&mut Recorder, Tensor) -> Tensor,
+) -> Result<Arc<Graph>, String> {
+    let mut graph = Recorder::new(element);
     let x = graph.input("x", shape);
     let x = graph.convert(x);
     let y = record(&mut graph, x);

@@ -14,7 +14,12 @@ use crate::gpu::work::{Operation, Task, Work};
 /// The kernels for a product or convolution, the one first whose workgroups would be done first: none for what matrix
 /// units cannot multiply.
 pub(super) fn products(facts: &Facts, work: &Work) -> Vec<ProductKernel> {
-    let Some(units) = facts.units.filter(|_| work.task.suits_matrix_units()) else { return vec![] };
+    let tiles = match &work.task {
+        task if task.suits_matrix_units() => &TILES[..],
+        task if task.suits_matrix_units_in_parts() => &TILES_IN_PARTS,
+        _ => return vec![],
+    };
+    let Some(units) = facts.units else { return vec![] };
     let shader = match work.task.operation {
         Operation::Conv3x3 | Operation::Doubled => &shaders::CONV3X3_COOPERATIVE,
         // Its factors are f32.
@@ -29,7 +34,7 @@ pub(super) fn products(facts: &Facts, work: &Work) -> Vec<ProductKernel> {
         order: Order::Outputs,
         direct: false,
     };
-    Tile::fitting(facts, units, work).into_iter().map(kernel).collect()
+    Tile::fitting(tiles, facts, units, work).into_iter().map(kernel).collect()
 }
 
 /// The kernel for attention: none for what matrix units cannot multiply.
@@ -74,6 +79,8 @@ pub(in crate::gpu) struct Tile {
     /// Steps of depth whose tiles are fetched into registers ahead of their turn, one at the most where a compiler leaves
     /// them there; 0 where each is fetched in its turn.
     pub ahead: u32,
+    /// Halves whose sum a number of the left side is: 1 of what is stored in halves, 2 of f32.
+    pub left_parts: u32,
 }
 
 /// All sizes, best first where a product is large. SDXL's widths are multiples of 160 and of 64.
@@ -86,9 +93,21 @@ pub(in crate::gpu) const TILES: [Tile; 6] = [
     tile(64, 64, 32, [32, 16], 2),
 ];
 
+/// The same where the left side is in f32. Its tile is twice as large.
+pub(in crate::gpu) const TILES_IN_PARTS: [Tile; 4] = [
+    in_parts(tile(128, 128, 32, [64, 32], 2)),
+    in_parts(tile(64, 128, 64, [32, 64], 1)),
+    in_parts(tile(64, 64, 32, [32, 32], 2)),
+    in_parts(tile(64, 64, 32, [32, 16], 2)),
+];
+
 const fn tile(rows: u32, columns: u32, depth: u32, subgroup: [u32; 2], ahead: u32) -> Tile {
     let [subgroup_rows, subgroup_columns] = subgroup;
-    Tile { rows, columns, depth, subgroup_rows, subgroup_columns, ahead }
+    Tile { rows, columns, depth, subgroup_rows, subgroup_columns, ahead, left_parts: 1 }
+}
+
+const fn in_parts(tile: Tile) -> Tile {
+    Tile { left_parts: 2, ..tile }
 }
 
 impl Tile {
@@ -103,7 +122,7 @@ impl Tile {
     /// Bytes of workgroup memory: both tiles with a piece of padding for each row, and a row of fragments for each
     /// subgroup.
     fn workgroup_memory(&self, units: MatrixUnits) -> u32 {
-        let tiles = (self.rows + self.columns) * (self.depth + 8) * 2;
+        let tiles = (self.left_parts * self.rows + self.columns) * (self.depth + 8) * 2;
         tiles + self.subgroups() * units.fragment * 5 * 16
     }
 
@@ -122,14 +141,14 @@ impl Tile {
         in_registers && small && self.fits_lanes(units)
     }
 
-    /// Those that a device can run, the one first whose workgroups would be done first.
-    fn fitting(facts: &Facts, units: MatrixUnits, work: &Work) -> Vec<Self> {
+    /// Those of some that a device can run, the one first whose workgroups would be done first.
+    fn fitting(tiles: &[Self], facts: &Facts, units: MatrixUnits, work: &Work) -> Vec<Self> {
         if let Some(only) =
-            facts.tile.and_then(|place| TILES.get(place)).filter(|tile| tile.fits(facts, units))
+            facts.tile.and_then(|place| tiles.get(place)).filter(|tile| tile.fits(facts, units))
         {
             return vec![*only];
         }
-        let mut fitting: Vec<Self> = TILES.into_iter().filter(|tile| tile.fits(facts, units)).collect();
+        let mut fitting: Vec<Self> = tiles.iter().filter(|tile| tile.fits(facts, units)).copied().collect();
         fitting.sort_by(|a, b| a.cost(units, work).total_cmp(&b.cost(units, work)));
         fitting
     }
@@ -150,7 +169,8 @@ impl Tile {
         let busiest = workgroups.div_ceil(MULTIPROCESSORS) as f64;
         let (rows, columns) = (f64::from(self.rows), f64::from(self.columns));
         let waiting = if self.ahead > 1 || units.joins_reads { 1.0 } else { 1.65 };
-        let step = (rows + columns) * f64::from(self.depth) / 64.0 * waiting;
+        let left = f64::from(self.left_parts) * rows;
+        let step = (left + columns) * f64::from(self.depth) / 64.0 * waiting;
         let steps = work.task.depth.div_ceil(self.depth as usize) as f64;
         busiest * (steps * step + 300.0 + rows * columns / 16.0)
     }
@@ -176,16 +196,22 @@ impl Tile {
             ("ACROSS", 16 / fragment),
             ("LEFT_PIECES", self.rows * pieces / lanes),
             ("RIGHT_PIECES", self.columns * pieces / lanes),
+            ("LEFT_PARTS", self.left_parts),
             ("STEPS", if units.joins_reads { 1 } else { self.ahead.max(1) }),
         ] {
             number(&mut text, name, value);
         }
         let eight = if units.joins_reads { shaders::EIGHT_HALVES } else { shaders::EIGHT_WORDS };
-        let (ahead, right) = (self.ahead > 0, right_side(stored));
+        let (ahead, left, right) = (self.ahead > 0, left_side(self.left_parts), right_side(stored));
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "const FETCH_AHEAD: bool = {ahead};\n{eight}\n{right}");
+        let _ = writeln!(text, "const FETCH_AHEAD: bool = {ahead};\n{eight}\n{left}\n{right}");
         text
     }
+}
+
+/// What reads a left side whose numbers are so many halves.
+fn left_side(parts: u32) -> &'static str {
+    if parts == 1 { shaders::LEFT_HALVES } else { shaders::LEFT_IN_PARTS }
 }
 
 /// What reads a weight that is stored so.

@@ -49,7 +49,8 @@ impl Sizes {
             Self::Product(tile, _, stored) => {
                 let Tile { rows, columns, depth, subgroup_rows, subgroup_columns, .. } = tile;
                 let of = if stored.is_quantised() { format!(", {stored}") } else { String::new() };
-                format!("{rows}×{columns}×{depth}, {subgroup_rows}×{subgroup_columns} a subgroup{of}")
+                let parts = if tile.left_parts > 1 { ", f32 in parts" } else { "" };
+                format!("{rows}×{columns}×{depth}, {subgroup_rows}×{subgroup_columns} a subgroup{of}{parts}")
             }
             Self::Attention(heads, _) => format!("heads of {}", heads.head_dim),
             Self::Peak(_) => String::new(),
@@ -126,6 +127,8 @@ impl CoreKernel for ProductKernel {
             let direct = Self::of_cores(facts, &Work { task, ..*work }).into_iter();
             kernels.extend(direct.map(|kernel| Self { direct: true, ..kernel }));
         }
+        // Behind the others where nothing was measured: it pays where matrix units are far faster than multiply-adds.
+        kernels.sort_by_key(|kernel| kernel.has_parts() != facts.prefers_parts);
         kernels
     }
 
@@ -154,6 +157,11 @@ impl ProductKernel {
             Core::Cooperative => cooperative::products(facts, work),
         };
         facts.cores.iter().flat_map(of_core).collect()
+    }
+
+    /// Whether it multiplies f32 in parts by matrix units.
+    fn has_parts(&self) -> bool {
+        matches!(self.sizes, Some(Sizes::Product(Tile { left_parts: 2.., .. }, ..)))
     }
 
     /// Whether a depth is a multiple of the tiles'.
@@ -197,5 +205,43 @@ impl CoreKernel for AttentionKernel {
             Some(Sizes::Attention(..)) => format!("{}x{}", self.queries, Heads::KEYS),
             _ => self.queries.to_string(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gpu::work::Finish;
+
+    /// Of 128 channels in f32 by a weight in halves: the cores of all candidates in turn, and whether they are direct.
+    fn candidates(operation: Operation, bounded: bool, prefers_parts: bool) -> Vec<(Core, bool)> {
+        let facts = Facts { prefers_parts, ..Facts::unlimited(Core::Cooperative, Some(32)) };
+        let task = Task {
+            operation,
+            columns: 128,
+            depth: 9 * 128,
+            heads: 1,
+            finish: Finish::default(),
+            left: Stored::F32,
+            bounded,
+            weight: Stored::F16,
+            out: Stored::F32,
+        };
+        let all = names(&facts, &Work { task, rows: 1 << 14 });
+        let mut kinds: Vec<_> = all.iter().map(|name| (name.core, name.direct)).collect();
+        kinds.dedup();
+        kinds
+    }
+
+    #[test]
+    fn matrix_units_multiply_f32_that_halves_hold_where_that_is_wanted_or_was_measured() {
+        let (tiled, parts) = ((Core::Tiled, false), (Core::Cooperative, false));
+        assert_eq!(candidates(Operation::Conv3x3, false, true), [tiled]);
+        assert_eq!(candidates(Operation::Conv3x3, true, false), [tiled, parts]);
+        assert_eq!(candidates(Operation::Linear, true, true), [parts, tiled]);
+        let (directly, parts) = ((Core::Tiled, true), (Core::Cooperative, true));
+        assert_eq!(candidates(Operation::Winograd, true, false), [tiled, directly, parts]);
+        assert_eq!(candidates(Operation::Winograd, true, true), [parts, tiled, directly]);
+        assert_eq!(candidates(Operation::Doubled, true, true), [tiled]);
     }
 }

@@ -142,6 +142,7 @@ mod tests {
             heads: 1,
             finish: Finish::default(),
             left: Stored::F32,
+            bounded: false,
             weight: Stored::F32,
             out: Stored::F32,
         };

@@ -128,6 +128,11 @@ impl<'a> Lowering<'a> {
         self.value(self.graph.node(self.node).inputs[place])
     }
 
+    /// What no number of the `place`-th input of the current node exceeds, where that is known.
+    pub(super) fn bound_of_input(&self, place: usize) -> Option<f32> {
+        self.graph.node(self.graph.node(self.node).inputs[place]).bound
+    }
+
     /// A bias, scale or shift: f32, zeros up to the pitch.
     pub(super) fn vector(&mut self, weight: &Arc<Weight>, columns: Columns) -> Result<Binding> {
         Ok(self.packed(weight, Packing::Vector { columns })?.binding)

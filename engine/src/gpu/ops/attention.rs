@@ -83,6 +83,7 @@ pub(super) fn lower_attention(lowering: &mut Lowering, id: NodeId) -> Result<()>
         heads,
         finish: Finish { causal, ..Finish::default() },
         left: q.element.into(),
+        bounded: false,
         weight: Stored::from(k.element).min(v.element.into()),
         out: y.element.into(),
     };

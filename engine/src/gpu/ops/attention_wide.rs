@@ -159,6 +159,7 @@ impl Factors<'_> {
             heads: 1,
             finish: Finish::default(),
             left: stored(self.x_half),
+            bounded: false,
             weight: stored(self.matrix.half()),
             out: stored(self.y_half),
         };

@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use half::f16;
+
 use crate::Result;
 use crate::gpu::cores::{ProductKernel, subgroup, tiled};
 use crate::gpu::doubled;
@@ -74,6 +76,7 @@ pub(super) fn task_of(
         heads: 1,
         finish: Finish::of(epilogue),
         left: x.element.into(),
+        bounded: lowering.bound_of_input(0).is_some_and(|bound| bound <= f16::MAX.to_f32()),
         weight: if operation == Operation::Doubled { doubled::stored(stored, x.element) } else { stored },
         out: y.element.into(),
     }

@@ -9,19 +9,21 @@ use crate::graph::{Element, Graph, Node, NodeId, Op, Shape};
 pub(super) fn alone(graph: &Graph, id: NodeId) -> Graph {
     let node = graph.node(id);
     let cut = Cut::of(node);
-    let input = |name: String, shape, element| Node {
+    let input = |name: String, shape, element, bound| Node {
         op: Op::Input { name, lasts: false },
         inputs: vec![],
         shape,
         element,
+        bound,
         label: node.label.clone(),
     };
     let read = node.inputs.iter().map(|read| graph.node(*read)).enumerate();
-    let mut nodes: Vec<Node> =
-        read.map(|(place, read)| input(place.to_string(), cut.apply(read.shape), read.element)).collect();
+    let mut nodes: Vec<Node> = read
+        .map(|(place, read)| input(place.to_string(), cut.apply(read.shape), read.element, read.bound))
+        .collect();
     let inputs = (0..nodes.len()).collect();
     if graph.nodes().iter().any(|node| node.element == Element::F16) {
-        nodes.push(input("halves".into(), Shape::vector(1, 8), Element::F16));
+        nodes.push(input("halves".into(), Shape::vector(1, 8), Element::F16, None));
     }
     let own = Node { inputs, shape: cut.apply(node.shape), ..node.clone() };
     nodes.push(own);
