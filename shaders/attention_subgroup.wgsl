@@ -118,46 +118,69 @@ fn of_query(i: u32, values: vec2f) -> f32 {
     }
 }
 
-/// Turns a query's scores into weights, and what was summed before to the new maximum.
-fn weigh_row(i: u32, lane: u32, query: u32, keys: vec4u) {
+/// Scales the scores of the keys that a query sees. The largest may be the largest of all.
+fn see_row(i: u32, lane: u32, query: u32, keys: vec4u) {
     let limit = min(params.keys, params.first_query + query + i + 1u);
     let scores = select(vec4f(NEVER), sums[i] * params.scale, keys < vec4u(limit));
-    let most = max(max(scores.x, scores.y), max(scores.z, scores.w));
-    let before = of_query(i, tops);
-    let top = max(before, band_max(most));
-    let weights = exp2(scores - top);
-    let decay = exp2(before - top);
-    let owned = vec2<bool>(lane == i, lane + 8u == i);
-    tops = select(tops, vec2f(top), owned);
+    let most = band_max(max(max(scores.x, scores.y), max(scores.z, scores.w)));
+    tops = max(tops, select(vec2f(NEVER), vec2f(most), vec2<bool>(lane == i, lane + 8u == i)));
+    sums[i] = scores;
+}
+
+/// Turns a query's scores into weights, and brings what was summed before to the new maximum.
+fn weigh_row(i: u32, lane: u32, decays: vec2f) {
+    let weights = exp2(sums[i] - of_query(i, tops));
+    let decay = of_query(i, decays);
     let share = dot(weights, vec4f(1.0));
     if ONE_BAND {
         shares[i] = shares[i] * decay + share;
     } else {
-        totals = select(totals, vec2f(of_query(i, totals) * decay + band_sum(share)), owned);
+        totals += select(vec2f(), vec2f(band_sum(share)), vec2<bool>(lane == i, lane + 8u == i));
     }
     mixed[i] = Eight(mixed[i].lo * decay, mixed[i].hi * decay);
     sums[i] = weights;
 }
 
-/// `weigh_row` of all; the rows are constants, so that arrays stay in registers.
+/// Both of all queries; the rows are constants, so that arrays stay in registers.
 fn weigh(lane: u32, query: u32, key: u32) {
     let keys = vec4u(key) + vec4u(0u, 1u, 2u, 3u);
-    weigh_row(0u, lane, query, keys);
-    weigh_row(1u, lane, query, keys);
-    weigh_row(2u, lane, query, keys);
-    weigh_row(3u, lane, query, keys);
-    weigh_row(4u, lane, query, keys);
-    weigh_row(5u, lane, query, keys);
-    weigh_row(6u, lane, query, keys);
-    weigh_row(7u, lane, query, keys);
-    weigh_row(8u, lane, query, keys);
-    weigh_row(9u, lane, query, keys);
-    weigh_row(10u, lane, query, keys);
-    weigh_row(11u, lane, query, keys);
-    weigh_row(12u, lane, query, keys);
-    weigh_row(13u, lane, query, keys);
-    weigh_row(14u, lane, query, keys);
-    weigh_row(15u, lane, query, keys);
+    let before = tops;
+    see_row(0u, lane, query, keys);
+    see_row(1u, lane, query, keys);
+    see_row(2u, lane, query, keys);
+    see_row(3u, lane, query, keys);
+    see_row(4u, lane, query, keys);
+    see_row(5u, lane, query, keys);
+    see_row(6u, lane, query, keys);
+    see_row(7u, lane, query, keys);
+    see_row(8u, lane, query, keys);
+    see_row(9u, lane, query, keys);
+    see_row(10u, lane, query, keys);
+    see_row(11u, lane, query, keys);
+    see_row(12u, lane, query, keys);
+    see_row(13u, lane, query, keys);
+    see_row(14u, lane, query, keys);
+    see_row(15u, lane, query, keys);
+    let decays = exp2(before - tops);
+    if !ONE_BAND {
+        totals *= decays;
+    }
+    weigh_row(0u, lane, decays);
+    weigh_row(1u, lane, decays);
+    weigh_row(2u, lane, decays);
+    weigh_row(3u, lane, decays);
+    weigh_row(4u, lane, decays);
+    weigh_row(5u, lane, decays);
+    weigh_row(6u, lane, decays);
+    weigh_row(7u, lane, decays);
+    weigh_row(8u, lane, decays);
+    weigh_row(9u, lane, decays);
+    weigh_row(10u, lane, decays);
+    weigh_row(11u, lane, decays);
+    weigh_row(12u, lane, decays);
+    weigh_row(13u, lane, decays);
+    weigh_row(14u, lane, decays);
+    weigh_row(15u, lane, decays);
 }
 
 /// Adds a weighted value.
@@ -237,44 +260,70 @@ fn next_weights() {
     sums[15] = sums[15].yzwx;
 }
 
-/// Writes the lane's eight columns of a query.
-fn write_row(i: u32, query: u32, column: u32, owned: bool) {
-    var total = 0.0;
-    if ONE_BAND {
-        total = band_sum(shares[i]);
-    } else {
-        total = of_query(i, totals);
+/// Moves the numbers of every query one place down: a loop that always takes number 0 meets them all in order.
+fn shift_queries() {
+    shares[0] = shares[1];
+    shares[1] = shares[2];
+    shares[2] = shares[3];
+    shares[3] = shares[4];
+    shares[4] = shares[5];
+    shares[5] = shares[6];
+    shares[6] = shares[7];
+    shares[7] = shares[8];
+    shares[8] = shares[9];
+    shares[9] = shares[10];
+    shares[10] = shares[11];
+    shares[11] = shares[12];
+    shares[12] = shares[13];
+    shares[13] = shares[14];
+    shares[14] = shares[15];
+    mixed[0] = mixed[1];
+    mixed[1] = mixed[2];
+    mixed[2] = mixed[3];
+    mixed[3] = mixed[4];
+    mixed[4] = mixed[5];
+    mixed[5] = mixed[6];
+    mixed[6] = mixed[7];
+    mixed[7] = mixed[8];
+    mixed[8] = mixed[9];
+    mixed[9] = mixed[10];
+    mixed[10] = mixed[11];
+    mixed[11] = mixed[12];
+    mixed[12] = mixed[13];
+    mixed[13] = mixed[14];
+    mixed[14] = mixed[15];
+}
+
+/// Writes the lane's eight columns of the first query, whose place is `row`.
+fn write_first(row: u32, column: u32, owned: bool, total: f32) {
+    if row >= params.queries || !owned {
+        return;
     }
-    if query + i < params.queries && owned {
-        let value = Eight(mixed[i].lo / total, mixed[i].hi / total);
-        let element = (query + i + params.y_skip) * params.y_pitch + column;
-        if Y_HALF {
-            y[element / 8u] = pack_eight(value);
-        } else {
-            y[element / 4u] = bitcast<vec4u>(value.lo);
-            y[element / 4u + 1u] = bitcast<vec4u>(value.hi);
-        }
+    let value = Eight(mixed[0].lo / total, mixed[0].hi / total);
+    let element = (row + params.y_skip) * params.y_pitch + column;
+    if Y_HALF {
+        y[element / 8u] = pack_eight(value);
+    } else {
+        y[element / 4u] = bitcast<vec4u>(value.lo);
+        y[element / 4u + 1u] = bitcast<vec4u>(value.hi);
     }
 }
 
-/// `write_row` of all.
+/// The same of all queries.
 fn write(query: u32, column: u32, owned: bool) {
-    write_row(0u, query, column, owned);
-    write_row(1u, query, column, owned);
-    write_row(2u, query, column, owned);
-    write_row(3u, query, column, owned);
-    write_row(4u, query, column, owned);
-    write_row(5u, query, column, owned);
-    write_row(6u, query, column, owned);
-    write_row(7u, query, column, owned);
-    write_row(8u, query, column, owned);
-    write_row(9u, query, column, owned);
-    write_row(10u, query, column, owned);
-    write_row(11u, query, column, owned);
-    write_row(12u, query, column, owned);
-    write_row(13u, query, column, owned);
-    write_row(14u, query, column, owned);
-    write_row(15u, query, column, owned);
+    if ONE_BAND {
+        // A loop that compilers do not write out: with 16 copies of this a software driver compiled for twice as long.
+        for (var row = query; row < query + BAND_ROWS; row++) {
+            write_first(row, column, owned, band_sum(shares[0]));
+            shift_queries();
+        }
+        return;
+    }
+    for (var i = 0u; i < BAND_ROWS; i++) {
+        let total = subgroupShuffle(select(totals.x, totals.y, i >= 8u), band_start + i % 8u);
+        write_first(query + i, column, owned, total);
+        shift_queries();
+    }
 }
 
 @compute @workgroup_size(LANES)
