@@ -53,11 +53,26 @@ fn main(
     let column = params.first_column + place % params.quads * 4u;
     let x = unit % params.units * 4u;
     let row = unit / params.units * params.width + x;
-    finish_pixel(x, row, column, 6.0 * products[place] - 4.0 * near + far);
-    finish_pixel(x + 1u, row + 1u, column, 2.0 * far_odd - 4.0 * near_odd);
-    finish_pixel(x + 2u, row + 2u, column, 4.0 * far - 4.0 * near);
-    let last = 8.0 * far_odd - 4.0 * near_odd + 24.0 * products[place + 5u * part];
-    finish_pixel(x + 3u, row + 3u, column, last);
+    var sums = array<vec4f, 4>(
+        6.0 * products[place] - 4.0 * near + far,
+        2.0 * far_odd - 4.0 * near_odd,
+        4.0 * far - 4.0 * near,
+        8.0 * far_odd - 4.0 * near_odd + 24.0 * products[place + 5u * part],
+    );
+    if GENERAL {
+        // A loop that compilers do not write out: four copies of all epilogues take a software driver's two seconds.
+        for (var at = x; at < x + 4u; at++) {
+            finish_pixel(at, row + at - x, column, sums[0]);
+            sums[0] = sums[1];
+            sums[1] = sums[2];
+            sums[2] = sums[3];
+        }
+        return;
+    }
+    finish_pixel(x, row, column, sums[0]);
+    finish_pixel(x + 1u, row + 1u, column, sums[1]);
+    finish_pixel(x + 2u, row + 2u, column, sums[2]);
+    finish_pixel(x + 3u, row + 3u, column, sums[3]);
 }
 
 /// A pixel of the last unit may be beyond the line.
