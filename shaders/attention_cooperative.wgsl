@@ -251,7 +251,7 @@ fn attend(head: u32, first_query: u32, lane: u32) {
         for (var r = 0u; r < LANE_ROWS; r++) { // unrolled
             totals[r] += added[r];
         }
-        for (var j = 0u; j < KEY_FRAGMENTS; j++) { // unrolled
+        for (var j = 0u; j < KEY_FRAGMENTS; j++) { // unrolled on GPUs
             var shared_out: array<Left, ROW_FRAGMENTS>; // in registers
             for (var f = 0u; f < ROW_FRAGMENTS; f++) { // unrolled
                 let place = 2u * ((own + f * FRAGMENT) * SHARE_STRIDE + j * FRAGMENT / 8u);

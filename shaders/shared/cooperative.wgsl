@@ -129,7 +129,7 @@ fn multiply(first_row: u32, first_column: u32, lane: u32) {
                     right[s * RIGHT_PIECES + i] = fetched_right(outputs[i], next);
                 }
             }
-            for (var k = 0u; k < DEPTH_FRAGMENTS; k++) { // unrolled
+            for (var k = 0u; k < DEPTH_FRAGMENTS; k++) { // unrolled on GPUs
                 var rows: array<Left, LEFT_PARTS * ROW_FRAGMENTS>; // in registers
                 for (var p = 0u; p < LEFT_PARTS; p++) { // unrolled
                     for (var i = 0u; i < ROW_FRAGMENTS; i++) { // unrolled

@@ -80,6 +80,7 @@ fn open_all() -> Vec<Configuration> {
                 core: Some(Core::Cooperative),
                 fragment: Some(16),
                 joins_reads: Some(true),
+                as_on_gpus: true,
                 ..guarded
             },
         ),

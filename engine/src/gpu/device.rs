@@ -168,7 +168,11 @@ fn matrix_units(description: &AdapterDescription, options: GpuOptions) -> Option
     let fragment = options.fragment.or(description.matrix_units);
     description.matrix_units.and(fragment).map(|fragment| {
         let units = MatrixUnits::of(fragment, lanes);
-        MatrixUnits { joins_reads: options.joins_reads.unwrap_or(units.joins_reads), ..units }
+        MatrixUnits {
+            joins_reads: options.joins_reads.unwrap_or(units.joins_reads),
+            on_cpu: description.kind == AdapterKind::Software && !options.as_on_gpus,
+            ..units
+        }
     })
 }
 

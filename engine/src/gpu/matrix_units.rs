@@ -10,11 +10,13 @@ pub(in crate::gpu) struct MatrixUnits {
     /// Whether the driver's compiler reads eight halves at once as they are, and leaves what is fetched ahead where it is:
     /// AMD's does, NVIDIA's does neither.
     pub joins_reads: bool,
+    /// Whether a CPU plays the device. Its driver compiles long code without branches far more slowly.
+    pub on_cpu: bool,
 }
 
 impl MatrixUnits {
-    /// Of a device. Subgroups of 64 lanes are AMD's.
+    /// Of a GPU. Subgroups of 64 lanes are AMD's.
     pub(in crate::gpu) fn of(fragment: u32, lanes: u32) -> Self {
-        Self { fragment, lanes, joins_reads: lanes > 32 }
+        Self { fragment, lanes, joins_reads: lanes > 32, on_cpu: false }
     }
 }

@@ -25,6 +25,8 @@ pub struct GpuOptions {
     /// Kernels of the cooperative core as they are for compilers that read eight halves at once, or as for others, instead
     /// of what the device's subgroups tell. For tests.
     pub joins_reads: Option<bool>,
+    /// Kernels of the cooperative core on software adapters as they are on GPUs, whose compilers are faster. For tests.
+    pub as_on_gpus: bool,
     /// The place in a core's table of tiles of the only one to be used, where it fits the device. For
     /// tests: small products would never run on large ones.
     pub tile: Option<usize>,
@@ -63,6 +65,7 @@ impl Default for GpuOptions {
             core: None,
             fragment: None,
             joins_reads: None,
+            as_on_gpus: false,
             tile: None,
             default_limits: false,
             window_bytes: None,

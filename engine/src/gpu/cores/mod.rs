@@ -19,7 +19,7 @@ use super::shaders::Shader;
 use super::stored::Stored;
 use super::work::{Operation, Task, Work};
 pub(super) use cooperative::{Heads, Tile};
-pub(super) use unroll::unroll;
+use unroll::unroll;
 
 /// Constants that are written in front of a kernel, where overrides would not do: sizes of arrays, types, and the
 /// bounds of loops that must be unrolled.
@@ -34,8 +34,14 @@ pub(super) enum Sizes {
 }
 
 impl Sizes {
+    /// A kernel's text with these in front, and all that is marked written out.
+    pub(super) fn written_out(&self, kernel: &str) -> String {
+        let (Self::Product(_, units, _) | Self::Attention(_, units) | Self::Peak(units)) = self;
+        unroll(&[&self.text(), kernel].join("\n"), units.on_cpu)
+    }
+
     /// As WGSL.
-    pub(super) fn text(&self) -> String {
+    fn text(&self) -> String {
         match self {
             Self::Product(tile, units, stored) => tile.constants(*units, *stored),
             Self::Attention(heads, units) => heads.constants(*units),

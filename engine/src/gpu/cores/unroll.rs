@@ -10,18 +10,23 @@
 //! ```
 //!
 //! becomes `var sums_0: Sums; var sums_1: Sums; …` and `{ const i = 0u; sums_0 = … } { const i = 1u; sums_1 = … } …`.
-//! The text is valid WGSL, and means the same, as it is.
+//! The text is valid WGSL, and means the same, as it is. A loop whose counter indexes no array may be marked `// unrolled on
+//! GPUs`: a GPU's compiler orders its turns better where it is written out, but a driver that compiles for a CPU takes up to
+//! twenty times as long.
 
 use std::collections::HashMap;
 
 /// The end of a line that opens such a loop.
 const LOOP: &str = "{ // unrolled";
+/// That of one which is written out for GPUs alone.
+const LOOP_ON_GPUS: &str = "{ // unrolled on GPUs";
 /// The end of a line that declares such an array.
 const ARRAY: &str = "; // in registers";
 
-/// The text with everything marked written out. Bounds, lengths and indices are numbers, constants of the text
+/// The text with everything marked written out, for a GPU or for a CPU that plays one. Bounds, lengths and indices are numbers, constants of the text
 /// (`const ROWS: u32 = 4u;`), counters of marked loops, and sums, differences, products and quotients of these.
-pub(in crate::gpu) fn unroll(source: &str) -> String {
+pub(in crate::gpu) fn unroll(source: &str, for_cpu: bool) -> String {
+    let source = &source.replace(LOOP_ON_GPUS, if for_cpu { "{" } else { LOOP });
     let constants = source.lines().filter_map(constant).collect();
     let arrays = source.lines().filter_map(declaration).map(|declared| declared.name).collect();
     let mut unroller = Unroller { arrays, values: constants, text: String::with_capacity(2 * source.len()) };
@@ -172,12 +177,19 @@ mod tests {
         };
         let rest = "for (var k = 0u; k < N; k++) {\nb[k] = a_3;\n}\n";
         let wanted = format!("const N: u32 = 2u;\n{registers}{}{}\n{rest}", inner(0), inner(1));
-        assert_eq!(unroll(source), wanted);
+        assert_eq!(unroll(source, false), wanted);
     }
 
     #[test]
     fn text_without_marks_is_as_it_was() {
         let text = "fn main() { let x = data[3u]; }\nvar y: array<u32, 4>;\n";
-        assert_eq!(unroll(text), text);
+        assert_eq!(unroll(text, false), text);
+    }
+
+    #[test]
+    fn some_loops_are_written_out_for_gpus_alone() {
+        let source = "for (var k = 0u; k < 1u; k++) { // unrolled on GPUs\na(k);\n}\n";
+        assert_eq!(unroll(source, false), "{ const k = 0u;\na(k);\n}\n\n");
+        assert_eq!(unroll(source, true), "for (var k = 0u; k < 1u; k++) {\na(k);\n}\n");
     }
 }

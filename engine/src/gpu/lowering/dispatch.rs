@@ -1,6 +1,6 @@
 //! One dispatch, as an operation describes it.
 
-use crate::gpu::cores::{Sizes, unroll};
+use crate::gpu::cores::Sizes;
 use crate::gpu::shaders::Shader;
 use crate::graph::NodeId;
 
@@ -52,7 +52,7 @@ impl Kernel {
     pub(in crate::gpu) fn source(&self) -> String {
         match &self.sizes {
             None => self.shader.source(),
-            Some(sizes) => unroll(&[sizes.text(), self.shader.source()].join("\n")),
+            Some(sizes) => sizes.written_out(&self.shader.source()),
         }
     }
 
