@@ -19,7 +19,7 @@ Exit codes:
 `fulmen COMMAND --help` explains a command.";
 
 pub(super) const GENERATE: &str = "\
-Without --model the small demo model inside this program draws: shapes such as \"a large red circle
+Without --model the small demo model inside this program draws: shapes such as \"a large red circle \
 on a striped blue background\", two of them, or scenes such as \"a yellow house at sunset\".
 
 Examples:
@@ -50,7 +50,7 @@ Files:
   A picture carries its settings in the form that A1111 began, unless --png-text none says otherwise. A file is
   there whole or not at all.
 
-Events of --json, one object a line on standard output; the last one is `done` or `error`, or, with --dry-run,
+Events of --json, one object a line on standard output; the last one is `done` or `error`, or, with --dry-run, \
 `memory` or `fit`:
   {\"event\":\"warning\",\"message\":…}
   {\"event\":\"plan\",\"width\":…,\"height\":…,\"steps\":…,
@@ -71,14 +71,14 @@ Events of --json, one object a line on standard output; the last one is `done` o
    \"peak_rss_bytes\":…,\"peak_anonymous_bytes\":…,\"predicted_bytes\":…,\"device\":…}
   {\"event\":\"error\",\"message\":…,\"exit_code\":…}
 
-Columns of --trace: program, node, operation, shape (images×height×width×channels), mean, sigma, min,
+Columns of --trace: program, node, operation, shape (images×height×width×channels), mean, sigma, min, \
 max, and the first 8 values.
 
 Exit codes: 0 drawn, 1 failed or stopped with Ctrl-C, 2 the command line is wrong.";
 
 pub(super) const UPSCALE: &str = "\
-The network enlarges by what it was made for, 4 as a rule; --by gives another size: more runs the network again,
-and the picture is then brought to the exact size by Lanczos resampling. Large pictures are enlarged in tiles that
+The network enlarges by what it was made for, 4 as a rule; --by gives another size: more runs the network again, \
+and the picture is then brought to the exact size by Lanczos resampling. Large pictures are enlarged in tiles that \
 overlap so far that no seam shows. Transparency is kept.
 
 Examples:
@@ -112,20 +112,20 @@ Examples:
   curl http://127.0.0.1:8188/v1/images/generations \\
     --json '{\"prompt\": \"a red circle on a blue background\", \"size\": \"512x512\"}'
 
-Keys are sent as `x-api-key: KEY` or `Authorization: Bearer KEY`. FULMEN_API_KEY sets one without a file;
-FULMEN_METRICS_KEY sets one that opens /metrics and nothing else. The server speaks HTTP only: to reach it over a network, put a proxy
+Keys are sent as `x-api-key: KEY` or `Authorization: Bearer KEY`. FULMEN_API_KEY sets one without a file; \
+FULMEN_METRICS_KEY sets one that opens /metrics and nothing else. The server speaks HTTP only: to reach it over a network, put a proxy \
 with TLS in front; docs/proxy.md has recipes.
 
-What was acknowledged is kept, also if the process is killed. SIGTERM and Ctrl-C finish the running
+What was acknowledged is kept, also if the process is killed. SIGTERM and Ctrl-C finish the running \
 picture, at most half a minute.
 
 Exit codes: 0 stopped by a signal, 1 it could not start, 2 the command line is wrong.";
 
 pub(super) const BACKUP: &str = "\
-The copy is a data directory of its own: `fulmen serve --data DIR` starts on it with every record and
-picture that was there when the copy began, and with the key that links are signed with. The server may
-run and be used meanwhile. Where DIR is on the same disk, the copy shares the pictures' files and takes
-little room; it then protects against mistakes, not against a broken disk. What a start moved to `lost`
+The copy is a data directory of its own: `fulmen serve --data DIR` starts on it with every record and \
+picture that was there when the copy began, and with the key that links are signed with. The server may \
+run and be used meanwhile. Where DIR is on the same disk, the copy shares the pictures' files and takes \
+little room; it then protects against mistakes, not against a broken disk. What a start moved to `lost` \
 and the file of --api-keys are not copied.
 
 Examples:
@@ -135,29 +135,29 @@ Examples:
 Exit codes: 0 copied, 1 failed or stopped, and nothing of the copy was left, 2 the command line is wrong.";
 
 pub(super) const DEVICES: &str = "\
-A GPU is asked for with --device gpu:N or with part of its name. `auto` takes the best real GPU, and
-the CPU where there is none. A driver that computes on the CPU is used only when it is asked for,
+A GPU is asked for with --device gpu:N or with part of its name. `auto` takes the best real GPU, and \
+the CPU where there is none. A driver that computes on the CPU is used only when it is asked for, \
 since the CPU backend is faster.";
 
 pub(super) const SELFTEST: &str = "\
-Every operation runs on the device in many sizes and is compared with plain loops on the CPU; then
-the demo model runs, node by node. NMSE is the mean square error over the mean square of what is
+Every operation runs on the device in many sizes and is compared with plain loops on the CPU; then \
+the demo model runs, node by node. NMSE is the mean square error over the mean square of what is \
 right. Paste the whole table into a bug report.
 
 Exit codes: 0 everything agrees, 1 something does not, 2 the command line is wrong.";
 
 pub(super) const TUNE: &str = "\
-A product, a convolution and attention can run on several kernels, of one core or of several, and some convolutions by
-Winograd's way or directly. Which is the fastest depends on the device, its driver and the shape. Rules choose well as a
-rule; this measures. Every distinct shape of the UNet and of the VAE is timed by the device's timestamps (where it has
-none, by this machine's clock), what takes most time first. The fastest kernel is kept where it beats the rules' by more
-than its times vary, one core and one way for a shape whatever the number of rows, since they differ in their last bits.
-What was found is kept in kernels.json in the user's cache folder, for this device, driver and version of fulmen, and
+A product, a convolution and attention can run on several kernels, of one core or of several, and some convolutions by \
+Winograd's way or directly. Matrix units can multiply f32, too, as two halves for each number. Which is the fastest depends on the device, its driver and the shape. Rules choose well as a \
+rule; this measures. Every distinct shape of the UNet and of the VAE is timed by the device's timestamps (where it has \
+none, by this machine's clock), what takes most time first. The fastest kernel is kept where it beats the rules' by more \
+than its times vary, one core and one way for a shape whatever the number of rows, since they differ in their last bits. \
+What was found is kept in kernels.json in the user's cache folder, for this device, driver and version of fulmen, and \
 used by every command that draws there.
 
-The first `generate` or `serve` on a new GPU does the same for SDXL in a few seconds; --no-tuning leaves that out, and
-draws with the kernels of the rules. --kernels-from FILE draws with those that a file chooses: keep what --show --json
-prints, change what is `chosen`, and give it to generate, serve, upscale or bench. A kernel that the device does not
+The first `generate` or `serve` on a new GPU does the same for SDXL in a few seconds; --no-tuning leaves that out, and \
+draws with the kernels of the rules. --kernels-from FILE draws with those that a file chooses: keep what --show --json \
+prints, change what is `chosen`, and give it to generate, serve, upscale or bench. A kernel that the device does not \
 have is named before anything is drawn.
 
 In the table the first kernel of a row is the rules', and * marks the one that is used.
@@ -179,10 +179,10 @@ Events of --json, one object a line on standard output; the last one is `done` o
 Exit codes: 0 done, 1 failed or stopped with Ctrl-C, 2 the command line is wrong.";
 
 pub(super) const BENCH: &str = "\
-Weights of the model's shapes are made up in memory, which does not change how long anything takes. A picture
-is drawn twice, as SDXL-Lightning draws it: without guidance, and at the end once in another size. Then the text encoders, the UNet and the VAE's
-decoder run by themselves, several times where that is quick, and the median counts. Shares are of what the device
-was measured to do at best: multiply-adds in registers, or products on matrix units where kernels use them, and a
+Weights of the model's shapes are made up in memory, which does not change how long anything takes. A picture \
+is drawn twice, as SDXL-Lightning draws it: without guidance, and at the end once in another size. Then the text encoders, the UNet and the VAE's \
+decoder run by themselves, several times where that is quick, and the median counts. Shares are of what the device \
+was measured to do at best: multiply-adds in registers, or products on matrix units where kernels use them, and a \
 copy in memory. SDXL takes about 8 GiB of memory; on the CPU, try --size 512.
 
 The last line is made to be pasted where machines are compared. Nothing else should run meanwhile.
