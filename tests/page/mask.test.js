@@ -143,7 +143,8 @@ test('Escape keeps what was painted, and leads back to where it was opened', asy
   await press('Escape');
   await page.waitForSelector('#mask-dialog', { state: 'hidden' });
   assert.equal(await page.evaluate(() => document.activeElement.id), 'mask-open');
-  assert.match(await page.textContent('#mask-facts'), /masked$/);
+  // The page hears of the end of a dialog after that is gone.
+  await eventually(async () => /masked$/.test(await page.textContent('#mask-facts')), 'what is masked is told');
   assert.equal(await page.textContent('#mask-open'), 'Edit the mask');
 });
 
