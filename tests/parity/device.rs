@@ -71,8 +71,8 @@ fn open_all() -> Vec<Configuration> {
         ("on several bands", GpuOptions { core: Some(Core::Subgroup), several_bands: true, ..guarded }),
         ("on the cooperative core", GpuOptions { core: Some(Core::Cooperative), ..guarded }),
         (
-            "on the cooperative core, in tiny windows and grids",
-            GpuOptions { core: Some(Core::Cooperative), ..tiny },
+            "on the cooperative core, in tiny windows and grids, with two rows a subgroup of attention",
+            GpuOptions { core: Some(Core::Cooperative), attention_rows: Some(2), ..tiny },
         ),
         (
             "on matrices of 16, halves read as they are",

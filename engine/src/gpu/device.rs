@@ -170,6 +170,7 @@ fn matrix_units(description: &AdapterDescription, options: GpuOptions) -> Option
         let units = MatrixUnits::of(fragment, lanes);
         MatrixUnits {
             joins_reads: options.joins_reads.unwrap_or(units.joins_reads),
+            attention_rows: options.attention_rows.unwrap_or(units.attention_rows),
             on_cpu: description.kind == AdapterKind::Software && !options.as_on_gpus,
             ..units
         }

@@ -25,6 +25,9 @@ pub struct GpuOptions {
     /// Kernels of the cooperative core as they are for compilers that read eight halves at once, or as for others, instead
     /// of what the device's subgroups tell. For tests.
     pub joins_reads: Option<bool>,
+    /// Rows of matrices that a subgroup of attention has on the cooperative core, 1 or 2, instead of what suits the device's
+    /// subgroups. For tests.
+    pub attention_rows: Option<u32>,
     /// Kernels of the cooperative core on software adapters as they are on GPUs, whose compilers are faster. For tests.
     pub as_on_gpus: bool,
     /// The place in a core's table of tiles of the only one to be used, where it fits the device. For
@@ -65,6 +68,7 @@ impl Default for GpuOptions {
             core: None,
             fragment: None,
             joins_reads: None,
+            attention_rows: None,
             as_on_gpus: false,
             tile: None,
             default_limits: false,

@@ -245,11 +245,9 @@ impl Heads {
     /// Keys of a block, and channels of a part of the outputs that is in workgroup memory at once.
     pub(super) const KEYS: u32 = 32;
 
-    /// Queries of a subgroup: two rows of matrices, so that keys and values are read for twice as many. One where registers
-    /// do not hold two: where lanes are few, and where there are 64, since AMD's hold every left matrix twice.
+    /// Queries of a subgroup.
     fn rows(units: MatrixUnits) -> u32 {
-        let two = 2 * units.fragment;
-        if units.lanes < two || units.lanes > 32 { units.fragment } else { two }
+        units.attention_rows * units.fragment
     }
 
     fn lanes(units: MatrixUnits) -> u32 {
