@@ -147,13 +147,14 @@ right. Paste the whole table into a bug report.
 Exit codes: 0 everything agrees, 1 something does not, 2 the command line is wrong.";
 
 pub(super) const TUNE: &str = "\
-A product, a convolution and attention can run on several kernels, of one core or of several, and some convolutions by \
-Winograd's way or directly. Matrix units can multiply f32, too, as two halves for each number. Which is the fastest depends on the device, its driver and the shape. Rules choose well as a \
-rule; this measures. Every distinct shape of the UNet and of the VAE is timed by the device's timestamps (where it has \
-none, by this machine's clock), what takes most time first. The fastest kernel is kept where it beats the rules' by more \
-than its times vary, one core and one way for a shape whatever the number of rows, since they differ in their last bits. \
-What was found is kept in kernels.json in the user's cache folder, for this device, driver and version of fulmen, and \
-used by every command that draws there.
+A product, a convolution and attention can run on several kernels, of one core or of several, and some convolutions \
+by Winograd's way or directly. Matrix units can multiply f32, too, as two halves for each number. Which is the \
+fastest depends on the device, its driver and the shape. Rules choose well as a rule; this measures. Every distinct \
+shape of the UNet and of the VAE is timed by the device's timestamps (where it has none, by this machine's clock), \
+what takes most time first. The fastest kernel is kept where it beats the rules' by more than its times vary, one \
+core and one way for a shape whatever the number of rows, since they differ in their last bits. What was found is \
+kept in kernels.json in the user's cache folder, for this device, driver and version of fulmen, and used by every \
+command that draws there.
 
 The first `generate` or `serve` on a new GPU does the same for SDXL in a few seconds; --no-tuning leaves that out, and \
 draws with the kernels of the rules. --kernels-from FILE draws with those that a file chooses: keep what --show --json \

@@ -11,8 +11,8 @@ const PRODUCTS: usize = 1;
 /// The same of attention, which has no tiles.
 const ATTENTION: usize = 4;
 
-/// Runs products, convolutions and attention in halves, and products of f32 in parts, on the matrix units of the device that `choice` names, with every
-/// size of their kernels, until one disagrees; `None` where all are right.
+/// Runs products, convolutions and attention in halves, and products of f32 in parts, on the matrix units of the device that
+/// `choice` names, with every size of their kernels, until one disagrees; `None` where all are right.
 ///
 /// Drivers are known that compile such kernels wrongly, or end the process: run it in one of its own.
 ///

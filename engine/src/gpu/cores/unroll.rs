@@ -23,8 +23,9 @@ const LOOP_ON_GPUS: &str = "{ // unrolled on GPUs";
 /// The end of a line that declares such an array.
 const ARRAY: &str = "; // in registers";
 
-/// The text with everything marked written out, for a GPU or for a CPU that plays one. Bounds, lengths and indices are numbers, constants of the text
-/// (`const ROWS: u32 = 4u;`), counters of marked loops, and sums, differences, products and quotients of these.
+/// The text with everything marked written out, for a GPU or for a CPU that plays one. Bounds, lengths and indices are
+/// numbers, constants of the text (`const ROWS: u32 = 4u;`), counters of marked loops, and sums, products and quotients of
+/// these.
 pub(in crate::gpu) fn unroll(source: &str, for_cpu: bool) -> String {
     let source = &source.replace(LOOP_ON_GPUS, if for_cpu { "{" } else { LOOP });
     let constants = source.lines().filter_map(constant).collect();
