@@ -177,13 +177,17 @@ impl Program for CpuProgram {
         self.kept = kept.unwrap_or_else(|| vec![None; self.graph.nodes().len()]);
     }
 
+    /// On one of the threads that nodes share: where another gives them work, it has to wake two of them for each part of a
+    /// node, the first and, at its end, itself.
     fn run(&mut self, inputs: &[(&str, &HostTensor)], cancel: &CancelToken) -> Result<Vec<HostTensor>> {
-        let mut kept = vec![None; self.graph.outputs().len()];
-        self.needed_nodes(inputs, cancel, &mut |id, value| {
-            keep(&self.graph, id, value, &mut kept);
-            Ok(())
-        })?;
-        Ok(all(kept))
+        rayon::scope(|_| {
+            let mut kept = vec![None; self.graph.outputs().len()];
+            self.needed_nodes(inputs, cancel, &mut |id, value| {
+                keep(&self.graph, id, value, &mut kept);
+                Ok(())
+            })?;
+            Ok(all(kept))
+        })
     }
 
     fn trace(

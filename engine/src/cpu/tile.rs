@@ -65,6 +65,11 @@ impl Product<'_> {
                 self.tile::<L, VECTORS, TALL>(row, column);
                 row += TALL;
             }
+            // Four rows have sums enough to hide how long a multiplication takes, two have not.
+            while TALL > 4 && row + 4 <= rows {
+                self.tile::<L, VECTORS, 4>(row, column);
+                row += 4;
+            }
             while row + 2 <= rows {
                 self.tile::<L, VECTORS, 2>(row, column);
                 row += 2;
