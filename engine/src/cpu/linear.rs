@@ -19,8 +19,8 @@ use super::value::Turn;
 use crate::graph::{Activation, Epilogue, Shape};
 use crate::weights::{LowRank, Weight};
 
-/// Numbers of a block of depth at most: a panel of them is 128 KiB.
-const DEPTH: usize = 512;
+/// Words of a block of depth at most: a panel of them is 160 KiB, and 640 and 1280 inputs are whole blocks.
+const DEPTH: usize = 640;
 /// With fewer rows of an image than this, turning a panel costs more than multiplying by it. Which way is taken must not
 /// depend on the batch: the two add in different orders.
 pub(super) const FEW_ROWS: usize = 8;
@@ -107,8 +107,8 @@ impl Factors for LinearFactors<'_> {
     }
 
     fn depth(&self) -> usize {
-        let fan_in = self.weight.fan_in();
-        fan_in.div_ceil(fan_in.div_ceil(DEPTH)).next_multiple_of(8).min(fan_in)
+        let (fan_in, most) = (self.weight.fan_in(), DEPTH * self.arithmetic.numbers());
+        fan_in.div_ceil(fan_in.div_ceil(most)).next_multiple_of(8).min(fan_in)
     }
 
     fn blocks(&self) -> usize {
