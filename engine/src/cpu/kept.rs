@@ -261,12 +261,24 @@ mod tests {
     #[test]
     fn every_half_is_widened_as_half_widens_it() {
         let halves: Vec<f16> = (0..=u16::MAX).map(f16::from_bits).collect();
-        for count in [halves.len(), 35, 7] {
-            let mut numbers = vec![f32::NAN; count];
-            widen(&halves[halves.len() - count..], &mut numbers);
-            for (half, number) in halves[halves.len() - count..].iter().zip(numbers) {
+        let check = |halves: &[f16], numbers: &[f32]| {
+            for (half, number) in halves.iter().zip(numbers) {
                 let is_same = number.to_bits() == half.to_f32().to_bits();
                 assert!(is_same || number.is_nan() && half.is_nan(), "{:#06x}", half.to_bits());
+            }
+        };
+        for count in [halves.len(), 35, 7] {
+            let (halves, mut numbers) = (&halves[halves.len() - count..], vec![f32::NAN; count]);
+            widen(halves, &mut numbers);
+            check(halves, &numbers);
+            // The narrower vectors, too, where there are wider ones.
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx") && is_x86_feature_detected!("f16c") {
+                numbers.fill(f32::NAN);
+                // SAFETY: the processor has the instructions.
+                let done = unsafe { x86::widen_eights(halves, &mut numbers) };
+                assert_eq!(done, count / 8 * 8);
+                check(&halves[..done], &numbers);
             }
         }
     }

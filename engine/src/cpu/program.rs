@@ -177,8 +177,8 @@ impl Program for CpuProgram {
         self.kept = kept.unwrap_or_else(|| vec![None; self.graph.nodes().len()]);
     }
 
-    /// On one of the threads that nodes share: where another gives them work, it has to wake two of them for each part of a
-    /// node, the first and, at its end, itself.
+    /// On one of the threads that compute: a caller beside them would sleep while they do each part of a node, and be woken
+    /// for the next.
     fn run(&mut self, inputs: &[(&str, &HostTensor)], cancel: &CancelToken) -> Result<Vec<HostTensor>> {
         rayon::scope(|_| {
             let mut kept = vec![None; self.graph.outputs().len()];
