@@ -5,10 +5,9 @@
 
 use std::arch::x86_64::{
     __m256, __m512, __m512bh, __m512i, _mm_loadu_si128, _mm256_add_ps, _mm256_cvtph_ps, _mm256_fmadd_ps,
-    _mm256_loadu_ps, _mm256_loadu_si256, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm512_add_ps,
-    _mm512_cvtne2ps_pbh, _mm512_cvtph_ps, _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps,
-    _mm512_loadu_si512, _mm512_permutexvar_epi16, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
-    _mm512_storeu_si512,
+    _mm256_loadu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_storeu_ps, _mm512_add_ps, _mm512_cvtne2ps_pbh,
+    _mm512_dpbf16_ps, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_permutexvar_epi16,
+    _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps, _mm512_storeu_si512,
 };
 
 use half::f16;
@@ -168,29 +167,12 @@ pub(super) unsafe fn write_pairs<const N: usize>(lines: &[[f32; N]], (to, step):
     }
 }
 
-/// Halves to numbers, as many of the first as whole vectors hold; gives how many.
-///
-/// # Safety
-/// The processor has the instructions.
-#[target_feature(enable = "avx512f")]
-pub(super) unsafe fn widen_sixteens(from: &[f16], to: &mut [f32]) -> usize {
-    let (from, to) = (from.as_chunks::<16>().0, to.as_chunks_mut::<16>().0);
-    for (halves, numbers) in from.iter().zip(to) {
-        // SAFETY: sixteen of each.
-        unsafe {
-            let halves = _mm256_loadu_si256(halves.as_ptr().cast());
-            _mm512_storeu_ps(numbers.as_mut_ptr(), _mm512_cvtph_ps(halves));
-        }
-    }
-    16 * from.len()
-}
-
-/// The same in vectors of eight.
+/// Halves to numbers, as many of the first as whole vectors hold; gives how many. Wider vectors are no faster.
 ///
 /// # Safety
 /// The processor has the instructions.
 #[target_feature(enable = "avx,f16c")]
-pub(super) unsafe fn widen_eights(from: &[f16], to: &mut [f32]) -> usize {
+pub(super) unsafe fn widen(from: &[f16], to: &mut [f32]) -> usize {
     let (from, to) = (from.as_chunks::<8>().0, to.as_chunks_mut::<8>().0);
     for (halves, numbers) in from.iter().zip(to) {
         // SAFETY: eight of each.
