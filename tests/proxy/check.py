@@ -130,21 +130,23 @@ def the_page_may_draw():
 
 
 def events_come_one_by_one():
-    body = json.dumps({"name": "n", "prompt": "a red circle", "steps": 24}).encode()
+    steps = 24
+    body = json.dumps({"name": "n", "prompt": "a red circle", "steps": steps}).encode()
     connection = ToLoopback(HOST)
     headers = {"Accept": "text/event-stream", "Content-Type": "application/json", "Authorization": f"Bearer {asked.key}"}
+    asked_at = time.monotonic()
     connection.request("POST", f"{PATH}/v1/images/imagine", body, headers)
     answer = connection.getresponse()
     equal(answer.status, 200, "events")
     moments = []
     while line := answer.readline():
         if line.startswith(b"event: "):
-            moments.append((time.monotonic(), line[7:].strip().decode()))
+            moments.append((time.monotonic() - asked_at, line[7:].strip().decode()))
     names = [name for _, name in moments]
-    equal(names[-1], "image", names)
-    # What was held back comes in one moment.
-    apart = sum(1 for (one, _), (next_, _) in zip(moments, moments[1:]) if next_ - one > 0.004)
-    assert names.count("step") == 24 and apart >= 12, f"{len(moments)} events, {apart} of them by themselves"
+    equal((names[-1], names.count("step")), ("image", steps), names)
+    # What was held back comes in one moment; how long a step takes is the machine's.
+    apart = sum(1 for (one, _), (next_, _) in zip(moments, moments[1:]) if next_ - one > moments[-1][0] / steps / 4)
+    assert apart >= steps / 2, f"{apart} events by themselves: {moments}"
 
 
 def large_bodies_reach_the_server_and_larger_ones_its_own_limit():
