@@ -64,21 +64,28 @@ pub(super) fn moments(turn: &Turn<'_>, out: &mut [f32]) {
     }
 }
 
+/// Where the first input has no numbers, it is in `out`, and written over.
 pub(super) fn normalise(affine: &Affine, silu: bool, turn: &Turn<'_>, out: &mut [f32]) {
     let (channels, moments) = (turn.shape.channels, turn.inputs[1]);
-    let image_len = turn.shape.pixels() * channels;
-    let images = turn.inputs[0].numbers.chunks_exact(image_len).zip(out.chunks_exact_mut(image_len));
+    let (image_len, chunk) = (turn.shape.pixels() * channels, chunk(channels));
+    let mut images = turn.inputs[0].numbers.chunks_exact(image_len);
     let moments = moments.numbers.chunks_exact(moments.shape.width * 4);
-    for ((x, out), moments) in images.zip(moments) {
+    for (out, moments) in out.chunks_exact_mut(image_len).zip(moments) {
         let lines = lines(affine, moments);
-        x.par_chunks(chunk(channels)).zip(out.par_chunks_mut(chunk(channels))).for_each(|(x, out)| {
+        let norm = |x: Option<&[f32]>, out: &mut [f32]| {
             let arch = pulp::Arch::new();
             if silu {
                 arch.dispatch(Normed { lines: &lines, after: Silu, x, out });
             } else {
                 arch.dispatch(Normed { lines: &lines, after: Identity, x, out });
             }
-        });
+        };
+        match images.next() {
+            Some(x) => {
+                x.par_chunks(chunk).zip(out.par_chunks_mut(chunk)).for_each(|(x, out)| norm(Some(x), out));
+            }
+            None => out.par_chunks_mut(chunk).for_each(|out| norm(None, out)),
+        }
     }
 }
 
@@ -238,7 +245,8 @@ fn lines(affine: &Affine, moments: &[f32]) -> Lines {
 struct Normed<'a, F> {
     lines: &'a Lines,
     after: F,
-    x: &'a [f32],
+    /// `None`: they are in `out`.
+    x: Option<&'a [f32]>,
     out: &'a mut [f32],
 }
 
@@ -252,16 +260,20 @@ impl<F: Function> WithSimd for Normed<'_, F> {
         let (means, last_means) = S::as_simd_f32s(mean);
         let (factors, last_factors) = S::as_simd_f32s(factor);
         let (shifts, last_shifts) = S::as_simd_f32s(shift);
-        for (x, out) in self.x.chunks_exact(channels).zip(self.out.chunks_exact_mut(channels)) {
-            let ((x, last_x), (out, last)) = (S::as_simd_f32s(x), S::as_mut_simd_f32s(out));
-            for ((((out, x), mean), factor), shift) in
-                out.iter_mut().zip(x).zip(means).zip(factors).zip(shifts)
+        let mut rows = self.x.map(|x| x.chunks_exact(channels));
+        for out in self.out.chunks_exact_mut(channels) {
+            let x = rows.as_mut().and_then(Iterator::next).map(S::as_simd_f32s);
+            let (out, last) = S::as_mut_simd_f32s(out);
+            for (i, (((out, mean), factor), shift)) in
+                out.iter_mut().zip(means).zip(factors).zip(shifts).enumerate()
             {
-                let normed = simd.mul_add_e_f32s(simd.sub_f32s(*x, *mean), *factor, *shift);
+                let x = x.map_or(*out, |(x, _)| x[i]);
+                let normed = simd.mul_add_e_f32s(simd.sub_f32s(x, *mean), *factor, *shift);
                 *out = self.after.of(simd, normed);
             }
             if !last.is_empty() {
-                let apart = simd.sub_f32s(simd.partial_load_f32s(last_x), simd.partial_load_f32s(last_means));
+                let x = simd.partial_load_f32s(x.map_or(&*last, |(_, x)| x));
+                let apart = simd.sub_f32s(x, simd.partial_load_f32s(last_means));
                 let factor = simd.partial_load_f32s(last_factors);
                 let normed = simd.mul_add_e_f32s(apart, factor, simd.partial_load_f32s(last_shifts));
                 simd.partial_store_f32s(last, self.after.of(simd, normed));

@@ -50,7 +50,7 @@ pub(super) struct CpuProgram {
 impl CpuProgram {
     /// One that shares memory and weights with the other programs of its backend.
     pub(super) fn new(graph: Arc<Graph>, arithmetic: Arithmetic, shared: Arc<Shared>) -> Self {
-        let plan = plan(&graph, |id| bytes(graph.node(id)), Keep::Lasting);
+        let plan = plan(&graph, |id| bytes(graph.node(id)), Keep::Lasting, is_in_place);
         let kept = vec![None; graph.nodes().len()];
         let (number, lasting) = (lasting::number(), graph.lasting());
         Self { graph, plan, arithmetic, shared, number, lasting, kept }
@@ -129,14 +129,12 @@ impl CpuProgram {
                 continue;
             }
             cancel.check()?;
-            // The node's own slot is taken out while the others are read.
+            // The node's own slot is taken out while the others are read; an input that it writes over is there alone.
             let slot = std::mem::take(&mut slots[self.plan.slot_of[id]]);
             let value = |id: NodeId| {
                 let shape = self.graph.node(id).shape;
-                given[id].map_or_else(
-                    || Value { shape, numbers: &slots[self.plan.slot_of[id]][..shape.len()] },
-                    Value::of,
-                )
+                let numbers = || slots[self.plan.slot_of[id]].get(..shape.len()).unwrap_or_default();
+                given[id].map_or_else(|| Value { shape, numbers: numbers() }, Value::of)
             };
             let read: Vec<Value<'_>> = node.inputs.iter().map(|&input| value(input)).collect();
             let shown = match given[id] {
@@ -247,6 +245,11 @@ fn bytes(node: &Node) -> u64 {
         Op::Input { .. } => 0,
         _ => (node.shape.len() * size_of::<f32>()) as u64,
     }
+}
+
+/// Whether a node can write over its first input, which then has no numbers beside those.
+fn is_in_place(node: &Node) -> bool {
+    matches!(node.op, Op::Normalise { .. })
 }
 
 /// For an input the value that the caller gave; `None` for any other node.

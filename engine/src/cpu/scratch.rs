@@ -5,6 +5,8 @@
 use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::huge_pages;
+
 /// Numbers in a cache line: every part starts at one, since a vector load across two lines costs two.
 const LINE: usize = 16;
 
@@ -26,6 +28,13 @@ static OF_NODES: [Mutex<Vec<f32>>; 2] = [const { Mutex::new(Vec::new()) }; 2];
 
 fn shelf(which: OfNode) -> MutexGuard<'static, Vec<f32>> {
     OF_NODES[which as usize].lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A buffer of so many words.
+fn fresh(words: usize) -> Vec<f32> {
+    let mut buffer = vec![0.0; words];
+    huge_pages::ask_for(&mut buffer);
+    buffer
 }
 
 /// Words that the nodes of a graph work in at the most.
@@ -65,7 +74,7 @@ impl NodeWords {
             let mut shelf = shelf(which);
             if shelf.len() < words {
                 *shelf = Vec::new();
-                *shelf = vec![0.0; words];
+                *shelf = fresh(words);
             }
         }
         Reserved(())
@@ -91,7 +100,7 @@ pub(super) fn lend<const N: usize, R>(lengths: [usize; N], work: impl FnOnce([&m
     let mut buffer = BUFFER.take();
     if buffer.len() < total + LINE {
         // Nothing in it is worth copying to the larger one.
-        buffer = vec![0.0; total + LINE];
+        buffer = fresh(total + LINE);
     }
     let start = buffer.as_ptr().align_offset(LINE * size_of::<f32>());
     let mut rest = &mut buffer[start..];
@@ -113,7 +122,7 @@ pub(super) fn lend_to_node<R>(which: OfNode, length: usize, work: impl FnOnce(&m
     if buffer.len() < length + LINE {
         // Nothing in it is worth copying to the larger one, which is not to stand beside it.
         drop(buffer);
-        buffer = vec![0.0; length + LINE];
+        buffer = fresh(length + LINE);
     }
     let start = buffer.as_ptr().align_offset(LINE * size_of::<f32>());
     let answer = work(&mut buffer[start..][..length]);

@@ -61,7 +61,7 @@ impl Blueprint {
         let Lowering { dispatches, weights, scratch, .. } = Lowering::run(graph, facts)?;
         let value_bytes = |id: NodeId| Value::new(id, graph.node(id)).bytes();
         // With guards every value has a buffer of its own, or nobody would watch its end.
-        let plan = plan(graph, value_bytes, if facts.guards { Keep::All } else { Keep::Lasting });
+        let plan = plan(graph, value_bytes, if facts.guards { Keep::All } else { Keep::Lasting }, |_| false);
         let weight_bytes: Vec<u64> =
             weights.iter().map(|(weight, packing)| packed_extents(weight, *packing).bytes()).collect();
         let lasting = graph.lasting();

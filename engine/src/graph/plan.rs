@@ -1,6 +1,6 @@
 //! The memory plan: which buffer holds which value, and how much that is, before anything runs.
 
-use super::{Graph, NodeId};
+use super::{Graph, Node, NodeId};
 
 /// Buffers ("slots") and the value that each node writes to which of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +41,14 @@ pub(crate) enum Keep {
 /// Values that live at the same time, or are kept, never share a slot; a value takes the free slot that fits it
 /// most closely, or grows the largest free one, or opens a new one.
 ///
-/// `bytes` tells a value's size on the device.
-pub(crate) fn plan(graph: &Graph, bytes: impl Fn(NodeId) -> u64, keep: Keep) -> Slots {
+/// `bytes` tells a value's size on the device; `in_place`, whether a node can write over its first input, whose slot it then
+/// takes where nothing reads that input later.
+pub(crate) fn plan(
+    graph: &Graph,
+    bytes: impl Fn(NodeId) -> u64,
+    keep: Keep,
+    in_place: impl Fn(&Node) -> bool,
+) -> Slots {
     let lasting = graph.lasting();
     let is_kept = |id| keep != Keep::Nothing && lasting.is_kept(id);
     let last_use = last_uses(graph, keep == Keep::All);
@@ -50,7 +56,16 @@ pub(crate) fn plan(graph: &Graph, bytes: impl Fn(NodeId) -> u64, keep: Keep) -> 
     let mut free: Vec<usize> = Vec::new();
     let mut slot_of = vec![usize::MAX; graph.nodes().len()];
     for (id, node) in graph.nodes().iter().enumerate() {
-        if !is_kept(id) {
+        let is_over = |&input: &NodeId| last_use[input] == id && !is_kept(input);
+        let mut dying: Vec<NodeId> = node.inputs.iter().copied().filter(is_over).collect();
+        dying.sort_unstable();
+        dying.dedup();
+        let first = node.inputs.first().copied().filter(|first| in_place(node) && dying.contains(first));
+        let over = first.filter(|first| !is_kept(id) && bytes(*first) == bytes(id));
+        if let Some(first) = over {
+            slot_of[id] = slot_of[first];
+            dying.retain(|input| *input != first);
+        } else if !is_kept(id) {
             let need = bytes(id);
             let slot = match choose(&slots, &free, need) {
                 Some(place) => free.swap_remove(place),
@@ -62,11 +77,7 @@ pub(crate) fn plan(graph: &Graph, bytes: impl Fn(NodeId) -> u64, keep: Keep) -> 
             slots[slot] = slots[slot].max(need);
             slot_of[id] = slot;
         }
-        // An input's slot is free only after this node has run: never read and written at once.
-        let is_over = |&input: &NodeId| last_use[input] == id && !is_kept(input);
-        let mut dying: Vec<NodeId> = node.inputs.iter().copied().filter(is_over).collect();
-        dying.sort_unstable();
-        dying.dedup();
+        // An input's slot is free only after this node has run: no other is read and written at once.
         free.extend(dying.into_iter().map(|input| slot_of[input]));
     }
     let turns = slots.len();

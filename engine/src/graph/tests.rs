@@ -104,7 +104,7 @@ fn shapes_that_do_not_fit_are_reported_by_name() {
 #[test]
 fn values_that_live_together_have_slots_of_their_own() {
     let graph = res_block();
-    let plan = plan(&graph, |id| graph.node(id).shape.len() as u64 * 4, Keep::Nothing);
+    let plan = plan(&graph, |id| graph.node(id).shape.len() as u64 * 4, Keep::Nothing, |_| false);
     for a in 0..graph.nodes().len() {
         for b in a + 1..graph.nodes().len() {
             let together = plan.last_use[a] >= b;
@@ -114,6 +114,19 @@ fn values_that_live_together_have_slots_of_their_own() {
     // x, two values in flight, and the time vector, whose slot the second norm's moments take over.
     let (value, vector) = (8 * 8 * 32 * 4, 32 * 4);
     assert_eq!(plan.peak(), 3 * value + vector, "{:?}", plan.bytes);
+}
+
+#[test]
+fn a_value_is_written_over_the_first_that_it_is_made_of_where_that_is_read_no_more() {
+    let graph = res_block();
+    let bytes = |id: NodeId| graph.node(id).shape.len() as u64 * 4;
+    let plan = plan(&graph, bytes, Keep::Nothing, |node| matches!(node.op, Op::Normalise { .. }));
+    let is_over = |id: &NodeId| {
+        graph.node(*id).inputs.first().is_some_and(|&first| plan.slot_of[first] == plan.slot_of[*id])
+    };
+    // The first norm reads `x`, which the block adds at its end.
+    assert_eq!((0..graph.nodes().len()).filter(is_over).collect::<Vec<_>>(), [6]);
+    assert_eq!(graph.node(6).op.name(), "normalise");
 }
 
 #[test]
@@ -146,7 +159,7 @@ fn what_depends_on_lasting_inputs_alone_is_kept_where_others_read_it() {
     assert_eq!([of("x"), of("query"), of("activate of text")], [(false, false); 3]);
     assert_eq!(graph.flops() - graph.flops_again(), 2 * 2 * 4 * 8 * 8);
 
-    let plan = plan(&graph, |id| graph.node(id).shape.len() as u64 * 4, Keep::Lasting);
+    let plan = plan(&graph, |id| graph.node(id).shape.len() as u64 * 4, Keep::Lasting, |_| false);
     let value = 4 * 8 * 4;
     assert_eq!(plan.kept(), [value; 2]);
     let kept = [named("text"), named("key")].map(|id| plan.slot_of[id]);

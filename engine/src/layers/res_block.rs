@@ -55,6 +55,8 @@ impl ResBlock {
 
     /// `x [n, h, w, in] → [n, h, w, out]`.
     pub fn forward(&self, g: &mut Recorder, x: Tensor, time: Option<Tensor>) -> Tensor {
+        // Before the norm, which may then write over `x`.
+        let beside = self.shortcut.as_ref().map_or(x, |project| project.forward(g, x));
         let h = self.norm1.silu(g, x);
         let mut h = self.conv1.forward(g, h);
         if let (Some(project), Some(time)) = (&self.time, time) {
@@ -63,10 +65,6 @@ impl ResBlock {
         }
         let h = self.norm2.silu(g, h);
         let h = self.conv2.forward(g, h);
-        let x = match &self.shortcut {
-            None => x,
-            Some(project) => project.forward(g, x),
-        };
-        g.add(x, h)
+        g.add(beside, h)
     }
 }

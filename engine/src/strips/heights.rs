@@ -81,7 +81,7 @@ fn takes(graph: &Graph, phases: &Phases, phase: usize, cut: &Cut) -> Result<usiz
     let Strip { graph, .. } = Part::strip(graph, phases, phase, |height| cut.rows(height, strip))?;
     let numbers = |id: NodeId| graph.node(id).shape.len();
     let outputs: usize = graph.outputs().iter().map(|&id| numbers(id)).sum();
-    Ok(plan(&graph, |id| numbers(id) as u64, Keep::Nothing).peak() as usize + outputs)
+    Ok(plan(&graph, |id| numbers(id) as u64, Keep::Nothing, |_| false).peak() as usize + outputs)
 }
 
 /// The least height of what a phase makes.

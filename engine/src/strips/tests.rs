@@ -46,7 +46,7 @@ fn strips_of_sdxls_vae_take_little_more_than_what_is_kept() {
             assert!((kept..=kept + strip).contains(&strips), "{side}, {rows}: {} MiB", strips / MIB);
             assert!(strips < whole * 4 / 5, "{side}, {rows}: {} of {} MiB", strips / MIB, whole / MIB);
         }
-        assert!(decoder[1] * 9 < decoder[0] * 5, "{side}, {rows}: {decoder:?}");
+        assert!(decoder[1] * 3 < decoder[0] * 2, "{side}, {rows}: {decoder:?}");
     }
 }
 

@@ -156,6 +156,30 @@ fn the_number_of_threads_changes_no_bit() {
 }
 
 #[test]
+fn a_norm_over_what_it_reads_has_the_same_bits() {
+    // Whole vectors and a part of one, in both images.
+    let shape = Shape::image(2, 5, 7, 36);
+    let program = |is_read_later: bool| {
+        let (mut g, mut maker) = (Recorder::new(Element::F32), Maker(TorchRng::seed(7)));
+        let x = g.input("x", shape);
+        let h = g.linear(x, &maker.weight(&[36, 36]), None);
+        let normed = g.group_norm(h, 4, &maker.affine(36));
+        let normed = g.silu(normed);
+        let graph =
+            g.finish(&if is_read_later { vec![normed, h] } else { vec![normed] }).expect("shapes fit");
+        CpuBackend::new().compile(Arc::new(graph)).expect("compiles")
+    };
+    let x = HostTensor::f32(shape, Maker(TorchRng::seed(8)).numbers(shape.len()));
+    let [over, beside] = [false, true].map(|is_read_later| {
+        let mut program = program(is_read_later);
+        let out = program.run(&[("x", &x)], &CancelToken::default()).expect("runs").remove(0);
+        (out, program.memory().activations)
+    });
+    assert_eq!(over.0, beside.0);
+    assert_eq!(beside.1 - over.1, (shape.len() * size_of::<f32>()) as u64);
+}
+
+#[test]
 fn halves_are_rounded_after_every_node_but_the_outputs() {
     let mut g = Recorder::new(Element::F16);
     let x = g.input("x", Shape::tokens(1, 1, 2));
