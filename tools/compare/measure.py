@@ -15,8 +15,8 @@ import statistics
 import sys
 from pathlib import Path
 
-from machine import BUSY_CPUS, GIB, wait_until_idle
-from programs import SECONDS
+from machine import BUSY_CPUS, wait_until_idle
+from programs import METRICS, SECONDS
 from watch import watch
 
 BUSY_EXIT = 3
@@ -31,22 +31,22 @@ def measured(args, log):
     steps = seconds.get("unet_steps", [])
     if row["status"] != 0:
         sys.exit(f"{args.who}, {args.label}, ended with status {row['status']}; see {log}")
-    if len(steps) != args.steps or "vae" not in seconds:
+    if len(steps) < args.steps or "vae" not in seconds:
         sys.exit(f"{args.who}, {args.label}: no times of {args.steps} steps and the VAE; see {log}")
-    row |= {part: seconds.get(part) for part in ("load", "text", "vae")}
+    row |= {part: seconds.get(part) for part in ("load", "text", "vae", "vae_first")}
     row |= {"who": args.who, "label": args.label, "not_counted": args.not_counted, "steps": steps}
     # The first step includes preparations that a longer run makes once.
-    return row | {"unet": statistics.median(steps[1:]), "busy": row["others"] > BUSY_CPUS}
+    row |= {"unet": statistics.median(steps[1:]), "busy": row["others"] > BUSY_CPUS}
+    # What does not count keeps its row free.
+    return row | {key: None for key in METRICS if args.counts and key != args.counts}
 
 
 def run(args):
     out = Path(args.out)
     row = measured(args, out.with_suffix(".log"))
     out.write_text(json.dumps(row, indent=1) + "\n")
-    print(
-        f"{args.who}, {args.label}: UNet call {row['unet']:.2f} s, VAE decode {row['vae']:.2f} s, "
-        f"peak {row['resident'] / GIB:.2f} GiB, whole run {row['total']:.1f} s"
-    )
+    told = [f"{name} {row[key] / unit:.2f}" for key, (name, unit) in METRICS.items() if row.get(key) is not None]
+    print(f"{args.who}, {args.label}: {'; '.join(told)}")
     if row["busy"]:
         print(f"warning: others used {row['others']:.2f} CPUs during this run: its times are too long")
         sys.exit(BUSY_EXIT)
@@ -62,6 +62,7 @@ def read_arguments():
     one.add_argument("--who", choices=SECONDS, required=True)
     one.add_argument("--label", required=True)
     one.add_argument("--not-counted", default="", help="why this configuration is shown but not compared")
+    one.add_argument("--counts", default="", choices=["", *METRICS], help="the only metric that counts")
     one.add_argument("--steps", type=int, required=True)
     one.add_argument("--out", required=True)
     one.add_argument("command", nargs="+")

@@ -1,7 +1,9 @@
-"""How each program tells the seconds of its parts."""
+"""What is compared, and how each program tells the seconds of its parts."""
 
 import json
 import re
+
+from machine import GIB
 
 CPP_LINES = {
     "load": r"loading tensors completed, taking ([\d.]+)s",
@@ -33,17 +35,34 @@ def from_cpp_log(pieces):
 
 
 def from_last_line(pieces):
-    """Of Fulmen and of the peers in Python: {"event":"done","seconds":{...},...}."""
+    """Of Fulmen and of the peers in Python: {"event":"done","seconds":{...},...}.
+
+    Fulmen tells every decode; the second one counts as the VAE's, as with the others.
+    """
     for _, line in reversed(pieces):
         try:
             event = json.loads(line)
         except ValueError:
             continue
         if isinstance(event, dict) and event.get("event") == "done":
-            return event["seconds"]
+            seconds = event["seconds"]
+            decodes = seconds.get("vae_decodes")
+            second = decodes[1] if decodes and len(decodes) > 1 else None
+            return seconds | ({"vae_first": decodes[0], "vae": second} if decodes else {})
     return {}
 
 
+# What is compared: its name and its unit.
+METRICS = {
+    "unet": ("UNet call, s", 1),
+    "vae": ("VAE decode, s", 1),
+    "vae_first": ("first VAE decode, s", 1),
+    "resident": ("peak resident memory, GiB", GIB),
+    "private": ("peak without mapped files, GiB", GIB),
+    "text": ("text encoders, s", 1),
+    "load": ("loading, s", 1),
+    "total": ("whole run, s", 1),
+}
 SECONDS = {
     "fulmen": from_last_line,
     "stable-diffusion.cpp": from_cpp_log,

@@ -9,20 +9,12 @@ import json
 import statistics
 from pathlib import Path
 
-from machine import GIB, describe
-from programs import PEERS, SECONDS
+from machine import describe
+from programs import METRICS, PEERS, SECONDS
 
-# key, name, unit size, whether a configuration may be repeated for it
-METRICS = [
-    ("unet", "UNet call, s", 1, True),
-    ("vae", "VAE decode, s", 1, True),
-    ("resident", "peak resident memory, GiB", GIB, True),
-    ("private", "peak without mapped files, GiB", GIB, True),
-    ("text", "text encoders, s", 1, False),
-    ("load", "loading, s", 1, False),
-    ("total", "whole run, s", 1, False),
-]
-TIMES = {key for key, _, unit, _ in METRICS if unit == 1}
+# Those for which a configuration may be repeated.
+REPEATED = {"unet", "vae", "resident", "private"}
+TIMES = {key for key, (_, unit) in METRICS.items() if unit == 1}
 
 # What Fulmen sets out to reach: metric, of which peers the best counts, share of it.
 BARS = [
@@ -69,7 +61,7 @@ def best(found, whos, key):
 def again(args):
     """The peers' configurations that lead in a metric of a bar, or were never run undisturbed."""
     found = configurations(args.runs)
-    leaders = [best(found, [who], key) for who in PEERS for key, _, _, bar in METRICS if bar]
+    leaders = [best(found, [who], key) for who in PEERS for key in METRICS if key in REPEATED]
     busy = [one for one in found if one.busy and one.who in PEERS and not one.not_counted]
     print("\n".join(sorted({f"{one.who}|{one.label}" for one in [*leaders, *busy] if one})))
 
@@ -89,15 +81,15 @@ def share(ours, theirs, key):
 
 def comparison(found):
     """Metric by metric: the best configuration of every program, and Fulmen's as a share of the best peer's."""
-    for key, name, unit, bar in METRICS:
+    for key, (name, unit) in METRICS.items():
         ours, peer = best(found, ["fulmen"], key), best(found, PEERS, key)
         cells = [cell(best(found, [who], key), key, unit) for who in SECONDS]
         ratio = share(ours, peer, key)
-        yield [f"**{name}**" if bar else name, *cells, f"{ratio:.2f}" if ratio else "-"]
+        yield [f"**{name}**" if key in REPEATED else name, *cells, f"{ratio:.2f}" if ratio else "-"]
 
 
 def bars(found):
-    names = {key: name.split(",")[0] for key, name, _, _ in METRICS}
+    names = {key: name.split(",")[0] for key, (name, _) in METRICS.items()}
     for key, whos, wanted in BARS:
         ours, peer = best(found, ["fulmen"], key), best(found, whos, key)
         ratio = share(ours, peer, key)
@@ -111,9 +103,8 @@ def bars(found):
 
 def every_configuration(found):
     for one in found:
-        values = [one.value(key) for key, _, _, _ in METRICS]
-        units = [unit for _, _, unit, _ in METRICS]
-        cells = [f"{value / unit:.2f}" if value is not None else "-" for value, unit in zip(values, units)]
+        values = [(one.value(key), unit) for key, (_, unit) in METRICS.items()]
+        cells = [f"{value / unit:.2f}" if value is not None else "-" for value, unit in values]
         note = f" (not counted: {one.not_counted})" if one.not_counted else ""
         quiet = "BUSY" if one.busy else ""
         yield [one.who, one.label + note, f"{len(one.counted)} of {len(one.runs)}", *cells, quiet]
@@ -124,7 +115,8 @@ def every_run(found):
         for run in one.runs:
             steps = " ".join(f"{step:.2f}" for step in run["steps"])
             others = f"{run['others']:.2f}" + (" BUSY" if run["busy"] else "")
-            yield [one.who, one.label, steps, f"{run['vae']:.2f}", f"{run['cpu']:.0f}", others]
+            vae = " ".join(f"{run[key]:.2f}" for key in ("vae_first", "vae") if run.get(key) is not None)
+            yield [one.who, one.label, steps, vae, f"{run['cpu']:.0f}", others]
 
 
 def print_table(head, rows):
@@ -134,7 +126,7 @@ def print_table(head, rows):
 
 def table(args):
     found = configurations(args.runs)
-    names = [name for _, name, _, _ in METRICS]
+    names = [name for name, _ in METRICS.values()]
     print("# Fulmen and others on the CPU\n")
     for fact in [f"Machine: {describe()}", *args.facts]:
         print(f"- {fact}")
@@ -146,7 +138,7 @@ def table(args):
     print("\nEvery configuration:\n")
     print_table(["program", "configuration", "runs", *names, ""], every_configuration(found))
     print("\nEvery run:\n")
-    print_table(["program", "configuration", "UNet calls, s", "VAE, s", "processor s", "others, CPUs"], every_run(found))
+    print_table(["program", "configuration", "UNet calls, s", "VAE decodes, s", "processor s", "others, CPUs"], every_run(found))
 
 
 def read_arguments():

@@ -67,7 +67,7 @@ Events of --json, one object a line on standard output; the last one is `done` o
   {\"event\":\"step\",\"image\":…,\"step\":…,\"steps\":…,\"seconds\":…}
   {\"event\":\"tile\",\"image\":…,\"tile\":…,\"tiles\":…,\"seconds\":…}, of a picture that is enlarged
   {\"event\":\"picture\",\"path\":…,\"seed\":…,\"width\":…,\"height\":…}
-  {\"event\":\"done\",\"pictures\":[…],\"seconds\":{\"load\",\"text\",\"encode\",\"unet_steps\",\"vae\",\"upscale\",\"total\"},
+  {\"event\":\"done\",\"pictures\":[…],\"seconds\":{\"load\",\"text\",\"encode\",\"unet_steps\",\"vae\",\"vae_decodes\",\"upscale\",\"total\"},
    \"peak_rss_bytes\":…,\"peak_anonymous_bytes\":…,\"predicted_bytes\":…,\"device\":…}
   {\"event\":\"error\",\"message\":…,\"exit_code\":…}
 

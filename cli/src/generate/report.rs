@@ -188,6 +188,8 @@ pub(super) struct TotalSeconds {
     encode: f64,
     unet_steps: Vec<f64>,
     vae: f64,
+    /// Of each picture.
+    vae_decodes: Vec<f64>,
     upscale: f64,
     pub(super) total: f64,
 }
@@ -200,6 +202,7 @@ impl TotalSeconds {
         self.encode += one.encode;
         self.unet_steps.extend(&one.unet_steps);
         self.vae += one.vae;
+        self.vae_decodes.push(one.vae);
         self.upscale += one.upscale;
     }
 }

@@ -30,6 +30,10 @@ fn check_done(done: &Value) {
     assert_eq!(pictures[1], expected);
     let seconds = &done["seconds"];
     assert_eq!(seconds["unet_steps"].as_array().unwrap().len(), 6, "{seconds}");
+    let decodes: Vec<f64> =
+        seconds["vae_decodes"].as_array().unwrap().iter().map(|one| one.as_f64().unwrap()).collect();
+    assert!((decodes.iter().sum::<f64>() - seconds["vae"].as_f64().unwrap()).abs() < 1e-9, "{seconds}");
+    assert_eq!(decodes.len(), 2);
     let parts = ["load", "text", "vae"].map(|part| seconds[part].as_f64().unwrap());
     let total = seconds["total"].as_f64().unwrap();
     assert!(total >= parts.iter().sum(), "{seconds}");

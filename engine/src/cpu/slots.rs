@@ -1,8 +1,8 @@
 //! Memory for the values of a run: one block for all slots.
 //!
 //! The system clears memory that it hands out, page by page as each is first written, which can take as long as the norms
-//! of a VAE; so a block is kept for the next run that needs as much: the next step, the next strip. A backend keeps one,
-//! and a run that needs another size has that one go first, so that text encoder, UNet and VAE do not add up.
+//! of a VAE; so a block is kept for the next runs: the next step, the next strip, the next picture. A backend keeps one,
+//! and a run that needs more has that one go first, so that text encoder, UNet and VAE do not add up.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -44,9 +44,8 @@ impl Shelf {
     pub(super) fn lend(&self, slots: &[u64]) -> Result<Lent<'_>> {
         let bytes = in_lines(slots);
         let total = total(&bytes);
-        // One of another size goes before the new one comes; what was predicted leaves room for a little more.
-        let fits = total..=SMALL.max(total + total / 16);
-        let kept = self.kept().take().filter(|block| fits.contains(&block.bytes()));
+        // One that is too small goes before the new one comes.
+        let kept = self.kept().take().filter(|block| block.bytes() >= total);
         let block = kept.map_or_else(|| Block::new(total), Ok)?;
         Ok(Lent { shelf: self, block: Some(block), bytes })
     }
@@ -150,19 +149,19 @@ mod tests {
     }
 
     #[test]
-    fn a_large_block_is_kept_for_its_like_alone_and_until_it_is_given_back() {
+    fn a_block_is_kept_for_what_fits_into_it_until_it_is_given_back() {
         let (shelf, large) = (Shelf::default(), 2 * SMALL as u64);
         let kept = |shelf: &Shelf| shelf.kept().as_ref().map(Block::bytes);
         drop(shelf.lend(&[large]).expect("memory"));
-        drop(shelf.lend(&[large - large / 32]).expect("memory"));
-        assert_eq!(kept(&shelf), Some(2 * SMALL), "a little less finds room in it");
         drop(shelf.lend(&[large / 4]).expect("memory"));
-        assert_eq!(kept(&shelf), Some(SMALL / 2), "much less has it go");
-        shelf.rest();
-        assert_eq!(kept(&shelf), Some(SMALL / 2), "a small one stays");
-        drop(shelf.lend(&[large]).expect("memory"));
+        assert_eq!(kept(&shelf), Some(2 * SMALL), "less finds room in it");
+        drop(shelf.lend(&[2 * large]).expect("memory"));
+        assert_eq!(kept(&shelf), Some(4 * SMALL), "more has it go");
         shelf.rest();
         assert_eq!(kept(&shelf), None);
+        drop(shelf.lend(&[large / 4]).expect("memory"));
+        shelf.rest();
+        assert_eq!(kept(&shelf), Some(SMALL / 2), "a small one stays");
     }
 
     #[test]

@@ -250,11 +250,15 @@ fn on_device(need: MemoryNeed, upscaling: MemoryNeed, device: &DeviceNeed) -> Me
     }
 }
 
-/// Programs follow each other: activations and scratch are those of the largest; weights stay, and what one program at a time
-/// keeps.
+/// Programs follow each other: memory for activations stays for the next one, and each has its own scratch; weights stay, and
+/// what one program at a time keeps.
 fn one_after_the_other(needs: &[MemoryNeed]) -> MemoryNeed {
-    let peak = needs.iter().max_by_key(|need| need.activations + need.scratch);
-    let weights = needs.iter().map(|need| need.weights).sum();
-    let kept = needs.iter().map(|need| need.kept).max().unwrap_or(0);
-    MemoryNeed { weights, kept, ..peak.copied().unwrap_or_default() }
+    let most = |of: fn(&MemoryNeed) -> u64| needs.iter().map(of).max().unwrap_or(0);
+    MemoryNeed {
+        activations: most(|need| need.activations),
+        kept: most(|need| need.kept),
+        weights: needs.iter().map(|need| need.weights).sum(),
+        scratch: most(|need| need.scratch),
+        picture: most(|need| need.picture),
+    }
 }
