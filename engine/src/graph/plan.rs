@@ -66,16 +66,7 @@ pub(crate) fn plan(
             slot_of[id] = slot_of[first];
             dying.retain(|input| *input != first);
         } else if !is_kept(id) {
-            let need = bytes(id);
-            let slot = match choose(&slots, &free, need) {
-                Some(place) => free.swap_remove(place),
-                None => {
-                    slots.push(0);
-                    slots.len() - 1
-                }
-            };
-            slots[slot] = slots[slot].max(need);
-            slot_of[id] = slot;
+            slot_of[id] = take(&mut slots, &mut free, bytes(id));
         }
         // An input's slot is free only after this node has run: no other is read and written at once.
         free.extend(dying.into_iter().map(|input| slot_of[input]));
@@ -86,6 +77,19 @@ pub(crate) fn plan(
         slots.push(bytes(id));
     }
     Slots { bytes: slots, turns, slot_of, last_use }
+}
+
+/// The slot of a value of `need` bytes, no longer free.
+fn take(slots: &mut Vec<u64>, free: &mut Vec<usize>, need: u64) -> usize {
+    let slot = match choose(slots, free, need) {
+        Some(place) => free.swap_remove(place),
+        None => {
+            slots.push(0);
+            slots.len() - 1
+        }
+    };
+    slots[slot] = slots[slot].max(need);
+    slot
 }
 
 /// A slot more than this many times as large as a value is kept for larger values: the moments of a
