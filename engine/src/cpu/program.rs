@@ -131,9 +131,10 @@ impl CpuProgram {
             cancel.check()?;
             // The node's own slot is taken out while the others are read; an input that it writes over is there alone.
             let slot = std::mem::take(&mut slots[self.plan.slot_of[id]]);
+            let is_over = |slot: usize| is_in_place(node) && slot == self.plan.slot_of[id];
             let value = |id: NodeId| {
-                let shape = self.graph.node(id).shape;
-                let numbers = || slots[self.plan.slot_of[id]].get(..shape.len()).unwrap_or_default();
+                let (shape, slot) = (self.graph.node(id).shape, self.plan.slot_of[id]);
+                let numbers = || if is_over(slot) { &[] } else { &slots[slot][..shape.len()] };
                 given[id].map_or_else(|| Value { shape, numbers: numbers() }, Value::of)
             };
             let read: Vec<Value<'_>> = node.inputs.iter().map(|&input| value(input)).collect();
@@ -247,7 +248,7 @@ fn bytes(node: &Node) -> u64 {
     }
 }
 
-/// Whether a node can write over its first input, which then has no numbers beside those.
+/// Whether a node can write over its first input, which it then finds where it writes.
 fn is_in_place(node: &Node) -> bool {
     matches!(node.op, Op::Normalise { .. })
 }
