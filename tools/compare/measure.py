@@ -31,14 +31,15 @@ def measured(args, log):
     steps = seconds.get("unet_steps", [])
     if row["status"] != 0:
         sys.exit(f"{args.who}, {args.label}, ended with status {row['status']}; see {log}")
-    if len(steps) < args.steps or "vae" not in seconds:
+    is_told = "vae" in seconds or args.pictures == 1 and "vae_first" in seconds
+    if len(steps) != args.steps * args.pictures or not is_told:
         sys.exit(f"{args.who}, {args.label}: no times of {args.steps} steps and the VAE; see {log}")
     row |= {part: seconds.get(part) for part in ("load", "text", "vae", "vae_first")}
     row |= {"who": args.who, "label": args.label, "not_counted": args.not_counted, "steps": steps}
     # The first step includes preparations that a longer run makes once.
     row |= {"unet": statistics.median(steps[1:]), "busy": row["others"] > BUSY_CPUS}
-    # What does not count keeps its row free.
-    return row | {key: None for key in METRICS if args.counts and key != args.counts}
+    # Pictures side by side have other UNet calls than those of others, and take more memory.
+    return row | {key: None for key in METRICS if args.pictures > 1 and key != "vae"}
 
 
 def run(args):
@@ -62,7 +63,7 @@ def read_arguments():
     one.add_argument("--who", choices=SECONDS, required=True)
     one.add_argument("--label", required=True)
     one.add_argument("--not-counted", default="", help="why this configuration is shown but not compared")
-    one.add_argument("--counts", default="", choices=["", *METRICS], help="the only metric that counts")
+    one.add_argument("--pictures", type=int, default=1, help="with two, the second VAE decode alone counts")
     one.add_argument("--steps", type=int, required=True)
     one.add_argument("--out", required=True)
     one.add_argument("command", nargs="+")

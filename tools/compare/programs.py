@@ -46,9 +46,10 @@ def from_last_line(pieces):
             continue
         if isinstance(event, dict) and event.get("event") == "done":
             seconds = event["seconds"]
-            decodes = seconds.get("vae_decodes")
-            second = decodes[1] if decodes and len(decodes) > 1 else None
-            return seconds | ({"vae_first": decodes[0], "vae": second} if decodes else {})
+            if decodes := seconds.pop("vae_decodes", None):
+                del seconds["vae"]
+                seconds |= zip(("vae_first", "vae"), decodes)
+            return seconds
     return {}
 
 
