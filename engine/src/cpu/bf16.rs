@@ -35,15 +35,15 @@ pub(super) fn round_line(from: &[f32], to: &mut [f32]) {
 /// Rounds `[rows][count]` to `[rows][words(count)]`, on all threads.
 pub(super) fn round_rows(from: &[f32], count: usize, to: &mut [f32]) {
     let (lines, pairs) = (from.par_chunks(ROWS * count), to.par_chunks_mut(ROWS * words(count)));
-    lines.zip(pairs).for_each(|(lines, pairs)| {
-        vectorised(
-            #[inline(always)]
-            || {
-                let lines = lines.chunks_exact(count);
-                lines.zip(pairs.chunks_exact_mut(words(count))).for_each(|(from, to)| round_line(from, to));
-            },
-        );
-    });
+    lines.zip(pairs).for_each(|(lines, pairs)| round_lines(lines.chunks_exact(count), words(count), pairs));
+}
+
+/// Rounds lines to `[lines][words]`.
+pub(super) fn round_lines<'a>(lines: impl Iterator<Item = &'a [f32]>, words: usize, to: &mut [f32]) {
+    vectorised(
+        #[inline(always)]
+        || lines.zip(to.chunks_exact_mut(words)).for_each(|(from, to)| round_line(from, to)),
+    );
 }
 
 /// A panel `[2 n][PANEL]` to pairs `[n][PANEL]` of neighbours in depth, in place.

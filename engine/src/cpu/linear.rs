@@ -30,24 +30,44 @@ const STRETCH: usize = 1024;
 pub(super) fn linear(weight: &Weight, epilogue: &Epilogue, turn: &Turn<'_>, out: &mut [f32]) {
     let finish = Finish::new(epilogue, turn);
     let (arithmetic, x, fan_in) = (turn.arithmetic, turn.inputs[0].numbers, weight.fan_in());
-    let run = |x: &[f32], out: &mut [f32]| {
+    let run = |x: Inputs<'_>, out: &mut [f32]| {
         changed::run(&LinearFactors { weight, arithmetic, kept: turn.kept, x }, &finish, turn, out);
     };
     if turn.shape.pixels() <= FEW_ROWS {
-        few_rows(weight, &finish, turn, out);
-    } else if arithmetic.is_in_pairs() {
-        scratch::lend_to_node(OfNode::Rounded, rounded_words(turn.shape.rows(), fan_in), |pairs| {
-            bf16::round_rows(x, fan_in, pairs);
-            run(pairs, out);
-        });
-    } else {
-        run(x, out);
+        return few_rows(weight, &finish, turn, out);
+    }
+    match Rounding::of(arithmetic, epilogue, turn.shape) {
+        Rounding::None => run(Inputs::Words(x), out),
+        Rounding::InTasks => run(Inputs::Numbers(x), out),
+        Rounding::Before => {
+            scratch::lend_to_node(OfNode::Rounded, turn.shape.rows() * bf16::words(fan_in), |pairs| {
+                bf16::round_rows(x, fan_in, pairs);
+                run(Inputs::Words(pairs), out);
+            });
+        }
     }
 }
 
-/// Words of so many rows, rounded to bf16.
-fn rounded_words(rows: usize, fan_in: usize) -> usize {
-    rows * bf16::words(fan_in)
+/// When inputs are rounded to what is multiplied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rounding {
+    /// They are multiplied as they are.
+    None,
+    /// Each task rounds its rows, which no other task multiplies.
+    InTasks,
+    /// Once, for all the tasks that multiply the same rows.
+    Before,
+}
+
+impl Rounding {
+    fn of(arithmetic: Arithmetic, epilogue: &Epilogue, shape: Shape) -> Self {
+        let panels = shape.channels.div_ceil(Outputs::width(epilogue.activation == Activation::Geglu));
+        match arithmetic.is_in_pairs() {
+            false => Self::None,
+            true if panels <= product::PANELS => Self::InTasks,
+            true => Self::Before,
+        }
+    }
 }
 
 /// Words that the whole layer works in beside its tasks.
@@ -60,10 +80,13 @@ pub(super) fn node_words(
     if shape.pixels() <= FEW_ROWS {
         return NodeWords::default();
     }
-    let factors = LinearFactors { weight, arithmetic, kept, x: &[] };
-    let panels = product::made_words(&factors, shape, epilogue.activation == Activation::Geglu);
-    let rounded = if arithmetic.is_in_pairs() { rounded_words(shape.rows(), weight.fan_in()) } else { 0 };
-    NodeWords { rounded, panels, tasks: 0 }
+    let (rounding, is_geglu) =
+        (Rounding::of(arithmetic, epilogue, shape), epilogue.activation == Activation::Geglu);
+    let x = if rounding == Rounding::InTasks { Inputs::Numbers(&[]) } else { Inputs::Words(&[]) };
+    let factors = LinearFactors { weight, arithmetic, kept, x };
+    let rounded = if rounding == Rounding::Before { shape.rows() * bf16::words(weight.fan_in()) } else { 0 };
+    let panels = product::made_words(&factors, shape, is_geglu);
+    NodeWords { rounded, panels, tasks: product::thread_words(&factors, shape, is_geglu) }
 }
 
 /// Room for the panels of a weight, where a product with so many rows of an image makes any that stay as they are.
@@ -76,17 +99,25 @@ pub(super) fn room(
     if shape.pixels() <= FEW_ROWS {
         return None;
     }
-    let factors = |weight| LinearFactors { weight, arithmetic, kept: None, x: &[] };
+    let factors = |weight| LinearFactors { weight, arithmetic, kept: None, x: Inputs::Words(&[]) };
     let base = changed::lasting(weight, factors(weight).depth(), shape.pixels())?;
     Some(product::room(&factors(&base), shape.channels, epilogue.activation == Activation::Geglu))
+}
+
+/// What is multiplied with a weight.
+#[derive(Clone, Copy)]
+enum Inputs<'a> {
+    /// Words, `[rows]` of as many as hold the inputs.
+    Words(&'a [f32]),
+    /// `[rows][inputs]`, which become words in tasks.
+    Numbers(&'a [f32]),
 }
 
 struct LinearFactors<'a> {
     weight: &'a Weight,
     arithmetic: Arithmetic,
     kept: Option<&'a Kept>,
-    /// Words, `[rows]` of as many as hold the inputs.
-    x: &'a [f32],
+    x: Inputs<'a>,
 }
 
 impl LinearFactors<'_> {
@@ -119,15 +150,29 @@ impl Factors for LinearFactors<'_> {
         self.words(self.inputs_of(block)) * self.arithmetic.numbers()
     }
 
-    fn gathered(&self, _places: &Places) -> usize {
-        0
+    fn gathered(&self, places: &Places) -> usize {
+        match self.x {
+            Inputs::Words(_) => 0,
+            Inputs::Numbers(_) => places.rows.len() * self.words(self.depth()),
+        }
     }
 
-    fn rows<'a>(&'a self, block: usize, places: &'a Places, _space: &'a mut [f32]) -> Rows<'a> {
-        let (stride, rows) = (self.words(self.weight.fan_in()), &places.rows);
-        // Blocks but the last are whole words.
-        let words = &self.x[rows.start * stride + self.words(block * self.depth())..rows.end * stride];
-        Rows::dense(words, rows.len(), stride, self.words(self.inputs_of(block)))
+    fn rows<'a>(&'a self, block: usize, places: &'a Places, space: &'a mut [f32]) -> Rows<'a> {
+        let (fan_in, rows, first) = (self.weight.fan_in(), &places.rows, block * self.depth());
+        let run = self.words(self.inputs_of(block));
+        match self.x {
+            Inputs::Words(words) => {
+                // Blocks but the last are whole words.
+                let stride = self.words(fan_in);
+                let words = &words[rows.start * stride + self.words(first)..rows.end * stride];
+                Rows::dense(words, rows.len(), stride, run)
+            }
+            Inputs::Numbers(numbers) => {
+                let lines = numbers[rows.start * fan_in..rows.end * fan_in].chunks_exact(fan_in);
+                bf16::round_lines(lines.map(|line| &line[first..][..self.inputs_of(block)]), run, space);
+                Rows::dense(space, rows.len(), run, run)
+            }
+        }
     }
 
     fn weight(&self) -> &Weight {

@@ -28,6 +28,8 @@ pub(super) const SCRATCH: u64 = 2 << 20;
 /// Numbers of a pixel that are multiplied at once where sums are put together from several parts: the rows of a panel that
 /// they go with stay in the first-level cache.
 const RUN: usize = 128;
+/// Panels of a task at most, if nothing else is said.
+pub(super) const PANELS: usize = 5;
 /// Tasks for each thread, so that threads that were held up do not hold up the rest for long.
 const TASKS: usize = 4;
 
@@ -45,7 +47,7 @@ pub(super) trait Factors: Sync {
     }
     /// Panels of a task at most: what it costs to gather a pixel is spread over so many.
     fn most_panels(&self) -> usize {
-        5
+        PANELS
     }
     /// Units of a value of this shape.
     fn units(&self, shape: Shape) -> usize {

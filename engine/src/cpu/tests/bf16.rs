@@ -338,15 +338,20 @@ fn differences_of_weights_are_rounded_beside_the_product_and_within() {
     }
 }
 
+/// What one task multiplies it rounds itself; rows of several are rounded before, and stand there as a whole.
 #[test]
 fn memory_of_what_is_rounded_is_foretold() {
     let Some(backend) = backend() else { return };
-    let case = recorded(&[Shape::image(1, 30, 20, 41)], |g, maker: &mut Maker, x| {
-        g.linear(x[0], &maker.half_weight(&[8, 41]), None)
-    });
-    let scratch =
-        |backend: &CpuBackend| backend.compile(case.graph.clone()).expect("it compiles").memory().scratch;
-    // 600 rows of 41 numbers, and a panel of 64 times as many, which is half as large too.
+    let scratch = |backend: &CpuBackend, outputs: usize| {
+        let case = recorded(&[Shape::image(1, 30, 20, 41)], |g, maker: &mut Maker, x| {
+            g.linear(x[0], &maker.half_weight(&[outputs, 41]), None)
+        });
+        backend.compile(case.graph.clone()).expect("it compiles").memory().scratch as i64
+    };
+    // 600 rows of 41 numbers, and panels of 64 times as many, which are half as large too.
     let (rows, panel) = (600 * 21 * 4, 64 * (41 - 21) * 4);
-    assert_eq!(scratch(&backend) - scratch(&CpuBackend::new()), rows + 64 - panel);
+    for (outputs, panels, before) in [(8, 1, 0), (320, 5, 0), (321, 6, rows + 64)] {
+        let more = scratch(&backend, outputs) - scratch(&CpuBackend::new(), outputs);
+        assert_eq!(more, before - panels * panel, "{outputs} outputs");
+    }
 }
