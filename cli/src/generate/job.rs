@@ -35,6 +35,7 @@ impl Job {
             lora_folder: args.lora_dir,
             device: args.device.device()?,
             precision: args.precision.map(Into::into),
+            once: true,
             ..args.memory.options()
         };
         let init = init::read(&args.init, args.prompt == "-")?;

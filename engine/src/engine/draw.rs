@@ -163,8 +163,10 @@ impl Engine {
                 self.model.checkpoint.release();
                 finished.iter().for_each(|canvas| canvas.signals.release());
             }
-            for canvas in finished {
-                self.finish_one(canvas, together);
+            let mut finished = finished.into_iter();
+            while let Some(canvas) = finished.next() {
+                let is_last = canvases.is_empty() && !together.needs_unet(finished.as_slice());
+                self.finish_one(canvas, together, is_last);
             }
         }
     }
@@ -273,14 +275,17 @@ impl Engine {
         Ok(next)
     }
 
-    /// Finished latents become a picture; with its last picture an order ends.
-    fn finish_one(&mut self, canvas: Canvas, together: &mut Together<'_, '_, '_>) {
+    /// Finished latents become a picture; with its last picture an order ends. After `is_last` the UNet is not called again.
+    fn finish_one(&mut self, canvas: Canvas, together: &mut Together<'_, '_, '_>, is_last: bool) {
         let at = canvas.drawing;
         let drawing = &mut together.drawings[at];
         if drawing.is_over {
             return;
         }
         let finished = self.draw_second(canvas, drawing).and_then(|canvas| {
+            if is_last && self.lets_unet_go() {
+                self.programs.drop_unet();
+            }
             let Order { request, watch } = &mut *drawing.order;
             self.finish(canvas, request, &drawing.plan, watch)
         });
@@ -357,6 +362,13 @@ impl Together<'_, '_, '_> {
             canvases.push(canvas);
         }
         !canvases.is_empty()
+    }
+
+    /// Whether the UNet is called once more: for pictures that are not begun, or for a second pass over these.
+    fn needs_unet(&self, finished: &[Canvas]) -> bool {
+        let is_to_begin = |drawing: &Drawing<'_, '_>| !drawing.is_over && drawing.begun < drawing.plan.images;
+        let has_second = |canvas: &Canvas| self.drawings[canvas.drawing].plan.second().is_some();
+        self.drawings.iter().any(is_to_begin) || finished.iter().any(has_second)
     }
 
     /// With the plan and the watch of a call that these canvases share: those of their order, or a watch that stops once

@@ -19,6 +19,7 @@ mod layout;
 mod loras;
 mod measure;
 mod model;
+mod needs;
 mod outlook;
 mod plan;
 mod precision;
@@ -91,6 +92,9 @@ pub struct Options {
     pub vae_strips: VaeStrips,
     /// What may be taken of a device's memory.
     pub memory: MemoryOptions,
+    /// Whether a single request is drawn. Then what the CPU keeps of the UNet for its next call goes before the last picture
+    /// is decoded, and the two do not add up.
+    pub once: bool,
     /// Settings of requests that leave them open, instead of the model's own. Prompts, sizes and seeds are not used.
     pub defaults: Request,
 }
@@ -108,6 +112,7 @@ pub struct Engine {
     programs: Programs,
     vae_cut: VaeCut,
     memory: MemoryOptions,
+    once: bool,
     image_nets: ImageNets,
     guide_nets: Kept<GuideNet>,
     enlarger: Enlarger,
@@ -159,7 +164,8 @@ impl Engine {
         }
         let vae_cut = VaeCut::new(options.vae_strips);
         let loading = start.elapsed().as_secs_f64();
-        Ok(Self { loading, vae_cut, memory: options.memory, ..Self::new(model, backend, precision) })
+        let Options { memory, once, .. } = *options;
+        Ok(Self { loading, vae_cut, memory, once, ..Self::new(model, backend, precision) })
     }
 
     /// Opens another model on this engine's device: both take their memory from the same.
@@ -187,6 +193,7 @@ impl Engine {
             programs,
             vae_cut: VaeCut::default(),
             memory: MemoryOptions::default(),
+            once: false,
             image_nets: ImageNets::default(),
             guide_nets: Kept::default(),
             enlarger,
@@ -281,6 +288,12 @@ impl Engine {
     /// The key of a program for one of the model's networks.
     fn key(&self, network: Network) -> ProgramKey {
         ProgramKey { model: self.model.id(), network }
+    }
+
+    /// Whether the UNet's weights go after its last call. On a GPU all of a picture's networks are planned to fit beside each
+    /// other.
+    fn lets_unet_go(&self) -> bool {
+        self.once && self.is_on_host()
     }
 
     /// Whether the device keeps values in this machine's own memory.

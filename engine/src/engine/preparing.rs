@@ -7,6 +7,7 @@ use super::beginning::kept_bytes;
 use super::decode::Purpose;
 use super::fitting::{Fit, MemoryPlan, heights};
 use super::layout::Frame;
+use super::needs::Needs;
 use super::{DrawPlan, Engine};
 use crate::backend::{CancelToken, DeviceNeed, MemoryNeed};
 use crate::graph::Shape;
@@ -136,51 +137,43 @@ impl Engine {
         self.apply(&plan.loras, &CancelToken::default())?;
         self.programs.begin();
         let frame = plan.frame(self.model.vae.latents());
-        let text = self.text()?.memory();
-        let mut needs = self.image_prompt_needs(plan)?;
-        needs.extend(self.control_needs(plan)?);
         let last = plan.second().map(|second| second.frame(self.model.vae.latents()));
-        needs.extend(self.transparency_needs(plan, last.unwrap_or(frame))?);
-        let unet = self.unet_need(plan, frame, batch)?;
-        let purpose = if last.is_some() { Purpose::Picture } else { plan.purpose() };
-        needs.extend([text, unet, self.decoder(purpose, frame)?.memory()]);
-        needs.extend(self.encoder_need(plan)?);
+        let mut needs = Needs::default();
+        needs.drawing.push(self.text()?.memory());
+        needs.drawing.extend(self.image_prompt_needs(plan)?);
+        needs.drawing.extend(self.control_needs(plan)?);
+        needs.unet = self.unet_need(plan, frame, batch)?;
+        needs.drawing.extend(self.encoder_need(plan)?);
         // On the host previews of the model's own VAE take less than its pictures, in the same memory.
         if previews > 0 && (self.model.preview_vae.is_some() || !self.is_on_host()) {
             let previewed = self.previewed(frame);
-            needs.push(self.decoder(Purpose::Preview, previewed)?.memory());
+            needs.drawing.push(self.decoder(Purpose::Preview, previewed)?.memory());
         }
-        let second = self.second_needs(plan)?;
-        let enlarged = self.prepare_upscale(plan)?;
-        let enlarged_first = second.last().filter(|_| plan.enlarging().is_some());
-        let upscaling =
-            enlarged.into_iter().chain(enlarged_first.copied()).reduce(larger).unwrap_or_default();
-        let after: Vec<MemoryNeed> = second.into_iter().chain(enlarged).collect();
-        let picture = self.host_bytes(plan, batch, (&needs, &after));
-        needs.extend(after);
-        let need = one_after_the_other(&needs);
+        if last.is_some() {
+            needs.drawing.push(self.decoder(Purpose::Picture, frame)?.memory());
+            self.add_second(plan, &mut needs)?;
+        }
+        needs.finishing.push(self.decoder(plan.purpose(), last.unwrap_or(frame))?.memory());
+        needs.finishing.extend(self.transparency_needs(plan, last.unwrap_or(frame))?);
+        needs.upscaling = self.prepare_upscale(plan)?;
+        let picture = self.host_bytes(plan, batch, &needs);
+        let need = if self.lets_unet_go() { needs.without_unet_at_last() } else { needs.together() };
         let weights = need.weights + if self.is_on_host() { self.model.lora_bytes() } else { 0 };
         self.loading += start.elapsed().as_secs_f64();
-        Ok(Prepared { need: MemoryNeed { picture, weights, ..need }, upscaling })
+        Ok(Prepared { need: MemoryNeed { picture, weights, ..need }, upscaling: needs.of_upscaling() })
     }
 
     /// Bytes on the host for pictures on their way, with what programs keep there while they draw, and after that.
-    fn host_bytes(
-        &self,
-        plan: &DrawPlan,
-        batch: usize,
-        (drawing, after): (&[MemoryNeed], &[MemoryNeed]),
-    ) -> u64 {
+    fn host_bytes(&self, plan: &DrawPlan, batch: usize, needs: &Needs) -> u64 {
         let frame = plan.frame(self.model.vae.latents());
-        let most = |needs: &[MemoryNeed]| needs.iter().map(|need| need.picture).max().unwrap_or(0);
         let one =
             picture_need(Shape { images: batch, ..frame.shape }, plan, plan.sizes()) + plan.init_bytes();
-        one.max(self.second_picture_need(plan)).max(most(after))
+        one.max(self.second_picture_need(plan)).max(needs.of_upscaling().picture)
             + batch as u64 * self.image_prompt_bytes(plan)
             + self.control_bytes(plan, frame, batch)
             + Self::transparency_bytes(plan)
             // What is kept between strips on the host of a device.
-            + most(drawing)
+            + needs.between_strips()
     }
 
     /// Compiles the UNet with all that stands beside it at any step; the memory of the largest of these programs, which
@@ -230,12 +223,6 @@ fn picture_need(latents: Shape, plan: &DrawPlan, sizes: Sizes) -> u64 {
     (latents * LATENTS + decoded) as u64 + picture::encoding(width, height, plan.has_alpha())
 }
 
-/// The larger of what two upscalers take, which run one after the other.
-fn larger(one: MemoryNeed, other: MemoryNeed) -> MemoryNeed {
-    let is_larger = one.activations + one.scratch > other.activations + other.scratch;
-    MemoryNeed { weights: one.weights.max(other.weights), ..if is_larger { one } else { other } }
-}
-
 /// What programs take together on a device, which share weights and buffers.
 fn on_device(need: MemoryNeed, upscaling: MemoryNeed, device: &DeviceNeed) -> MemoryNeed {
     let buffers = device.buffer_bytes().max(upscaling.activations + upscaling.scratch);
@@ -247,18 +234,5 @@ fn on_device(need: MemoryNeed, upscaling: MemoryNeed, device: &DeviceNeed) -> Me
         // Every program has its own.
         kept: 0,
         picture: need.picture + device.packed,
-    }
-}
-
-/// Programs follow each other: memory for activations stays for the next one, and each has its own scratch; weights stay, and
-/// what one program at a time keeps.
-fn one_after_the_other(needs: &[MemoryNeed]) -> MemoryNeed {
-    let most = |of: fn(&MemoryNeed) -> u64| needs.iter().map(of).max().unwrap_or(0);
-    MemoryNeed {
-        activations: most(|need| need.activations),
-        kept: most(|need| need.kept),
-        weights: needs.iter().map(|need| need.weights).sum(),
-        scratch: most(|need| need.scratch),
-        picture: most(|need| need.picture),
     }
 }

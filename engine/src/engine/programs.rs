@@ -214,6 +214,11 @@ impl Programs {
         others.for_each(|(_, one)| one.program.unload());
     }
 
+    /// Lets the UNet go, with what it keeps.
+    pub(super) fn drop_unet(&mut self) {
+        self.compiled.retain(|(key, _)| !matches!(key.network, Network::Unet(_)));
+    }
+
     /// Programs of the same networks of models that are not planned go.
     fn drop_replaced(&mut self) {
         let is_new = |known: &ProgramKey| {

@@ -7,9 +7,9 @@ use super::beginning::{Over, picture_frame};
 use super::canvas::{Canvas, CanvasPlace};
 use super::controls::Signals;
 use super::encode::UNetConditioning;
+use super::needs::Needs;
 use super::watch::{DrawStage, Event, Watch};
 use super::{DrawPlan, Engine};
-use crate::backend::MemoryNeed;
 use crate::edit::resampled;
 use crate::graph::Shape;
 use crate::init::{Init, InitLatents, Sizes};
@@ -111,23 +111,23 @@ impl DrawPlan {
 }
 
 impl Engine {
-    /// Compiles what a second pass needs, and the memory of each program. Weights are those of the first.
-    pub(super) fn second_needs(&mut self, plan: &DrawPlan) -> Result<Vec<MemoryNeed>> {
-        let (Some(second), Some((pass, _))) = (plan.second(), &plan.second_pass) else { return Ok(vec![]) };
+    /// Compiles what a second pass needs until its latents are finished. Weights are those of the first.
+    pub(super) fn add_second(&mut self, plan: &DrawPlan, needs: &mut Needs) -> Result<()> {
+        let (Some(second), Some((pass, _))) = (plan.second(), &plan.second_pass) else { return Ok(()) };
         let frame = second.frame(self.model.vae.latents());
-        let unet = self.unet_need(&second, frame, 1)?;
-        let mut needs = vec![unet, self.decoder(plan.purpose(), frame)?.memory()];
-        needs.extend(self.control_needs(&second)?);
-        needs.iter_mut().for_each(|need| need.weights = 0);
-        needs.extend(self.encoder_need(&second)?);
+        let mut own = vec![self.unet_need(&second, frame, 1)?];
+        own.extend(self.control_needs(&second)?);
+        own.iter_mut().for_each(|need| need.weights = 0);
+        own.extend(self.encoder_need(&second)?);
         if matches!(pass.of, Enlarged::Pixels(_)) {
-            needs.push(self.encoder(picture_frame(&second))?.memory());
+            own.push(self.encoder(picture_frame(&second))?.memory());
         }
+        needs.drawing.extend(own);
         if let Some(upscale) = plan.enlarging() {
             let (width, height) = plan.sizes().whole;
-            needs.push(self.enlarger.prepare([width, height], plan.has_alpha(), &upscale)?);
+            needs.enlarging = Some(self.enlarger.prepare([width, height], plan.has_alpha(), &upscale)?);
         }
-        Ok(needs)
+        Ok(())
     }
 
     /// The plan of the second pass of a canvas, and the canvas that it begins with; `None` where there is no such pass.
