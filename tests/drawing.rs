@@ -5,6 +5,7 @@ use std::sync::Arc;
 use fulmen_engine::backend::CancelToken;
 use fulmen_engine::engine::{Event, Watch};
 use fulmen_engine::gpu::GpuOptions;
+use fulmen_engine::request::{Enlarged, SecondPass};
 use fulmen_engine::synth::{self, SynthLayout};
 use fulmen_engine::weights::{Configs, LoraFile};
 use fulmen_engine::{Engine, Options, Request};
@@ -53,6 +54,24 @@ fn a_picture_is_the_same_alone_and_in_a_batch() {
                 assert!(alone == [picture], "seed {seed} on {}", engine.device());
             }
         }
+    }
+}
+
+/// The UNet goes before the last picture is decoded, and comes again where an engine is asked for more.
+#[test]
+fn an_engine_for_a_single_request_draws_the_same_pictures() {
+    let pass = SecondPass { ratio: 1.5, denoising_strength: 0.6, of: Enlarged::Latents };
+    let twice = Request { second_pass: Some(pass), ..request(3, 2) };
+    let on_cpu = |once| {
+        let options = Options { once, device: "cpu".parse().expect("a device"), ..Options::default() };
+        Engine::open(&options).expect("the demo model")
+    };
+    let (mut once, mut often) = (on_cpu(true), on_cpu(false));
+    let mut foreseen = |engine: &mut Engine| engine.foresee(&request(1, 1)).expect("it fits").0.total();
+    let predicted = [&mut once, &mut often].map(&mut foreseen);
+    assert!(predicted[0] < predicted[1], "{predicted:?} bytes");
+    for request in [request(7, 6), twice, request(1, 1)] {
+        assert!(drawn(&mut once, &request) == drawn(&mut often, &request), "{} pictures", request.images);
     }
 }
 

@@ -1,17 +1,21 @@
 //! Weights that stay as products want them, where a graph is run often and there is memory for it.
 
 use std::collections::HashMap;
+use std::ops::Range;
+use std::slice;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
+use memmap2::{MmapMut, MmapRaw};
 
+use super::huge_pages;
 #[cfg(target_arch = "x86_64")]
 use super::x86;
 
-/// Words in a cache line: a panel starts at one, since a vector load across two lines costs two.
-const LINE: usize = 16;
+/// Bytes of a cache line: a panel starts at one, since a vector load across two lines costs two.
+const LINE: usize = 64;
 
 /// As what the words of panels stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,55 +29,22 @@ pub(super) enum Form {
 impl Form {
     /// Bytes of so many words.
     fn bytes(self, words: usize) -> usize {
-        match self {
-            Self::Words => (words + LINE) * size_of::<f32>(),
-            Self::Halves => words * size_of::<f16>(),
-        }
-    }
-}
-
-/// The words of one panel.
-#[derive(Debug)]
-enum Panel {
-    Words(Box<[f32]>),
-    Halves(Box<[f16]>),
-}
-
-impl Panel {
-    fn new(words: &[f32], form: Form) -> Self {
-        match form {
-            Form::Words => {
-                let mut kept = vec![0.0; words.len() + LINE].into_boxed_slice();
-                let start = first_line(&kept);
-                kept[start..][..words.len()].copy_from_slice(words);
-                Self::Words(kept)
-            }
-            Form::Halves => {
-                let mut kept = vec![f16::ZERO; words.len()].into_boxed_slice();
-                kept.convert_from_f32_slice(words);
-                Self::Halves(kept)
-            }
-        }
-    }
-
-    /// As it is multiplied, in `space` where it is not kept so.
-    fn words<'a>(&'a self, space: &'a mut [f32]) -> &'a [f32] {
-        match self {
-            Self::Words(kept) => &kept[first_line(kept)..][..kept.len() - LINE],
-            Self::Halves(kept) => {
-                let words = &mut space[..kept.len()];
-                widen(kept, words);
-                words
-            }
-        }
+        let one = match self {
+            Self::Words => size_of::<f32>(),
+            Self::Halves => size_of::<f16>(),
+        };
+        (words * one).next_multiple_of(LINE)
     }
 }
 
 /// The panels of one weight.
 #[derive(Debug)]
 pub(super) struct Kept {
+    /// All panels, in memory that the system gives and takes back by itself: an allocator would keep it. None where the
+    /// system has no more.
+    memory: OnceLock<Option<MmapRaw>>,
     /// `[blocks of depth][panels]`, each made by the first task that needs it.
-    panels: Vec<OnceLock<Panel>>,
+    panels: Vec<OnceLock<()>>,
     made: AtomicUsize,
     in_block: usize,
     /// Words of a panel of each block.
@@ -86,7 +57,7 @@ impl Kept {
     pub(super) fn new(words: impl Iterator<Item = usize>, in_block: usize, form: Form) -> Self {
         let words: Vec<usize> = words.collect();
         let panels = (0..words.len() * in_block).map(|_| OnceLock::new()).collect();
-        Self { panels, made: AtomicUsize::new(0), in_block, words, form }
+        Self { memory: OnceLock::new(), panels, made: AtomicUsize::new(0), in_block, words, form }
     }
 
     /// Whether these panels are among them.
@@ -103,20 +74,66 @@ impl Kept {
         make: impl for<'m> FnOnce([&'m mut [f32]; 2]) -> &'m [f32],
         complete: impl FnOnce(),
     ) -> &'a [f32] {
-        let ([weights, space], mut is_last) = (spaces, false);
-        let kept = self.panels[block * self.in_block + panel].get_or_init(|| {
+        let [weights, space] = spaces;
+        let Some(memory) = self.memory() else { return make([weights, space]) };
+        let (Range { start, end }, mut is_last) = (self.place(block, panel), false);
+        assert!(panel < self.in_block && end <= memory.len(), "a panel outside of its memory");
+        self.panels[block * self.in_block + panel].get_or_init(|| {
+            let words = make([&mut *weights, space]);
+            // SAFETY: within the mapping by the assertion, and no other panel's; it is written here alone, and read after that.
+            let place = unsafe { slice::from_raw_parts_mut(memory.as_mut_ptr().add(start), end - start) };
+            self.write(words, place);
             is_last = self.made.fetch_add(1, Ordering::Relaxed) + 1 == self.panels.len();
-            Panel::new(make([&mut *weights, space]), self.form)
         });
         if is_last {
             complete();
         }
-        kept.words(weights)
+        // SAFETY: as above, and it stays as it is.
+        let place = unsafe { slice::from_raw_parts(memory.as_ptr().add(start), end - start) };
+        self.read((place, self.words[block]), weights)
+    }
+
+    /// Memory for all panels, taken when the first is made.
+    fn memory(&self) -> Option<&MmapRaw> {
+        let take = || {
+            let mut memory = MmapMut::map_anon(self.place(self.words.len(), 0).start.max(LINE)).ok()?;
+            huge_pages::ask_for(bytemuck::cast_slice_mut(&mut memory));
+            Some(MmapRaw::from(memory))
+        };
+        self.memory.get_or_init(take).as_ref()
+    }
+
+    /// The bytes of a panel, or where it would begin.
+    fn place(&self, block: usize, panel: usize) -> Range<usize> {
+        let before: usize = self.words[..block].iter().map(|words| self.form.bytes(*words)).sum();
+        let own = self.words.get(block).map_or(0, |words| self.form.bytes(*words));
+        let start = before * self.in_block + panel * own;
+        start..start + own
+    }
+
+    fn write(&self, words: &[f32], place: &mut [u8]) {
+        match self.form {
+            Form::Words => bytemuck::cast_slice_mut(place)[..words.len()].copy_from_slice(words),
+            Form::Halves => {
+                bytemuck::cast_slice_mut::<_, f16>(place)[..words.len()].convert_from_f32_slice(words);
+            }
+        }
+    }
+
+    /// As it is multiplied, in `space` where it is not kept so.
+    fn read<'a>(&self, (place, words): (&'a [u8], usize), space: &'a mut [f32]) -> &'a [f32] {
+        match self.form {
+            Form::Words => &bytemuck::cast_slice(place)[..words],
+            Form::Halves => {
+                widen(&bytemuck::cast_slice(place)[..words], &mut space[..words]);
+                &space[..words]
+            }
+        }
     }
 
     /// Bytes of the panels that are not made yet.
     pub(super) fn missing_bytes(&self) -> u64 {
-        let missing = |block: &[OnceLock<Panel>]| block.iter().filter(|panel| panel.get().is_none()).count();
+        let missing = |block: &[OnceLock<()>]| block.iter().filter(|panel| panel.get().is_none()).count();
         let blocks = self.panels.chunks(self.in_block.max(1)).zip(&self.words);
         blocks.map(|(block, words)| (missing(block) * self.form.bytes(*words)) as u64).sum()
     }
@@ -134,11 +151,6 @@ fn widen(halves: &[f16], numbers: &mut [f32]) {
     #[cfg(not(target_arch = "x86_64"))]
     let done = 0;
     halves[done..].convert_to_f32_slice(&mut numbers[done..]);
-}
-
-/// Where the first cache line begins.
-fn first_line(words: &[f32]) -> usize {
-    words.as_ptr().align_offset(LINE * size_of::<f32>())
 }
 
 /// How panels are laid out: how a weight is used depends on the picture's size, too.
@@ -208,20 +220,20 @@ mod tests {
 
     /// Room for a weight that takes so many bytes.
     fn of(id: u64, bytes: usize) -> Option<(KeptKey, Kept)> {
-        Some(((id, Layout::Plain), Kept::new([bytes / 4 - LINE].into_iter(), 1, Form::Words)))
+        Some(((id, Layout::Plain), Kept::new([bytes / 4].into_iter(), 1, Form::Words)))
     }
 
     #[test]
     fn programs_share_what_is_kept_until_the_last_is_gone() {
         let store = Store::default();
-        let first = store.room(vec![of(1, 400), None, of(2, 200), of(1, 400)], 600).unwrap();
-        assert_eq!(missing_bytes(&first), 600);
+        let first = store.room(vec![of(1, 384), None, of(2, 192), of(1, 384)], 576).unwrap();
+        assert_eq!(missing_bytes(&first), 576);
         assert!(first[1].is_none() && Arc::ptr_eq(first[0].as_ref().unwrap(), first[3].as_ref().unwrap()));
-        let second = store.room(vec![of(2, 200), of(3, 80)], 80).unwrap();
+        let second = store.room(vec![of(2, 192), of(3, 64)], 64).unwrap();
         assert!(Arc::ptr_eq(first[2].as_ref().unwrap(), second[0].as_ref().unwrap()));
         drop(first);
-        assert!(store.room(vec![of(1, 400), of(2, 200)], 399).is_none());
-        assert_eq!(missing_bytes(&store.room(vec![of(1, 400), of(2, 200)], 400).unwrap()), 600);
+        assert!(store.room(vec![of(1, 384), of(2, 192)], 383).is_none());
+        assert_eq!(missing_bytes(&store.room(vec![of(1, 384), of(2, 192)], 384).unwrap()), 576);
     }
 
     /// A panel of the numbers from 0 on, and whether it was the last to be made.
@@ -269,9 +281,24 @@ mod tests {
     }
 
     #[test]
-    fn words_that_are_multiplied_where_they_lie_begin_at_a_cache_line() {
-        let panel = Panel::new(&[1.0; 40], Form::Words);
-        let words = panel.words(&mut []);
-        assert_eq!((words, words.as_ptr().align_offset(64)), (&[1.0; 40][..], 0));
+    fn panels_begin_at_cache_lines() {
+        let kept = Kept::new([40, 24].into_iter(), 2, Form::Words);
+        for at in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            let mut spaces = [[0.0; 64]; 2];
+            let [weights, space] = &mut spaces;
+            let words = kept.panel(at, [weights, space], |[weights, _]| &weights[..kept.words[at.0]], || {});
+            assert_eq!((words.len(), words.as_ptr().align_offset(LINE)), (kept.words[at.0], 0));
+        }
+    }
+
+    #[test]
+    fn where_the_system_has_no_memory_panels_are_made_every_time() {
+        let kept = Kept::new([1 << 58].into_iter(), 1, Form::Words);
+        for number in [1.0, 2.0] {
+            let mut spaces = [[number; 64]; 2];
+            let [weights, space] = &mut spaces;
+            let words = kept.panel((0, 0), [weights, space], |[weights, _]| weights, || unreachable!());
+            assert_eq!(words, [number; 64]);
+        }
     }
 }
