@@ -70,6 +70,13 @@ fn an_engine_for_a_single_request_draws_the_same_pictures() {
     let mut foreseen = |engine: &mut Engine| engine.foresee(&request(1, 1)).expect("it fits").0.total();
     let predicted = [&mut once, &mut often].map(&mut foreseen);
     assert!(predicted[0] < predicted[1], "{predicted:?} bytes");
+    // Weights stay where the UNet is called often enough.
+    let weights = |steps, images| {
+        let request = Request { steps: Some(steps), ..request(1, images) };
+        on_cpu(true).foresee(&request).expect("it fits").0.weights
+    };
+    assert_eq!((weights(2, 1), weights(1, 2)), (0, 0));
+    assert!(weights(3, 1) > 0 && weights(2, 6) > 0);
     for request in [request(7, 6), twice, request(1, 1)] {
         assert!(drawn(&mut once, &request) == drawn(&mut often, &request), "{} pictures", request.images);
     }

@@ -26,10 +26,13 @@ impl Needs {
     /// The same where the UNet's weights go before its latents are decoded: until then, or after it.
     pub(super) fn without_unet_at_last(&self) -> MemoryNeed {
         let all = self.together();
-        let most = |needs: &mut dyn Iterator<Item = &MemoryNeed>| one_after_the_other(needs).activations;
-        let until_finished = MemoryNeed { activations: most(&mut self.until_finished()), ..all };
-        let weights = all.weights - self.unet.weights;
-        let after = MemoryNeed { activations: most(&mut self.after()), weights, ..all };
+        let at_a_time = |needs: &mut dyn Iterator<Item = &MemoryNeed>| {
+            let MemoryNeed { activations, scratch, .. } = one_after_the_other(needs);
+            MemoryNeed { activations, scratch, ..all }
+        };
+        let until_finished = at_a_time(&mut self.until_finished());
+        let after = at_a_time(&mut self.after());
+        let after = MemoryNeed { weights: all.weights - self.unet.weights, ..after };
         if until_finished.total() > after.total() { until_finished } else { after }
     }
 

@@ -24,6 +24,10 @@ const LATENTS: usize = 12;
 /// Bytes of others on a device that are none of a model: an upscaler's, parameters.
 const LITTLE: u64 = 64 << 20;
 
+/// After so many calls of the UNet, what it would have kept of one for the next has hardly paid for the memory that it takes;
+/// where memory is slow to come, as in virtual machines, it has cost seconds.
+const FEW_CALLS: usize = 2;
+
 /// What programs take that were compiled for a plan.
 struct Prepared {
     /// On a device its weights, activations and scratch are those of programs one by one.
@@ -142,6 +146,7 @@ impl Engine {
         needs.drawing.push(self.text()?.memory());
         needs.drawing.extend(self.image_prompt_needs(plan)?);
         needs.drawing.extend(self.control_needs(plan)?);
+        self.programs.runs_unet_often = !self.once || unet_calls(plan, batch) > FEW_CALLS;
         needs.unet = self.unet_need(plan, frame, batch)?;
         needs.drawing.extend(self.encoder_need(plan)?);
         // On the host previews of the model's own VAE take less than its pictures, in the same memory.
@@ -213,6 +218,12 @@ impl Engine {
         let device = if self.is_on_host() { "the CPU" } else { "this machine" };
         Err(Error::Memory { device: device.into(), need, have })
     }
+}
+
+/// Calls of the UNet for a whole request, a step of a batch being one. Samplers that call it twice a step are not told apart.
+fn unet_calls(plan: &DrawPlan, batch: usize) -> usize {
+    let second = plan.second().map_or(0, |second| second.steps());
+    (plan.steps() - second) * plan.images.div_ceil(batch) + second * plan.images
 }
 
 /// Bytes on the host while one picture is made, beside the values of the graphs.

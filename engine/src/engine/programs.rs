@@ -110,11 +110,13 @@ pub(super) struct Programs {
     compiled: Vec<(ProgramKey, Compiled)>,
     /// What is needed for the pictures that are drawn now.
     planned: Vec<ProgramKey>,
+    /// Whether the UNet keeps weights for its next call where there is memory for them.
+    pub(super) runs_unet_often: bool,
 }
 
 impl Programs {
     pub(super) fn new(backend: Arc<dyn Backend>) -> Self {
-        Self { backend, compiled: vec![], planned: vec![] }
+        Self { backend, compiled: vec![], planned: vec![], runs_unet_often: true }
     }
 
     /// The program for `key`, compiled from what `record` records where there is none yet.
@@ -138,7 +140,7 @@ impl Programs {
             Some(place) => self.compiled.remove(place),
             None => {
                 let mut compiled = Compiled::made(self.backend.as_ref(), record()?, rows)?;
-                if matches!(key.network, Network::Unet(_)) {
+                if self.runs_unet_often && matches!(key.network, Network::Unet(_)) {
                     compiled.program.run_often();
                 }
                 (key.clone(), compiled)
