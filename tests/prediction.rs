@@ -80,7 +80,9 @@ fn nothing_takes_more_memory_than_is_predicted_and_little_is_predicted_in_vain()
         drawing_takes_what_is_predicted(&options, side, images);
     }
     let once = Options { once: true, ..options.clone() };
-    [(384, 3), (768, 1)].map(|(side, images)| drawing_takes_what_is_predicted(&once, side, images));
+    for (side, images) in [(384, 3), (768, 1)] {
+        drawing_takes_what_is_predicted(&once, side, images);
+    }
     let folder = tempfile::tempdir().unwrap();
     let vae = folder.path().join("taesdxl.safetensors");
     taesd::write(&vae, &taesd::seeded());

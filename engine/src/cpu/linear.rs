@@ -80,11 +80,13 @@ pub(super) fn node_words(
     if shape.pixels() <= FEW_ROWS {
         return NodeWords::default();
     }
-    let (rounding, is_geglu) =
-        (Rounding::of(arithmetic, epilogue, shape), epilogue.activation == Activation::Geglu);
-    let x = if rounding == Rounding::InTasks { Inputs::Numbers(&[]) } else { Inputs::Words(&[]) };
+    let is_geglu = epilogue.activation == Activation::Geglu;
+    let (x, rounded) = match Rounding::of(arithmetic, epilogue, shape) {
+        Rounding::None => (Inputs::Words(&[]), 0),
+        Rounding::InTasks => (Inputs::Numbers(&[]), 0),
+        Rounding::Before => (Inputs::Words(&[]), shape.rows() * bf16::words(weight.fan_in())),
+    };
     let factors = LinearFactors { weight, arithmetic, kept, x };
-    let rounded = if rounding == Rounding::Before { shape.rows() * bf16::words(weight.fan_in()) } else { 0 };
     let panels = product::made_words(&factors, shape, is_geglu);
     NodeWords { rounded, panels, tasks: product::thread_words(&factors, shape, is_geglu) }
 }
