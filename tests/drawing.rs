@@ -66,10 +66,14 @@ fn an_engine_for_a_single_request_draws_the_same_pictures() {
         let options = Options { once, device: "cpu".parse().expect("a device"), ..Options::default() };
         Engine::open(&options).expect("the demo model")
     };
-    let (mut once, mut often) = (on_cpu(true), on_cpu(false));
-    let mut foreseen = |engine: &mut Engine| engine.foresee(&request(1, 1)).expect("it fits").0.total();
-    let predicted = [&mut once, &mut often].map(&mut foreseen);
-    assert!(predicted[0] < predicted[1], "{predicted:?} bytes");
+    let foreseen = |once, request: &Request| on_cpu(once).foresee(request).expect("it fits").0.total();
+    // Of several batches, and of second passes over several pictures, some are decoded before the UNet's last call.
+    for (request, takes_less) in
+        [(request(1, 1), true), (request(1, 2), true), (request(1, 6), false), (twice.clone(), false)]
+    {
+        let [once, often] = [true, false].map(|once| foreseen(once, &request));
+        assert!(once <= often && (once < often) == takes_less, "{once} and {often} bytes for {request:?}");
+    }
     // Weights stay where the UNet is called often enough.
     let weights = |steps, images| {
         let request = Request { steps: Some(steps), ..request(1, images) };
@@ -77,6 +81,7 @@ fn an_engine_for_a_single_request_draws_the_same_pictures() {
     };
     assert_eq!((weights(2, 1), weights(1, 2)), (0, 0));
     assert!(weights(3, 1) > 0 && weights(2, 6) > 0);
+    let (mut once, mut often) = (on_cpu(true), on_cpu(false));
     for request in [request(7, 6), twice, request(1, 1)] {
         assert!(drawn(&mut once, &request) == drawn(&mut often, &request), "{} pictures", request.images);
     }

@@ -292,6 +292,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_mapped_is_what_was_missing() {
+        for form in [Form::Words, Form::Halves] {
+            let kept = Kept::new([640 * 64, 32 * 64].into_iter(), 3, form);
+            let missing = kept.missing_bytes();
+            assert_eq!(kept.memory().expect("memory").len() as u64, missing);
+        }
+    }
+
+    #[test]
     fn where_the_system_has_no_memory_panels_are_made_every_time() {
         let kept = Kept::new([1 << 58].into_iter(), 1, Form::Words);
         for number in [1.0, 2.0] {

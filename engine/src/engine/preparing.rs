@@ -24,8 +24,8 @@ const LATENTS: usize = 12;
 /// Bytes of others on a device that are none of a model: an upscaler's, parameters.
 const LITTLE: u64 = 64 << 20;
 
-/// After so many calls of the UNet, what it would have kept of one for the next has hardly paid for the memory that it takes;
-/// where memory is slow to come, as in virtual machines, it has cost seconds.
+/// So few calls of the UNet that keeping its weights for the next one hardly pays for the memory that they take, and costs
+/// seconds where the system is slow to give it, as in virtual machines.
 const FEW_CALLS: usize = 2;
 
 /// What programs take that were compiled for a plan.
@@ -162,7 +162,11 @@ impl Engine {
         needs.finishing.extend(self.transparency_needs(plan, last.unwrap_or(frame))?);
         needs.upscaling = self.prepare_upscale(plan)?;
         let picture = self.host_bytes(plan, batch, &needs);
-        let need = if self.lets_unet_go() { needs.without_unet_at_last() } else { needs.together() };
+        let need = if self.lets_unet_go() && decodes_at_last(plan, batch) {
+            needs.without_unet_at_last()
+        } else {
+            needs.together()
+        };
         let weights = need.weights + if self.is_on_host() { self.model.lora_bytes() } else { 0 };
         self.loading += start.elapsed().as_secs_f64();
         Ok(Prepared { need: MemoryNeed { picture, weights, ..need }, upscaling: needs.of_upscaling() })
@@ -224,6 +228,11 @@ impl Engine {
 fn unet_calls(plan: &DrawPlan, batch: usize) -> usize {
     let second = plan.second().map_or(0, |second| second.steps());
     (plan.steps() - second) * plan.images.div_ceil(batch) + second * plan.images
+}
+
+/// Whether no picture is decoded before the UNet's last call.
+fn decodes_at_last(plan: &DrawPlan, batch: usize) -> bool {
+    plan.images <= batch && (plan.images == 1 || plan.second().is_none())
 }
 
 /// Bytes on the host while one picture is made, beside the values of the graphs.
