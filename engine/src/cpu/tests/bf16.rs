@@ -338,6 +338,20 @@ fn differences_of_weights_are_rounded_beside_the_product_and_within() {
     }
 }
 
+/// Of so few outputs that each task rounds its own rows, block by block of depth, and of more.
+#[test]
+fn rows_are_rounded_alike_wherever_that_is_done() {
+    let Some(backend) = backend() else { return };
+    for (inputs, outputs) in [(2600, 70), (2600, 330), (1301, 5)] {
+        let case = recorded(&[Shape::image(1, 5, 7, inputs)], |g, maker: &mut Maker, x| {
+            g.linear(x[0], &maker.half_weight(&[outputs, inputs]), None)
+        });
+        let error = nmse(&run_on(&backend, &case), &run(&case));
+        println!("{inputs} → {outputs}: {error:e}");
+        assert!(error > 1e-8 && error < ROUNDED, "{inputs} → {outputs}: NMSE {error:e}");
+    }
+}
+
 /// What one task multiplies it rounds itself; rows of several are rounded before, and stand there as a whole.
 #[test]
 fn memory_of_what_is_rounded_is_foretold() {
